@@ -1,0 +1,43 @@
+/// An IPv4 network such as `10.244.0.0/16`.
+package struct CIDR: Sendable, Hashable, CustomStringConvertible {
+    package let address: UInt32
+    /// 0 to 32.
+    package let prefix: Int
+
+    /// Nil when `text` is not `a.b.c.d/n` or has bits set beyond its prefix.
+    package init?(_ text: String) {
+        let halves = text.split(separator: "/", omittingEmptySubsequences: false)
+        guard halves.count == 2, let address = Self.address(halves[0]), let prefix = Self.decimal(halves[1], upTo: 32) else { return nil }
+        guard address & ~Self.mask(prefix) == 0 else { return nil }
+        (self.address, self.prefix) = (address, prefix)
+    }
+
+    /// The number of an IPv4 address, or nil.
+    package static func address(_ text: some StringProtocol) -> UInt32? {
+        let octets = text.split(separator: ".", omittingEmptySubsequences: false).map { decimal($0, upTo: 255) }
+        guard octets.count == 4 else { return nil }
+        return octets.reduce(UInt32?(0)) { sum, octet in
+            guard let sum, let octet else { return nil }
+            return sum << 8 | UInt32(octet)
+        }
+    }
+
+    private static func decimal(_ text: some StringProtocol, upTo limit: Int) -> Int? {
+        guard (1...3).contains(text.utf8.count), text.utf8.allSatisfy({ (48...57).contains($0) }), let number = Int(text), number <= limit
+        else { return nil }
+        return number
+    }
+
+    private static func mask(_ prefix: Int) -> UInt32 { prefix == 0 ? 0 : ~UInt32(0) << UInt32(32 - prefix) }
+
+    package func overlaps(_ other: CIDR) -> Bool {
+        let mask = Self.mask(min(prefix, other.prefix))
+        return address & mask == other.address & mask
+    }
+
+    package func contains(_ address: UInt32) -> Bool { address & Self.mask(prefix) == self.address }
+
+    package var description: String {
+        "\(address >> 24).\(address >> 16 & 255).\(address >> 8 & 255).\(address & 255)/\(prefix)"
+    }
+}

@@ -1,0 +1,159 @@
+package import K3s
+
+/// What a fleet file asks for, with every default filled in: past `resolve()` nothing is optional that a rule
+/// would have to guess.
+package struct DesiredFleet: Sendable, Hashable {
+    package var cluster: DesiredCluster
+    /// Servers first, then agents, each in the order of the file and of their number.
+    package var nodes: [DesiredNode]
+    package var limits: Limits
+    package var policy: Policy
+    package var ssh: SSHSettings
+
+    package init(cluster: DesiredCluster, nodes: [DesiredNode], limits: Limits, policy: Policy, ssh: SSHSettings) {
+        (self.cluster, self.nodes, self.limits, self.policy, self.ssh) = (cluster, nodes, limits, policy, ssh)
+    }
+}
+
+/// What all nodes of a fleet share.
+package struct DesiredCluster: Sendable, Hashable {
+    package var name: String
+    package var k3s: K3sVersion
+    /// The pods' network. exe.dev's own VMs sit in 10.42.0.0/16 (facts/exedev.md §6, Feb 2026), k3s's default, so it is always set.
+    package var clusterCIDR: CIDR
+    package var serviceCIDR: CIDR
+    package var overlay: Overlay
+    /// Packaged components of k3s that are switched off (`disable:`).
+    package var disable: [String]
+    /// Further keys for `/etc/rancher/k3s/config.yaml` of servers and of agents, legal for the role (checked by the spec).
+    package var serverConfig: [String: ConfigValue]
+    package var agentConfig: [String: ConfigValue]
+
+    package init(
+        name: String, k3s: K3sVersion, clusterCIDR: CIDR, serviceCIDR: CIDR, overlay: Overlay, disable: [String],
+        serverConfig: [String: ConfigValue], agentConfig: [String: ConfigValue]
+    ) {
+        (self.name, self.k3s, self.clusterCIDR, self.serviceCIDR) = (name, k3s, clusterCIDR, serviceCIDR)
+        (self.overlay, self.disable, self.serverConfig, self.agentConfig) = (overlay, disable, serverConfig, agentConfig)
+    }
+
+    /// The ownership mark that every VM of the fleet carries from the call that created it.
+    package var tag: String { "fleet-\(name)" }
+}
+
+/// The network that lets VMs reach each other; exe.dev has none of its own (facts/exedev.md §6, Mar 2026).
+package enum Overlay: Sendable, Hashable {
+    /// Tailscale, joined with a reusable, non-ephemeral, tagged key.
+    case tailscale(authKey: SecretReference)
+
+    package var interface: String { "tailscale0" }
+}
+
+/// Where a secret is read from at the moment it is needed; never the secret itself.
+package enum SecretReference: Sendable, Hashable {
+    case environment(String)
+    /// Relative paths are resolved against the folder of the fleet file.
+    case file(String)
+}
+
+/// One machine of the fleet and what it is to be.
+package struct DesiredNode: Sendable, Hashable {
+    /// The VM's name, the guest's hostname and the Kubernetes node's name: one word for all three.
+    package var name: String
+    package var pool: String
+    package var role: Role
+    package var vm: VMShape
+    package var k3s: K3sVersion
+    /// All labels the node must have, our own `exedev.dev/…` ones included.
+    package var labels: [String: String]
+    package var taints: [Taint]
+    /// Nil: the VM's sharing is left as it is.
+    package var share: Share?
+
+    package init(
+        name: String, pool: String, role: Role, vm: VMShape, k3s: K3sVersion, labels: [String: String], taints: [Taint], share: Share?
+    ) {
+        (self.name, self.pool, self.role, self.vm) = (name, pool, role, vm)
+        (self.k3s, self.labels, self.taints, self.share) = (k3s, labels, taints, share)
+    }
+}
+
+/// What `new` is asked for.
+package struct VMShape: Sendable, Hashable, Codable {
+    package var image: String
+    package var cpu: Int
+    /// As exe.dev spells it: `4GB`, `8G`, `512MB`.
+    package var memory: String
+    package var disk: String
+    /// Tags beside the ownership mark, sorted.
+    package var tags: [String]
+
+    package init(image: String, cpu: Int, memory: String, disk: String, tags: [String]) {
+        (self.image, self.cpu, self.memory, self.disk, self.tags) = (image, cpu, memory, disk, tags)
+    }
+}
+
+/// exe.dev's HTTPS proxy in front of a VM.
+package struct Share: Sendable, Hashable, Codable {
+    /// Nil: the platform's choice stays.
+    package var port: Int?
+    package var isPublic: Bool
+    /// E-mail addresses with access, sorted.
+    package var users: [String]
+
+    package init(port: Int?, isPublic: Bool, users: [String]) {
+        (self.port, self.isPublic, self.users) = (port, isPublic, users)
+    }
+}
+
+package struct Limits: Sendable, Hashable {
+    /// VMs with our tag that may exist at any instant, creations in flight included.
+    package var maxVMs: Int
+    /// VMs removed in one pass at most.
+    package var deletionsPerPass: Int
+    /// Hosts worked on at the same time.
+    package var hostsAtOnce: Int
+    /// TCP connections to port 22 started in a minute; exe.dev drops SYNs for minutes after a burst (facts/exedev.md §5, Apr 2026).
+    package var connectsPerMinute: Int
+    /// Nodes of a pool that may be down by our doing at once.
+    package var maxUnavailable: Int
+
+    package init(maxVMs: Int, deletionsPerPass: Int, hostsAtOnce: Int, connectsPerMinute: Int, maxUnavailable: Int) {
+        (self.maxVMs, self.deletionsPerPass, self.hostsAtOnce) = (maxVMs, deletionsPerPass, hostsAtOnce)
+        (self.connectsPerMinute, self.maxUnavailable) = (connectsPerMinute, maxUnavailable)
+    }
+}
+
+package struct Policy: Sendable, Hashable {
+    /// Owned VMs that the file no longer asks for are drained and removed; without it they are only reported.
+    package var prune: Bool
+    /// Nodes that cannot be repaired in place may be rebuilt.
+    package var replace: Bool
+
+    package init(prune: Bool, replace: Bool) {
+        (self.prune, self.replace) = (prune, replace)
+    }
+}
+
+package struct SSHSettings: Sendable, Hashable {
+    /// Nil: `EXE_DEV_SSH_KEY`, else the agent and the usual files of `~/.ssh`.
+    package var keyFile: String?
+    /// Nil: what exe.dev names in `ssh_user`, else `exedev`.
+    package var user: String?
+    package var hostKeys: HostKeyPolicy
+
+    package init(keyFile: String?, user: String?, hostKeys: HostKeyPolicy) {
+        (self.keyFile, self.user, self.hostKeys) = (keyFile, user, hostKeys)
+    }
+}
+
+/// How a host is proved before it is touched.
+package enum HostKeyPolicy: Sendable, Hashable {
+    /// `EXE_DEV_KNOWN_HOSTS` or `~/.ssh/known_hosts`, and exe.dev's published fingerprints for its own names.
+    case standard
+    /// `SHA256:…` fingerprints; every VM must show one of them (exe.dev's SSH proxy shows one key for all).
+    case fingerprints([String])
+    case knownHosts(file: String)
+    /// The first key seen for a host is written down and required from then on. Said out loud in the file, never a default.
+    case trustOnFirstUse
+}

@@ -1,0 +1,21 @@
+/// One POSIX shell word that stands for exactly `text`.
+///
+/// Same rule as Python's `shlex.quote`, which exe.dev's own SDK relies on for `POST /exec`
+/// (PyPI `exedev` 0.4.0, `_wire.py`): safe words stay bare, everything else goes in single quotes
+/// with an embedded `'` written as `'"'"'`.
+package func quoted(_ text: String) -> String {
+    let isBare = !text.isEmpty && text.utf8.allSatisfy(isBareByte)
+    return isBare ? text : "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: #"'"'"'"#) + "'"
+}
+
+private func isBareByte(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"):
+        true
+    case UInt8(ascii: "@"), UInt8(ascii: "%"), UInt8(ascii: "+"), UInt8(ascii: "="), UInt8(ascii: ":"), UInt8(ascii: ","),
+        UInt8(ascii: "."), UInt8(ascii: "/"), UInt8(ascii: "-"), UInt8(ascii: "_"):
+        true
+    default:
+        false
+    }
+}
