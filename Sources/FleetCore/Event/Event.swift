@@ -1,0 +1,11 @@
+/// What happened, in the past tense. The reconciler emits these; whoever shows or stores them decides how.
+package enum Event: Sendable {
+    case actionStarted(Action, because: String)
+    case actionFinished(Action, seconds: Double)
+    case actionFailed(Action, reason: String, retryIn: Double?)
+    case outcomeUnknown(Action, reason: String)
+    case lookFailed(Look, reason: String)
+    case waiting(node: String, reason: String)
+    case blocked(node: String, reason: String, advice: String)
+    case nodeSettled(String)
+}

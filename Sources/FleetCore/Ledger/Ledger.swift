@@ -1,0 +1,57 @@
+/// What cannot be observed and must survive the process. Kept small: everything else is derived on every pass.
+package struct Ledger: Sendable, Hashable, Codable {
+    /// Shape of this file; a newer one is refused.
+    package static let schema = 1
+
+    package var schema = Ledger.schema
+    package var cluster: String
+    /// Random, written to every host; a host of another cluster is refused by it.
+    package var clusterID: String
+    package var clusterCIDR: String
+    package var serviceCIDR: String
+    /// The server that was told to found the cluster. Set before the start is sent and never unset: a second founding is a second cluster.
+    package var founder: String?
+    /// sha256 of the cluster's CA certificate, once seen.
+    package var caHash: String?
+    /// sha256 of the k3s binary by release tag, as first verified: every later host must stage the same bytes.
+    package var digests: [String: String] = [:]
+    package var vms: [String: VMRecord] = [:]
+    package var attempts: [String: Attempt] = [:]
+
+    package init(cluster: String, clusterID: String, clusterCIDR: String, serviceCIDR: String) {
+        (self.cluster, self.clusterID) = (cluster, clusterID)
+        (self.clusterCIDR, self.serviceCIDR) = (clusterCIDR, serviceCIDR)
+    }
+
+    package struct VMRecord: Sendable, Hashable, Codable {
+        /// When `new` was sent (seconds since 1970) while its outcome is not known; nil once the VM was seen.
+        package var creating: Double?
+        /// The VM is fresh from our hands: a node password under its name in the cluster is a leftover of an earlier VM.
+        package var hasStaleIdentity = false
+        /// When k3s was last told to start there.
+        package var started: Double?
+        /// Hash of the k3s configuration that was last installed.
+        package var config: String?
+        package var removal: RemovalStep?
+        /// Sharing as it was read back after it was set.
+        package var share: Share?
+
+        package init() {}
+    }
+
+    /// The last step of a removal that is known to be done.
+    package enum RemovalStep: String, Sendable, Hashable, Codable {
+        case drained, stopped, nodeDeleted
+    }
+
+    package struct Attempt: Sendable, Hashable, Codable {
+        package var count: Int
+        /// Seconds since 1970.
+        package var notBefore: Double
+        package var failure: String
+
+        package init(count: Int, notBefore: Double, failure: String) {
+            (self.count, self.notBefore, self.failure) = (count, notBefore, failure)
+        }
+    }
+}

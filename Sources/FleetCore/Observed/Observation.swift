@@ -1,0 +1,69 @@
+package import K3s
+
+/// What was seen of the world in this run, and nothing remembered from an earlier one.
+package struct Observation: Sendable {
+    /// Every VM that the account shows, by name. Nil until the platform has answered: absence of evidence is not evidence of absence.
+    package var vms: [String: ObservedVM]?
+    /// What the inside of a VM said, by VM name.
+    package var hosts: [String: ObservedHost] = [:]
+    package var cluster: ObservedCluster = .unseen
+
+    package init() {}
+
+    /// The Kubernetes node of that name, if the cluster was read.
+    package func node(_ name: String) -> NodeReading? {
+        guard case .read(let reading) = cluster else { return nil }
+        return reading.nodes.first { $0.name == name }
+    }
+
+    package mutating func note(_ vm: ObservedVM) {
+        vms?[vm.name] = vm
+    }
+}
+
+package struct ObservedVM: Sendable, Hashable {
+    package enum Status: Sendable, Hashable {
+        case running, starting, stopped, paused
+        /// A word that exe.dev may start to use; treated as "not ready".
+        case other(String)
+    }
+
+    package var name: String
+    package var status: Status
+    package var tags: [String]
+    package var address: Address
+    package var createdAt: String?
+    package var url: String?
+
+    /// Where the VM answers SSH.
+    package struct Address: Sendable, Hashable {
+        package var host: String
+        /// Nil: the transport's default.
+        package var port: Int?
+        /// Nil: any name works.
+        package var user: String?
+
+        package init(host: String, port: Int?, user: String?) {
+            (self.host, self.port, self.user) = (host, port, user)
+        }
+    }
+
+    package init(name: String, status: Status, tags: [String], address: Address, createdAt: String?, url: String?) {
+        (self.name, self.status, self.tags) = (name, status, tags)
+        (self.address, self.createdAt, self.url) = (address, createdAt, url)
+    }
+}
+
+package enum ObservedHost: Sendable, Hashable {
+    case probed(HostProbe)
+    /// Nothing could be learnt; the reason is worth another try.
+    case unreachable(String)
+    /// It answered and must not be touched: wrong key, wrong host, login refused.
+    case refused(String, advice: String)
+}
+
+package enum ObservedCluster: Sendable, Hashable {
+    case unseen
+    case unreachable(String)
+    case read(ClusterReading)
+}

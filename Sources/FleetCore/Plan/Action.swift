@@ -1,0 +1,103 @@
+package import K3s
+
+/// One thing that can be done now. Performed through one door, `Performer`.
+package enum Action: Sendable, Hashable {
+    case createVM(name: String, shape: VMShape, ownerTag: String)
+    case tagVM(name: String, tags: [String])
+    /// A stopped VM is started by exe.dev's `restart` (facts/exedev.md §1.2).
+    case startVM(name: String)
+    case prepare(node: String, version: K3sVersion, role: Role)
+    case forget(node: String)
+    case install(NodeSetup)
+    case shape(node: String, NodeShape)
+    case share(vm: String, Share)
+    case drain(node: String)
+    case stop(node: String, role: Role)
+    case deleteNode(node: String)
+    case removeVM(name: String)
+
+    package var node: String {
+        switch self {
+        case .createVM(let name, _, _), .tagVM(let name, _), .startVM(let name), .prepare(let name, _, _), .forget(let name), .shape(let name, _),
+            .share(let name, _), .drain(let name), .stop(let name, _), .deleteNode(let name), .removeVM(let name):
+            name
+        case .install(let setup): setup.name
+        }
+    }
+
+    package var step: Step {
+        switch self {
+        case .createVM: .createVM
+        case .tagVM: .tagVM
+        case .startVM: .startVM
+        case .prepare: .prepare
+        case .forget: .forget
+        case .install: .install
+        case .shape: .shape
+        case .share: .share
+        case .drain: .drain
+        case .stop: .stop
+        case .deleteNode: .deleteNode
+        case .removeVM: .removeVM
+        }
+    }
+
+    /// What the operator reads beside the step.
+    package var detail: String {
+        switch self {
+        case .createVM(_, let shape, _): "\(shape.cpu) cpu, \(shape.memory), \(shape.image)"
+        case .tagVM(_, let tags): tags.joined(separator: ", ")
+        case .prepare(_, let version, let role): "overlay, k3s \(version) for \(role == .server ? "a server" : "an agent")"
+        case .install(let setup): "k3s \(setup.version) \(setup.role.rawValue)"
+        case .shape(_, let shape): shape.summary
+        case .share(_, let share): "\(share.isPublic ? "public" : "private")\(share.port.map { ", port \($0)" } ?? "")"
+        case .startVM, .forget, .drain, .stop, .deleteNode, .removeVM: ""
+        }
+    }
+}
+
+/// The kind of an action: what a saved plan approves for a node.
+package enum Step: String, Sendable, Hashable, Codable, CaseIterable {
+    case createVM, tagVM, startVM, prepare, forget, install, shape, share, drain, stop, deleteNode, removeVM
+
+    package var words: String {
+        switch self {
+        case .createVM: "create VM"
+        case .tagVM: "tag VM"
+        case .startVM: "start VM"
+        case .prepare: "prepare host"
+        case .forget: "forget old identity"
+        case .install: "install k3s"
+        case .shape: "label and taint"
+        case .share: "share"
+        case .drain: "cordon and drain"
+        case .stop: "stop k3s"
+        case .deleteNode: "delete node"
+        case .removeVM: "remove VM"
+        }
+    }
+
+    package var isDestructive: Bool {
+        switch self {
+        case .drain, .stop, .deleteNode, .removeVM: true
+        default: false
+        }
+    }
+
+    /// `+` makes something, `~` changes it, `-` takes it away.
+    package var symbol: Character { self == .createVM ? "+" : isDestructive ? "-" : "~" }
+}
+
+/// Labels, taints and our own annotations that a node is given in one patch.
+package struct NodeShape: Sendable, Hashable {
+    /// Nil removes the label.
+    package var labels: [String: String?]
+    /// The whole list that the node shall have, other owners' taints included.
+    package var taints: [Taint]
+    package var annotations: [String: String]
+    package var summary: String
+
+    package init(labels: [String: String?], taints: [Taint], annotations: [String: String], summary: String) {
+        (self.labels, self.taints, self.annotations, self.summary) = (labels, taints, annotations, summary)
+    }
+}

@@ -1,0 +1,53 @@
+package import K3s
+
+/// What a decision about one node may know of the whole fleet.
+package struct FleetFacts: Sendable {
+    package var fleet: DesiredFleet
+    package var seen: Observation
+    package var ledger: Ledger
+    /// Seconds since 1970.
+    package var now: Double
+
+    package init(fleet: DesiredFleet, seen: Observation, ledger: Ledger, now: Double) {
+        (self.fleet, self.seen, self.ledger, self.now) = (fleet, seen, ledger, now)
+    }
+
+    package var serverName: String? { fleet.nodes.first { $0.role == .server }?.name }
+
+    /// The overlay address of a server that answers for its cluster, with the cluster it is known by.
+    package var controlPlane: (address: String, caHash: String)? {
+        guard case .read(let reading) = seen.cluster, reading.apiReady, let caHash = reading.caHash, let name = serverName,
+            let address = seen.node(name)?.internalIP, ledger.caHash == nil || ledger.caHash == caHash
+        else { return nil }
+        return (address, caHash)
+    }
+
+    /// Why agents cannot be joined yet.
+    package var controlPlaneReason: String {
+        guard let name = serverName else { return "the fleet has no server" }
+        switch seen.cluster {
+        case .unseen: return "control plane \(name) is not there yet"
+        case .unreachable(let reason): return "control plane \(name) cannot be read: \(reason)"
+        case .read(let reading) where !reading.apiReady: return "control plane \(name) is starting: \(reading.reason ?? "no API yet")"
+        case .read: return "control plane \(name) has not registered its node"
+        }
+    }
+
+    package var ownedVMs: [ObservedVM] {
+        (seen.vms ?? [:]).values.filter { $0.tags.contains(fleet.cluster.tag) }.sorted { $0.name < $1.name }
+    }
+
+    package func record(_ name: String) -> Ledger.VMRecord { ledger.vms[name] ?? .init() }
+
+    /// What the node's k3s is configured with, once its overlay address is known.
+    package func setup(of node: DesiredNode, overlay: String) -> NodeSetup {
+        let cluster = fleet.cluster
+        let server = node.role == .agent ? controlPlane : nil
+        return NodeSetup(
+            name: node.name, role: node.role, version: node.k3s, clusterName: cluster.name, clusterID: ledger.clusterID,
+            overlayInterface: cluster.overlay.interface, overlayAddress: overlay,
+            clusterCIDR: cluster.clusterCIDR.description, serviceCIDR: cluster.serviceCIDR.description, disable: cluster.disable,
+            extra: node.role == .server ? cluster.serverConfig : cluster.agentConfig, serverAddress: server?.address,
+            caHash: server?.caHash, taints: node.taints)
+    }
+}

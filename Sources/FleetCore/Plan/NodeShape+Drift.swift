@@ -1,0 +1,36 @@
+package import K3s
+
+extension NodeShape {
+    /// Annotations in which we write down which labels and taints are ours to remove again.
+    package static let managedLabels = "exedev.dev/managed-labels"
+    package static let managedTaints = "exedev.dev/managed-taints"
+
+    /// The patch that gives `node` what the spec asks for, or nil when it has it.
+    ///
+    /// Only keys that we put there before are ever removed: everybody else's labels and taints stay.
+    package static func drift(of node: NodeReading, from want: DesiredNode) -> NodeShape? {
+        let ownedLabels = Set(list(node.annotations[managedLabels]))
+        let ownedTaints = Set(list(node.annotations[managedTaints]))
+        var labels: [String: String?] = [:]
+        for (key, value) in want.labels where node.labels[key] != value { labels[key] = .some(value) }
+        for key in ownedLabels where want.labels[key] == nil && node.labels[key] != nil { labels[key] = .some(nil) }
+
+        let wanted = Set(want.taints)
+        let kept = node.taints.filter { !ownedTaints.contains(identity($0)) && !wanted.map(identity).contains(identity($0)) }
+        let taints = (kept + want.taints).sorted()
+        let annotations = [
+            managedLabels: want.labels.keys.sorted().joined(separator: ","),
+            managedTaints: want.taints.map(identity).sorted().joined(separator: ","),
+        ]
+        let isTainted = taints == node.taints.sorted()
+        let isNoted = annotations.allSatisfy { (node.annotations[$0.key] ?? "") == $0.value }
+        guard !labels.isEmpty || !isTainted || !isNoted else { return nil }
+        let words = labels.keys.sorted().map { key in labels[key]! == nil ? "\(key)-" : "\(key)=\(labels[key]!!)" }
+        let taintWords = isTainted ? [] : ["taints " + want.taints.map(\.description).joined(separator: " ")]
+        return NodeShape(labels: labels, taints: taints, annotations: annotations, summary: (words + taintWords).joined(separator: ", "))
+    }
+
+    private static func list(_ text: String?) -> [String] { (text ?? "").split(separator: ",").map(String.init) }
+
+    private static func identity(_ taint: Taint) -> String { "\(taint.key):\(taint.effect.rawValue)" }
+}

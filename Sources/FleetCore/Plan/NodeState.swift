@@ -1,0 +1,78 @@
+package import K3s
+
+/// Where one machine stands, computed from the observation and never stored.
+package enum NodeState: Sendable, Hashable {
+    /// The platform has not answered yet. Leads anywhere.
+    case unseen
+    /// No VM has the name. `createVM` leads out.
+    case absent
+    /// A VM has the name and not our tag. Nothing leads out but the operator.
+    case foreign(ObservedVM)
+    /// `paused`, `stopped` or a word we do not know.
+    case halted(ObservedVM)
+    /// The VM exists and nobody has looked inside. A probe leads out.
+    case unprobed(ObservedVM)
+    case unreachable(ObservedVM, String)
+    case refused(ObservedVM, String, advice: String)
+    /// A bare host: `prepare` leads out.
+    case bare(ObservedVM, HostProbe)
+    /// Overlay up, binary and installer staged: `install` leads out.
+    case prepared(ObservedVM, HostProbe, overlay: String)
+    /// k3s is set up and its node is not in the cluster (yet).
+    case installed(ObservedVM, HostProbe, overlay: String)
+    case joined(ObservedVM, NodeReading)
+    /// The node is in the cluster while its VM is gone.
+    case ghost(NodeReading)
+
+    package var vm: ObservedVM? {
+        switch self {
+        case .unseen, .absent, .ghost: nil
+        case .foreign(let vm), .halted(let vm), .unprobed(let vm), .unreachable(let vm, _), .refused(let vm, _, _), .bare(let vm, _),
+            .prepared(let vm, _, _), .installed(let vm, _, _), .joined(let vm, _):
+            vm
+        }
+    }
+}
+
+extension NodeState {
+    /// `version` and `role`: what the host must have staged to count as prepared.
+    package init(of name: String, version: K3sVersion, role: Role, tag: String, seen: Observation, digest: String?) {
+        guard let vms = seen.vms else {
+            self = .unseen
+            return
+        }
+        guard let vm = vms[name] else {
+            self = seen.node(name).map(NodeState.ghost) ?? .absent
+            return
+        }
+        self = vm.tags.contains(tag) ? Self.owned(vm, version: version, role: role, seen: seen, digest: digest) : .foreign(vm)
+    }
+
+    private static func owned(_ vm: ObservedVM, version: K3sVersion, role: Role, seen: Observation, digest: String?) -> NodeState {
+        switch vm.status {
+        case .stopped, .paused, .other: return .halted(vm)
+        case .running, .starting: break
+        }
+        if let node = seen.node(vm.name) { return .joined(vm, node) }
+        switch seen.hosts[vm.name] {
+        case nil: return .unprobed(vm)
+        case .unreachable(let reason): return .unreachable(vm, reason)
+        case .refused(let reason, let advice): return .refused(vm, reason, advice: advice)
+        case .probed(let probe): return inside(vm, probe, version: version, role: role, digest: digest)
+        }
+    }
+
+    private static func inside(_ vm: ObservedVM, _ probe: HostProbe, version: K3sVersion, role: Role, digest: String?) -> NodeState {
+        guard probe.hostname == vm.name else {
+            return .refused(
+                vm, "the host that answered for \(vm.name) calls itself \(probe.hostname)",
+                advice: "exe.dev picks the VM by address and key: check that the SSH key belongs to the account of the token")
+        }
+        guard case .up(let overlay) = probe.overlay, probe.binaryVersion == version, digest == nil || probe.binarySHA256 == digest,
+            probe.hasInstaller
+        else { return .bare(vm, probe) }
+        let unit = role == .server ? probe.server : probe.agent
+        let isSetUp = probe.configHash != nil && unit.map { $0.enabled && $0.active != "inactive" } ?? false
+        return isSetUp ? .installed(vm, probe, overlay: overlay) : .prepared(vm, probe, overlay: overlay)
+    }
+}

@@ -1,0 +1,80 @@
+import K3s
+
+extension Planner {
+    /// A VM that carries our tag and that the file does not ask for.
+    static func removalLine(_ vm: ObservedVM, _ facts: FleetFacts) -> Plan.Line {
+        let decision = admitted(removal(of: vm, facts), vm.name, facts)
+        let chain: [Step] = [.drain, .stop, .deleteNode, .removeVM]
+        let then = decision.action.flatMap { action in chain.firstIndex(of: action.step).map { Array(chain[($0 + 1)...]) } } ?? []
+        return Plan.Line(node: vm.name, pool: facts.seen.node(vm.name)?.labels["exedev.dev/pool"] ?? "-", decision: decision, then: then)
+    }
+
+    static func removal(of vm: ObservedVM, _ facts: FleetFacts) -> Decision {
+        guard facts.fleet.policy.prune else {
+            return .reported("no pool asks for it; policy.prune is off, so it stays")
+        }
+        guard case .read(let reading) = facts.seen.cluster, reading.apiReady else {
+            return .wait(Wait("the cluster must be read before a node is removed: \(facts.controlPlaneReason)", look: .cluster, every: 2))
+        }
+        let node = facts.seen.node(vm.name)
+        let done = facts.record(vm.name).removal
+        let because = "no pool asks for it"
+        if node != nil, done == nil { return .act(.drain(node: vm.name), because: because) }
+        if done == .drained || (done == nil && node == nil && facts.seen.hosts[vm.name].map(hasAgent) == true) {
+            return .act(.stop(node: vm.name, role: .agent), because: because)
+        }
+        if node != nil { return .act(.deleteNode(node: vm.name), because: because) }
+        return .act(.removeVM(name: vm.name), because: because)
+    }
+
+    private static func hasAgent(_ host: ObservedHost) -> Bool {
+        if case .probed(let probe) = host { probe.agent?.active == "active" } else { false }
+    }
+}
+
+/// Limits that hold over the whole plan: what exceeds them waits for a place.
+enum Pacing {
+    static func apply(to plan: inout Plan, _ facts: FleetFacts) {
+        deletions(&plan, limit: facts.fleet.limits.deletionsPerPass)
+        restarts(&plan, facts)
+        budget(&plan, facts)
+    }
+
+    /// At most `deletionsPerPass` nodes are on their way out at a time; those that began come first.
+    static func deletions(_ plan: inout Plan, limit: Int) {
+        let leaving = plan.lines.indices.filter { plan.lines[$0].decision.action?.step.isDestructive == true }
+        let order = leaving.sorted { progress(plan.lines[$0]) > progress(plan.lines[$1]) }
+        for index in order.dropFirst(limit) {
+            plan.lines[index].decision = .wait(Wait("limits.deletionsPerPass is \(limit)", look: .nothing, every: 2))
+        }
+    }
+
+    private static func progress(_ line: Plan.Line) -> Int { 4 - line.then.count }
+
+    /// A node that is in the cluster is restarted only while its pool has no more than `maxUnavailable` down.
+    static func restarts(_ plan: inout Plan, _ facts: FleetFacts) {
+        var down: [String: Int] = [:]
+        for line in plan.lines { if facts.seen.node(line.node).map({ $0.ready != .ready }) == true { down[line.pool, default: 0] += 1 } }
+        for index in plan.lines.indices {
+            let line = plan.lines[index]
+            guard case .act(.install, _) = line.decision, facts.seen.node(line.node) != nil else { continue }
+            down[line.pool, default: 0] += 1
+            if down[line.pool]! > facts.fleet.limits.maxUnavailable {
+                plan.lines[index].decision = .wait(Wait("limits.maxUnavailable is \(facts.fleet.limits.maxUnavailable)", look: .cluster, every: 2))
+            }
+        }
+    }
+
+    /// Creations of this very plan count too.
+    static func budget(_ plan: inout Plan, _ facts: FleetFacts) {
+        var count = facts.ownedVMs.count
+        for index in plan.lines.indices {
+            guard case .act(.createVM, _) = plan.lines[index].decision else { continue }
+            count += 1
+            if count > facts.fleet.limits.maxVMs {
+                plan.lines[index].decision = .blocked(
+                    Block("limits.maxVMs is \(facts.fleet.limits.maxVMs)", advice: "raise limits.maxVMs or shrink a pool"))
+            }
+        }
+    }
+}

@@ -1,0 +1,192 @@
+import K3s
+
+/// Decides. A pure function: the same facts give the same plan.
+package enum Planner {
+    /// Seconds a lost `new` may still produce its VM before it is taken for not done. exe.dev documents no bound (facts/exedev.md §2.3);
+    /// a command is cut at 30 s, and nobody has seen a VM appear later than the reply.
+    static let creationGrace = 90.0
+    /// Seconds k3s may take to join before the evidence is fetched (facts/k3s.md §9, suggested deadlines).
+    static func startDeadline(_ role: Role) -> Double { role == .server ? 300 : 180 }
+
+    package static func plan(_ facts: FleetFacts) -> Plan {
+        let wanted = facts.fleet.nodes.map { node in line(for: node, facts) }
+        let names = Set(facts.fleet.nodes.map(\.name))
+        let extra = facts.ownedVMs.filter { !names.contains($0.name) }.map { removalLine($0, facts) }
+        var plan = Plan(cluster: facts.fleet.cluster.name, lines: wanted + extra)
+        Pacing.apply(to: &plan, facts)
+        return plan
+    }
+
+    static func line(for node: DesiredNode, _ facts: FleetFacts) -> Plan.Line {
+        let state = NodeState(
+            of: node.name, version: node.k3s, role: node.role, tag: facts.fleet.cluster.tag, seen: facts.seen, digest: facts.ledger.digests[node.k3s.description])
+        let decision = admitted(decide(node, state, facts), node.name, facts)
+        return Plan.Line(node: node.name, pool: node.pool, decision: decision, then: decision.action.map { following($0, node, facts) } ?? [])
+    }
+
+    /// The last word before a plan is shown: back-off and safety.
+    static func admitted(_ decision: Decision, _ name: String, _ facts: FleetFacts) -> Decision {
+        guard case .act(let action, _) = decision else { return decision }
+        if let block = Safety.refusal(of: action, facts: facts) { return .blocked(block) }
+        if let attempt = facts.ledger.attempts[name], attempt.notBefore > facts.now {
+            let seconds = Int((attempt.notBefore - facts.now).rounded(.up))
+            return .wait(Wait("trying again in \(seconds) s: \(attempt.failure)", look: .nothing, every: attempt.notBefore - facts.now))
+        }
+        return decision
+    }
+
+    /// What this node needs next, and why. Every rule of the product is a line here.
+    static func decide(_ want: DesiredNode, _ state: NodeState, _ facts: FleetFacts) -> Decision {
+        switch state {
+        case .unseen:
+            .wait(Wait("the list of VMs", look: .vms, every: 1))
+        case .foreign(let vm):
+            .blocked(
+                Block(
+                    "the VM lacks the tag \(facts.fleet.cluster.tag)",
+                    advice: "rename it, change vmPrefix, or hand it over with: exedev-ctl exec 'tag \(vm.name) \(facts.fleet.cluster.tag)'"))
+        case .absent, .ghost:
+            create(want, facts)
+        case .halted(let vm):
+            halted(vm)
+        case .unprobed(let vm):
+            .wait(Wait("\(vm.name) to be looked at", look: .host(vm.name), every: 1))
+        case .unreachable(let vm, let reason):
+            .wait(Wait("SSH: \(reason)", look: .host(vm.name), every: 2))
+        case .refused(_, let reason, let advice):
+            .blocked(Block(reason, advice: advice))
+        case .bare(_, let probe):
+            bare(want, probe, facts)
+        case .prepared(_, let probe, let overlay):
+            prepared(want, probe, overlay, facts)
+        case .installed(_, let probe, let overlay):
+            installed(want, probe, overlay, facts)
+        case .joined(let vm, let node):
+            joined(want, vm, node, facts)
+        }
+    }
+
+    static func create(_ want: DesiredNode, _ facts: FleetFacts) -> Decision {
+        if let sent = facts.record(want.name).creating, facts.now - sent < creationGrace, facts.now >= sent {
+            return .wait(Wait("the outcome of an earlier create VM is unknown", look: .vms, every: 2))
+        }
+        if want.role == .server, facts.ledger.caHash != nil {
+            return .blocked(
+                Block(
+                    "the server's VM is gone and with it the data of the cluster",
+                    advice: "restore the VM under the name \(want.name), or destroy the fleet and apply again to start an empty cluster"))
+        }
+        return .act(
+            .createVM(name: want.name, shape: want.vm, ownerTag: facts.fleet.cluster.tag), because: "no VM has this name")
+    }
+
+    static func halted(_ vm: ObservedVM) -> Decision {
+        switch vm.status {
+        case .stopped: .act(.startVM(name: vm.name), because: "the VM is stopped")
+        case .paused: .blocked(Block("the VM is paused", advice: "resume it: exedev-ctl exec 'resume \(vm.name)'"))
+        case .other(let word): .wait(Wait("the VM is \(word)", look: .vms, every: 5))
+        case .running, .starting: .wait(Wait("\(vm.name) to be looked at", look: .host(vm.name), every: 1))
+        }
+    }
+
+    static func bare(_ want: DesiredNode, _ probe: HostProbe, _ facts: FleetFacts) -> Decision {
+        if let other = probe.clusterID, other != facts.ledger.clusterID {
+            return .blocked(
+                Block("the host belongs to another cluster (\(other))", advice: "remove the VM by hand if it is not needed; this ledger did not set it up"))
+        }
+        guard probe.isBooted else {
+            return .wait(Wait("systemd is \(probe.systemd)", look: .host(want.name), every: 1))
+        }
+        return .act(.prepare(node: want.name, version: want.k3s, role: want.role), because: "the host is bare")
+    }
+
+    static func prepared(_ want: DesiredNode, _ probe: HostProbe, _ overlay: String, _ facts: FleetFacts) -> Decision {
+        if let other = probe.clusterID, other != facts.ledger.clusterID {
+            return .blocked(Block("the host belongs to another cluster (\(other))", advice: "use the state directory that set it up"))
+        }
+        if want.role == .agent, facts.controlPlane == nil {
+            return .wait(Wait(facts.controlPlaneReason, look: .cluster, every: 1))
+        }
+        if want.role == .agent, facts.record(want.name).hasStaleIdentity {
+            return .act(.forget(node: want.name), because: "the VM is new and its name may have a node password in the cluster")
+        }
+        return .act(.install(facts.setup(of: want, overlay: overlay)), because: "k3s is not set up")
+    }
+
+    static func installed(_ want: DesiredNode, _ probe: HostProbe, _ overlay: String, _ facts: FleetFacts) -> Decision {
+        let started = facts.record(want.name).started
+        if want.role == .agent, facts.controlPlane == nil {
+            return .wait(Wait(facts.controlPlaneReason, look: .cluster, every: 1))
+        }
+        if started == nil || facts.record(want.name).config != facts.setup(of: want, overlay: overlay).configHash {
+            return .act(.install(facts.setup(of: want, overlay: overlay)), because: "an earlier install was cut short or its configuration changed")
+        }
+        if let started, facts.now - started > startDeadline(want.role) {
+            return .blocked(
+                Block(
+                    "k3s did not join in \(Int(startDeadline(want.role))) s",
+                    advice: "last words of its journal: \(probe.journal ?? "none")"))
+        }
+        return .wait(Wait("k3s to join", look: .cluster, every: 0.5))
+    }
+
+    static func joined(_ want: DesiredNode, _ vm: ObservedVM, _ node: NodeReading, _ facts: FleetFacts) -> Decision {
+        if let block = mismatch(want, node, facts) { return .blocked(block) }
+        if facts.record(want.name).removal != nil {
+            return .blocked(
+                Block("its removal has begun", advice: "take it out of the file, apply, and add it again"))
+        }
+        if node.deleting { return .wait(Wait("the node is being deleted", look: .cluster, every: 2)) }
+        guard case .ready = node.ready else {
+            return .wait(Wait("the node is \(node.ready.words)", look: .cluster, every: 0.5))
+        }
+        if let overlay = node.internalIP, let decision = reconfigured(want, overlay, facts) { return decision }
+        if let shape = NodeShape.drift(of: node, from: want) {
+            return .act(.shape(node: want.name, shape), because: "labels or taints differ")
+        }
+        let missing = want.vm.tags.filter { !vm.tags.contains($0) }
+        if !missing.isEmpty { return .act(.tagVM(name: want.name, tags: missing), because: "tags are missing") }
+        if let share = want.share, facts.record(want.name).share != share {
+            return .act(.share(vm: want.name, share), because: "sharing was not set as asked")
+        }
+        return .settled
+    }
+
+    /// What cannot be mended in place by this version.
+    static func mismatch(_ want: DesiredNode, _ node: NodeReading, _ facts: FleetFacts) -> Block? {
+        if let version = node.version, version != want.k3s {
+            return version > want.k3s
+                ? Block("downgrade from \(version) to \(want.k3s)", advice: "k3s cannot go back; set k3s to \(version)")
+                : Block("upgrade from \(version) to \(want.k3s) is not built yet", advice: "set k3s to \(version)")
+        }
+        let isServer = node.roles.contains("control-plane")
+        guard isServer == (want.role == .server) else {
+            return Block("the node is \(isServer ? "a server" : "an agent")", advice: "give the pool another vmPrefix")
+        }
+        guard facts.ledger.clusterCIDR == facts.fleet.cluster.clusterCIDR.description,
+            facts.ledger.serviceCIDR == facts.fleet.cluster.serviceCIDR.description
+        else {
+            return Block(
+                "clusterCIDR and serviceCIDR are fixed once a cluster exists (\(facts.ledger.clusterCIDR), \(facts.ledger.serviceCIDR))",
+                advice: "put them back")
+        }
+        return nil
+    }
+
+    static func reconfigured(_ want: DesiredNode, _ overlay: String, _ facts: FleetFacts) -> Decision? {
+        guard let config = facts.record(want.name).config, want.role == .server || facts.controlPlane != nil else { return nil }
+        let setup = facts.setup(of: want, overlay: overlay)
+        return config == setup.configHash ? nil : .act(.install(setup), because: "its configuration changed")
+    }
+
+    /// The way from an action to a settled node, as far as it can be known beforehand.
+    static func following(_ action: Action, _ want: DesiredNode, _ facts: FleetFacts) -> [Step] {
+        var chain: [Step] = [.createVM, .startVM, .prepare]
+        if want.role == .agent { chain.append(.forget) }
+        chain += [.install, .shape]
+        if !want.vm.tags.isEmpty { chain.append(.tagVM) }
+        if want.share != nil { chain.append(.share) }
+        guard let at = chain.firstIndex(of: action.step) else { return [] }
+        return chain[(at + 1)...].filter { $0 != .startVM && !($0 == .tagVM && action.step == .createVM) }
+    }
+}

@@ -1,0 +1,68 @@
+import K3s
+
+/// The rules that keep somebody's VM alive. Each is one function; `refusal` is the only door to an effect and asks them all.
+package enum Safety {
+    package static func refusal(of action: Action, facts: FleetFacts) -> Block? {
+        for rule in [ownershipIsSeen, creationFitsBudget, onlyOneFounding, serversStay, removalIsRecorded] {
+            if let block = rule(action, facts) { return block }
+        }
+        return nil
+    }
+
+    /// Nothing is changed on a VM whose ownership tag was not observed in this run.
+    static func ownershipIsSeen(_ action: Action, _ facts: FleetFacts) -> Block? {
+        if case .createVM(let name, _, _) = action {
+            guard let vms = facts.seen.vms else { return Block("the list of VMs was not read", advice: "run again") }
+            return vms[name].map { _ in Block("a VM named \(name) exists", advice: "run again to see whose it is") }
+        }
+        if case .deleteNode = action { return nil }
+        guard let vm = facts.seen.vms?[action.node] else {
+            return Block("\(action.node) was not seen in this run", advice: "run again")
+        }
+        guard vm.tags.contains(facts.fleet.cluster.tag) else {
+            return Block(
+                "the VM \(vm.name) lacks the tag \(facts.fleet.cluster.tag)",
+                advice: "rename it, change vmPrefix, or hand it over with: exedev-ctl exec 'tag \(vm.name) \(facts.fleet.cluster.tag)'")
+        }
+        return nil
+    }
+
+    /// Never more VMs with our tag than the budget, those being created included.
+    static func creationFitsBudget(_ action: Action, _ facts: FleetFacts) -> Block? {
+        guard case .createVM(let name, _, _) = action else { return nil }
+        let owned = Set(facts.ownedVMs.map(\.name))
+        let creating = facts.ledger.vms.filter { $0.value.creating != nil && $0.key != name && !owned.contains($0.key) }.count
+        guard owned.count + creating >= facts.fleet.limits.maxVMs else { return nil }
+        return Block(
+            "\(owned.count + creating) VMs exist and limits.maxVMs is \(facts.fleet.limits.maxVMs)", advice: "raise limits.maxVMs or shrink a pool")
+    }
+
+    /// A cluster is founded once: a rebuilt server with an empty disk would found a second one (facts/k3s.md §5.3).
+    static func onlyOneFounding(_ action: Action, _ facts: FleetFacts) -> Block? {
+        guard case .install(let setup) = action, setup.role == .server else { return nil }
+        if let founder = facts.ledger.founder, founder != setup.name {
+            return Block("the cluster was founded on \(founder)", advice: "keep the server's name; moving a server is not built yet")
+        }
+        guard facts.ledger.caHash != nil, facts.seen.node(setup.name) == nil, case .probed(let probe)? = facts.seen.hosts[setup.name],
+            !probe.hasServerData
+        else { return nil }
+        return Block(
+            "\(setup.name) has lost the data of the cluster", advice: "restore its disk or a snapshot; founding it anew would make a second, empty cluster")
+    }
+
+    /// `apply` never removes a server.
+    static func serversStay(_ action: Action, _ facts: FleetFacts) -> Block? {
+        guard action.step.isDestructive else { return nil }
+        let isServer =
+            facts.ledger.founder == action.node || facts.serverName == action.node
+            || facts.seen.node(action.node)?.roles.contains("control-plane") == true
+        return isServer ? Block("\(action.node) is a server", advice: "servers are removed by destroy only") : nil
+    }
+
+    /// A VM is removed only when our tag is on it and our own ledger knows it.
+    static func removalIsRecorded(_ action: Action, _ facts: FleetFacts) -> Block? {
+        guard action.step.isDestructive, facts.ledger.vms[action.node] == nil else { return nil }
+        return Block(
+            "\(action.node) carries our tag and is not in this ledger", advice: "remove it with destroy or by hand, or add it to the fleet file once")
+    }
+}

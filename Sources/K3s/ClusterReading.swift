@@ -1,0 +1,141 @@
+import FoundationEssentials
+
+/// What a server said of its cluster in one round trip.
+package struct ClusterReading: Sendable, Hashable {
+    package var hostname = ""
+    package var unit: UnitState?
+    package var apiReady = false
+    /// Why the API did not answer.
+    package var reason: String?
+    package var caHash: String?
+    package var nodes: [NodeReading] = []
+
+    package init() {}
+
+    package static func parse(_ output: String) throws(ReadingError) -> ClusterReading {
+        var reading = ClusterReading()
+        for (key, value) in try Sections.fields(of: output, named: "cluster") {
+            switch key {
+            case "hostname": reading.hostname = value
+            case "unit": reading.unit = UnitState(value)
+            case "ca": reading.caHash = value
+            case "reason": reading.reason = value
+            case "nodes": reading.nodes = try nodes(value, output)
+            case "ready": reading.apiReady = value == "yes"
+            default: break
+            }
+        }
+        guard !reading.hostname.isEmpty else { throw ReadingError("the cluster's answer has no hostname", in: output) }
+        return reading
+    }
+
+    private static func nodes(_ json: String, _ output: String) throws(ReadingError) -> [NodeReading] {
+        do {
+            return try JSONDecoder().decode(NodeList.self, from: Data(json.utf8)).items.map(NodeReading.init)
+        } catch {
+            throw ReadingError("kubectl's list of nodes was not understood (\(error))", in: json)
+        }
+    }
+}
+
+/// A Kubernetes node, as far as the product cares.
+package struct NodeReading: Sendable, Hashable {
+    package var name: String
+    package var ready: Readiness
+    package var version: K3sVersion?
+    package var internalIP: String?
+    package var labels: [String: String]
+    package var annotations: [String: String]
+    package var taints: [Taint]
+    package var unschedulable: Bool
+    package var deleting: Bool
+
+    package var roles: [String] {
+        let prefix = "node-role.kubernetes.io/"
+        return labels.keys.filter { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) }.sorted()
+    }
+
+    package init(
+        name: String, ready: Readiness, version: K3sVersion?, internalIP: String?, labels: [String: String] = [:],
+        annotations: [String: String] = [:], taints: [Taint] = [], unschedulable: Bool = false, deleting: Bool = false
+    ) {
+        (self.name, self.ready, self.version, self.internalIP) = (name, ready, version, internalIP)
+        (self.labels, self.annotations, self.taints) = (labels, annotations, taints)
+        (self.unschedulable, self.deleting) = (unschedulable, deleting)
+    }
+}
+
+package enum Readiness: Sendable, Hashable {
+    case ready
+    case notReady(reason: String)
+    /// No word from the kubelet for about 40 s.
+    case unknown
+
+    package var words: String {
+        switch self {
+        case .ready: "ready"
+        case .notReady(let reason): "not ready (\(reason))"
+        case .unknown: "silent"
+        }
+    }
+}
+
+private struct NodeList: Decodable {
+    var items: [Item]
+
+    struct Item: Decodable {
+        var metadata: Metadata
+        var spec: Spec?
+        var status: Status?
+    }
+    struct Metadata: Decodable {
+        var name: String
+        var labels: [String: String]?
+        var annotations: [String: String]?
+        var deletionTimestamp: String?
+    }
+    struct Spec: Decodable {
+        var taints: [TaintItem]?
+        var unschedulable: Bool?
+    }
+    struct TaintItem: Decodable {
+        var key: String
+        var value: String?
+        var effect: String
+    }
+    struct Status: Decodable {
+        var conditions: [Condition]?
+        var addresses: [Address]?
+        var nodeInfo: NodeInfo?
+    }
+    struct Condition: Decodable {
+        var type: String
+        var status: String
+        var reason: String?
+    }
+    struct Address: Decodable {
+        var type: String
+        var address: String
+    }
+    struct NodeInfo: Decodable { var kubeletVersion: String? }
+}
+
+extension NodeReading {
+    fileprivate init(_ item: NodeList.Item) {
+        let condition = item.status?.conditions?.first { $0.type == "Ready" }
+        let ready: Readiness =
+            switch condition?.status {
+            case "True": .ready
+            case "False": .notReady(reason: condition?.reason ?? "no reason given")
+            default: .unknown
+            }
+        self.init(
+            name: item.metadata.name, ready: ready, version: item.status?.nodeInfo?.kubeletVersion.flatMap(K3sVersion.init),
+            internalIP: item.status?.addresses?.first { $0.type == "InternalIP" }?.address, labels: item.metadata.labels ?? [:],
+            annotations: item.metadata.annotations ?? [:],
+            taints: (item.spec?.taints ?? []).compactMap { taint in
+                Taint.Effect(rawValue: taint.effect).map { Taint(key: taint.key, value: taint.value ?? "", effect: $0) }
+            },
+            unschedulable: item.spec?.unschedulable ?? false, deleting: item.metadata.deletionTimestamp != nil)
+    }
+}

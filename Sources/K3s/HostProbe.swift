@@ -1,0 +1,117 @@
+/// What one read-only round trip told about a host.
+package struct HostProbe: Sendable, Hashable {
+    package var hostname = ""
+    /// What `systemctl is-system-running` said: `running`, `degraded`, `starting`, …
+    package var systemd = ""
+    package var overlay: OverlayState = .missing
+    package var binaryVersion: K3sVersion?
+    package var binarySHA256: String?
+    package var hasInstaller = false
+    package var server: UnitState?
+    package var agent: UnitState?
+    /// sha256 of the configuration file that is there.
+    package var configHash: String?
+    package var clusterID: String?
+    package var hasServerData = false
+    package var hasAgentData = false
+    /// Last words of a unit that is not well.
+    package var journal: String?
+
+    package init() {}
+
+    /// SSH answers before systemd does (facts/exedev.md §5.1, Aug 2026).
+    package var isBooted: Bool { systemd == "running" || systemd == "degraded" }
+
+    /// Throws when the answer is cut or is not an answer of ours.
+    package static func parse(_ output: String) throws(ReadingError) -> HostProbe {
+        var probe = HostProbe()
+        for (key, value) in try Sections.fields(of: output, named: "probe") { probe.note(key, value) }
+        guard !probe.hostname.isEmpty else { throw ReadingError("the probe has no hostname", in: output) }
+        return probe
+    }
+
+    private mutating func note(_ key: String, _ value: String) {
+        switch key {
+        case "hostname": hostname = value
+        case "systemd": systemd = value
+        case "overlay": overlay = OverlayState(value)
+        case "version": binaryVersion = value.split(separator: " ").compactMap { K3sVersion(String($0)) }.first
+        case "sha256": binarySHA256 = value
+        case "installer": hasInstaller = value == "yes"
+        case "unit.k3s": server = UnitState(value)
+        case "unit.k3s-agent": agent = UnitState(value)
+        case "config": configHash = value
+        case "cluster": clusterID = value
+        case "server-data": hasServerData = value == "yes"
+        case "agent-data": hasAgentData = value == "yes"
+        case "journal": journal = (journal.map { $0 + "\n" } ?? "") + value
+        default: break
+        }
+    }
+}
+
+package enum OverlayState: Sendable, Hashable {
+    /// The program is not installed, or its daemon does not run.
+    case missing
+    case needsLogin
+    case up(address: String)
+
+    init(_ word: String) {
+        switch word {
+        case "missing", "": self = .missing
+        case "down": self = .needsLogin
+        default: self = .up(address: word)
+        }
+    }
+}
+
+/// A systemd unit's state as `systemctl show` gives it.
+package struct UnitState: Sendable, Hashable {
+    package var active: String
+    package var sub: String
+    package var enabled: Bool
+    /// Restarts by systemd; a growing number is a crash loop.
+    package var restarts: Int
+
+    /// Nil for a unit that does not exist.
+    init?(_ fields: String) {
+        var values: [Substring: Substring] = [:]
+        for pair in fields.split(separator: " ") {
+            let halves = pair.split(separator: "=", maxSplits: 1)
+            if halves.count == 2 { values[halves[0]] = halves[1] }
+        }
+        guard values["LoadState"] == "loaded" else { return nil }
+        active = String(values["ActiveState"] ?? "unknown")
+        sub = String(values["SubState"] ?? "unknown")
+        enabled = values["UnitFileState"] == "enabled"
+        restarts = values["NRestarts"].flatMap { Int($0) } ?? 0
+    }
+
+    package var words: String { restarts > 0 ? "\(active) (\(sub)), \(restarts) restarts" : "\(active) (\(sub))" }
+}
+
+/// An answer of a host that was not understood.
+package struct ReadingError: Error, Sendable, CustomStringConvertible {
+    package var description: String
+
+    init(_ what: String, in output: String) {
+        let excerpt = String(output.suffix(200)).split(whereSeparator: \.isNewline).joined(separator: " / ")
+        description = "\(what); the host said: \(excerpt)"
+    }
+}
+
+/// Answers stand between two marker lines, so that a banner before them and a cut connection after them are both seen.
+enum Sections {
+    static func begin(_ name: String) -> String { "=== exedev-k8s \(name) begin" }
+    static func end(_ name: String) -> String { "=== exedev-k8s \(name) end" }
+
+    static func fields(of output: String, named name: String) throws(ReadingError) -> [(key: String, value: String)] {
+        let lines = output.split(separator: "\n", omittingEmptySubsequences: false)
+        guard let first = lines.firstIndex(where: { $0 == begin(name) }) else { throw ReadingError("no \(name) in the answer", in: output) }
+        guard let last = lines[first...].firstIndex(where: { $0 == end(name) }) else { throw ReadingError("the \(name) is cut short", in: output) }
+        return lines[(first + 1)..<last].compactMap { line in
+            guard let equals = line.firstIndex(of: "=") else { return nil }
+            return (String(line[..<equals]), String(line[line.index(after: equals)...]))
+        }
+    }
+}

@@ -1,0 +1,221 @@
+package import Shell
+
+/// What a bare host needs to be ready for k3s.
+package struct PrepareInput: Sendable {
+    package var overlayHostname: String
+    package var version: K3sVersion
+    package var releases: ReleaseSource
+    /// The digest that an earlier host verified; nil on the first one.
+    package var expectedSHA256: String?
+    package var authKey: SecretName
+    package var clusterCIDR: String
+    package var serviceCIDR: String
+    package var clusterID: String
+    package var role: Role
+    /// Our clock, seconds since 1970; the host's may differ by 30 s.
+    package var controllerTime: Int
+
+    package init(
+        overlayHostname: String, version: K3sVersion, releases: ReleaseSource, expectedSHA256: String?, authKey: SecretName,
+        clusterCIDR: String, serviceCIDR: String, clusterID: String, role: Role, controllerTime: Int
+    ) {
+        (self.overlayHostname, self.version, self.releases) = (overlayHostname, version, releases)
+        (self.expectedSHA256, self.authKey, self.clusterCIDR) = (expectedSHA256, authKey, clusterCIDR)
+        (self.serviceCIDR, self.clusterID, self.role, self.controllerTime) = (serviceCIDR, clusterID, role, controllerTime)
+    }
+}
+
+extension HostScript {
+    /// Checks the host, joins it to the overlay, stages a verified binary and the installer of the same release.
+    package static func prepare(_ input: PrepareInput) -> Script {
+        Script(lines: [atomicWrite, preflight(input), overlay(input), binary(input), installer(input)])
+    }
+
+    /// `put FILE MODE`: standard input becomes FILE by rename; says `changed` when it was not so before.
+    static let atomicWrite = Script(raw: """
+        LC_ALL=C; export LC_ALL
+        umask 077
+        changed=no
+        put() {
+            mkdir -p "$(dirname "$1")"
+            cat > "$1.exedev-new"
+            if [ -f "$1" ] && cmp -s "$1" "$1.exedev-new"; then
+                rm -f "$1.exedev-new"
+            else
+                chmod "$2" "$1.exedev-new"
+                mv -f "$1.exedev-new" "$1"
+                changed=yes
+            fi
+        }
+        refuse() { echo "$2" >&2; exit "$1"; }
+        """)
+
+    private static func preflight(_ input: PrepareInput) -> Script {
+        let other: Role = input.role == .server ? .agent : .server
+        return """
+            [ "$(uname -m)" = x86_64 ] || refuse 70 "the host is $(uname -m), not x86_64"
+            [ -d /run/systemd/system ] || refuse 71 'the host does not run systemd'
+            command -v curl >/dev/null || refuse 72 'the host lacks curl'
+            command -v tailscale >/dev/null || refuse 73 'the host lacks tailscale'
+            free=$(df -Pk /var/lib | awk 'NR == 2 { print $4 }')
+            [ "$free" -ge 1048576 ] || refuse 74 "only $free KiB are free on /var/lib"
+            skew=$(( $(date +%s) - \(input.controllerTime) ))
+            [ "$skew" -lt 300 ] && [ "$skew" -gt -300 ] || refuse 75 "the host's clock differs by $skew s"
+            if [ -f \(raw: HostPath.cluster) ] && [ "$(cat \(raw: HostPath.cluster))" != \(input.clusterID) ]; then
+                refuse 76 "the host belongs to another cluster"
+            fi
+            if [ -f \("/etc/systemd/system/" + other.unit + ".service") ]; then
+                refuse 77 \("the host is set up as " + (other == .server ? "a server" : "an agent"))
+            fi
+            """
+    }
+
+    private static func overlay(_ input: PrepareInput) -> Script {
+        """
+        systemctl enable --now tailscaled
+        if ! tailscale ip -4 >/dev/null 2>&1; then
+            key=/run/exedev-k8s-overlay-key
+            trap 'rm -f "$key"' EXIT
+            printf '%s' \(secret: input.authKey) > "$key"
+            timeout 120 tailscale up --auth-key="file:$key" --hostname=\(input.overlayHostname) --accept-routes=false \\
+                || refuse 78 'tailscale up failed'
+            rm -f "$key"
+        fi
+        address=$(tailscale ip -4 | head -n 1)
+        [ -n "$address" ] || refuse 78 'the overlay has no address'
+        echo "overlay-address=$address"
+        """
+    }
+
+    private static func base(_ url: String, _ version: K3sVersion) -> String {
+        url + "/" + version.description.split(separator: "+").joined(separator: "%2B")
+    }
+
+    private static func binary(_ input: PrepareInput) -> Script {
+        """
+        binary=\(raw: HostPath.binary)
+        expected=\(input.expectedSHA256 ?? "")
+        release=\(base(input.releases.binaries, input.version))
+        have=$( [ -x "$binary" ] && sha256sum "$binary" | cut -d ' ' -f 1 || true )
+        if [ -z "$expected" ] || [ "$have" != "$expected" ]; then
+            published=$(curl -fsSL --retry 3 --max-time 60 "$release/sha256sum-amd64.txt" | awk '$2 == "k3s" { print $1 }') || published=
+            [ -n "$published" ] || refuse 79 "no checksum at $release"
+            if [ -n "$expected" ] && [ "$published" != "$expected" ]; then
+                refuse 80 "the release's checksum is $published and was $expected on an earlier host"
+            fi
+            if [ "$have" != "$published" ]; then
+                mkdir -p /usr/local/bin
+                curl -fsSL --retry 3 --max-time 500 -o /usr/local/bin/.k3s.new "$release/k3s" || refuse 79 "no binary at $release"
+                have=$(sha256sum /usr/local/bin/.k3s.new | cut -d ' ' -f 1)
+                [ "$have" = "$published" ] || refuse 80 "the binary's checksum is $have, the release says $published"
+                chmod 755 /usr/local/bin/.k3s.new
+                mv -f /usr/local/bin/.k3s.new "$binary"
+            fi
+        fi
+        echo "k3s-sha256=$have"
+        """
+    }
+
+    private static func installer(_ input: PrepareInput) -> Script {
+        """
+        installer=\(raw: HostPath.installer)
+        mkdir -p "$(dirname "$installer")"
+        curl -fsSL --retry 3 --max-time 60 -o "$installer.new" \(base(input.releases.installers, input.version) + "/install.sh") \\
+            || refuse 79 'no installer for the release'
+        sh -n "$installer.new" || refuse 80 'the installer is cut short'
+        chmod 700 "$installer.new"
+        mv -f "$installer.new" "$installer"
+        printf '%s' \(input.clusterID) | put \(raw: HostPath.cluster) 600
+        """
+    }
+
+    /// Configures k3s, lets the installer write its unit, and starts it without waiting for it.
+    package static func install(_ setup: NodeSetup, serverToken: SecretName?, agentToken: SecretName) -> Script {
+        Script(lines: [atomicWrite, files(setup, serverToken, agentToken), unit(setup), start(setup)])
+    }
+
+    private static func files(_ setup: NodeSetup, _ serverToken: SecretName?, _ agentToken: SecretName) -> Script {
+        // Joiners send the long form, which makes them check the server's CA first; the founder takes only the short one (facts/k3s.md §4).
+        let token: Script =
+            setup.role == .agent && setup.caHash != nil
+            ? "printf 'K10%s::node:%s' \(setup.caHash ?? "") \(secret: agentToken) | put \(raw: HostPath.agentToken) 600"
+            : "printf '%s' \(secret: agentToken) | put \(raw: HostPath.agentToken) 600"
+        let server: Script = serverToken.map { "printf '%s' \(secret: $0) | put \(raw: HostPath.token) 600" } ?? ":"
+        return Script(lines: [
+            "printf '%s' \(setup.clusterID) | put \(raw: HostPath.cluster) 600", server, token,
+            "printf '%s' \(setup.configFile()) | put \(raw: HostPath.config) 600",
+            "printf '%s' \(waitOverlay(setup)) | put \(raw: HostPath.waitOverlay) 755",
+            "chmod 755 /usr/local/libexec /usr/local/libexec/exedev-k8s",
+            "printf '%s' \(dropIn) | put \("/etc/systemd/system/" + setup.role.unit + ".service.d/10-exedev.conf") 644",
+        ])
+    }
+
+    /// k3s exits for good when its interface has no address yet, and the unit has no order on tailscaled (facts/k3s.md §14.0).
+    private static func waitOverlay(_ setup: NodeSetup) -> String {
+        """
+        #!/bin/sh
+        # Waits until the overlay has its address, 60 s at most.
+        for try in $(seq 1 120); do
+            ip -4 -o addr show dev \(setup.overlayInterface) 2>/dev/null | grep -qF ' \(setup.overlayAddress)/' && exit 0
+            sleep 0.5
+        done
+        echo 'the overlay has no address \(setup.overlayAddress)' >&2
+        exit 1
+
+        """
+    }
+
+    private static let dropIn = """
+        [Unit]
+        Wants=tailscaled.service
+        After=tailscaled.service
+        [Service]
+        ExecStartPre=\(HostPath.waitOverlay)
+
+        """
+
+    /// The installer removes the unit before it writes it: it runs apart from the SSH session, so that a cut cannot leave none.
+    private static func unit(_ setup: NodeSetup) -> Script {
+        """
+        unit=\(setup.role.unit)
+        if [ ! -f "/etc/systemd/system/$unit.service" ] || ! systemctl is-enabled --quiet "$unit"; then
+            systemd-run --collect --wait --quiet --unit=exedev-k8s-install-$$ -E INSTALL_K3S_SKIP_DOWNLOAD=true -E INSTALL_K3S_SKIP_START=true \\
+                \(words: setup.role == .agent ? ["-E", "K3S_URL=https://\(setup.serverAddress ?? ""):6443", "-E", "K3S_TOKEN_FILE=\(HostPath.agentToken)"] : []) \\
+                sh \(raw: HostPath.installer) \(setup.role.rawValue) || refuse 81 'the k3s installer failed'
+            changed=yes
+        fi
+        [ -f "/etc/systemd/system/$unit.service" ] || refuse 81 'the k3s installer left no unit'
+        systemctl is-enabled --quiet "$unit" || refuse 81 'the k3s installer did not enable the unit'
+        """
+    }
+
+    private static func start(_ setup: NodeSetup) -> Script {
+        """
+        systemctl daemon-reload
+        case $(systemctl is-active "$unit" || true) in
+        active|activating) [ "$changed" = no ] || systemctl restart --no-block "$unit" ;;
+        *)
+            systemctl reset-failed "$unit" 2>/dev/null || true
+            systemctl restart --no-block "$unit" ;;
+        esac
+        """
+    }
+}
+
+/// The exit statuses of our own guards, in the operator's words.
+package enum HostFailure {
+    /// Nil when the status is not one of ours.
+    package static func advice(exitStatus: Int32, stderr: String) -> String? {
+        switch exitStatus {
+        case 70: "exe.dev VMs are x86_64; is this one of them?"
+        case 71: "use an image with systemd, such as exeuntu"
+        case 72, 73: "use an image that has curl and tailscale, such as exeuntu"
+        case 74: "give the pool a larger disk"
+        case 75: "check the clocks of this machine and of the VM"
+        case 76: "the VM was set up by another ledger: use that state directory, or remove the VM"
+        case 77: "give the pool another vmPrefix, or remove the VM"
+        case 80: "do not go on before you know why the release's bytes differ"
+        default: nil
+        }
+    }
+}

@@ -1,0 +1,123 @@
+package import Shell
+
+/// What is said to a host. Every script runs as root on standard input of `sh -eu -s`, may be run twice, and keeps secrets out of
+/// every argument list: they are written by the shell's own `printf`.
+package enum HostScript {
+    /// Reads everything that a decision about the host needs, in one round trip. Changes nothing.
+    package static func probe() -> Script {
+        Script(raw: """
+            set +e
+            LC_ALL=C; export LC_ALL
+            echo '\(Sections.begin("probe"))'
+            echo "hostname=$(hostname)"
+            echo "systemd=$(systemctl is-system-running 2>/dev/null)"
+            if command -v tailscale >/dev/null 2>&1 && systemctl is-active --quiet tailscaled; then
+                address=$(tailscale ip -4 2>/dev/null | head -n 1)
+                echo "overlay=${address:-down}"
+            else
+                echo 'overlay=missing'
+            fi
+            if [ -x \(HostPath.binary) ]; then
+                echo "sha256=$(sha256sum \(HostPath.binary) | cut -d ' ' -f 1)"
+                echo "version=$(\(HostPath.binary) --version 2>/dev/null | head -n 1)"
+            fi
+            [ -s \(HostPath.installer) ] && echo 'installer=yes'
+            for unit in k3s k3s-agent; do
+                state=$(systemctl show "$unit" -p LoadState,ActiveState,SubState,UnitFileState,NRestarts 2>/dev/null | tr '\\n' ' ')
+                echo "unit.$unit=$state"
+                case $state in
+                *LoadState=loaded*)
+                    case $state in
+                    *ActiveState=active*) ;;
+                    *) journalctl -u "$unit" -n 5 -o cat --no-pager 2>/dev/null | cut -c 1-300 | sed 's/^/journal=/' ;;
+                    esac ;;
+                esac
+            done
+            [ -f \(HostPath.config) ] && echo "config=$(sha256sum \(HostPath.config) | cut -d ' ' -f 1)"
+            [ -f \(HostPath.cluster) ] && echo "cluster=$(cat \(HostPath.cluster))"
+            [ -d /var/lib/rancher/k3s/server/db ] && echo 'server-data=yes'
+            [ -d /var/lib/rancher/k3s/agent ] && echo 'agent-data=yes'
+            echo '\(Sections.end("probe"))'
+            exit 0
+            """)
+    }
+
+    /// The whole cluster as its server sees it. Succeeds while the API is down, and says why it is.
+    package static func readCluster() -> Script {
+        Script(raw: """
+            set +e
+            LC_ALL=C; export LC_ALL
+            echo '\(Sections.begin("cluster"))'
+            echo "hostname=$(hostname)"
+            echo "unit=$(systemctl show k3s -p LoadState,ActiveState,SubState,UnitFileState,NRestarts 2>/dev/null | tr '\\n' ' ')"
+            ca=/var/lib/rancher/k3s/server/tls/server-ca.crt
+            [ -f "$ca" ] && echo "ca=$(sha256sum "$ca" | cut -d ' ' -f 1)"
+            if [ ! -x \(HostPath.binary) ]; then
+                echo 'reason=k3s is not installed'
+            elif nodes=$(k3s kubectl get nodes -o json 2>&1); then
+                echo "nodes=$(printf '%s' "$nodes" | tr '\\n' ' ')"
+                echo 'ready=yes'
+            else
+                echo "reason=$(printf '%s' "$nodes" | tail -n 1 | cut -c 1-300)"
+            fi
+            echo '\(Sections.end("cluster"))'
+            exit 0
+            """)
+    }
+
+    /// Deletes what a former machine of that name left in the cluster: its Node and its node password (facts/k3s.md §6.1).
+    package static func forget(node: String) -> Script {
+        """
+        k3s kubectl delete node \(node) --ignore-not-found
+        k3s kubectl -n kube-system delete secret \(node + ".node-password.k3s") --ignore-not-found
+        """
+    }
+
+    package static func cordon(name: String) -> Script {
+        "k3s kubectl cordon \(name)"
+    }
+
+    /// Evicts a node's pods; ends with a failure when they are not gone in time, and the node stays cordoned.
+    package static func drain(name: String, timeoutSeconds: Int) -> Script {
+        "k3s kubectl drain \(name) --ignore-daemonsets --delete-emptydir-data \("--timeout=\(timeoutSeconds)s")"
+    }
+
+    /// Deletes the node and its password, and makes sure that the node is gone.
+    package static func deleteNode(name: String) -> Script {
+        forget(node: name) + """
+            if k3s kubectl get node \(name) >/dev/null 2>&1; then
+                echo 'the node is still there' >&2
+                exit 1
+            fi
+            """
+    }
+
+    /// Stops k3s for good; a running kubelet would register its node again (facts/k3s.md §6.4).
+    package static func stopK3s(_ role: Role) -> Script {
+        """
+        if systemctl cat \(role.unit) >/dev/null 2>&1; then
+            systemctl disable --now \(role.unit)
+        fi
+        if [ -x /usr/local/bin/k3s-killall.sh ]; then
+            /usr/local/bin/k3s-killall.sh >/dev/null 2>&1 || true
+        fi
+        """
+    }
+
+    package static func kubeconfig() -> Script {
+        "cat /etc/rancher/k3s/k3s.yaml"
+    }
+
+    /// Labels, taints and annotations in one patch. A nil label is removed; `taints` is the whole list.
+    package static func shapeNode(name: String, labels: [String: String?], taints: [Taint], annotations: [String: String]) -> Script {
+        let quoted = NodeSetup.doubleQuoted
+        let labelText = labels.keys.sorted().map { key in quoted(key) + ":" + (labels[key]!.map(quoted) ?? "null") }.joined(separator: ",")
+        let noteText = annotations.keys.sorted().map { quoted($0) + ":" + quoted(annotations[$0]!) }.joined(separator: ",")
+        let taintText = taints.map { taint in
+            let value = taint.value.isEmpty ? "" : ",\"value\":" + quoted(taint.value)
+            return "{\"key\":" + quoted(taint.key) + value + ",\"effect\":" + quoted(taint.effect.rawValue) + "}"
+        }.joined(separator: ",")
+        let patch = "{\"metadata\":{\"labels\":{\(labelText)},\"annotations\":{\(noteText)}},\"spec\":{\"taints\":[\(taintText)]}}"
+        return "k3s kubectl patch node \(name) --type=merge -p \(patch)"
+    }
+}

@@ -1,0 +1,25 @@
+import Glibc
+
+/// One writer per fleet on this machine. The kernel drops the lock when its holder dies, so there is no stale lock to break.
+package struct FleetLock: ~Copyable {
+    private let descriptor: Int32
+
+    package init(in state: StateDirectory, verb: String) throws(StateError) {
+        let file = state.path + "/lock"
+        descriptor = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw .system(file) }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            let holder = (try? StateDirectory.read(file)).flatMap { $0 }.map { String(decoding: $0, as: UTF8.self) } ?? ""
+            close(descriptor)
+            throw StateError("another run holds \(file): \(holder)", advice: "wait for it, or end that process; the lock goes with it")
+        }
+        var name = [CChar](repeating: 0, count: 256)
+        gethostname(&name, name.count)
+        let host = String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        let text = "\(verb), pid \(getpid()) on \(host), since \(time(nil)) (seconds since 1970)"
+        ftruncate(descriptor, 0)
+        _ = pwrite(descriptor, text, text.utf8.count, 0)
+    }
+
+    deinit { close(descriptor) }
+}

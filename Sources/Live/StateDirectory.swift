@@ -1,0 +1,154 @@
+package import FleetCore
+import FoundationEssentials
+import Glibc
+import Reconciler
+package import Shell
+
+/// The fleet's folder on this machine: ledger, secrets and the lock, all of them 0600 from their first byte.
+package struct StateDirectory: Sendable {
+    package let path: String
+
+    /// `base` is `--state`, `$STATE_DIRECTORY` or the user's state folder; it must be absolute so that two runs from two folders
+    /// cannot make two clusters (a defect of an earlier tool).
+    package init(base: String, cluster: String) throws(StateError) {
+        guard base.hasPrefix("/") else { throw StateError("the state directory \(base) is not an absolute path", advice: "pass --state with an absolute path") }
+        path = base + "/" + cluster
+        try Self.makeFolder(path)
+    }
+
+    // MARK: the ledger
+
+    /// Nil when there is none yet.
+    package func loadLedger() throws(StateError) -> Ledger? {
+        guard let bytes = try Self.read(path + "/ledger.json") else { return nil }
+        guard let version = try? JSONDecoder().decode(SchemaOnly.self, from: Data(bytes)) else {
+            throw StateError("\(path)/ledger.json cannot be read", advice: "restore it from a copy; without it the fleet's VMs are not touched")
+        }
+        guard version.schema <= Ledger.schema else {
+            throw StateError("\(path)/ledger.json has schema \(version.schema), this program knows \(Ledger.schema)", advice: "use the newer program that wrote it")
+        }
+        do {
+            return try JSONDecoder().decode(Ledger.self, from: Data(bytes))
+        } catch {
+            throw StateError("\(path)/ledger.json cannot be read: \(error)", advice: "restore it from a copy; without it the fleet's VMs are not touched")
+        }
+    }
+
+    /// The ledger of this fleet, founded now if there is none.
+    package func ledger(for fleet: DesiredFleet) throws(StateError) -> Ledger {
+        if let ledger = try loadLedger() { return ledger }
+        let cluster = fleet.cluster
+        return Ledger(
+            cluster: cluster.name, clusterID: Self.randomHex(bytes: 16), clusterCIDR: cluster.clusterCIDR.description,
+            serviceCIDR: cluster.serviceCIDR.description)
+    }
+
+    package func store(_ ledger: Ledger) throws(StateError) {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+        guard let data = try? encoder.encode(ledger) else { throw StateError("the ledger cannot be encoded", advice: nil) }
+        try Self.replace(path + "/ledger.json", with: Array(data))
+    }
+
+    // MARK: secrets that we made ourselves
+
+    /// The secret's text; made now, from the kernel's randomness, if it is not there.
+    package func secret(_ name: SecretName) throws(StateError) -> String {
+        let file = path + "/" + name.rawValue
+        if let bytes = try Self.read(file) { return String(decoding: bytes, as: UTF8.self) }
+        let text = Self.randomHex(bytes: 32)
+        try Self.replace(file, with: Array(text.utf8))
+        return text
+    }
+
+    // MARK: files
+
+    private struct SchemaOnly: Decodable { var schema: Int }
+
+    static func randomHex(bytes count: Int) -> String {
+        var generator = SystemRandomNumberGenerator()
+        return (0..<count).map { _ in
+            let byte = UInt8.random(in: 0...255, using: &generator)
+            return String(byte >> 4, radix: 16) + String(byte & 15, radix: 16)
+        }.joined()
+    }
+
+    package static func read(_ file: String) throws(StateError) -> [UInt8]? {
+        let descriptor = open(file, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else {
+            if errno == ENOENT { return nil }
+            throw StateError("\(file): \(String(cString: strerror(errno)))", advice: nil)
+        }
+        defer { close(descriptor) }
+        var out: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 65536)
+        while true {
+            let count = Glibc.read(descriptor, &buffer, buffer.count)
+            if count < 0 && errno == EINTR { continue }
+            guard count >= 0 else { throw StateError("\(file): \(String(cString: strerror(errno)))", advice: nil) }
+            if count == 0 { return out }
+            out += buffer[..<count]
+        }
+    }
+
+    /// Writes a new file beside the old one, makes it durable and renames it: a crash leaves the old or the new, never a torn one.
+    package static func replace(_ file: String, with bytes: [UInt8]) throws(StateError) {
+        let temporary = file + ".new"
+        unlink(temporary)
+        let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw .system(temporary) }
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { write(descriptor, $0.baseAddress!, $0.count) }
+            if count < 0 && errno == EINTR { continue }
+            guard count > 0 else {
+                close(descriptor)
+                throw .system(temporary)
+            }
+            rest = rest.dropFirst(count)
+        }
+        guard fsync(descriptor) == 0, close(descriptor) == 0, rename(temporary, file) == 0 else { throw .system(file) }
+        let folder = open(String(file[..<(file.lastIndex(of: "/") ?? file.startIndex)]), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        if folder >= 0 {
+            fsync(folder)
+            close(folder)
+        }
+    }
+
+    private static func makeFolder(_ path: String) throws(StateError) {
+        var partial = ""
+        for part in path.split(separator: "/") {
+            partial += "/" + part
+            guard mkdir(partial, 0o700) == 0 || errno == EEXIST || errno == EROFS || errno == EACCES else { throw .system(partial) }
+        }
+        guard access(path, W_OK) == 0 else { throw .system(path) }
+    }
+}
+
+extension StateDirectory: Memory {
+    package func save(_ ledger: Ledger) throws {
+        try store(ledger)
+    }
+}
+
+package struct StateError: Error, Sendable, CustomStringConvertible {
+    package var message: String
+    package var advice: String?
+
+    package init(_ message: String, advice: String?) {
+        (self.message, self.advice) = (message, advice)
+    }
+
+    static func system(_ path: String) -> StateError { StateError("\(path): \(String(cString: strerror(errno)))", advice: nil) }
+
+    package var description: String { advice.map { "\(message)\n  \($0)" } ?? message }
+}
+
+extension StateDirectory {
+    /// After destroy: the next fleet of that name is another cluster, with tokens of its own.
+    package func forgetCluster() throws(StateError) {
+        for file in ["ledger.json", SecretName.serverToken.rawValue, SecretName.agentToken.rawValue] {
+            guard unlink(path + "/" + file) == 0 || errno == ENOENT else { throw .system(path + "/" + file) }
+        }
+    }
+}

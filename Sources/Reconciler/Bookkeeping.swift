@@ -1,0 +1,59 @@
+import FleetCore
+import K3s
+
+/// What the ledger learns from an action, before it is sent and after it answered.
+enum Bookkeeping {
+    /// Written before the action is sent, so that a crash in between is seen by the next run.
+    static func before(_ action: Action, _ ledger: inout Ledger, now: Double) {
+        switch action {
+        case .createVM(let name, _, _): ledger.vms[name, default: .init()].creating = now
+        case .install(let setup) where setup.role == .server: ledger.founder = setup.name
+        default: break
+        }
+    }
+
+    static func after(_ action: Action, _ outcome: Performer.Outcome, _ ledger: inout Ledger, now: Double) {
+        let name = action.node
+        ledger.attempts[name] = nil
+        switch (action, outcome) {
+        case (.createVM, _):
+            ledger.vms[name] = .init()
+            ledger.vms[name]?.hasStaleIdentity = true
+        case (.prepare(_, let version, _), .done(let output)):
+            if let digest = value("k3s-sha256", in: output) { ledger.digests[version.description] = digest }
+        case (.install(let setup), _):
+            ledger.vms[name, default: .init()].started = now
+            ledger.vms[name]?.config = setup.configHash
+        case (.forget, _): ledger.vms[name]?.hasStaleIdentity = false
+        case (.share, .shared(let share)): ledger.vms[name, default: .init()].share = share
+        case (.drain, _): ledger.vms[name]?.removal = .drained
+        case (.stop, _): ledger.vms[name]?.removal = .stopped
+        case (.deleteNode, _): ledger.vms[name]?.removal = .nodeDeleted
+        case (.removeVM, _): ledger.vms[name] = nil
+        default: break
+        }
+    }
+
+    /// Facts of the world that the ledger must know before anything is decided.
+    static func learn(_ seen: Observation, fleet: DesiredFleet, _ ledger: inout Ledger) {
+        for node in fleet.nodes {
+            guard let vm = seen.vms?[node.name], vm.tags.contains(fleet.cluster.tag) else { continue }
+            if ledger.vms[node.name] == nil {
+                ledger.vms[node.name] = .init()
+            } else if ledger.vms[node.name]?.creating != nil {
+                // The reply to `new` was lost and the VM is here: it is the one we asked for.
+                ledger.vms[node.name]?.creating = nil
+                ledger.vms[node.name]?.hasStaleIdentity = true
+            }
+        }
+        if ledger.caHash == nil, case .read(let reading) = seen.cluster, reading.apiReady, let hash = reading.caHash { ledger.caHash = hash }
+    }
+
+    /// `key=value` on a line of its own.
+    private static func value(_ key: String, in output: String) -> String? {
+        for line in output.split(whereSeparator: \.isNewline) where line.hasPrefix(key + "=") {
+            return String(line.dropFirst(key.count + 1))
+        }
+        return nil
+    }
+}

@@ -1,0 +1,76 @@
+package import FleetCore
+package import K3s
+
+/// Why an effect or a look failed, with what to do about it. The loop reads the remedy and nothing else.
+package struct EffectError: Error, Sendable, CustomStringConvertible {
+    package enum Remedy: Sendable, Hashable {
+        /// Nothing happened; the same may be tried again, after so many seconds if the other side said so.
+        case retry(after: Double?)
+        /// It may have happened: never resend, look again.
+        case observeAgain
+        case askOperator(advice: String)
+    }
+
+    package var message: String
+    package var remedy: Remedy
+
+    package init(_ message: String, remedy: Remedy) {
+        (self.message, self.remedy) = (message, remedy)
+    }
+
+    package var description: String { message }
+}
+
+/// What may be read. `plan` and `status` are given nothing else, so they cannot write.
+package protocol WorldReader: Sendable {
+    /// Every VM that the account shows, in one request.
+    func listVMs() async throws(EffectError) -> [ObservedVM]
+    func probe(_ vm: ObservedVM) async throws(EffectError) -> HostProbe
+    /// The whole cluster, read on a server in one round trip.
+    func readCluster(on vm: ObservedVM) async throws(EffectError) -> ClusterReading
+}
+
+/// What may be changed.
+package protocol WorldWriter: WorldReader {
+    /// Sends `new` once. The answer is the VM as the platform described it.
+    func createVM(name: String, shape: VMShape, ownerTag: String) async throws(EffectError) -> ObservedVM
+    func tagVM(_ name: String, tags: [String]) async throws(EffectError)
+    func startVM(_ name: String) async throws(EffectError)
+    /// True when the platform says that the VM is gone.
+    func removeVM(_ name: String) async throws(EffectError)
+    /// Sets sharing and reads it back.
+    func share(_ vm: String, as share: Share) async throws(EffectError) -> Share
+    /// Runs one step on a host and returns what it printed.
+    func run(_ order: HostOrder, on vm: ObservedVM) async throws(EffectError) -> String
+}
+
+/// A step on a host: an intent from which Live derives the script, so that the two cannot differ.
+package enum HostOrder: Sendable, Hashable {
+    case prepare(node: String, role: Role, PrepareOrder)
+    case install(NodeSetup)
+    case forget(node: String)
+    case shape(node: String, NodeShape)
+    case drain(node: String)
+    case stop(Role)
+    case deleteNode(String)
+
+    package struct PrepareOrder: Sendable, Hashable {
+        package var version: K3sVersion
+        package var expectedSHA256: String?
+        package var clusterID: String
+        package var clusterCIDR: String
+        package var serviceCIDR: String
+    }
+}
+
+/// The ledger's disk.
+package protocol Memory: Sendable {
+    /// Durable when it returns.
+    func save(_ ledger: Ledger) throws
+}
+
+package protocol WallClock: Sendable {
+    /// Seconds since 1970.
+    var now: Double { get }
+    func sleep(seconds: Double) async throws
+}

@@ -1,0 +1,44 @@
+import FleetCore
+package import K3s
+package import Shell
+
+extension SecretName {
+    /// The first server's token; a cluster's admin.
+    package static let serverToken = SecretName(rawValue: "server-token")
+    /// What agents join with.
+    package static let agentToken = SecretName(rawValue: "agent-token")
+    package static let tailscaleAuthKey = SecretName(rawValue: "tailscale-auth-key")
+}
+
+extension HostOrder {
+    /// Exactly what `apply` sends and what `plan --scripts` shows. `time` (seconds since 1970) is compared with the host's clock.
+    package func script(releases: ReleaseSource, time: Double) -> Script {
+        switch self {
+        case .prepare(let node, let role, let order):
+            HostScript.prepare(
+                PrepareInput(
+                    overlayHostname: node, version: order.version, releases: releases, expectedSHA256: order.expectedSHA256,
+                    authKey: .tailscaleAuthKey, clusterCIDR: order.clusterCIDR, serviceCIDR: order.serviceCIDR, clusterID: order.clusterID,
+                    role: role, controllerTime: Int(time)))
+        case .install(let setup):
+            HostScript.install(setup, serverToken: setup.role == .server ? .serverToken : nil, agentToken: .agentToken)
+        case .forget(let node): HostScript.forget(node: node)
+        case .shape(let node, let shape):
+            HostScript.shapeNode(name: node, labels: shape.labels, taints: shape.taints, annotations: shape.annotations)
+        case .drain(let node):
+            HostScript.cordon(name: node) + HostScript.drain(name: node, timeoutSeconds: 300)
+        case .stop(let role): HostScript.stopK3s(role)
+        case .deleteNode(let node): HostScript.deleteNode(name: node)
+        }
+    }
+
+    /// Seconds that the step may take.
+    package var deadline: Double {
+        switch self {
+        case .prepare: 600
+        case .drain: 330
+        case .install, .stop, .deleteNode: 180
+        case .forget, .shape: 60
+        }
+    }
+}

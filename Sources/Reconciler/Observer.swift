@@ -1,0 +1,52 @@
+package import FleetCore
+
+/// Performs looks and says what came of them; it never writes.
+package struct Observer: Sendable {
+    package enum Sight: Sendable {
+        case vms([ObservedVM])
+        case host(String, ObservedHost)
+        case cluster(ObservedCluster)
+        /// The look could not be done; what was known stays known.
+        case failed(Look, EffectError)
+    }
+
+    let world: any WorldReader
+
+    package init(world: any WorldReader) {
+        self.world = world
+    }
+
+    package func look(_ look: Look, vm: ObservedVM?) async -> Sight {
+        do throws(EffectError) {
+            switch (look, vm) {
+            case (.vms, _): return .vms(try await world.listVMs())
+            case (.host(let name), let vm?): return .host(name, .probed(try await world.probe(vm)))
+            case (.cluster, let vm?): return .cluster(.read(try await world.readCluster(on: vm)))
+            case (.host, nil), (.cluster, nil), (.nothing, _):
+                return .failed(look, EffectError("there is no VM to look at", remedy: .retry(after: nil)))
+            }
+        } catch {
+            return Self.sight(of: error, at: look)
+        }
+    }
+
+    private static func sight(of error: EffectError, at look: Look) -> Sight {
+        switch (look, error.remedy) {
+        case (.host(let name), .askOperator(let advice)): .host(name, .refused(error.message, advice: advice))
+        case (.host(let name), _): .host(name, .unreachable(error.message))
+        case (.cluster, _): .cluster(.unreachable(error.message))
+        case (.vms, _), (.nothing, _): .failed(look, error)
+        }
+    }
+}
+
+extension Observation {
+    package mutating func note(_ sight: Observer.Sight) {
+        switch sight {
+        case .vms(let list): vms = Dictionary(list.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        case .host(let name, let host): hosts[name] = host
+        case .cluster(let reading): cluster = reading
+        case .failed: break
+        }
+    }
+}

@@ -1,0 +1,107 @@
+package import FleetCore
+
+/// The loop: look, decide, act, remember.
+///
+/// It is driven by events, not by passes: when one node's step or look ends, that node goes on at once, so the wall time of a
+/// cold apply is its critical path. All state is in one value that only this loop touches; children of the task group return events.
+package struct Reconciler: Sendable {
+    package struct Result: Sendable {
+        package var plan: Plan
+        package var seen: Observation
+        package var ledger: Ledger
+        /// Actions that were sent.
+        package var effects: Int
+        package var ranOutOfTime: Bool
+    }
+
+    /// Nil allows everything the planner finds; else only these steps for these nodes (an approved plan).
+    package typealias Approval = [String: Set<Step>]
+
+    let fleet: DesiredFleet
+    let clock: any WallClock
+    let tell: @Sendable (Event) -> Void
+
+    package init(fleet: DesiredFleet, clock: any WallClock, tell: @escaping @Sendable (Event) -> Void) {
+        (self.fleet, self.clock, self.tell) = (fleet, clock, tell)
+    }
+
+    /// Looks once at everything the plan depends on, and decides. Reads only.
+    package func look(_ world: any WorldReader, ledger: Ledger) async throws(EffectError) -> Result {
+        var run = Run(fleet: fleet, ledger: ledger, repeats: false)
+        let observer = Observer(world: world)
+        await withTaskGroup(of: Happening.self) { group in
+            repeat {
+                run.decide(now: clock.now)
+                for (look, vm) in run.looksDue(now: clock.now) { group.addTask { .saw(look, await observer.look(look, vm: vm)) } }
+                guard let event = await group.next() else { return }
+                run.note(event, now: clock.now, tell: tell)
+            } while true
+        }
+        if let failure = run.failure { throw failure }
+        return run.result()
+    }
+
+    /// Acts until nothing is left to do, everything left is blocked, or `deadline` (seconds since 1970) has passed.
+    package func converge(_ world: any WorldWriter, ledger: Ledger, memory: any Memory, approved: Approval?, deadline: Double?) async throws -> Result {
+        var run = Run(fleet: fleet, ledger: ledger, repeats: true)
+        run.approved = approved
+        let observer = Observer(world: world)
+        let performer = Performer(world: world)
+        try await withThrowingTaskGroup(of: Happening.self) { group in
+            while true {
+                let now = clock.now
+                run.decide(now: now)
+                if let deadline, now >= deadline { run.ranOutOfTime = true }
+                for (look, vm) in run.looksDue(now: now) { group.addTask { .saw(look, await observer.look(look, vm: vm)) } }
+                for action in run.actionsDue() { try start(action, &run, memory, performer, &group) }
+                run.report(tell)
+                if run.isIdle { break }
+                if let pause = run.pause(now: now, deadline: deadline) {
+                    let clock = clock
+                    run.sleepingUntil = now + pause
+                    group.addTask {
+                        try? await clock.sleep(seconds: pause)
+                        return .woke
+                    }
+                }
+                guard let event = try await group.next() else { break }
+                run.note(event, now: clock.now, tell: tell)
+                if case .did = event { try memory.save(run.ledger) }
+            }
+            group.cancelAll()
+        }
+        run.decide(now: clock.now)
+        try memory.save(run.ledger)
+        if let failure = run.failure { throw failure }
+        return run.result()
+    }
+
+    private func start(
+        _ action: Action, _ run: inout Run, _ memory: any Memory, _ performer: Performer, _ group: inout ThrowingTaskGroup<Happening, any Error>
+    ) throws {
+        let facts = run.facts(now: clock.now)
+        Bookkeeping.before(action, &run.ledger, now: facts.now)
+        try memory.save(run.ledger)
+        run.acting[action.node] = action
+        run.effects += 1
+        if case .act(_, let because)? = run.plan.lines.first(where: { $0.node == action.node })?.decision {
+            tell(.actionStarted(action, because: because))
+        }
+        let clock = clock
+        group.addTask {
+            let began = clock.now
+            do throws(EffectError) {
+                return .did(action, .success(try await performer.perform(action, facts: facts)), seconds: clock.now - began)
+            } catch {
+                return .did(action, .failure(error), seconds: clock.now - began)
+            }
+        }
+    }
+}
+
+/// What a child of the loop comes back with.
+enum Happening: Sendable {
+    case saw(Look, Observer.Sight)
+    case did(Action, Swift.Result<Performer.Outcome, EffectError>, seconds: Double)
+    case woke
+}

@@ -1,0 +1,261 @@
+import FleetCore
+import K3s
+
+/// All that one run of the loop knows. A value: every change is a method, and none of them waits.
+struct Run {
+    let fleet: DesiredFleet
+    /// False: each look is made once (a plan); true: looks repeat while something waits for them.
+    let repeats: Bool
+    var ledger: Ledger
+    var seen = Observation()
+    var plan: Plan
+    var approved: Reconciler.Approval?
+    var acting: [String: Action] = [:]
+    var looking: Set<Look> = []
+    /// When a look was last finished.
+    var looked: [Look: Double] = [:]
+    /// Looks in a row that failed.
+    var misses: [Look: Int] = [:]
+    /// Looks under way whose answer an action has made old.
+    private var spoiled: Set<Look> = []
+    /// When the earliest sleeper wakes.
+    var sleepingUntil: Double?
+    var effects = 0
+    var ranOutOfTime = false
+    /// The platform refuses us as a whole: nothing can go on.
+    var failure: EffectError?
+    private var nextLook: [Look: Double] = [:]
+    private var told: [String: String] = [:]
+
+    init(fleet: DesiredFleet, ledger: Ledger, repeats: Bool) {
+        (self.fleet, self.ledger, self.repeats) = (fleet, ledger, repeats)
+        plan = Plan(cluster: fleet.cluster.name, lines: [])
+    }
+
+    func facts(now: Double) -> FleetFacts { FleetFacts(fleet: fleet, seen: seen, ledger: ledger, now: now) }
+
+    mutating func decide(now: Double) {
+        Bookkeeping.learn(seen, fleet: fleet, &ledger)
+        plan = Planner.plan(facts(now: now))
+        for index in plan.lines.indices {
+            guard plan.lines[index].decision.action != nil, let block = refusals[plan.lines[index].node] else { continue }
+            plan.lines[index].decision = .blocked(block)
+        }
+        guard let approved else { return }
+        for index in plan.lines.indices {
+            let line = plan.lines[index]
+            guard case .act(let action, _) = line.decision, approved[line.node]?.contains(action.step) != true else { continue }
+            plan.lines[index].decision = .blocked(
+                Block("\(action.step.words) is not in the approved plan", advice: "plan again and approve the new plan"))
+        }
+    }
+
+    func result() -> Reconciler.Result {
+        .init(plan: plan, seen: seen, ledger: ledger, effects: effects, ranOutOfTime: ranOutOfTime)
+    }
+
+    // MARK: what to start
+
+    /// The looks that something waits for and whose time has come.
+    mutating func looksDue(now: Double) -> [(Look, ObservedVM?)] {
+        guard failure == nil, !ranOutOfTime else { return [] }
+        var wanted: [Look: Double] = seen.vms == nil ? [.vms: 1] : [:]
+        for line in plan.lines where acting[line.node] == nil {
+            guard case .wait(let wait) = line.decision else { continue }
+            wanted[wait.look] = min(wanted[wait.look] ?? wait.interval, wait.interval)
+        }
+        addClusterLooks(&wanted)
+        nextLook = [:]
+        var due: [(Look, ObservedVM?)] = []
+        for (look, interval) in wanted where look != .nothing && !looking.contains(look) {
+            guard repeats || looked[look] == nil else { continue }
+            let at = (looked[look] ?? -.infinity) + min(interval * Double(1 << min(misses[look] ?? 0, 5)), 30)
+            guard at <= now else {
+                nextLook[look] = at
+                continue
+            }
+            guard let subject = subject(of: look) else { continue }
+            looking.insert(look)
+            due.append((look, subject.vm))
+        }
+        return due
+    }
+
+    /// The cluster is read first of all when its server may be there: one read tells about every node, so no host need be asked.
+    private func addClusterLooks(_ wanted: inout [Look: Double]) {
+        guard let vms = seen.vms, let server = facts(now: 0).serverName, let vm = vms[server], vm.tags.contains(fleet.cluster.tag),
+            vm.status == .running || vm.status == .starting, ledger.founder != nil
+        else { return }
+        guard case .unseen = seen.cluster else { return }
+        wanted = wanted.filter { if case .host = $0.key { false } else { true } }
+        wanted[.cluster] = 0.5
+    }
+
+    private func subject(of look: Look) -> (vm: ObservedVM?, Void)? {
+        switch look {
+        case .vms: return (nil, ())
+        case .host(let name): return seen.vms?[name].map { ($0, ()) }
+        case .cluster:
+            guard let server = facts(now: 0).serverName else { return nil }
+            return seen.vms?[server].map { ($0, ()) }
+        case .nothing: return nil
+        }
+    }
+
+    /// The actions that may start: one a node, `hostsAtOnce` in all.
+    func actionsDue() -> [Action] {
+        guard failure == nil, !ranOutOfTime else { return [] }
+        let free = max(0, fleet.limits.hostsAtOnce - acting.count)
+        return Array(plan.actions.filter { acting[$0.node] == nil && !leavesTooMany($0) }.prefix(free))
+    }
+
+    /// Removals in flight count against `deletionsPerPass` too.
+    private func leavesTooMany(_ action: Action) -> Bool {
+        action.step.isDestructive && acting.values.filter(\.step.isDestructive).count >= fleet.limits.deletionsPerPass
+    }
+
+    // MARK: when to stop
+
+    /// Nothing runs and nothing that is known to come would change that.
+    var isIdle: Bool {
+        guard acting.isEmpty, looking.isEmpty else { return false }
+        if failure != nil || ranOutOfTime { return true }
+        return !plan.lines.contains { line in
+            switch line.decision {
+            case .act, .wait: true
+            case .settled, .blocked, .reported: false
+            }
+        } && seen.vms != nil
+    }
+
+    /// Seconds until something is due, or nil when a running child will tell.
+    func pause(now: Double, deadline: Double?) -> Double? {
+        var next = nextLook.values.min() ?? .infinity
+        for line in plan.lines where acting[line.node] == nil {
+            if case .wait(let wait) = line.decision, wait.look == .nothing { next = min(next, now + wait.interval) }
+        }
+        if let deadline { next = min(next, deadline) }
+        if !next.isFinite, acting.isEmpty, looking.isEmpty { next = now + 1 }
+        guard next.isFinite, next < (sleepingUntil ?? .infinity) - 0.001 else { return nil }
+        return max(0.01, next - now)
+    }
+
+    // MARK: what was learnt
+
+    mutating func note(_ event: Happening, now: Double, tell: (Event) -> Void) {
+        switch event {
+        case .woke: if let until = sleepingUntil, now >= until - 0.001 { sleepingUntil = nil }
+        case .saw(let look, let sight): saw(look, sight, now, tell)
+        case .did(let action, .success(let outcome), let seconds):
+            acting[action.node] = nil
+            Bookkeeping.after(action, outcome, &ledger, now: now)
+            forgetSight(of: action, outcome)
+            tell(.actionFinished(action, seconds: seconds))
+        case .did(let action, .failure(let error), _):
+            acting[action.node] = nil
+            failed(action, error, now, tell)
+        }
+    }
+
+    private mutating func saw(_ look: Look, _ sight: Observer.Sight, _ now: Double, _ tell: (Event) -> Void) {
+        looking.remove(look)
+        if spoiled.remove(look) != nil { return }
+        looked[look] = now
+        seen.note(sight)
+        switch sight {
+        case .failed(_, let error):
+            misses[look, default: 0] += 1
+            tell(.lookFailed(look, reason: error.message))
+            if case .askOperator = error.remedy { failure = error }
+            if !repeats, look == .vms { failure = error }
+            if misses[look, default: 0] > 6 { failure = error }
+        case .host(_, .unreachable), .cluster(.unreachable): misses[look, default: 0] += 1
+        case .host, .cluster, .vms: misses[look] = nil
+        }
+    }
+
+    /// What an action may have changed is no longer known: it is looked at again, never taken for granted.
+    private mutating func forgetSight(of action: Action, _ outcome: Performer.Outcome) {
+        switch (action, outcome) {
+        case (.createVM, .created(let vm)):
+            seen.note(vm)
+            spoil(.vms)
+        case (.tagVM(let name, let tags), _): seen.vms?[name]?.tags += tags
+        case (.startVM, _): stale(.vms)
+        case (.removeVM(let name), _):
+            seen.vms?[name] = nil
+            spoil(.vms)
+        case (.share, _), (.forget, _), (.drain, _): break
+        case (.prepare, _), (.stop, _): stale(.host(action.node))
+        case (.install, _):
+            stale(.host(action.node))
+            stale(.cluster)
+        case (.shape, _), (.deleteNode, _), (.createVM, _): stale(.cluster)
+        }
+    }
+
+    /// A list that was asked for before a VM came or went must not undo what is known since.
+    private mutating func spoil(_ look: Look) {
+        if looking.contains(look) { spoiled.insert(look) }
+    }
+
+    private mutating func stale(_ look: Look) {
+        looked[look] = nil
+        misses[look] = nil
+        spoil(look)
+        switch look {
+        case .vms: seen.vms = nil
+        case .host(let name): seen.hosts[name] = nil
+        case .cluster: seen.cluster = .unseen
+        case .nothing: break
+        }
+    }
+
+    private mutating func failed(_ action: Action, _ error: EffectError, _ now: Double, _ tell: (Event) -> Void) {
+        let count = (ledger.attempts[action.node]?.count ?? 0) + 1
+        let backOff = min(300, 2 * Double(1 << min(count, 8)))
+        switch error.remedy {
+        case .retry(let after):
+            // Nothing was done, so an intent to create does not stand either.
+            if case .createVM(let name, _, _) = action { ledger.vms[name]?.creating = nil }
+            wait(action, count, max(after ?? 0, backOff), error, now)
+            tell(.actionFailed(action, reason: error.message, retryIn: max(after ?? 0, backOff)))
+        case .observeAgain:
+            wait(action, count, action.step == .createVM ? 1 : backOff, error, now)
+            tell(.outcomeUnknown(action, reason: error.message))
+            if case .createVM = action { stale(.vms) }
+        case .askOperator(let advice):
+            if case .createVM(let name, _, _) = action { ledger.vms[name]?.creating = nil }
+            wait(action, count, 300, error, now)
+            refusals[action.node] = Block(error.message, advice: advice)
+            tell(.blocked(node: action.node, reason: error.message, advice: advice))
+        }
+        switch action.step {
+        case .prepare, .install, .stop: stale(.host(action.node))
+        default: break
+        }
+    }
+
+    private mutating func wait(_ action: Action, _ count: Int, _ seconds: Double, _ error: EffectError, _ now: Double) {
+        ledger.attempts[action.node] = .init(count: count, notBefore: now + seconds, failure: error.message)
+    }
+
+    /// Nodes whose action needs the operator in this run.
+    var refusals: [String: Block] = [:]
+
+    /// One event for each change of what a node waits for.
+    mutating func report(_ tell: (Event) -> Void) {
+        for line in plan.lines where acting[line.node] == nil {
+            let (text, event): (String, Event?) =
+                switch line.decision {
+                case .settled: ("settled", .nodeSettled(line.node))
+                case .wait(let wait): (wait.reason, .waiting(node: line.node, reason: wait.reason))
+                case .blocked(let block): (block.reason, .blocked(node: line.node, reason: block.reason, advice: block.advice))
+                case .act, .reported: ("", nil)
+                }
+            guard let event, told[line.node] != text else { continue }
+            told[line.node] = text
+            tell(event)
+        }
+    }
+}
