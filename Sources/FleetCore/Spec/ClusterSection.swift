@@ -1,4 +1,4 @@
-package import K3s
+import K3s
 
 extension FleetReader {
     func cluster(_ section: Field, _ fields: [String: Field]) -> DesiredCluster? {

@@ -1,4 +1,4 @@
-package import K3s
+import K3s
 
 /// Reads a fleet file. Every problem is reported at once.
 package enum FleetFile {

@@ -1,4 +1,4 @@
-package import K3s
+import K3s
 
 /// What a pool's nodes look like, after the defaults and before the pool's own words.
 struct PoolShape {

@@ -100,8 +100,9 @@ enum Grammar {
 
     static func labelName(_ text: some StringProtocol, mayBeEmpty: Bool) -> Bool {
         func isEdge(_ byte: UInt8) -> Bool { (48...57).contains(byte) || (65...90).contains(byte) || (97...122).contains(byte) }
-        guard let first = text.utf8.first, let last = text.utf8.last else { return mayBeEmpty }
-        return text.utf8.count <= 63 && isEdge(first) && isEdge(last) && text.utf8.allSatisfy { isEdge($0) || "-_.".utf8.contains($0) }
+        let bytes = Array(text.utf8)
+        guard let first = bytes.first, let last = bytes.last else { return mayBeEmpty }
+        return bytes.count <= 63 && isEdge(first) && isEdge(last) && bytes.allSatisfy { isEdge($0) || "-_.".utf8.contains($0) }
     }
 
     /// Why a key may not be set, or nil.
