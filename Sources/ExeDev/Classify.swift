@@ -1,0 +1,43 @@
+import FoundationEssentials
+
+/// The one place that reads exe.dev's statuses and words. Words are matched loosely: they are not documented and change.
+enum Classify {
+    static func status(_ reply: HTTPReply, _ command: ExeDevCommand) -> ExeDevError? {
+        let verb = command.verb
+        let text = words(reply)
+        switch reply.status {
+        case 200..<300:
+            return reply.isTruncated ? .unreadable(verb: verb, "it is cut short", mayHaveHappened: command.isMutating) : nil
+        case 401: return .tokenRefused(text)
+        case 403: return .notAllowed(verb: verb, text)
+        case 422: return refusal(command, text)
+        case 429: return .throttled(verb: verb, retryAfter: reply.headers["retry-after"].flatMap { Double($0) })
+        case 504: return .timedOut(verb: verb, mayHaveHappened: command.isMutating)
+        case 500...: return .serverTrouble(verb: verb, status: reply.status, mayHaveHappened: command.isMutating)
+        default: return .misunderstood(verb: verb, status: reply.status, text)
+        }
+    }
+
+    /// A command that ran and failed, by its words.
+    static func refusal(_ command: ExeDevCommand, _ text: String) -> ExeDevError {
+        let low = text.lowercased()
+        if case .new(let vm) = command, low.contains("not available") { return .nameUnavailable(vm.name) }
+        if low.contains("failed to connect") || low.contains("failed to dial") || low.contains("handshake failed") || low.contains("failed to create session")
+            || low.contains("is not running")
+        {
+            return .vmNotReady(verb: command.verb, text)
+        }
+        if low.contains("not found") { return .notFound(verb: command.verb, text) }
+        if low.contains("unknown command") { return .misunderstood(verb: command.verb, status: 404, text) }
+        return .refused(verb: command.verb, text)
+    }
+
+    static func transport(_ failure: TransportFailure, _ command: ExeDevCommand) -> ExeDevError {
+        .lost(verb: command.verb, reason: failure.reason, mayHaveHappened: command.isMutating && failure.wasSent)
+    }
+
+    private static func words(_ reply: HTTPReply) -> String {
+        if let error = try? JSONDecoder().decode(ErrorReply.self, from: Data(reply.body)) { return error.error }
+        return String(decoding: reply.body.prefix(120), as: UTF8.self).split(whereSeparator: \.isNewline).joined(separator: " ")
+    }
+}

@@ -1,0 +1,148 @@
+import FoundationEssentials
+
+/// Speaks exe.dev's commands over a transport. Bounded retries live here; decisions do not.
+package struct ExeDevClient: Sendable {
+    let transport: any ExeDevTransport
+    let sleep: @Sendable (Duration) async throws -> Void
+    /// 0 to 1, for jitter.
+    let random: @Sendable () -> Double
+
+    /// 429 is refused before the command is read (SDK 0.4.0), so it is always safe to send again.
+    static let throttleRetries = 5
+    /// Reads are sent again after trouble this often.
+    static let readRetries = 2
+
+    package init(
+        transport: any ExeDevTransport, sleep: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) },
+        random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }
+    ) {
+        (self.transport, self.sleep, self.random) = (transport, sleep, random)
+    }
+
+    package func list(pattern: String? = nil, long: Bool = false) async throws(ExeDevError) -> VMList {
+        let command = ExeDevCommand.ls(pattern: pattern, long: long)
+        let reply: ListReply = try decoded(try await document(of: command), command)
+        var vms: [VM] = []
+        for row in reply.vms {
+            // A row that is left out would read as "this VM is gone": the whole list is refused instead.
+            do throws(RowError) { vms.append(try row.vm()) } catch { throw .unreadable(verb: "ls", error.description, mayHaveHappened: false) }
+        }
+        return VMList(vms: vms)
+    }
+
+    /// The VM of exactly that name: `ls NAME` also matches every name that begins with it.
+    package func find(_ name: String) async throws(ExeDevError) -> VM? {
+        try await list(pattern: name).vms.first { $0.name == name }
+    }
+
+    package func create(_ vm: NewVM) async throws(ExeDevError) -> CreatedVM {
+        let command = ExeDevCommand.new(vm)
+        let row: VMRow = try decoded(try await document(of: command), command)
+        do throws(RowError) {
+            return CreatedVM(vm: try row.vm(), warning: row.error)
+        } catch {
+            throw .unreadable(verb: "new", error.description, mayHaveHappened: true)
+        }
+    }
+
+    package func remove(_ names: [String]) async throws(ExeDevError) -> Removal {
+        let command = ExeDevCommand.rm(names)
+        do throws(ExeDevError) {
+            return removal(try await exchange(command))
+        } catch {
+            // The other dialect: 422 "not found" (servers of July 2026).
+            if case .notFound = error { return Removal(deleted: [], failed: [:], notFound: names) }
+            throw error
+        }
+    }
+
+    private func removal(_ documents: [Data]) -> Removal {
+        var removal = Removal(deleted: [], failed: [:], notFound: [])
+        for document in documents where Body.error(document) == nil {
+            guard let reply = try? JSONDecoder().decode(RemovalReply.self, from: document) else { continue }
+            removal.deleted += reply.deleted ?? []
+            removal.notFound += reply.not_found ?? []
+            for name in reply.failed ?? [] { removal.failed[name] = reply.errors?[name] ?? "no reason given" }
+        }
+        for (name, reason) in removal.failed where reason.contains("not found") && !removal.notFound.contains(name) { removal.notFound.append(name) }
+        return removal
+    }
+
+    package func restart(_ name: String) async throws(ExeDevError) { _ = try await document(of: .restart(name)) }
+
+    package func tag(_ name: String, tags: [String], remove: Bool) async throws(ExeDevError) {
+        _ = try await document(of: .tag(name, tags: tags, remove: remove))
+    }
+
+    package func shareShow(_ name: String) async throws(ExeDevError) -> ShareState {
+        let command = ExeDevCommand.shareShow(name)
+        let reply: ShareReply = try decoded(try await document(of: command), command)
+        guard let status = reply.status else { throw .unreadable(verb: command.verb, "no status", mayHaveHappened: false) }
+        return ShareState(isPublic: status == "public", port: reply.port?.value, users: (reply.users ?? []).map(\.email).sorted())
+    }
+
+    /// Runs a command and gives its body as it came; a body that is only an error is thrown.
+    package func exec(_ command: ExeDevCommand) async throws(ExeDevError) -> String {
+        let reply = try await send(command)
+        if let documents = Body.documents(reply.body) { try refuseErrors(documents, command) }
+        return String(decoding: reply.body, as: UTF8.self)
+    }
+
+    // MARK: one exchange
+
+    private func document(of command: ExeDevCommand) async throws(ExeDevError) -> Data {
+        let documents = try await exchange(command)
+        try refuseErrors(documents, command)
+        return documents[0]
+    }
+
+    private func exchange(_ command: ExeDevCommand) async throws(ExeDevError) -> [Data] {
+        let reply = try await send(command)
+        guard let documents = Body.documents(reply.body) else {
+            let excerpt = String(decoding: reply.body.prefix(120), as: UTF8.self)
+            throw .unreadable(verb: command.verb, reply.body.isEmpty ? "it is empty" : excerpt, mayHaveHappened: command.isMutating)
+        }
+        return documents
+    }
+
+    private func refuseErrors(_ documents: [Data], _ command: ExeDevCommand) throws(ExeDevError) {
+        guard let text = documents.lazy.compactMap(Body.error).first else { return }
+        throw Classify.refusal(command, text)
+    }
+
+    private func decoded<T: Decodable>(_ document: Data, _ command: ExeDevCommand) throws(ExeDevError) -> T {
+        do {
+            return try JSONDecoder().decode(T.self, from: document)
+        } catch {
+            throw .unreadable(verb: command.verb, "\(error)".prefix(200).description, mayHaveHappened: command.isMutating)
+        }
+    }
+
+    /// Sends until there is an answer worth reading.
+    private func send(_ command: ExeDevCommand) async throws(ExeDevError) -> HTTPReply {
+        var throttled = 0
+        var troubles = 0
+        while true {
+            let failure: ExeDevError
+            do throws(TransportFailure) {
+                let reply = try await transport.post(Array(command.line.utf8), deadline: command.deadline)
+                guard let error = Classify.status(reply, command) else { return reply }
+                failure = error
+            } catch {
+                failure = Classify.transport(error, command)
+            }
+            let pause: Double
+            switch failure {
+            case .throttled(_, let after) where throttled < Self.throttleRetries:
+                pause = min(max(after ?? 0, 0.5 * Double(1 << throttled)) + random(), 60)
+                throttled += 1
+            case .lost, .serverTrouble, .timedOut:
+                guard !command.isMutating, troubles < Self.readRetries else { throw failure }
+                pause = 0.5 * Double(1 << troubles) + random() / 2
+                troubles += 1
+            default: throw failure
+            }
+            do { try await sleep(.seconds(pause)) } catch { throw .lost(verb: command.verb, reason: "cancelled", mayHaveHappened: false) }
+        }
+    }
+}

@@ -1,0 +1,84 @@
+import Shell
+
+/// What `new` is asked for. Always with `--no-email`: without it the owner is e-mailed for every VM (facts/exedev.md §1.2).
+package struct NewVM: Sendable, Hashable {
+    package var name: String
+    package var image: String
+    package var cpu: Int
+    package var memory: String
+    package var disk: String
+    package var tags: [String]
+
+    package init(name: String, image: String, cpu: Int, memory: String, disk: String, tags: [String]) {
+        (self.name, self.image, self.cpu, self.memory, self.disk, self.tags) = (name, image, cpu, memory, disk, tags)
+    }
+}
+
+/// A command of exe.dev's lobby as a value; `line` is the exact body of `POST /exec`.
+package enum ExeDevCommand: Sendable, Hashable {
+    /// `long` adds sizes and sharing.
+    case ls(pattern: String?, long: Bool)
+    case new(NewVM)
+    case rm([String])
+    case restart(String)
+    case tag(String, tags: [String], remove: Bool)
+    case whoami
+    case shareShow(String)
+    case sharePort(String, Int)
+    case shareSetPublic(String)
+    case shareSetPrivate(String)
+    case shareAdd(String, user: String)
+    case shareRemove(String, user: String)
+    case help
+    /// A line as it was typed.
+    case raw(String)
+
+    /// `cmd --flag=value … positionals`, each value quoted: the order and the quoting of exe.dev's SDK 0.4.0 (`_wire.py`).
+    package var line: String {
+        switch self {
+        case .ls(let pattern, let long): words(["ls"] + (long ? ["-l"] : []) + (pattern.map { [$0] } ?? []))
+        case .new(let vm): words(Self.creation(vm))
+        case .rm(let names): words(["rm"] + names)
+        case .restart(let name): words(["restart", name])
+        case .tag(let name, let tags, let remove): words(["tag"] + (remove ? ["-d"] : []) + [name] + tags)
+        case .whoami: "whoami"
+        case .shareShow(let name): words(["share", "show", name])
+        case .sharePort(let name, let port): words(["share", "port", name, String(port)])
+        case .shareSetPublic(let name): words(["share", "set-public", name])
+        case .shareSetPrivate(let name): words(["share", "set-private", name])
+        case .shareAdd(let name, let user): words(["share", "add", name, user])
+        case .shareRemove(let name, let user): words(["share", "remove", name, user])
+        case .help: "help"
+        case .raw(let line): line
+        }
+    }
+
+    private func words(_ words: [String]) -> String { words.map(quoted).joined(separator: " ") }
+
+    private static func creation(_ vm: NewVM) -> [String] {
+        ["new", "--name=\(vm.name)", "--image=\(vm.image)", "--cpu=\(vm.cpu)", "--memory=\(vm.memory)", "--disk=\(vm.disk)"]
+            + vm.tags.map { "--tag=\($0)" } + ["--no-email"]
+    }
+
+    /// The command without its arguments, for messages: arguments may be secret.
+    package var verb: String {
+        let words = line.split(separator: " ").prefix(2).map(String.init)
+        guard let first = words.first else { return "" }
+        return first == "share" && words.count > 1 ? words.joined(separator: " ") : first
+    }
+
+    /// Sending it twice may do it twice.
+    package var isMutating: Bool {
+        switch self {
+        case .ls, .whoami, .shareShow, .help: false
+        case .raw(let line): !["ls", "whoami", "help", "stat", "doc"].contains(line.split(separator: " ").first.map(String.init) ?? "")
+        case .new, .rm, .restart, .tag, .sharePort, .shareSetPublic, .shareSetPrivate, .shareAdd, .shareRemove: true
+        }
+    }
+
+    /// exe.dev cuts a command at 30 s, `cp` at 5.5 minutes (facts/exedev.md §2.3); we wait a little longer than it does.
+    package var deadline: Duration {
+        if case .raw(let line) = self, line.split(separator: " ").first == "cp" { return .seconds(330) }
+        return .seconds(35)
+    }
+}

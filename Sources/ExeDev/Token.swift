@@ -1,0 +1,45 @@
+import FoundationEssentials
+
+/// An API token; it shows itself to nobody.
+package struct ExeDevToken: Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    let text: String
+
+    /// Refuses what cannot be a token (facts/exedev.md §3: `exe0.…` or `exe1.…`, 8 KB at most).
+    package init(_ raw: String, from place: String) throws(TokenError) {
+        let trimmed = raw.split(whereSeparator: \.isWhitespace)
+        guard let only = trimmed.first else { throw TokenError(description: "\(place) is empty") }
+        guard trimmed.count == 1, only.utf8.count <= 8192, only.hasPrefix("exe0.") || only.hasPrefix("exe1.") else {
+            throw TokenError(description: "\(place) does not hold an exe.dev API token (exe0.… or exe1.…)")
+        }
+        text = String(only)
+    }
+
+    /// `file` (of `--token-file`), then `EXE_DEV_API_KEY`, `EXE_DEV_API_KEY_FILE`, then systemd's credential `exe-dev-api-key`.
+    package static func load(environment: [String: String], file: String?, credentialsDirectory: String?) throws(TokenError) -> ExeDevToken {
+        if let file { return try ExeDevToken(read(file), from: file) }
+        if let value = environment["EXE_DEV_API_KEY"] { return try ExeDevToken(value, from: "$EXE_DEV_API_KEY") }
+        if let file = environment["EXE_DEV_API_KEY_FILE"] { return try ExeDevToken(read(file), from: file) }
+        if let directory = credentialsDirectory {
+            let credential = directory + "/exe-dev-api-key"
+            if FileManager.default.fileExists(atPath: credential) { return try ExeDevToken(read(credential), from: credential) }
+        }
+        throw TokenError(
+            description: """
+                there is no exe.dev API token
+                  set $EXE_DEV_API_KEY, or pass --token-file FILE, or give systemd LoadCredential=exe-dev-api-key:FILE
+                """)
+    }
+
+    private static func read(_ file: String) throws(TokenError) -> String {
+        guard let data = FileManager.default.contents(atPath: file) else { throw TokenError(description: "cannot read \(file)") }
+        return String(decoding: data, as: UTF8.self)
+    }
+
+    package var description: String { "<token>" }
+    package var debugDescription: String { "<token>" }
+    package var customMirror: Mirror { Mirror(self, children: []) }
+}
+
+package struct TokenError: Error, Sendable, CustomStringConvertible {
+    package var description: String
+}

@@ -1,0 +1,115 @@
+import CLibcrypto
+import FoundationEssentials
+
+/// A known_hosts file, read by us: libssh2's reader knows neither wildcards nor `@revoked` (facts/ssh.md §4, measured).
+package struct KnownHosts: Sendable {
+    private var entries: [Entry] = []
+
+    private struct Entry: Sendable {
+        var line: Int
+        var isRevoked: Bool
+        var patterns: [String]
+        var keyType: String
+        var key: [UInt8]
+    }
+
+    package enum Verdict: Sendable, Hashable {
+        case match
+        case mismatch(expected: String)
+        case revoked
+        case unknown
+    }
+
+    package init(_ text: String) {
+        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
+            var words = line.split(whereSeparator: \.isWhitespace).map(String.init)
+            guard let first = words.first, !first.hasPrefix("#") else { continue }
+            let marker = first.hasPrefix("@") ? words.removeFirst() : nil
+            // A certificate authority vouches for certificates, and we take plain keys only.
+            guard marker != "@cert-authority", words.count >= 3, let key = Data(base64Encoded: words[2]) else { continue }
+            entries.append(
+                Entry(
+                    line: index + 1, isRevoked: marker == "@revoked", patterns: words[0].split(separator: ",").map(String.init),
+                    keyType: words[1], key: Array(key)))
+        }
+    }
+
+    /// Key types on record for a host, so that the host is asked for one that can be compared.
+    package func keyTypes(host: String, port: Int) -> [String] {
+        let name = Self.name(host, port)
+        return entries.filter { !$0.isRevoked && Self.matches($0.patterns, name) }.map(\.keyType)
+    }
+
+    package func verdict(host: String, port: Int, key: [UInt8]) -> Verdict {
+        let name = Self.name(host, port)
+        let mine = entries.filter { Self.matches($0.patterns, name) }
+        if mine.contains(where: { $0.isRevoked && $0.key == key }) { return .revoked }
+        let valid = mine.filter { !$0.isRevoked }
+        if valid.contains(where: { $0.key == key }) { return .match }
+        return valid.first.map { .mismatch(expected: fingerprint($0.key)) } ?? .unknown
+    }
+
+    private static func name(_ host: String, _ port: Int) -> String { port == 22 ? host.lowercased() : "[\(host.lowercased())]:\(port)" }
+
+    private static func matches(_ patterns: [String], _ name: String) -> Bool {
+        var found = false
+        for pattern in patterns {
+            if pattern.hasPrefix("|1|") {
+                if matchesHash(pattern, name) { found = true }
+            } else if pattern.hasPrefix("!") {
+                if glob(Array(pattern.dropFirst().lowercased().utf8)[...], Array(name.utf8)[...]) { return false }
+            } else if glob(Array(pattern.lowercased().utf8)[...], Array(name.utf8)[...]) {
+                found = true
+            }
+        }
+        return found
+    }
+
+    /// `|1|salt|hash`: HMAC-SHA1 of the name under the salt.
+    private static func matchesHash(_ pattern: String, _ name: String) -> Bool {
+        let parts = pattern.split(separator: "|")
+        guard parts.count == 3, let salt = Data(base64Encoded: String(parts[1])), let want = Data(base64Encoded: String(parts[2])) else { return false }
+        var out = [UInt8](repeating: 0, count: Int(EVP_MAX_MD_SIZE))
+        var length: UInt32 = 0
+        let (saltBytes, nameBytes) = (Array(salt), Array(name.utf8))
+        HMAC(EVP_sha1(), saltBytes, Int32(saltBytes.count), nameBytes, nameBytes.count, &out, &length)
+        return Array(out[..<Int(length)]) == Array(want)
+    }
+
+    /// `*` and `?`, without backtracking more than one star.
+    private static func glob(_ pattern: ArraySlice<UInt8>, _ text: ArraySlice<UInt8>) -> Bool {
+        var (p, t) = (pattern.startIndex, text.startIndex)
+        var star: (p: Int, t: Int)?
+        while t < text.endIndex {
+            if p < pattern.endIndex, pattern[p] == UInt8(ascii: "*") {
+                star = (p + 1, t)
+                p += 1
+            } else if p < pattern.endIndex, pattern[p] == text[t] || pattern[p] == UInt8(ascii: "?") {
+                p += 1
+                t += 1
+            } else if let last = star {
+                star = (last.p, last.t + 1)
+                (p, t) = (last.p, last.t + 1)
+            } else {
+                return false
+            }
+        }
+        return pattern[p...].allSatisfy { $0 == UInt8(ascii: "*") }
+    }
+}
+
+/// `SHA256:…` as OpenSSH prints it.
+package func fingerprint(_ key: [UInt8]) -> String {
+    var digest = [UInt8](repeating: 0, count: 32)
+    SHA256(key, key.count, &digest)
+    let text = Data(digest).base64EncodedString()
+    return "SHA256:" + text.prefix { $0 != "=" }
+}
+
+/// How a host proves itself, before anything about us is told to it.
+package enum HostKeyRule: Sendable {
+    case fingerprints([String])
+    case knownHosts(KnownHosts)
+    /// Unknown keys are handed to `record` and taken; known ones must match.
+    case trustOnFirstUse(KnownHosts, record: @Sendable (String) throws -> Void)
+}

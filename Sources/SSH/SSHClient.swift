@@ -1,0 +1,121 @@
+import CLibssh2
+import Dispatch
+import FoundationEssentials
+import Glibc
+import Synchronization
+
+/// Sessions by target: one TCP connection each, kept open and used again; starts of connections are paced.
+package actor SSHClient {
+    private let loop: SSHLoop
+    private let keys: [PrivateKey]
+    private let rule: HostKeyRule
+    private var pace: Pace
+    private var sessions: [SSHTarget: SSHSession] = [:]
+    /// Connections under way, so that two commands for one host share one.
+    private var connecting: [SSHTarget: [CheckedContinuation<Void, Never>]] = [:]
+    private nonisolated let opened = Atomic<Int>(0)
+    private static let connectSeconds: Duration = .seconds(30)
+
+    /// `connectsPerMinute`: exe.dev drops SYNs for minutes after a burst (facts/exedev.md §5, Apr 2026).
+    package init(loop: SSHLoop, keys: [PrivateKey], hostKeys: HostKeyRule, connectsPerMinute: Int) {
+        (self.loop, self.keys, self.rule) = (loop, keys, hostKeys)
+        pace = Pace(perMinute: max(1, connectsPerMinute))
+    }
+
+    package nonisolated var connectionsOpened: Int { opened.load(ordering: .relaxed) }
+
+    /// Runs a command with `stdin` as its standard input. Connects first if need be; a command is never sent twice.
+    package func run(on target: SSHTarget, command: String, stdin: [UInt8], deadline: Duration, outputLimit: Int) async throws(SSHError) -> ExecResult {
+        let session = try await session(for: target)
+        do throws(SSHError) {
+            return try await session.run(command, stdin: stdin, seconds: deadline, outputLimit: outputLimit)
+        } catch {
+            sessions[target] = nil
+            // A kept connection that had died in silence: nothing was sent, so one fresh try is safe.
+            guard case .disconnected(_, _, false) = error else { throw error }
+        }
+        return try await self.session(for: target).run(command, stdin: stdin, seconds: deadline, outputLimit: outputLimit)
+    }
+
+    package func close(_ target: SSHTarget) async {
+        await sessions.removeValue(forKey: target)?.close()
+    }
+
+    package func closeAll() async {
+        for session in sessions.values { await session.close() }
+        sessions = [:]
+    }
+
+    private func session(for target: SSHTarget) async throws(SSHError) -> SSHSession {
+        while connecting[target] != nil {
+            await withCheckedContinuation { connecting[target]?.append($0) }
+        }
+        if let session = sessions[target], await session.isAlive { return session }
+        connecting[target] = []
+        defer { for waiter in connecting.removeValue(forKey: target) ?? [] { waiter.resume() } }
+        let wait = pace.take(now: monotonicNanoseconds())
+        if wait > 0 {
+            do { try await Task.sleep(for: .nanoseconds(Int64(wait))) } catch { throw .cancelled(commandSent: false) }
+        }
+        let address = try await Address.resolve(target.host, port: target.port)
+        let session = SSHSession(loop: loop, target: target)
+        opened.add(1, ordering: .relaxed)
+        try await session.connect(address, keys: keys, rule: rule, deadline: .deadline(Self.connectSeconds))
+        sessions[target] = session
+        return session
+    }
+}
+
+/// A token bucket: a burst of ten, then one start every so often.
+struct Pace {
+    private let interval: UInt64
+    private let burst: UInt64
+    /// When the bucket would be full again.
+    private var full: UInt64 = 0
+
+    init(perMinute: Int) {
+        interval = 60_000_000_000 / UInt64(perMinute)
+        burst = UInt64(min(10, perMinute))
+    }
+
+    /// Nanoseconds to wait before the next start; the start is booked.
+    mutating func take(now: UInt64) -> UInt64 {
+        full = max(full, now) + interval
+        let ahead = full - now
+        return ahead > interval * burst ? ahead - interval * burst : 0
+    }
+}
+
+/// A resolved socket address.
+struct Address: Sendable {
+    private var bytes: [UInt8]
+
+    var family: Int32 { bytes.withUnsafeBytes { Int32($0.loadUnaligned(as: sa_family_t.self)) } }
+
+    func connect(_ descriptor: Int32) -> Int32 {
+        bytes.withUnsafeBytes { Glibc.connect(descriptor, $0.baseAddress!.assumingMemoryBound(to: sockaddr.self), socklen_t($0.count)) }
+    }
+
+    /// Names are looked up off the loop's thread: the resolver blocks.
+    static func resolve(_ host: String, port: Int) async throws(SSHError) -> Address {
+        let result: Result<Address, SSHError> = await withCheckedContinuation { continuation in
+            DispatchQueue.global().async { continuation.resume(returning: look(host, port)) }
+        }
+        return try result.get()
+    }
+
+    private static func look(_ host: String, _ port: Int) -> Result<Address, SSHError> {
+        var hints = addrinfo()
+        hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
+        hints.ai_flags = AI_NUMERICSERV
+        var list: UnsafeMutablePointer<addrinfo>?
+        let code = getaddrinfo(host, String(port), &hints, &list)
+        defer { if let list { freeaddrinfo(list) } }
+        guard code == 0, let first = list?.pointee, let address = first.ai_addr else {
+            return .failure(.unresolved(host: host, reason: String(cString: gai_strerror(code))))
+        }
+        return .success(Address(bytes: Array(UnsafeRawBufferPointer(start: address, count: Int(first.ai_addrlen)))))
+    }
+}
+
+func base64(_ bytes: [UInt8]) -> String { Data(bytes).base64EncodedString() }
