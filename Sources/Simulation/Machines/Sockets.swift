@@ -56,3 +56,15 @@ enum Sockets {
         }
     }
 }
+
+extension Sockets {
+    /// Whether something there sends a first byte within a second, as sshd does.
+    static func answers(address: String, port: UInt16) -> Bool {
+        guard let descriptor = connect(address: address, port: port) else { return false }
+        defer { close(descriptor) }
+        var wait = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        guard poll(&wait, 1, 1000) > 0 else { return false }
+        var byte: UInt8 = 0
+        return read(descriptor, &byte, 1) == 1
+    }
+}
