@@ -1,1 +1,4 @@
-print("not built yet")
+import Foundation
+import Simulation
+
+exit(await SimulatorCommand.run(arguments: Array(CommandLine.arguments.dropFirst())))

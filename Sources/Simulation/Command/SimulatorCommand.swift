@@ -1,0 +1,122 @@
+import Foundation
+import Glibc
+
+/// The command line of `exedev-sim`.
+package enum SimulatorCommand {
+    private static let help = """
+        exe.dev on this machine: POST /exec, real booting VMs, SSH. Needs root.
+
+        usage: exedev-sim VERB [--state DIR]
+          serve   run in the foreground; prints a line when ready
+          up      start serve in the background, return when it is ready
+          env     print what a client needs, as export lines
+          ls      list the VMs
+          down    end serve and all VMs, remove everything but the cached root image
+        """
+
+    /// `installScript` is what the k3s mirror serves as `install.sh`; without one it answers 404.
+    /// Returns the exit status: 0, 1 when it failed, 64 for a command line that is wrong (sysexits).
+    package static func run(arguments: [String], installScript: String? = nil) async -> Int32 {
+        if arguments.contains("--help") || arguments.first == "help" {
+            print(help)
+            return 0
+        }
+        guard let verb = arguments.first, ["serve", "up", "env", "ls", "down"].contains(verb) else {
+            return wrong("a verb is missing or unknown")
+        }
+        guard let state = state(Array(arguments.dropFirst())) else { return wrong("usage: exedev-sim \(verb) [--state DIR]") }
+        guard getuid() == 0 else { return failed("root is needed to make VMs") }
+        do {
+            return try await run(verb, state, installScript)
+        } catch {
+            return failed("\(error)")
+        }
+    }
+
+    private static func run(_ verb: String, _ state: StateDirectory, _ installScript: String?) async throws -> Int32 {
+        switch verb {
+        case "serve": try await Serve(state: state, installScript: installScript).run()
+        case "up": return try await up(state)
+        case "env": return env(state)
+        case "ls": ls(state)
+        default: try down(state)
+        }
+        return 0
+    }
+
+    private static func state(_ flags: [String]) -> StateDirectory? {
+        switch flags.count {
+        case 0: return StateDirectory(path: StateDirectory.standard)
+        case 1 where flags[0].hasPrefix("--state="): return StateDirectory(path: String(flags[0].dropFirst(8)))
+        case 2 where flags[0] == "--state" && !flags[1].isEmpty: return StateDirectory(path: flags[1])
+        default: return nil
+        }
+    }
+
+    private static func wrong(_ text: String) -> Int32 {
+        complain(text + " (see --help)")
+        return 64
+    }
+
+    private static func failed(_ text: String) -> Int32 {
+        complain(text)
+        return 1
+    }
+
+    private static func complain(_ text: String) {
+        try? FileHandle.standardError.write(contentsOf: Data("exedev-sim: \(text)\n".utf8))
+    }
+
+    private static func processID(_ state: StateDirectory) -> pid_t? {
+        guard let text = try? String(contentsOfFile: state.process, encoding: .utf8),
+            let process = pid_t(text.trimmingCharacters(in: .whitespacesAndNewlines)), kill(process, 0) == 0,
+            let line = try? String(contentsOfFile: "/proc/\(process)/cmdline", encoding: .utf8), line.contains("serve")
+        else { return nil }
+        let stat = (try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8)) ?? ""
+        return stat.contains(") Z ") ? nil : process
+    }
+
+    /// The root image takes a minute the first time, so it is made here, where the operator sees it.
+    private static func up(_ state: StateDirectory) async throws -> Int32 {
+        if processID(state) != nil, FileManager.default.fileExists(atPath: state.ready) { return 0 }
+        _ = try state.open()
+        try? FileManager.default.removeItem(atPath: state.ready)
+        let command = "exec setsid -f \"$0\" serve --state \"$1\" < /dev/null >> \"$2\" 2>&1"
+        try Subprocess.check("sh", ["-c", command, "/proc/\(getpid())/exe", state.path, state.serveLog])
+        for _ in 0..<6000 {
+            if FileManager.default.fileExists(atPath: state.ready) { return 0 }
+            try await Task.sleep(for: .milliseconds(50))
+        }
+        return failed("serve did not become ready; see \(state.serveLog)")
+    }
+
+    private static func env(_ state: StateDirectory) -> Int32 {
+        guard let settings = state.read(Settings.self, at: state.settings) else { return failed("nothing is up in \(state.path)") }
+        let mirror = "http://10.42.0.1:8089/k3s"
+        let variables = [
+            ("EXE_DEV_ENDPOINT", "http://127.0.0.1:\(settings.httpPort)/exec"), ("EXE_DEV_API_KEY", settings.token),
+            ("EXE_DEV_SSH_KEY", state.clientKey), ("EXE_DEV_SSH_PORT", "\(settings.sshPort)"), ("EXE_DEV_KNOWN_HOSTS", state.knownHosts),
+            ("TS_AUTHKEY", settings.tailscaleKey), ("EXEDEV_K8S_RELEASES", mirror), ("EXEDEV_K8S_INSTALLERS", mirror),
+        ]
+        for (name, value) in variables { print("export \(name)='\(value)'") }
+        return 0
+    }
+
+    private static func ls(_ state: StateDirectory) {
+        for vm in state.read(Platform.State.self, at: state.table)?.vms ?? [] {
+            print("\(vm.name)\t\(vm.isStarted ? "running" : "starting")\t\(vm.sshAddress)")
+        }
+    }
+
+    private static func down(_ state: StateDirectory) throws {
+        let files = FileManager.default
+        guard files.fileExists(atPath: state.path) else { return }
+        if let process = processID(state) {
+            kill(process, SIGKILL)
+            while processID(state) != nil { usleep(10000) }
+        }
+        try state.write(Data(MachineScript.text.utf8), to: state.script)
+        try Subprocess.check("sh", [state.script, "down", state.id, state.path])
+        try files.removeItem(atPath: state.path)
+    }
+}

@@ -1,0 +1,112 @@
+import Foundation
+import Glibc
+
+/// The simulator's files, and the names that follow from where they are.
+struct StateDirectory: Sendable {
+    let path: String
+    /// Short, because it is part of machine names (at most 64 bytes); stable, so that `down` finds what a killed `serve` left.
+    let id: String
+
+    init(path: String) {
+        let absolute = URL(fileURLWithPath: path).standardizedFileURL.path
+        self.path = absolute
+        id = String(RootImage.fingerprint(of: absolute).suffix(6))
+    }
+
+    static var standard: String {
+        let environment = ProcessInfo.processInfo.environment
+        return (environment["XDG_STATE_HOME"] ?? (environment["HOME"] ?? "/root") + "/.local/state") + "/exedev-sim"
+    }
+
+    var keys: String { path + "/keys" }
+    var clientKey: String { keys + "/client_ed25519" }
+    var hostKey: String { keys + "/host_ed25519" }
+    var vms: String { path + "/vms" }
+    var script: String { path + "/machine.sh" }
+    var table: String { path + "/state.json" }
+    var settings: String { path + "/settings.json" }
+    var faults: String { path + "/faults.json" }
+    var foreignNames: String { path + "/foreign-names" }
+    var knownHosts: String { path + "/known_hosts" }
+    var requests: String { path + "/requests.log" }
+    var serveLog: String { path + "/serve.log" }
+    var process: String { path + "/serve.pid" }
+    var ready: String { path + "/ready" }
+    var gateway: String { "xs\(id)-gw" }
+
+    func read<Value: Decodable>(_ type: Value.Type, at file: String) -> Value? {
+        FileManager.default.contents(atPath: file).flatMap { try? JSONDecoder().decode(type, from: $0) }
+    }
+
+    /// By rename, readable by root alone.
+    func write(_ value: some Encodable, to file: String) throws {
+        try write(JSONEncoder().encode(value), to: file)
+    }
+
+    func write(_ data: Data, to file: String) throws {
+        let unfinished = file + ".new"
+        let descriptor = Glibc.open(unfinished, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw Subprocess.Failure(description: "cannot write \(file)") }
+        let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+        try handle.write(contentsOf: data)
+        guard rename(unfinished, file) == 0 else { throw Subprocess.Failure(description: "cannot write \(file)") }
+    }
+
+    var lines: (String) -> Set<String> {
+        { file in
+            let text = FileManager.default.contents(atPath: file).map { String(decoding: $0, as: UTF8.self) } ?? ""
+            return Set(text.split(whereSeparator: \.isNewline).map { $0.trimmingCharacters(in: .whitespaces) })
+        }
+    }
+}
+
+/// What must stay the same over restarts of `serve`.
+struct Settings: Codable {
+    var httpPort: UInt16
+    var sshPort: UInt16
+    var token: String
+    var tailscaleKey: String
+    /// The `ssh-ed25519 AAAA…` of the client.
+    var publicKey: String
+    var hostPublicKey: String
+}
+
+extension StateDirectory {
+    /// Makes the directory, the keys and the settings the first time; later reads them.
+    func open() throws -> Settings {
+        let files = FileManager.default
+        for directory in [path, keys, vms] {
+            try files.createDirectory(atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+        }
+        try write(Data(MachineScript.text.utf8), to: script)
+        for key in [clientKey, hostKey] where !files.fileExists(atPath: key) {
+            try Subprocess.check("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "exedev-sim", "-f", key])
+        }
+        if let settings = read(Settings.self, at: settings) { return settings }
+        let settings = Settings(
+            httpPort: try Sockets.freePort(), sshPort: try Sockets.freePort(), token: try mintToken(),
+            tailscaleKey: "tskey-auth-" + UUID().uuidString, publicKey: try publicKey(clientKey), hostPublicKey: try publicKey(hostKey))
+        try write(settings, to: self.settings)
+        let everyone = "[127.42.*]:\(settings.sshPort) \(settings.hostPublicKey)\n"
+        try write(Data(everyone.utf8), to: knownHosts)
+        return settings
+    }
+
+    private func publicKey(_ file: String) throws -> String {
+        let text = try String(contentsOfFile: file + ".pub", encoding: .utf8)
+        return text.split(separator: " ").prefix(2).joined(separator: " ")
+    }
+
+    private func mintToken() throws -> String {
+        let payload = #"{"cmds":["ls","new","rm","restart","tag","comment","whoami","stat","help","share show","share port","#
+            + #""share set-public","share set-private","share add","share remove","pause","resume"]}"#
+        let signed = try Subprocess.run(
+            "ssh-keygen", ["-Y", "sign", "-q", "-n", "v0@exe.dev", "-f", clientKey], input: Data(payload.utf8), quiet: true)
+        let armored = String(decoding: signed.output, as: UTF8.self)
+        let base64 = armored.split(separator: "\n").filter { !$0.hasPrefix("-----") }.joined()
+        guard let blob = Data(base64Encoded: base64), !blob.isEmpty else {
+            throw Subprocess.Failure(description: "ssh-keygen signed nothing")
+        }
+        return "exe0.\(Base64URL.encode(Data(payload.utf8))).\(Base64URL.encode(blob))"
+    }
+}

@@ -1,0 +1,161 @@
+/// What the simulator does on the host as root, as one shell script that is put beside the state and called by verb.
+///
+/// A script rather than system calls, because its loop must outlive the simulator: a machine keeps running, and keeps being
+/// booted again after a reboot, when `serve` is killed. Everything it makes carries the prefix `xs<ID>-`, so that `down` can find it.
+enum MachineScript {
+    static let text = #"""
+        # exedev-sim's hand on the host. $0 VERB ID [NAME …]; everything it makes is named xs<ID>-….
+        set -u
+        verb=$1 id=$2
+        gateway=xs$id-gw
+        machine=xs$id-${3:-none}
+        netns=$machine
+        hierarchies=$(ls -d /sys/fs/cgroup/systemd /sys/fs/cgroup/memory /sys/fs/cgroup/pids /sys/fs/cgroup/unified 2>/dev/null)
+
+        in_group() { # GROUP COMMAND…: COMMAND runs in a cgroup of its own in every hierarchy
+            group=$1
+            shift
+            for hierarchy in $hierarchies; do
+                mkdir -p "$hierarchy/$group" 2>/dev/null && echo 0 2>/dev/null > "$hierarchy/$group/cgroup.procs"
+            done
+            exec "$@"
+        }
+
+        kill_group() { # GROUP: until nothing is left in it
+            tries=0
+            while [ "$tries" -lt 100 ]; do
+                left=
+                for node in $(find /sys/fs/cgroup/unified/"$1" /sys/fs/cgroup/systemd/"$1" -type d 2>/dev/null); do
+                    [ -w "$node/cgroup.kill" ] && echo 1 2>/dev/null > "$node/cgroup.kill"
+                    for process in $(cat "$node/cgroup.procs" 2>/dev/null); do
+                        case $(cut -d ' ' -f 3 "/proc/$process/stat" 2>/dev/null) in
+                            '' | Z) ;;
+                            *) left=1 && kill -9 "$process" 2>/dev/null ;;
+                        esac
+                    done
+                done
+                [ -z "$left" ] && return 0
+                tries=$((tries + 1))
+                sleep 0.05
+            done
+        }
+
+        remove_group() {
+            for hierarchy in $hierarchies; do
+                [ -d "$hierarchy/$1" ] && find "$hierarchy/$1" -depth -type d -exec rmdir {} + 2>/dev/null
+            done
+        }
+
+        case $verb in
+        gateway) # the netns that stands for exe.dev's network: no forwarding, so VMs cannot reach each other
+            for limit in user_instances user_watches; do
+                file=/proc/sys/fs/inotify/max_$limit
+                [ "$(cat $file)" -ge 8192 ] || echo 8192 > $file
+            done
+            mkdir -p /run/netns
+            ip netns list | grep -q "^$gateway\b" && exit 0
+            ip netns add "$gateway" || exit 1
+            ip netns exec "$gateway" sh -c 'echo 0 > /proc/sys/net/ipv4/ip_forward; echo 0 > /proc/sys/net/ipv4/conf/all/rp_filter'
+            ip -n "$gateway" link set lo up
+            ip -n "$gateway" addr add 10.42.0.1/32 dev lo
+            ip -n "$gateway" link add tailnet type bridge
+            ip -n "$gateway" link set tailnet up
+            ;;
+        prepare) # NAME INDEX ADDRESS DIRECTORY IMAGE: network and root, as often as you like
+            index=$4 address=$5 directory=$6 image=$7
+            if [ ! -e "/run/netns/$netns" ]; then
+                ip netns add "$netns" || exit 1
+                ip -n "$gateway" link del "v$index" 2>/dev/null
+                ip -n "$gateway" link add "v$index" type veth peer name eth0 netns "$netns" || exit 1
+                ip -n "$gateway" addr add 10.42.0.1/32 dev "v$index"
+                ip -n "$gateway" link set "v$index" up
+                ip -n "$gateway" route replace "$address/32" dev "v$index" src 10.42.0.1
+                ip -n "$netns" link set lo up
+                ip -n "$netns" addr add "$address/16" dev eth0
+                ip -n "$netns" link set eth0 up
+                ip -n "$netns" route add default via 10.42.0.1
+            fi
+            mkdir -p "$directory/upper" "$directory/work" "$directory/root"
+            grep -q " $directory/root overlay " /proc/mounts \
+                || mount -t overlay "$machine" -o "lowerdir=$image,upperdir=$directory/upper,workdir=$directory/work" "$directory/root" || exit 1
+            if [ ! -e "$directory/prepared" ]; then
+                name=$3 keys=$8
+                printf '%s\n' "$name" > "$directory/root/etc/hostname"
+                printf '127.0.0.1 localhost\n127.0.1.1 %s.exe.xyz %s\n10.42.0.1 gateway\n' "$name" "$name" > "$directory/root/etc/hosts"
+                : > "$directory/root/etc/resolv.conf"
+                install -m 0600 "$keys/host_ed25519" "$directory/root/etc/ssh/ssh_host_ed25519_key"
+                install -m 0644 "$keys/client_ed25519.pub" "$directory/root/etc/ssh/authorized_keys"
+                : > "$directory/prepared"
+            fi
+            ;;
+        start) # NAME DIRECTORY EXECUTABLE INDEX: leaves a supervisor behind
+            directory=$4
+            rm -f "$directory/removed" "$directory/halted"
+            setsid -f sh "$0" supervise "$id" "$3" "$4" "$5" "$6" < /dev/null > /dev/null 2>> "$directory/console.log"
+            ;;
+        supervise) # a reboot of the guest ends nspawn: boot again; a power-off ends the loop
+            directory=$4 executable=$5 index=$6
+            exec 9> "$directory/supervisor.lock"
+            flock -n 9 || exit 0
+            for hierarchy in $hierarchies; do
+                mkdir -p "$hierarchy/$machine/s" 2>/dev/null && echo $$ > "$hierarchy/$machine/s/cgroup.procs"
+            done
+            while [ ! -e "$directory/removed" ]; do
+                began=$(date +%s)
+                sh "$0" nspawn "$id" "$3" "$directory" "$executable" < /dev/null >> "$directory/console.log" 2>&1 9>&-
+                code=$?
+                kill_group "$machine/m"
+                remove_group "$machine/m"
+                ip -n "$gateway" link del "t$index" 2>/dev/null
+                [ "$code" = 0 ] && : > "$directory/halted" && exit 0
+                [ $(($(date +%s) - began)) -gt 1 ] || sleep 1
+            done
+            ;;
+        nspawn)
+            directory=$4 executable=$5
+            in_group "$machine/m" systemd-nspawn -q -D "$directory/root" --machine="$machine" --hostname="$3" --boot --register=no --keep-unit \
+                --network-namespace-path="/run/netns/$netns" --kill-signal=SIGRTMIN+3 --console=passive --link-journal=no --resolv-conf=off \
+                --timezone=off --bind-ro="$executable:/usr/local/libexec/exedev-sim"
+            ;;
+        reset) # NAME: pulls the plug; the supervisor boots the machine again
+            kill_group "$machine/m"
+            ;;
+        remove) # NAME INDEX DIRECTORY
+            index=$4 directory=$5
+            [ -d "$directory" ] && : > "$directory/removed"
+            kill_group "$machine"
+            remove_group "$machine"
+            ip -n "$gateway" link del "t$index" 2>/dev/null
+            ip -n "$gateway" link del "v$index" 2>/dev/null
+            ip netns del "$netns" 2>/dev/null
+            while grep -q " $directory/root overlay " /proc/mounts; do umount -l "$directory/root" || break; done
+            rm -rf "$directory"
+            ;;
+        join) # NAME INDEX ADDRESS: tailscale0 in the VM, its other end on the shared bridge
+            index=$4 address=$5
+            ip -n "$gateway" link show "t$index" > /dev/null 2>&1 && exit 0
+            ip -n "$gateway" link add "t$index" mtu 1280 type veth peer name tailscale0 mtu 1280 netns "$netns" || exit 1
+            ip -n "$gateway" link set "t$index" master tailnet up || exit 1
+            ip -n "$netns" addr add "$address/10" dev tailscale0
+            ip -n "$netns" link set tailscale0 up
+            ;;
+        down) # ID STATE: everything, whoever left it
+            state=$3
+            for group in $(ls -d /sys/fs/cgroup/unified/xs"$id"-* /sys/fs/cgroup/systemd/xs"$id"-* 2>/dev/null | sed 's,.*/,,' | sort -u); do
+                kill_group "$group"
+                remove_group "$group"
+            done
+            for root in $(awk -v under="$state/vms/" '$3 == "overlay" && index($2, under) == 1 { print $2 }' /proc/mounts); do
+                umount -l "$root"
+            done
+            for name in $(ip netns list 2>/dev/null | awk '{ print $1 }' | grep "^xs$id-"); do
+                ip netns del "$name"
+            done
+            for left in /run/systemd/nspawn/propagate/xs"$id"-*; do
+                [ -d "$left" ] && { umount -l "$left" 2>/dev/null; rmdir "$left"; }
+            done
+            rm -rf "$state/vms"
+            ;;
+        esac
+        """#
+}

@@ -1,0 +1,92 @@
+import Dispatch
+import Foundation
+import Glibc
+
+/// VMs as systemd-nspawn containers in network namespaces of their own.
+final class NspawnMachines: Machines {
+    let state: StateDirectory
+    let image: RootImage
+    private let executable: String
+    private let relay: Relay
+    // Programs are waited for on threads of this queue, never on the two of the concurrency pool.
+    private let queue = DispatchQueue(label: "machines", attributes: .concurrent)
+    private let running = Routes()
+
+    init(state: StateDirectory, image: RootImage, executable: String, relay: Relay) {
+        self.state = state
+        self.image = image
+        self.executable = executable
+        self.relay = relay
+    }
+
+    func create(_ vm: VirtualMachine) async throws {
+        try await script("prepare", vm.name, "\(vm.index)", vm.address, directory(of: vm), image.path, state.keys)
+        try await start(vm)
+        await relay.set(routes: running.add(vm))
+    }
+
+    func remove(_ vm: VirtualMachine) async {
+        await relay.set(routes: running.remove(vm))
+        try? await script("remove", vm.name, "\(vm.index)", directory(of: vm))
+    }
+
+    func restart(_ vm: VirtualMachine) async {
+        try? await script("reset", vm.name)
+        // A machine that was powered off has no supervisor any more; one that has keeps its own (it holds a lock).
+        try? await start(vm)
+    }
+
+    func answersSSH(_ vm: VirtualMachine) async -> Bool {
+        let namespace = state.gateway
+        return await onQueue {
+            let result = Handover<Bool>()
+            let thread = Thread {
+                guard (try? NetworkNamespace.enter(namespace)) != nil else { return result.put(false) }
+                result.put(Sockets.answers(address: vm.address, port: 22))
+            }
+            thread.start()
+            return result.take()
+        }
+    }
+
+    /// Gives the VM its `tailscale0` and returns its address on the tailnet.
+    func joinTailnet(_ vm: VirtualMachine) async throws -> String {
+        try await script("join", vm.name, "\(vm.index)", vm.tailnetAddress)
+        return vm.tailnetAddress
+    }
+
+    private func start(_ vm: VirtualMachine) async throws {
+        try await script("start", vm.name, directory(of: vm), executable, "\(vm.index)")
+    }
+
+    private func directory(of vm: VirtualMachine) -> String { "\(state.vms)/\(vm.name)" }
+
+    private func script(_ verb: String, _ arguments: String...) async throws {
+        let state = state
+        try await onQueue {
+            Result { try Subprocess.check("sh", [state.script, verb, state.id] + arguments) }
+        }.get()
+    }
+
+    private func onQueue<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async -> Value {
+        await withCheckedContinuation { continuation in
+            queue.async { continuation.resume(returning: body()) }
+        }
+    }
+}
+
+/// The VMs that the relay serves.
+private actor Routes {
+    private var routes: [Relay.Route] = []
+
+    func add(_ vm: VirtualMachine) -> [Relay.Route] {
+        routes.removeAll { $0.name == vm.name }
+        routes.append(Relay.Route(name: vm.name, listen: vm.sshAddress, target: vm.address))
+        return routes
+    }
+
+    func remove(_ vm: VirtualMachine) -> [Relay.Route] {
+        routes.removeAll { $0.name == vm.name }
+        return routes
+    }
+}

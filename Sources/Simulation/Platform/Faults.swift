@@ -1,0 +1,34 @@
+import Foundation
+
+/// `faults.json`: which requests go wrong, and how.
+package struct Faults: Codable, Sendable {
+    package enum Kind: String, Codable, Sendable {
+        /// Done, then the connection closes without an answer.
+        case lostReply
+        /// 504 without having done anything, and 504 although it was done: a client cannot tell.
+        case status504, status504Done
+        case status429, status500, status502html
+        /// Done, and the answer ends in its middle.
+        case truncate
+        case latency
+    }
+
+    package struct Rule: Codable, Sendable {
+        package var command: String?
+        /// Which request of that command is the first one hit, from 1.
+        package var nth: Int?
+        /// How many are hit from there; 1 when absent.
+        package var times: Int?
+        package var fault: Kind
+        package var retryAfter: Int?
+        package var milliseconds: Int?
+
+        package func hits(_ command: String, number: Int) -> Bool {
+            let first = nth ?? 1
+            return (self.command ?? command) == command && number >= first && number < first + (times ?? 1)
+        }
+    }
+
+    package var rules: [Rule]?
+    var ssh: SSHFaults?
+}
