@@ -1,5 +1,5 @@
 import Glibc
-package import Reconciler
+import Reconciler
 
 package struct SystemClock: WallClock {
     package init() {}

@@ -51,7 +51,7 @@ package enum HostOrder: Sendable, Hashable {
     case forget(node: String)
     case shape(node: String, NodeShape)
     case drain(node: String)
-    case stop(Role)
+    case stop(node: String, Role)
     case deleteNode(String)
 
     package struct PrepareOrder: Sendable, Hashable {

@@ -27,7 +27,7 @@ extension HostOrder {
             HostScript.shapeNode(name: node, labels: shape.labels, taints: shape.taints, annotations: shape.annotations)
         case .drain(let node):
             HostScript.cordon(name: node) + HostScript.drain(name: node, timeoutSeconds: 300)
-        case .stop(let role): HostScript.stopK3s(role)
+        case .stop(_, let role): HostScript.stopK3s(role)
         case .deleteNode(let node): HostScript.deleteNode(name: node)
         }
     }

@@ -1,4 +1,4 @@
-import FleetCore
+package import FleetCore
 import K3s
 
 /// The one door to effects: asks the safety rules, then does one action.
@@ -29,33 +29,40 @@ struct Performer: Sendable {
     }
 
     private func onHost(_ action: Action, _ facts: FleetFacts) async throws(EffectError) -> String {
-        let (order, host) = Self.order(for: action, facts)
-        guard let host, let vm = facts.seen.vms?[host] else {
-            throw EffectError("\(host ?? "the server") was not seen", remedy: .retry(after: nil))
+        guard let order = HostOrder(action, facts: facts), let host = order.host(facts), let vm = facts.seen.vms?[host] else {
+            throw EffectError("the host for \(action.step.words) was not seen", remedy: .retry(after: nil))
         }
         return try await world.run(order, on: vm)
     }
+}
 
-    /// What is said, and to which host: kubectl speaks on the server.
-    private static func order(for action: Action, _ facts: FleetFacts) -> (HostOrder, String?) {
-        let server = facts.serverName
+extension HostOrder {
+    /// Nil for actions that are exe.dev's to do.
+    package init?(_ action: Action, facts: FleetFacts) {
         switch action {
         case .prepare(let node, let version, let role):
             let ledger = facts.ledger
-            return (
-                .prepare(
-                    node: node, role: role,
-                    .init(
-                        version: version, expectedSHA256: ledger.digests[version.description], clusterID: ledger.clusterID,
-                        clusterCIDR: ledger.clusterCIDR, serviceCIDR: ledger.serviceCIDR)), node
-            )
-        case .install(let setup): return (.install(setup), setup.name)
-        case .stop(let node, let role): return (.stop(role), node)
-        case .forget(let node): return (.forget(node: node), server)
-        case .shape(let node, let shape): return (.shape(node: node, shape), server)
-        case .drain(let node): return (.drain(node: node), server)
-        case .deleteNode(let node): return (.deleteNode(node), server)
-        case .createVM, .tagVM, .startVM, .share, .removeVM: preconditionFailure("no host order: \(action)")
+            self = .prepare(
+                node: node, role: role,
+                .init(
+                    version: version, expectedSHA256: ledger.digests[version.description], clusterID: ledger.clusterID,
+                    clusterCIDR: ledger.clusterCIDR, serviceCIDR: ledger.serviceCIDR))
+        case .install(let setup): self = .install(setup)
+        case .stop(let node, let role): self = .stop(node: node, role)
+        case .forget(let node): self = .forget(node: node)
+        case .shape(let node, let shape): self = .shape(node: node, shape)
+        case .drain(let node): self = .drain(node: node)
+        case .deleteNode(let node): self = .deleteNode(node)
+        case .createVM, .tagVM, .startVM, .share, .removeVM: return nil
+        }
+    }
+
+    /// Who is told: the node itself, or the server, where kubectl speaks.
+    func host(_ facts: FleetFacts) -> String? {
+        switch self {
+        case .prepare(let node, _, _), .stop(let node, _): node
+        case .install(let setup): setup.name
+        case .forget, .shape, .drain, .deleteNode: facts.serverName
         }
     }
 }

@@ -1,1 +1,4 @@
-print("not built yet")
+import CommandLine
+import Glibc
+
+exit(await Control.run(Array(Swift.CommandLine.arguments.dropFirst())))

@@ -1,0 +1,56 @@
+/// A verb's words, split into options and operands by a table of what the verb knows.
+struct Arguments {
+    /// One option: `--name VALUE`, `--name=VALUE` or, when it takes none, `--name`.
+    struct Option {
+        var name: String
+        var takesValue: Bool
+        var meaning: String
+
+        static func flag(_ name: String, _ meaning: String) -> Option { Option(name: name, takesValue: false, meaning: meaning) }
+        static func value(_ name: String, _ meaning: String) -> Option { Option(name: name, takesValue: true, meaning: meaning) }
+    }
+
+    private var values: [String: String] = [:]
+    private var flags: Set<String> = []
+    private(set) var operands: [String] = []
+
+    init(_ words: [String], options: [Option]) throws(UsageError) {
+        let known = Dictionary(uniqueKeysWithValues: options.map { ($0.name, $0) })
+        var rest = words[...]
+        while let word = rest.popFirst() {
+            if word == "--" {
+                operands += rest
+                return
+            }
+            guard word.hasPrefix("-"), word != "-" else {
+                operands.append(word)
+                continue
+            }
+            let name = word.split(separator: "=", maxSplits: 1)[0].drop { $0 == "-" }
+            guard let option = known[String(name)] else { throw UsageError("unknown option \(word)") }
+            if !option.takesValue {
+                flags.insert(option.name)
+            } else if let equals = word.firstIndex(of: "=") {
+                values[option.name] = String(word[word.index(after: equals)...])
+            } else if let value = rest.popFirst() {
+                values[option.name] = value
+            } else {
+                throw UsageError("--\(option.name) needs a value")
+            }
+        }
+    }
+
+    func has(_ flag: String) -> Bool { flags.contains(flag) }
+    func value(_ name: String) -> String? { values[name] }
+
+    /// At most `count` operands are meant; more are a mistake worth naming.
+    func operands(upTo count: Int) throws(UsageError) -> [String] {
+        guard operands.count <= count else { throw UsageError("did not expect \(operands[count])") }
+        return operands
+    }
+}
+
+struct UsageError: Error, CustomStringConvertible {
+    var description: String
+    init(_ description: String) { self.description = description }
+}

@@ -1,0 +1,36 @@
+import ExeDev
+import FoundationEssentials
+
+/// The program `exedev-ctl`: single exe.dev commands with the daemon's client.
+package enum Control {
+    package static func run(_ words: [String]) async -> Int32 {
+        let terminal = Terminal()
+        let usage = "usage: exedev-ctl exec 'COMMAND LINE' [--token-file FILE]\n\nSends one exe.dev command and prints its answer."
+        if words.contains("--help") || words.first == "help" {
+            terminal.out(usage)
+            return ExitStatus.done.rawValue
+        }
+        do {
+            let arguments = try Arguments(words, options: [.value("token-file", "a file with the API token")])
+            let operands = try arguments.operands(upTo: 2)
+            guard operands.count == 2, operands[0] == "exec" else { throw UsageError("exec and one command line are expected") }
+            let environment = ProcessInfo.processInfo.environment
+            let token = try ExeDevToken.load(
+                environment: environment, file: arguments.value("token-file"), credentialsDirectory: environment["CREDENTIALS_DIRECTORY"])
+            let client = ExeDevClient(transport: try CurlTransport(token: token, environment: environment))
+            terminal.out(try await client.exec(.raw(operands[1])))
+            return ExitStatus.done.rawValue
+        } catch let error as UsageError {
+            terminal.say("exedev-ctl: \(error)\n\(usage)")
+            return ExitStatus.usage.rawValue
+        } catch let error as ExeDevError {
+            terminal.say("exedev-ctl: \(error)")
+            if case .askOperator(let advice) = error.remedy { terminal.say("  \(advice)") }
+            if case .observeAgain = error.remedy { terminal.say("  it is not known whether it was done: look with exedev-ctl exec ls") }
+            return ExitStatus.failed.rawValue
+        } catch {
+            terminal.say("exedev-ctl: \(error)")
+            return ExitStatus.failed.rawValue
+        }
+    }
+}

@@ -1,0 +1,11 @@
+/// What an operator is told when a verb cannot go on: what is wrong, and what helps.
+struct Failure: Error, CustomStringConvertible {
+    var message: String
+    var advice: String?
+
+    init(_ message: String, advice: String? = nil) {
+        (self.message, self.advice) = (message, advice)
+    }
+
+    var description: String { advice.map { "\(message)\n  \($0)" } ?? message }
+}

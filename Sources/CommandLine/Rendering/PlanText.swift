@@ -1,0 +1,62 @@
+import FleetCore
+
+/// A plan as an operator reads it.
+enum PlanText {
+    static func render(_ plan: Plan) -> String {
+        let shown = plan.lines.filter { $0.decision != .settled }
+        guard !shown.isEmpty else { return "No changes. The fleet \(plan.cluster) is as the fleet file asks." }
+        let rows = shown.map(row)
+        let widths = (0..<3).map { column in rows.map { $0.cells[column].count }.max() ?? 0 }
+        let lines = rows.map { row in
+            let cells = row.cells.enumerated().map { index, cell in index < 3 ? cell.padded(to: widths[index]) : cell }
+            return "\(row.symbol) " + trimmed(cells.joined(separator: "   "))
+        }
+        var text = (["fleet \(plan.cluster)    \(summary(plan))", ""] + lines)
+        text += footer(plan)
+        return text.joined(separator: "\n")
+    }
+
+    static func summary(_ plan: Plan) -> String {
+        let creates = plan.actions.filter { $0.step == .createVM }.count
+        let removes = plan.lines.filter { $0.decision.action?.step.isDestructive == true }.count
+        let changes = plan.actions.count - creates - removes
+        var waiting = 0
+        var blocked = 0
+        for line in plan.lines {
+            if case .wait = line.decision { waiting += 1 }
+            if case .blocked = line.decision { blocked += 1 }
+        }
+        let parts = [(creates, "to create"), (changes, "to change"), (removes, "to remove"), (waiting, "waiting"), (blocked, "blocked")]
+        let said = parts.filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" }
+        return said.isEmpty ? "nothing to do" : said.joined(separator: " · ")
+    }
+
+    private static func footer(_ plan: Plan) -> [String] {
+        let longest = plan.lines.map(\.then).max { $0.count < $1.count } ?? []
+        let follow = longest.isEmpty ? [] : ["", "then, up to: " + longest.map(\.words).joined(separator: " → ")]
+        let advice = plan.lines.compactMap { line -> String? in
+            if case .blocked(let block) = line.decision { "! \(line.node): \(block.advice)" } else { nil }
+        }
+        return follow + (advice.isEmpty ? [] : [""] + advice)
+    }
+
+    private static func row(_ line: Plan.Line) -> (symbol: Character, cells: [String]) {
+        switch line.decision {
+        case .settled: (" ", [line.node, "settled", "", ""])
+        case .act(let action, let because): (action.step.symbol, [line.node, action.step.words, action.detail, because])
+        case .wait(let wait): (".", [line.node, "wait", "", wait.reason])
+        case .blocked(let block): ("!", [line.node, "blocked", "", block.reason])
+        case .reported(let reason): ("?", [line.node, "left alone", "", reason])
+        }
+    }
+
+    private static func trimmed(_ text: String) -> String {
+        var text = text[...]
+        while text.last == " " { text.removeLast() }
+        return String(text)
+    }
+}
+
+extension String {
+    func padded(to width: Int) -> String { count < width ? self + String(repeating: " ", count: width - count) : self }
+}

@@ -1,0 +1,41 @@
+import FoundationEssentials
+import Glibc
+import Synchronization
+
+/// The only place that prints. Data goes to standard output, everything said to the operator to standard error.
+struct Terminal: Sendable {
+    let outIsTerminal = isatty(STDOUT_FILENO) == 1
+    let inIsTerminal = isatty(STDIN_FILENO) == 1
+    let errorIsTerminal = isatty(STDERR_FILENO) == 1
+
+    func out(_ text: String) { Self.write(text + "\n", to: STDOUT_FILENO) }
+    func say(_ text: String) { Self.write(text + "\n", to: STDERR_FILENO) }
+    func error(_ text: String) { say("exedev-k8s: \(text)") }
+
+    /// Asks on a terminal; anything but `yes` is no.
+    func confirms(_ question: String, answer: String) -> Bool {
+        Self.write(question + " ", to: STDERR_FILENO)
+        return readLine(strippingNewline: true) == answer
+    }
+
+    private static func write(_ text: String, to descriptor: Int32) {
+        var bytes = Array(text.utf8)[...]
+        while !bytes.isEmpty {
+            let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress!, $0.count) }
+            if count < 0 && errno == EINTR { continue }
+            if count <= 0 { return }
+            bytes = bytes.dropFirst(count)
+        }
+    }
+}
+
+/// Exit statuses, the same for every verb; README lists them.
+package enum ExitStatus: Int32, Sendable {
+    case done = 0
+    case failed = 1
+    /// `plan`: there is something to do.
+    case changes = 2
+    /// `apply`: only waiting ran out of time.
+    case stillWaiting = 3
+    case usage = 64
+}

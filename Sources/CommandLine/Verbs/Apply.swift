@@ -1,0 +1,74 @@
+import FleetCore
+import Live
+import Reconciler
+
+extension Verb {
+    static let apply = Verb(
+        name: "apply", summary: "make the fleet as the file asks; ends when it is settled (exit 0), blocked (1) or out of time (3)",
+        operands: "[PLANFILE] [options]",
+        options: Arguments.Option.common + [
+            .flag("yes", "do not ask"),
+            .value("timeout", "seconds until waiting ends (default 1800)"),
+        ]
+    ) { arguments, terminal in
+        let planFile = try arguments.operands(upTo: 1).first
+        guard let timeout = Double(arguments.value("timeout") ?? "1800"), timeout > 0 else { throw UsageError("--timeout takes seconds") }
+        let place = try Workplace.open(arguments, terminal)
+        let lock = try FleetLock(in: place.state, verb: "apply")
+        let status = try await converge(place, planFile, arguments, terminal, timeout: timeout)
+        await place.world.close()
+        _ = consume lock
+        return status
+    }
+
+    private static func converge(
+        _ place: Workplace, _ planFile: String?, _ arguments: Arguments, _ terminal: Terminal, timeout: Double
+    ) async throws -> ExitStatus {
+        let ledger = try place.state.ledger(for: place.fleet)
+        try place.state.store(ledger)
+        let before = try await place.look(ledger)
+        let document = place.document(before)
+        var approval: Reconciler.Approval?
+        if let planFile { approval = try approve(planFile, document) }
+        if !arguments.has("json") { terminal.out(PlanText.render(before.plan)) }
+        guard !before.plan.isSettled else { return finish(before, place, arguments, terminal) }
+        guard try agrees(planFile, arguments, terminal) else { return .failed }
+        let progress = ProgressLines(terminal: terminal)
+        let clock = SystemClock()
+        let reconciler = Reconciler(fleet: place.fleet, clock: clock, tell: { progress.show($0) })
+        let result = try await reconciler.converge(
+            place.world, ledger: ledger, memory: place.state, approved: approval, deadline: clock.now + timeout)
+        return finish(result, place, arguments, terminal)
+    }
+
+    /// A saved plan is applied only on the ground that it was made on.
+    private static func approve(_ file: String, _ now: PlanDocument) throws -> Reconciler.Approval {
+        guard let bytes = try StateDirectory.read(file) else { throw Failure("there is no plan \(file)") }
+        let saved = try PlanDocument.read(String(decoding: bytes, as: UTF8.self), file: file)
+        guard saved.basis == now.basis else {
+            throw Failure(
+                "\(file) is stale: the fleet file or the fleet has changed since it was made", advice: "plan again: exedev-k8s plan --out \(file)")
+        }
+        return saved.approval
+    }
+
+    private static func agrees(_ planFile: String?, _ arguments: Arguments, _ terminal: Terminal) throws -> Bool {
+        if planFile != nil || arguments.has("yes") { return true }
+        guard terminal.inIsTerminal else { throw Failure("there is no terminal to ask on", advice: "pass --yes, or a plan made with plan --out") }
+        let agreed = terminal.confirms("Apply this plan? Only yes is taken for yes:", answer: "yes")
+        if !agreed { terminal.say("Nothing was done.") }
+        return agreed
+    }
+
+    private static func finish(_ result: Reconciler.Result, _ place: Workplace, _ arguments: Arguments, _ terminal: Terminal) -> ExitStatus {
+        if arguments.has("json") { terminal.out(place.document(result).json) }
+        let requests = place.world.traffic
+        if result.plan.isSettled {
+            terminal.say("Settled. \(result.effects) effects, \(requests.api) API requests, \(requests.ssh) SSH connections.")
+            return .done
+        }
+        terminal.say("Not settled:\n" + PlanText.render(result.plan))
+        let isBlocked = result.plan.lines.contains { if case .blocked = $0.decision { true } else { false } }
+        return isBlocked || !result.ranOutOfTime ? .failed : .stillWaiting
+    }
+}

@@ -1,0 +1,46 @@
+import FleetCore
+import FoundationEssentials
+import Live
+import Reconciler
+
+extension Verb {
+    static let kubeconfig = Verb(
+        name: "kubeconfig", summary: "write the cluster's kubeconfig (0600), pointing at the server's overlay address", operands: "[options]",
+        options: Arguments.Option.common + [
+            .value("out", "the file to write (default: standard output)"),
+            .value("server", "the URL to write instead of the overlay address, e.g. of an SSH tunnel"),
+        ]
+    ) { arguments, terminal in
+        _ = try arguments.operands(upTo: 0)
+        let place = try Workplace.open(arguments, terminal)
+        let result = try await place.look(place.state.ledger(for: place.fleet))
+        let facts = FleetFacts(fleet: place.fleet, seen: result.seen, ledger: result.ledger, now: SystemClock().now)
+        guard let control = facts.controlPlane, let name = facts.serverName, let vm = result.seen.vms?[name] else {
+            throw Failure(facts.controlPlaneReason, advice: "run apply first")
+        }
+        let raw = try await place.world.kubeconfig(on: vm)
+        await place.world.close()
+        let text = rewritten(raw, server: arguments.value("server") ?? "https://\(control.address):6443", name: place.fleet.cluster.name)
+        guard let file = arguments.value("out") else {
+            terminal.out(text)
+            return .done
+        }
+        guard try StateDirectory.read(file) == nil || StateDirectory.read(file) == Array(text.utf8) else {
+            throw Failure("\(file) exists", advice: "choose another --out and merge: KUBECONFIG=old:new kubectl config view --flatten")
+        }
+        try StateDirectory.replace(file, with: Array(text.utf8))
+        terminal.say("wrote \(file); use it with: kubectl --kubeconfig \(file) get nodes")
+        return .done
+    }
+
+    /// k3s writes the name `default` everywhere and its own loopback address (facts/k3s.md §8.1).
+    static func rewritten(_ text: String, server: String, name: String) -> String {
+        text.split(separator: "\n", omittingEmptySubsequences: false).map { line -> String in
+            let indent = String(line.prefix { $0 == " " || $0 == "-" })
+            let rest = line.dropFirst(indent.count)
+            if rest.hasPrefix("server: ") { return indent + "server: " + server }
+            for key in ["name: ", "cluster: ", "user: ", "current-context: "] where rest == key + "default" { return indent + key + name }
+            return String(line)
+        }.joined(separator: "\n")
+    }
+}

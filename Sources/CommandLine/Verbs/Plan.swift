@@ -1,0 +1,35 @@
+import FleetCore
+import Live
+import Reconciler
+import Shell
+
+extension Verb {
+    static let plan = Verb(
+        name: "plan", summary: "say what apply would do; changes nothing (exit 0 settled, 2 changes pending, 1 error)", operands: "[options]",
+        options: Arguments.Option.common + [
+            .value("out", "also keep the plan in a file, for: exedev-k8s apply FILE"),
+            .flag("scripts", "print the commands and scripts that would be sent"),
+        ]
+    ) { arguments, terminal in
+        _ = try arguments.operands(upTo: 0)
+        let place = try Workplace.open(arguments, terminal)
+        let result = try await place.look(place.state.ledger(for: place.fleet))
+        let document = place.document(result)
+        if let file = arguments.value("out") { try StateDirectory.replace(file, with: Array((document.json + "\n").utf8)) }
+        if arguments.has("json") {
+            terminal.out(document.json)
+        } else {
+            terminal.out(PlanText.render(result.plan))
+        }
+        if arguments.has("scripts") { terminal.out(scripts(result, place)) }
+        await place.world.close()
+        return result.plan.isSettled ? .done : .changes
+    }
+
+    private static func scripts(_ result: Reconciler.Result, _ place: Workplace) -> String {
+        let facts = FleetFacts(fleet: place.fleet, seen: result.seen, ledger: result.ledger, now: SystemClock().now)
+        return result.plan.actions.map { action in
+            "\n# \(action.node): \(action.step.words)\n" + place.world.shown(action, facts: facts)
+        }.joined(separator: "\n")
+    }
+}

@@ -1,0 +1,94 @@
+import FleetCore
+import FoundationEssentials
+import K3s
+import Live
+import Reconciler
+
+extension Verb {
+    static let status = Verb(
+        name: "status", summary: "show VMs, nodes, versions and drift; changes nothing", operands: "[options]", options: Arguments.Option.common
+    ) { arguments, terminal in
+        _ = try arguments.operands(upTo: 0)
+        let place = try Workplace.open(arguments, terminal)
+        let result = try await place.look(place.state.ledger(for: place.fleet))
+        let document = StatusDocument(result, fleet: place.fleet)
+        terminal.out(arguments.has("json") ? document.json : document.text)
+        await place.world.close()
+        return .done
+    }
+}
+
+/// The fleet as it is, one value for text and JSON.
+struct StatusDocument: Codable {
+    var formatVersion = 1
+    var cluster: String
+    var settled: Bool
+    var nodes: [Node]
+
+    struct Node: Codable {
+        var name: String
+        var pool: String
+        var vm: String
+        var node: String
+        var version: String
+        var address: String
+        var labels: [String: String]
+        var taints: [String]
+        /// What keeps the node from being settled; empty when nothing does.
+        var drift: String
+    }
+
+    init(_ result: Reconciler.Result, fleet: DesiredFleet) {
+        cluster = fleet.cluster.name
+        settled = result.plan.isSettled
+        nodes = result.plan.lines.map { Node($0, result.seen) }
+    }
+
+    var text: String {
+        let header = ["NAME", "POOL", "VM", "NODE", "VERSION", "ADDRESS", "DRIFT"]
+        let rows = [header] + nodes.map { [$0.name, $0.pool, $0.vm, $0.node, $0.version, $0.address, $0.drift.isEmpty ? "-" : $0.drift] }
+        let widths = header.indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
+        return rows.map { row in
+            row.enumerated().map { $0.offset == row.count - 1 ? $0.element : $0.element.padded(to: widths[$0.offset]) }.joined(separator: "  ")
+        }.joined(separator: "\n")
+    }
+
+    var json: String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
+        return (try? encoder.encode(self)).map { String(decoding: $0, as: UTF8.self) } ?? "{}"
+    }
+}
+
+extension StatusDocument.Node {
+    init(_ line: Plan.Line, _ seen: Observation) {
+        (name, pool) = (line.node, line.pool)
+        let reading = seen.node(line.node)
+        vm = seen.vms?[line.node].map(\.status.words) ?? "absent"
+        node = reading?.ready.words ?? "absent"
+        version = reading?.version?.description ?? "-"
+        address = reading?.internalIP ?? "-"
+        labels = reading?.labels ?? [:]
+        taints = reading?.taints.map(\.description) ?? []
+        drift =
+            switch line.decision {
+            case .settled: ""
+            case .act(let action, let because): "\(action.step.words): \(because)"
+            case .wait(let wait): "waits: \(wait.reason)"
+            case .blocked(let block): "blocked: \(block.reason)"
+            case .reported(let reason): reason
+            }
+    }
+}
+
+extension ObservedVM.Status {
+    var words: String {
+        switch self {
+        case .running: "running"
+        case .starting: "starting"
+        case .stopped: "stopped"
+        case .paused: "paused"
+        case .other(let word): word
+        }
+    }
+}

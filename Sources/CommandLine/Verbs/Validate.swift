@@ -1,0 +1,22 @@
+import FleetCore
+import K3s
+
+extension Verb {
+    static let validate = Verb(
+        name: "validate", summary: "check a fleet file; report all its problems at once", operands: "[FILE]",
+        options: [.value("file", "the fleet file (default fleet.json)")]
+    ) { arguments, terminal in
+        let operands = try arguments.operands(upTo: 1)
+        let file = operands.first ?? arguments.value("file") ?? "fleet.json"
+        let (_, fleet) = try Workplace.readFleet(file, terminal)
+        let servers = fleet.nodes.filter { $0.role == .server }.count
+        terminal.out("\(file) is good: fleet \(fleet.cluster.name), \(servers) server, \(fleet.nodes.count - servers) agents, k3s \(fleet.cluster.k3s)")
+        return .done
+    }
+
+    static let schema = Verb(name: "schema", summary: "print the JSON Schema of the fleet file", operands: "", options: []) { arguments, terminal in
+        _ = try arguments.operands(upTo: 0)
+        terminal.out(FleetSchema.json)
+        return .done
+    }
+}

@@ -1,0 +1,73 @@
+/// One word of the program. A verb is registered in `Program.verbs` and nowhere else.
+struct Verb: Sendable {
+    var name: String
+    var summary: String
+    /// What stands after the verb in its usage line.
+    var operands: String
+    var options: [Arguments.Option]
+    var run: @Sendable (Arguments, Terminal) async throws -> ExitStatus
+
+    var help: String {
+        let width = (options.map { label($0).count }.max() ?? 0) + 2
+        let rows = options.map { "  " + label($0).padded(to: width) + $0.meaning }
+        return (["usage: exedev-k8s \(name) \(operands)", "", summary] + (rows.isEmpty ? [] : [""] + rows)).joined(separator: "\n")
+    }
+
+    private func label(_ option: Arguments.Option) -> String { "--\(option.name)" + (option.takesValue ? " VALUE" : "") }
+}
+
+extension Arguments.Option {
+    /// Options of every verb that reads the world.
+    static let common: [Arguments.Option] = [
+        .value("file", "the fleet file (default fleet.json)"),
+        .value("state", "where the ledger and the fleet's secrets live (default $STATE_DIRECTORY or ~/.local/state/exedev-k8s)"),
+        .value("token-file", "a file with the exe.dev API token (else $EXE_DEV_API_KEY)"),
+        .flag("json", "print JSON on standard output"),
+    ]
+}
+
+/// The program `exedev-k8s`.
+package enum Program {
+    static let verbs: [Verb] = [.validate, .schema, .plan, .apply, .status, .destroy, .kubeconfig]
+
+    package static func run(_ words: [String]) async -> Int32 {
+        let terminal = Terminal()
+        guard let name = words.first, name != "help", name != "--help", name != "-h" else {
+            terminal.out(help)
+            return words.isEmpty ? ExitStatus.usage.rawValue : ExitStatus.done.rawValue
+        }
+        if name == "--version" {
+            terminal.out("exedev-k8s \(version)")
+            return ExitStatus.done.rawValue
+        }
+        guard let verb = verbs.first(where: { $0.name == name }) else {
+            terminal.error("there is no verb \(name); see exedev-k8s help")
+            return ExitStatus.usage.rawValue
+        }
+        return await run(verb, Array(words.dropFirst()), terminal).rawValue
+    }
+
+    private static func run(_ verb: Verb, _ words: [String], _ terminal: Terminal) async -> ExitStatus {
+        if words.contains("--help") || words.contains("-h") {
+            terminal.out(verb.help)
+            return .done
+        }
+        do {
+            return try await verb.run(Arguments(words, options: verb.options), terminal)
+        } catch let error as UsageError {
+            terminal.error("\(error)\n\(verb.help)")
+            return .usage
+        } catch {
+            terminal.error("\(error)")
+            return .failed
+        }
+    }
+
+    static let version = "0.1.0"
+
+    private static var help: String {
+        let rows = verbs.map { "  " + $0.name.padded(to: 12) + $0.summary }
+        return (["exedev-k8s keeps a fleet of exe.dev VMs and the k3s cluster on them as a fleet file asks.", ""] + rows
+            + ["", "exedev-k8s VERB --help tells a verb's options."]).joined(separator: "\n")
+    }
+}

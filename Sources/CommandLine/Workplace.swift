@@ -1,0 +1,58 @@
+import FleetCore
+import FoundationEssentials
+import Glibc
+import Live
+import Reconciler
+
+/// What a verb works with: the fleet as asked for, its folder on this machine, and the world.
+struct Workplace {
+    var fleetText: String
+    var fleet: DesiredFleet
+    var state: StateDirectory
+    var world: LiveWorld
+
+    static func open(_ arguments: Arguments, _ terminal: Terminal) throws -> Workplace {
+        let file = arguments.value("file") ?? "fleet.json"
+        let (text, fleet) = try readFleet(file, terminal)
+        let state = try StateDirectory(base: stateBase(arguments), cluster: fleet.cluster.name)
+        let world = try LiveWorld(
+            fleet: fleet, fleetFolder: folder(of: file), state: state, environment: ProcessInfo.processInfo.environment,
+            tokenFile: arguments.value("token-file"))
+        return Workplace(fleetText: text, fleet: fleet, state: state, world: world)
+    }
+
+    /// The fleet file, or every problem of it at once.
+    static func readFleet(_ file: String, _ terminal: Terminal) throws -> (text: String, fleet: DesiredFleet) {
+        guard let bytes = try StateDirectory.read(file) else {
+            throw Failure("there is no file \(file)", advice: "name it with --file, or start from fleet.example.json")
+        }
+        let text = String(decoding: bytes, as: UTF8.self)
+        let outcome = FleetFile.parse(text, file: file)
+        for diagnostic in outcome.diagnostics { terminal.say("\(diagnostic)") }
+        guard let fleet = outcome.fleet else { throw Failure("\(file) has errors; nothing was done") }
+        return (text, fleet)
+    }
+
+    static func stateBase(_ arguments: Arguments) throws -> String {
+        let environment = ProcessInfo.processInfo.environment
+        if let path = arguments.value("state") ?? environment["STATE_DIRECTORY"] { return path }
+        if let path = environment["XDG_STATE_HOME"] { return path + "/exedev-k8s" }
+        guard let home = environment["HOME"] else { throw Failure("there is no $HOME", advice: "pass --state DIR") }
+        return home + "/.local/state/exedev-k8s"
+    }
+
+    private static func folder(of file: String) -> String {
+        guard let slash = file.lastIndex(of: "/") else { return FileManager.default.currentDirectoryPath }
+        return String(file[..<slash])
+    }
+
+    /// One look at everything, and the plan that follows. Writes nothing.
+    func look(_ ledger: Ledger) async throws -> Reconciler.Result {
+        try await Reconciler(fleet: fleet, clock: SystemClock(), tell: { _ in }).look(world.reader, ledger: ledger)
+    }
+
+    func document(_ result: Reconciler.Result) -> PlanDocument {
+        PlanDocument(
+            result.plan, basis: PlanDocument.basis(of: result.plan, seen: result.seen, ledger: result.ledger, fleetText: fleetText))
+    }
+}

@@ -1,0 +1,176 @@
+import ExeDev
+package import FleetCore
+package import K3s
+package import Reconciler
+import SSH
+import Shell
+
+/// The real hands: exe.dev over HTTPS, hosts over SSH.
+package struct LiveWorld: Sendable {
+    let client: ExeDevClient
+    let transport: CurlTransport
+    let hosts: Hosts
+    let releases: ReleaseSource
+
+    package init(fleet: DesiredFleet, fleetFolder: String, state: StateDirectory, environment: [String: String], tokenFile: String?) throws {
+        let token = try ExeDevToken.load(
+            environment: environment, file: tokenFile, credentialsDirectory: environment["CREDENTIALS_DIRECTORY"])
+        transport = try CurlTransport(token: token, environment: environment)
+        client = ExeDevClient(transport: transport)
+        let secrets = Secrets(state: state, overlay: fleet.cluster.overlay, folder: fleetFolder, environment: environment)
+        hosts = try Hosts(fleet: fleet, folder: fleetFolder, state: state, environment: environment, secrets: secrets)
+        releases = ReleaseSource(
+            binaries: environment["EXEDEV_K8S_RELEASES"] ?? ReleaseSource.upstream.binaries,
+            installers: environment["EXEDEV_K8S_INSTALLERS"] ?? ReleaseSource.upstream.installers)
+    }
+
+    /// The same world with its writing hands tied: what `plan` and `status` are given.
+    package var reader: any WorldReader { ReadOnlyWorld(world: self) }
+
+    /// What was sent so far, for the operator's eyes.
+    package var traffic: (api: Int, ssh: Int) { (transport.requestsSent, hosts.connectionsOpened) }
+
+    package func close() async { await hosts.close() }
+
+    /// What `plan --scripts` prints for an action.
+    package func shown(_ action: Action, facts: FleetFacts) -> String {
+        switch action {
+        case .createVM(let name, let shape, let tag): Self.creation(name, shape, tag).line
+        case .tagVM(let name, let tags): ExeDevCommand.tag(name, tags: tags, remove: false).line
+        case .startVM(let name): ExeDevCommand.restart(name).line
+        case .removeVM(let name): ExeDevCommand.rm([name]).line
+        case .share(let name, let share): Self.sharing(name, share, present: []).map(\.line).joined(separator: "\n")
+        case .prepare, .install, .forget, .shape, .drain, .stop, .deleteNode:
+            (HostOrder(action, facts: facts)?.script(releases: releases, time: facts.now).shown) ?? ""
+        }
+    }
+
+    package func kubeconfig(on vm: ObservedVM) async throws(EffectError) -> String {
+        try await hosts.run(HostScript.kubeconfig(), on: vm, deadline: 30, mutates: false)
+    }
+}
+
+extension LiveWorld: WorldWriter {
+    package func listVMs() async throws(EffectError) -> [ObservedVM] {
+        try await asking { () async throws(ExeDevError) in try await client.list().vms }.map(ObservedVM.init)
+    }
+
+    package func probe(_ vm: ObservedVM) async throws(EffectError) -> HostProbe {
+        let output = try await hosts.run(HostScript.probe(), on: vm, deadline: 30, mutates: false)
+        return try Self.reading { () throws(ReadingError) in try HostProbe.parse(output) }
+    }
+
+    package func readCluster(on vm: ObservedVM) async throws(EffectError) -> ClusterReading {
+        let output = try await hosts.run(HostScript.readCluster(), on: vm, deadline: 60, mutates: false)
+        let reading = try Self.reading { () throws(ReadingError) in try ClusterReading.parse(output) }
+        try Hosts.prove(reading.hostname, is: vm)
+        return reading
+    }
+
+    package func createVM(name: String, shape: VMShape, ownerTag: String) async throws(EffectError) -> ObservedVM {
+        let command = Self.newVM(name, shape, ownerTag)
+        let created = try await asking { () async throws(ExeDevError) in try await client.create(command) }
+        return ObservedVM(created, asked: command)
+    }
+
+    package func tagVM(_ name: String, tags: [String]) async throws(EffectError) {
+        _ = try await asking { () async throws(ExeDevError) in try await client.tag(name, tags: tags, remove: false) }
+    }
+
+    package func startVM(_ name: String) async throws(EffectError) {
+        _ = try await asking { () async throws(ExeDevError) in try await client.restart(name) }
+    }
+
+    package func removeVM(_ name: String) async throws(EffectError) {
+        let removal = try await asking { () async throws(ExeDevError) in try await client.remove([name]) }
+        if let reason = removal.failed[name], !removal.notFound.contains(name) {
+            throw EffectError("exe.dev did not remove \(name): \(reason)", remedy: .observeAgain)
+        }
+    }
+
+    package func share(_ vm: String, as share: Share) async throws(EffectError) -> Share {
+        let before = try await asking { () async throws(ExeDevError) in try await client.shareShow(vm) }
+        for command in Self.sharing(vm, share, present: before.users) {
+            _ = try await asking { () async throws(ExeDevError) in try await client.exec(command) }
+        }
+        let after = try await asking { () async throws(ExeDevError) in try await client.shareShow(vm) }
+        let seen = Share(port: share.port == nil ? nil : after.port, isPublic: after.isPublic, users: after.users.filter(share.users.contains).sorted())
+        guard seen == share else { throw EffectError("sharing of \(vm) reads back as \(seen)", remedy: .retry(after: nil)) }
+        return seen
+    }
+
+    package func run(_ order: HostOrder, on vm: ObservedVM) async throws(EffectError) -> String {
+        try await hosts.run(
+            order.script(releases: releases, time: SystemClock().now), on: vm, deadline: order.deadline, mutates: true)
+    }
+
+    // MARK: commands
+
+    static func newVM(_ name: String, _ shape: VMShape, _ tag: String) -> NewVM {
+        NewVM(name: name, image: shape.image, cpu: shape.cpu, memory: shape.memory, disk: shape.disk, tags: [tag] + shape.tags)
+    }
+
+    static func creation(_ name: String, _ shape: VMShape, _ tag: String) -> ExeDevCommand { .new(newVM(name, shape, tag)) }
+
+    static func sharing(_ vm: String, _ share: Share, present: [String]) -> [ExeDevCommand] {
+        var commands = share.port.map { [ExeDevCommand.sharePort(vm, $0)] } ?? []
+        commands.append(share.isPublic ? .shareSetPublic(vm) : .shareSetPrivate(vm))
+        for user in share.users where !present.contains(user) { commands.append(.shareAdd(vm, user: user)) }
+        return commands
+    }
+
+    private func asking<T: Sendable>(_ body: () async throws(ExeDevError) -> T) async throws(EffectError) -> T {
+        do throws(ExeDevError) {
+            return try await body()
+        } catch {
+            switch error.remedy {
+            case .retry(let after): throw EffectError("\(error)", remedy: .retry(after: after.map { Double($0.components.seconds) }))
+            case .observeAgain: throw EffectError("\(error)", remedy: .observeAgain)
+            case .askOperator(let advice): throw EffectError("\(error)", remedy: .askOperator(advice: advice))
+            }
+        }
+    }
+
+    private static func reading<T>(_ body: () throws(ReadingError) -> T) throws(EffectError) -> T {
+        do throws(ReadingError) {
+            return try body()
+        } catch {
+            throw EffectError("\(error)", remedy: .retry(after: nil))
+        }
+    }
+}
+
+/// Holds no method that writes, so nothing that is given one can.
+private struct ReadOnlyWorld: WorldReader {
+    let world: LiveWorld
+
+    func listVMs() async throws(EffectError) -> [ObservedVM] { try await world.listVMs() }
+    func probe(_ vm: ObservedVM) async throws(EffectError) -> HostProbe { try await world.probe(vm) }
+    func readCluster(on vm: ObservedVM) async throws(EffectError) -> ClusterReading { try await world.readCluster(on: vm) }
+}
+
+extension ObservedVM {
+    init(_ vm: VM) {
+        self.init(
+            name: vm.name, status: Status(vm.status), tags: vm.tags, address: Address(host: vm.sshHost, port: vm.sshPort, user: vm.sshUser),
+            createdAt: vm.createdAt, url: vm.httpsURL)
+    }
+
+    /// `new` answers without a status, and its tags may be left out: what we asked for in the same call is what it carries.
+    init(_ created: CreatedVM, asked: NewVM) {
+        self.init(created.vm)
+        if tags.isEmpty { tags = asked.tags }
+    }
+}
+
+extension ObservedVM.Status {
+    init(_ status: VMStatus) {
+        switch status {
+        case .running: self = .running
+        case .starting: self = .starting
+        case .stopped: self = .stopped
+        case .paused: self = .paused
+        case .unknown(let word): self = .other(word)
+        }
+    }
+}
