@@ -28,7 +28,7 @@ demo: deps-sim
 
 test: deps-sim
 	$(SWIFT) build -c $(CONFIG) $(FLAGS)
-	EXEDEV_BIN=$(abspath $(BIN)) $(SWIFT) test $(FLAGS) --disable-xctest
+	EXEDEV_BIN=$(abspath $(BIN)) $(SWIFT) test --disable-xctest --scratch-path .build/tests
 
 install: build
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)$(PREFIX)/share/doc/exedev-k8s

@@ -37,7 +37,6 @@ let package = Package(
         shim("CLibcurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev"),
         shim("CLibssh2", pkgConfig: "libssh2", apt: "libssh2-1-dev"),
         shim("CLibcrypto", pkgConfig: "libcrypto", apt: "libssl-dev"),
-        shim("CMicrohttpd", pkgConfig: "libmicrohttpd", apt: "libmicrohttpd-dev"),
         // layer 1: pure
         library("Shell"),
         library("K3s", on: ["Shell"]),
@@ -46,10 +45,9 @@ let package = Package(
         library("Reconciler", on: ["FleetCore", "K3s", "Shell"]),
         library("ExeDev", on: ["CLibcurl", "Shell"]),
         library("SSH", on: ["CLibssh2", "CLibcrypto"]),
-        library("HTTPServer", on: ["CMicrohttpd"]),
         // layer 3: the two pairs of hands
         library("Live", on: ["Reconciler", "ExeDev", "SSH", "FleetCore", "K3s", "Shell"]),
-        library("Simulation", on: ["HTTPServer", "Shell"]),
+        library("Simulation", on: ["Shell"]),
         // layer 4
         library("CommandLine", on: ["Live", "Reconciler", "ExeDev", "FleetCore", "K3s", "Shell", "SSH"]),
         // layer 5
@@ -61,13 +59,9 @@ let package = Package(
         tests("K3sTests", on: ["K3s", "Shell"]),
         tests("FleetCoreTests", on: ["FleetCore", "K3s", "Shell"]),
         tests("ReconcilerTests", on: ["Reconciler", "FleetCore", "K3s", "Shell"]),
-        tests("ExeDevTests", on: ["ExeDev", "HTTPServer", "Shell"]),
+        tests("ExeDevTests", on: ["ExeDev", "Shell"]),
         tests("SSHTests", on: ["SSH"]),
-        tests("HTTPServerTests", on: ["HTTPServer"]),
-        tests("SimulationTests", on: ["Simulation", "HTTPServer", "Shell"]),
         tests("CommandLineTests", on: ["CommandLine", "FleetCore", "K3s", "Shell"]),
-        tests("ScriptTests", on: ["K3s", "Shell"]),
-        tests("WireTests", on: []),
         tests("TidyTests", on: []),
     ],
     swiftLanguageModes: [.v6]

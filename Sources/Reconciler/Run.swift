@@ -134,7 +134,8 @@ struct Run {
         for line in plan.lines where acting[line.node] == nil {
             if case .wait(let wait) = line.decision, wait.look == .nothing { next = min(next, now + wait.interval) }
         }
-        if let deadline { next = min(next, deadline) }
+        // What runs is not cut at the deadline, so the deadline wakes nobody but an idle loop.
+        if let deadline, acting.isEmpty, looking.isEmpty { next = min(next, deadline) }
         if !next.isFinite, acting.isEmpty, looking.isEmpty { next = now + 1 }
         guard next.isFinite, next < (sleepingUntil ?? .infinity) - 0.001 else { return nil }
         return max(0.01, next - now)

@@ -1,0 +1,59 @@
+import FleetCore
+import Testing
+
+@testable import CommandLine
+
+@Suite struct RenderingTests {
+    static let plan = Plan(
+        cluster: "prod",
+        lines: [
+            .init(
+                node: "web-n2", pool: "web",
+                decision: .act(
+                    .createVM(
+                        name: "web-n2", shape: VMShape(image: "exeuntu", cpu: 2, memory: "4GB", disk: "20GB", tags: []), ownerTag: "fleet-prod"),
+                    because: "no VM has this name"), then: [.prepare, .install]),
+            .init(node: "web-n3", pool: "web", decision: .wait(Wait("control plane prod-cp-n1 is booting", look: .cluster, every: 1)), then: []),
+            .init(node: "old-n1", pool: "-", decision: .blocked(Block("the VM lacks the tag fleet-prod", advice: "rename it")), then: []),
+            .init(node: "web-n1", pool: "web", decision: .settled, then: []),
+        ])
+
+    @Test func rendersAPlan() {
+        #expect(
+            PlanText.render(Self.plan) == """
+                fleet prod    1 to create · 1 waiting · 1 blocked
+
+                + web-n2   create VM   2 cpu, 4GB, exeuntu   no VM has this name
+                . web-n3   wait                              control plane prod-cp-n1 is booting
+                ! old-n1   blocked                           the VM lacks the tag fleet-prod
+
+                then, up to: prepare host → install k3s
+
+                ! old-n1: rename it
+                """)
+    }
+
+    @Test func saysWhenThereIsNothingToDo() {
+        #expect(PlanText.render(Plan(cluster: "prod", lines: [])) == "No changes. The fleet prod is as the fleet file asks.")
+    }
+
+    @Test func aPlanSurvivesItsFile() throws {
+        let document = PlanDocument(Self.plan, basis: "b")
+        let read = try PlanDocument.read(document.json, file: "plan.json")
+        #expect(read.json == document.json)
+        #expect(read.approval["web-n2"] == [.createVM, .prepare, .install])
+        #expect(throws: Failure.self) { try PlanDocument.read("{}", file: "plan.json") }
+    }
+
+    @Test func pointsAKubeconfigAtTheCluster() {
+        let text = "- cluster:\n    server: https://127.0.0.1:6443\n  name: default\ncurrent-context: default"
+        #expect(
+            Verb.rewritten(text, server: "https://100.64.0.1:6443", name: "demo")
+                == "- cluster:\n    server: https://100.64.0.1:6443\n  name: demo\ncurrent-context: demo")
+    }
+
+    @Test func refusesUnknownOptions() {
+        #expect(throws: UsageError.self) { try Arguments(["--ye"], options: [.flag("yes", "")]) }
+        #expect(throws: UsageError.self) { try Arguments(["--out"], options: [.value("out", "")]) }
+    }
+}

@@ -1,0 +1,145 @@
+import ExeDev
+import Synchronization
+import Testing
+
+/// Answers in the order given, and keeps what was sent.
+final class ScriptedTransport: ExeDevTransport {
+    let replies: Mutex<[Result<HTTPReply, TransportFailure>]>
+    let sent = Mutex<[String]>([])
+
+    init(_ replies: [Result<HTTPReply, TransportFailure>]) { self.replies = Mutex(replies) }
+
+    convenience init(_ status: Int, _ body: String, headers: [String: String] = [:]) {
+        self.init([.success(HTTPReply(status: status, headers: headers, body: Array(body.utf8), isTruncated: false))])
+    }
+
+    func post(_ body: [UInt8], deadline: Duration) async throws(TransportFailure) -> HTTPReply {
+        sent.withLock { $0.append(String(decoding: body, as: UTF8.self)) }
+        let next = replies.withLock { $0.count > 1 ? $0.removeFirst() : $0[0] }
+        return try next.get()
+    }
+
+    var count: Int { sent.withLock(\.count) }
+    var client: ExeDevClient { ExeDevClient(transport: self, sleep: { _ in }, random: { 0 }) }
+}
+
+private let vm = NewVM(name: "web-n1", image: "exeuntu", cpu: 2, memory: "4GB", disk: "20GB", tags: ["fleet-demo"])
+private let row = #"{"vm_name":"web-n1","status":"running","ssh_dest":"a@b@web-n1.exe.xyz","https_url":"u","ssh_port":22.0,"extra":1}"#
+
+@Suite struct CommandTests {
+    @Test func spellsCommandsAsTheSDKDoes() {
+        #expect(ExeDevCommand.new(vm).line == "new --name=web-n1 --image=exeuntu --cpu=2 --memory=4GB --disk=20GB --tag=fleet-demo --no-email")
+        #expect(ExeDevCommand.ls(pattern: "web-*", long: false).line == "ls 'web-*'")
+        #expect(ExeDevCommand.rm(["a", "b"]).line == "rm a b")
+        #expect(ExeDevCommand.tag("worker", tags: ["c"], remove: true).line == "tag -d worker c")
+    }
+}
+
+@Suite struct ReplyTests {
+    @Test func readsAListLeniently() async throws {
+        let list = try await ScriptedTransport(200, #"{"vms":[\#(row)]}"#).client.list()
+        #expect(list.vms.map(\.name) == ["web-n1"])
+        #expect(list.vms[0].sshHost == "web-n1.exe.xyz" && list.vms[0].sshUser == "a@b" && list.vms[0].sshPort == 22)
+        #expect(list.vms[0].tags == [])
+    }
+
+    @Test func anEmptyListIsNoVM() async throws { #expect(try await ScriptedTransport(200, #"{"vms":[]}"#).client.list().vms.isEmpty) }
+
+    /// What is not a list must never read as "there are no VMs" or as a VM's name.
+    @Test(arguments: ["", "hello world", "{}", "[]", "<html>", #"{"vms":[{"status":"running"}]}"#, #"{"vms":[{"vm_name":"x"}]}"#])
+    func refusesWhatIsNoList(body: String) async {
+        await #expect(throws: ExeDevError.self) { try await ScriptedTransport(200, body).client.list() }
+    }
+
+    @Test func findsExactlyTheName() async throws {
+        let other = row.replacing("web-n1\",\"status", with: "web-n10\",\"status")
+        #expect(try await ScriptedTransport(200, #"{"vms":[\#(other)]}"#).client.find("web-n1") == nil)
+    }
+
+    @Test func errorWith200IsAnError() async {
+        await #expect(throws: ExeDevError.refused(verb: "whoami", "no")) {
+            try await ScriptedTransport(200, #"{"error":"no"}"#).client.exec(.whoami)
+        }
+    }
+
+    @Test func aVMWithAWarningIsAVM() async throws {
+        let created = try await ScriptedTransport(200, row.dropLast() + #","error":"setup failed"}"#).client.create(vm)
+        #expect(created.vm.name == "web-n1" && created.warning == "setup failed")
+    }
+
+    @Test func readsBothDialectsOfRemoval() async throws {
+        let mixed = "{\"error\":\"VM \\\"b\\\" not found\"}\n{\"deleted\":[\"a\"],\"failed\":[\"b\"],\"not_found\":[\"b\"]}"
+        let removal = try await ScriptedTransport(200, mixed).client.remove(["a", "b"])
+        #expect(removal.deleted == ["a"] && removal.notFound == ["b"])
+        let old = try await ScriptedTransport(422, #"{"error":"VM \"b\" not found"}"#).client.remove(["b"])
+        #expect(old.notFound == ["b"] && old.deleted == [])
+    }
+}
+
+@Suite struct RemedyTests {
+    @Test(arguments: [500, 502, 504])
+    func aMutationIsNeverSentAgain(status: Int) async {
+        let transport = ScriptedTransport(status, "<html>")
+        await #expect(throws: ExeDevError.self) { try await transport.client.create(vm) }
+        #expect(transport.count == 1)
+    }
+
+    @Test func aLostReplyOfAMutationIsLookedAt() async throws {
+        let transport = ScriptedTransport([.failure(TransportFailure(reason: "reset", wasSent: true))])
+        do {
+            _ = try await transport.client.create(vm)
+            Issue.record("it cannot succeed")
+        } catch {
+            #expect(error.remedy == .observeAgain)
+        }
+        #expect(transport.count == 1)
+    }
+
+    @Test func readsAreTriedAgain() async throws {
+        let good = HTTPReply(status: 200, headers: [:], body: Array(#"{"vms":[]}"#.utf8), isTruncated: false)
+        let transport = ScriptedTransport([.failure(TransportFailure(reason: "reset", wasSent: true)), .success(good)])
+        #expect(try await transport.client.list().vms.isEmpty)
+        #expect(transport.count == 2)
+    }
+
+    @Test func throttlingIsBoundedAndSafeForMutations() async {
+        let transport = ScriptedTransport(429, #"{"error":"slow down"}"#, headers: ["retry-after": "2"])
+        await #expect(throws: ExeDevError.throttled(verb: "new", retryAfter: 2)) { try await transport.client.create(vm) }
+        #expect(transport.count == 6)
+    }
+
+    @Test func aTakenNameIsTheOperatorsToChange() async {
+        await #expect(throws: ExeDevError.nameUnavailable("web-n1")) {
+            try await ScriptedTransport(422, #"{"error":"VM name \"web-n1\" is not available"}"#).client.create(vm)
+        }
+    }
+
+    @Test func sharingTooEarlyIsRetried() async {
+        do {
+            _ = try await ScriptedTransport(422, #"{"error":"failed to connect to VM: connection refused"}"#).client.shareShow("web-n1")
+            Issue.record("it cannot succeed")
+        } catch {
+            #expect(error.remedy == .retry(after: nil))
+        }
+    }
+}
+
+@Suite struct TokenTests {
+    @Test func showsItselfToNobody() throws {
+        let token = try ExeDevToken.load(environment: ["EXE_DEV_API_KEY": "exe0.secret.sig\n"], file: nil, credentialsDirectory: nil)
+        #expect("\(token)" == "<token>" && !String(reflecting: token).contains("secret"))
+    }
+
+    @Test(arguments: ["", "exe0.a b", "ghp_x"])
+    func refusesJunk(text: String) {
+        #expect(throws: TokenError.self) {
+            try ExeDevToken.load(environment: ["EXE_DEV_API_KEY": text], file: nil, credentialsDirectory: nil)
+        }
+    }
+
+    @Test func neverTravelsInTheClear() throws {
+        let token = try ExeDevToken("exe0.a.b", from: "test")
+        #expect(throws: EndpointError.self) { try CurlTransport(token: token, endpoint: "http://exe.dev/exec") }
+        #expect(throws: EndpointError.self) { try CurlTransport(token: token, endpoint: "http://127.0.0.1.evil.example/exec") }
+    }
+}

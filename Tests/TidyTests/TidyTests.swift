@@ -1,0 +1,48 @@
+import Foundation
+import Testing
+
+/// The rules of the house that a compiler does not know.
+@Suite struct TidyTests {
+    static let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+
+    /// Who may import what. The package's dependencies cannot be narrower than this without the build failing, nor this wider unseen.
+    static let allowed: [String: Set<String>] = [
+        "Shell": [], "K3s": ["FoundationEssentials", "Shell"], "FleetCore": ["FoundationEssentials", "K3s", "Shell"],
+        "Reconciler": ["FleetCore", "K3s", "Shell"],
+        "ExeDev": ["CLibcurl", "Dispatch", "FoundationEssentials", "Shell", "Synchronization"],
+        "SSH": ["CLibcrypto", "CLibssh2", "Dispatch", "FoundationEssentials", "Glibc", "Synchronization"],
+        "Live": ["ExeDev", "FleetCore", "FoundationEssentials", "Glibc", "K3s", "Reconciler", "SSH", "Shell"],
+    ]
+
+    static func files(of target: String) throws -> [URL] {
+        let folder = root.appending(path: "Sources/\(target)")
+        let names = try #require(FileManager.default.enumerator(at: folder, includingPropertiesForKeys: nil))
+        return names.compactMap { $0 as? URL }.filter { $0.pathExtension == "swift" }
+    }
+
+    @Test(arguments: allowed.keys.sorted())
+    func importsOnlyWhatItMay(target: String) throws {
+        for file in try Self.files(of: target) {
+            for line in try String(contentsOf: file, encoding: .utf8).split(separator: "\n") {
+                let words = line.split(separator: " ")
+                guard let at = words.firstIndex(of: "import"), at <= 1, words.count > at + 1 else { continue }
+                #expect(Self.allowed[target]!.contains(String(words[at + 1])), "\(file.lastPathComponent): \(line)")
+            }
+        }
+    }
+
+    @Test(arguments: ["Shell", "K3s", "FleetCore"])
+    func pureLayersStayPure(target: String) throws {
+        for file in try Self.files(of: target) {
+            let text = try String(contentsOf: file, encoding: .utf8)
+            for word in [" async ", "Date()", ".random(", "print("] { #expect(!text.contains(word), "\(file.lastPathComponent) says \(word)") }
+        }
+    }
+
+    @Test(arguments: allowed.keys.sorted())
+    func nobodyElsePrints(target: String) throws {
+        for file in try Self.files(of: target) {
+            #expect(try !String(contentsOf: file, encoding: .utf8).contains(" print("), "\(file.lastPathComponent)")
+        }
+    }
+}
