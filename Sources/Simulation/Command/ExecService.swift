@@ -72,7 +72,8 @@ actor ExecService {
         guard (try? state.write(Data("owner \(publicKey)\n".utf8), to: signers)) != nil,
             (try? state.write(Data(token.armored.utf8), to: signature)) != nil,
             let ended = try? Subprocess.run(
-                "ssh-keygen", ["-Y", "verify", "-q", "-f", signers, "-I", "owner", "-n", "v0@exe.dev", "-s", signature], input: token.payload,
+                "ssh-keygen", ["-Y", "verify", "-q", "-f", signers, "-I", "owner", "-n", "v0@exe.dev", "-s", signature],
+                input: token.payload,
                 quiet: true),
             ended.status == 0
         else { return nil }

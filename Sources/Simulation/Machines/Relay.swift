@@ -1,4 +1,3 @@
-import Dispatch
 import Foundation
 import Glibc
 
@@ -38,6 +37,7 @@ final class Relay: @unchecked Sendable {
     private let port: UInt16
     private let wake: Int32
     private let wakeRead: Int32
+    private let home = HomeThread()
 
     /// `port` is the one that every VM's address listens on.
     init(into namespace: String, port: UInt16) {
@@ -55,6 +55,7 @@ final class Relay: @unchecked Sendable {
 
     func start() throws {
         let entered = Handover<Result<Void, any Error>>()
+        home.start()
         let listeners = Thread { [self] in serve(entered) }
         listeners.stackSize = 1 << 20
         listeners.start()
@@ -85,10 +86,13 @@ final class Relay: @unchecked Sendable {
         }
         entered.put(outcome)
         guard case .success = outcome else { return }
-        var board = Switchboard(port: port)
+        var board = Switchboard(port: port, home: home)
         while true {
             let wish = wanted()
-            if wish.stopped { return board.close() }
+            if wish.stopped {
+                board.close()
+                return home.end()
+            }
             board.obey(routes: wish.routes, faults: wish.faults)
             board.poll(wake: wakeRead)
         }
@@ -108,8 +112,12 @@ private struct Switchboard {
     private var listeners: [String: Listener] = [:]
     private var pairs: [Pair] = []
     private var cuts = 0
+    private let home: HomeThread
 
-    init(port: UInt16) { self.port = port }
+    init(port: UInt16, home: HomeThread) {
+        self.port = port
+        self.home = home
+    }
 
     mutating func obey(routes: [Relay.Route], faults: SSHFaults) {
         let open = routes.filter { !faults.refuses($0.name) }
@@ -129,10 +137,8 @@ private struct Switchboard {
 
     /// Made by a thread of its own, because this one has left the client's namespace.
     private func listen(for route: Relay.Route) -> Listener? {
-        let made = Handover<Int32?>()
         let port = port
-        RootThread.shared.run { made.put(try? Sockets.listen(address: route.listen, port: port)) }
-        return made.take().map { Listener(route: route, descriptor: $0) }
+        return home.run { try? Sockets.listen(address: route.listen, port: port) }.map { Listener(route: route, descriptor: $0) }
     }
 
     private mutating func shut(_ listener: Listener) {
@@ -151,10 +157,8 @@ private struct Switchboard {
         guard var listener = listeners[name], listener.drops != dropping else { return }
         if dropping {
             Glibc.listen(listener.descriptor, 0)
-            let made = Handover<[Int32]>()
             let (address, port) = (listener.route.listen, port)
-            RootThread.shared.run { made.put((0..<3).compactMap { _ in Sockets.connect(address: address, port: port) }) }
-            listener.fillers = made.take()
+            listener.fillers = home.run { (0..<3).compactMap { _ in Sockets.connect(address: address, port: port) } }
         } else {
             listener.fillers.forEach { Glibc.close($0) }
             listener.fillers = []
@@ -286,10 +290,42 @@ private struct Flow {
     }
 }
 
-/// A thread that never leaves the namespace the program was started in.
-private final class RootThread: Sendable {
-    static let shared = RootThread()
-    private let queue = DispatchQueue(label: "root namespace")
+/// A thread that stays in the namespace that the program was started in.
+///
+/// Started by the relay's owner, not by the relay's thread and not by Dispatch: a thread is born in the namespace of its maker.
+private final class HomeThread: @unchecked Sendable {
+    // Safe: `work` and `ended` are touched only with the condition's lock held.
+    private let condition = NSCondition()
+    private var work: [@Sendable () -> Void] = []
+    private var ended = false
 
-    func run(_ body: @escaping @Sendable () -> Void) { queue.async(execute: body) }
+    func start() {
+        Thread.detachNewThread { [self] in
+            while let next = next() { next() }
+        }
+    }
+
+    /// Waits until `body` ran over there.
+    func run<Value: Sendable>(_ body: @escaping @Sendable () -> Value) -> Value {
+        let result = Handover<Value>()
+        condition.lock()
+        work.append { result.put(body()) }
+        condition.signal()
+        condition.unlock()
+        return result.take()
+    }
+
+    func end() {
+        condition.lock()
+        ended = true
+        condition.signal()
+        condition.unlock()
+    }
+
+    private func next() -> (@Sendable () -> Void)? {
+        condition.lock()
+        defer { condition.unlock() }
+        while work.isEmpty, !ended { condition.wait() }
+        return work.isEmpty ? nil : work.removeFirst()
+    }
 }

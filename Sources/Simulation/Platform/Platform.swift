@@ -76,7 +76,8 @@ package actor Platform {
         case "stat":
             let vm = try named(call.words.first)
             return .json(.object([("name", .string(vm.name)), ("status", "running"), ("range", "24h"), ("points", .null)]))
-        case "help": return Reply(status: 200, headers: ["Content-Type": "text/plain"], body: Platform.commands.sorted().joined(separator: "\n"))
+        case "help":
+            return Reply(status: 200, headers: ["Content-Type": "text/plain"], body: Platform.commands.sorted().joined(separator: "\n"))
         case "pause", "resume": throw CommandFailure("\(call.path) is not available for this VM")
         default: return .json(try await share(call))
         }
