@@ -61,6 +61,7 @@ let package = Package(
         tests("ReconcilerTests", on: ["Reconciler", "FleetCore", "K3s", "Shell"]),
         tests("ExeDevTests", on: ["ExeDev", "Shell"]),
         tests("SSHTests", on: ["SSH"]),
+        tests("SimulationTests", on: ["Simulation", "Shell"]),
         tests("CommandLineTests", on: ["CommandLine", "FleetCore", "K3s", "Shell"]),
         tests("TidyTests", on: []),
     ],

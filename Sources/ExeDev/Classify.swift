@@ -22,7 +22,8 @@ enum Classify {
     static func refusal(_ command: ExeDevCommand, _ text: String) -> ExeDevError {
         let low = text.lowercased()
         if case .new(let vm) = command, low.contains("not available") { return .nameUnavailable(vm.name) }
-        if low.contains("failed to connect") || low.contains("failed to dial") || low.contains("handshake failed") || low.contains("failed to create session")
+        if low.contains("failed to connect") || low.contains("failed to dial") || low.contains("handshake failed")
+            || low.contains("failed to create session")
             || low.contains("is not running")
         {
             return .vmNotReady(verb: command.verb, text)

@@ -25,7 +25,9 @@ package struct ExeDevClient: Sendable {
         var vms: [VM] = []
         for row in reply.vms {
             // A row that is left out would read as "this VM is gone": the whole list is refused instead.
-            do throws(RowError) { vms.append(try row.vm()) } catch { throw .unreadable(verb: "ls", error.description, mayHaveHappened: false) }
+            do throws(RowError) { vms.append(try row.vm()) } catch {
+                throw .unreadable(verb: "ls", error.description, mayHaveHappened: false)
+            }
         }
         return VMList(vms: vms)
     }
@@ -61,10 +63,12 @@ package struct ExeDevClient: Sendable {
         for document in documents where Body.error(document) == nil {
             guard let reply = try? JSONDecoder().decode(RemovalReply.self, from: document) else { continue }
             removal.deleted += reply.deleted ?? []
-            removal.notFound += reply.not_found ?? []
+            removal.notFound += reply.notFound ?? []
             for name in reply.failed ?? [] { removal.failed[name] = reply.errors?[name] ?? "no reason given" }
         }
-        for (name, reason) in removal.failed where reason.contains("not found") && !removal.notFound.contains(name) { removal.notFound.append(name) }
+        for (name, reason) in removal.failed where reason.contains("not found") && !removal.notFound.contains(name) {
+            removal.notFound.append(name)
+        }
         return removal
     }
 

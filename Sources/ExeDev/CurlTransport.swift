@@ -108,7 +108,9 @@ private final class Lane: @unchecked Sendable {
         queue = DispatchQueue(label: "exe.dev \(number)")
         guard let handle = curl_easy_init() else { preconditionFailure("libcurl gave no handle: out of memory") }
         self.handle = handle
-        for header in ["Authorization: Bearer " + token.text, "Content-Type: text/plain", "Accept: application/json, application/x-ndjson", "Expect:"] {
+        for header in [
+            "Authorization: Bearer " + token.text, "Content-Type: text/plain", "Accept: application/json, application/x-ndjson", "Expect:",
+        ] {
             headers = curl_slist_append(headers, header)
         }
     }
@@ -168,7 +170,8 @@ private final class Lane: @unchecked Sendable {
         case CURLE_OK: return .success(HTTPReply(status: status, headers: exchange.headers, body: exchange.answer, isTruncated: false))
         case CURLE_PARTIAL_FILE where status != 0, CURLE_WRITE_ERROR where exchange.isOverCap:
             return .success(HTTPReply(status: status, headers: exchange.headers, body: exchange.answer, isTruncated: true))
-        case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_CONNECT, CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION, CURLE_COULDNT_RESOLVE_PROXY:
+        case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_CONNECT, CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION,
+            CURLE_COULDNT_RESOLVE_PROXY:
             return .failure(TransportFailure(reason: words(code), wasSent: false))
         case CURLE_ABORTED_BY_CALLBACK: return .failure(TransportFailure(reason: "cancelled", wasSent: true))
         case CURLE_OPERATION_TIMEDOUT: return .failure(TransportFailure(reason: "no answer in \(exchange.deadline)", wasSent: true))

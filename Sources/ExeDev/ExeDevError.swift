@@ -36,8 +36,10 @@ package enum ExeDevError: Error, Sendable, Hashable, CustomStringConvertible {
         case .lost, .serverTrouble, .timedOut, .unreadable, .vmNotReady: .retry(after: nil)
         case .throttled(_, let seconds): .retry(after: seconds.map { .seconds($0) })
         case .notFound: .observeAgain
-        case .tokenRefused: .askOperator(advice: "make a new token: ssh exe.dev ssh-key generate-api-key --cmds=ls,new,rm,restart,tag,whoami,share")
-        case .notAllowed(let verb, _): .askOperator(advice: "make a token whose --cmds include \(verb); rm, restart and tag are not in the default set")
+        case .tokenRefused:
+            .askOperator(advice: "make a new token: ssh exe.dev ssh-key generate-api-key --cmds=ls,new,rm,restart,tag,whoami,share")
+        case .notAllowed(let verb, _):
+            .askOperator(advice: "make a token whose --cmds include \(verb); rm, restart and tag are not in the default set")
         case .misunderstood: .askOperator(advice: "exe.dev's API may have changed: try a newer version of this program")
         case .nameUnavailable(let name):
             .askOperator(advice: "VM names are global on exe.dev: if \(name) is not yours, choose another vmPrefix")

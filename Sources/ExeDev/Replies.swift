@@ -58,36 +58,53 @@ struct LooseInt: Decodable {
 
     init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
-        if let number = try? container.decode(Double.self) { value = Int(exactly: number.rounded()) } else { value = (try? container.decode(String.self)).flatMap { Int($0) } }
+        if let number = try? container.decode(Double.self) {
+            value = Int(exactly: number.rounded())
+        } else {
+            value = (try? container.decode(String.self)).flatMap { Int($0) }
+        }
     }
 }
 
 struct VMRow: Decodable {
-    var vm_name: String
+    var vmName: String
     var status: String?
-    var ssh_dest: String?
-    var ssh_host: String?
-    var ssh_user: String?
-    var ssh_port: LooseInt?
-    var https_url: String?
+    var sshDest: String?
+    var sshHost: String?
+    var sshUser: String?
+    var sshPort: LooseInt?
+    var httpsURL: String?
     var tags: [String]?
-    var created_at: String?
+    var createdAt: String?
     var error: String?
+
+    enum CodingKeys: String, CodingKey {
+        case vmName = "vm_name"
+        case status
+        case sshDest = "ssh_dest"
+        case sshHost = "ssh_host"
+        case sshUser = "ssh_user"
+        case sshPort = "ssh_port"
+        case httpsURL = "https_url"
+        case tags
+        case createdAt = "created_at"
+        case error
+    }
 
     /// `ssh_host` and `ssh_user`; without them `ssh_dest` split at its last `@` (doc:api).
     func vm() throws(RowError) -> VM {
-        guard !vm_name.isEmpty else { throw RowError(description: "a VM without a name") }
-        var host = ssh_host
-        var user = ssh_user
-        if host == nil, let dest = ssh_dest {
+        guard !vmName.isEmpty else { throw RowError(description: "a VM without a name") }
+        var host = sshHost
+        var user = sshUser
+        if host == nil, let dest = sshDest {
             let at = dest.lastIndex(of: "@")
             host = at.map { String(dest[dest.index(after: $0)...]) } ?? dest
             if let at { user = user ?? String(dest[..<at]) }
         }
-        guard let host, !host.isEmpty else { throw RowError(description: "\(vm_name) has neither ssh_host nor ssh_dest") }
+        guard let host, !host.isEmpty else { throw RowError(description: "\(vmName) has neither ssh_host nor ssh_dest") }
         return VM(
-            name: vm_name, status: VMStatus(status ?? "starting"), tags: tags ?? [], sshHost: host, sshUser: user, sshPort: ssh_port?.value,
-            httpsURL: https_url, createdAt: created_at)
+            name: vmName, status: VMStatus(status ?? "starting"), tags: tags ?? [], sshHost: host, sshUser: user, sshPort: sshPort?.value,
+            httpsURL: httpsURL, createdAt: createdAt)
     }
 }
 
@@ -98,8 +115,13 @@ struct ListReply: Decodable { var vms: [VMRow] }
 struct RemovalReply: Decodable {
     var deleted: [String]?
     var failed: [String]?
-    var not_found: [String]?
+    var notFound: [String]?
     var errors: [String: String]?
+
+    enum CodingKeys: String, CodingKey {
+        case deleted, failed, errors
+        case notFound = "not_found"
+    }
 }
 
 struct ShareReply: Decodable {

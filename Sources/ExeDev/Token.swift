@@ -15,7 +15,8 @@ package struct ExeDevToken: Sendable, CustomStringConvertible, CustomDebugString
     }
 
     /// `file` (of `--token-file`), then `EXE_DEV_API_KEY`, `EXE_DEV_API_KEY_FILE`, then systemd's credential `exe-dev-api-key`.
-    package static func load(environment: [String: String], file: String?, credentialsDirectory: String?) throws(TokenError) -> ExeDevToken {
+    package static func load(environment: [String: String], file: String?, credentialsDirectory: String?) throws(TokenError) -> ExeDevToken
+    {
         if let file { return try ExeDevToken(read(file), from: file) }
         if let value = environment["EXE_DEV_API_KEY"] { return try ExeDevToken(value, from: "$EXE_DEV_API_KEY") }
         if let file = environment["EXE_DEV_API_KEY_FILE"] { return try ExeDevToken(read(file), from: file) }

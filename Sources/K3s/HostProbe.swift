@@ -108,7 +108,9 @@ enum Sections {
     static func fields(of output: String, named name: String) throws(ReadingError) -> [(key: String, value: String)] {
         let lines = output.split(separator: "\n", omittingEmptySubsequences: false)
         guard let first = lines.firstIndex(where: { $0 == begin(name) }) else { throw ReadingError("no \(name) in the answer", in: output) }
-        guard let last = lines[first...].firstIndex(where: { $0 == end(name) }) else { throw ReadingError("the \(name) is cut short", in: output) }
+        guard let last = lines[first...].firstIndex(where: { $0 == end(name) }) else {
+            throw ReadingError("the \(name) is cut short", in: output)
+        }
         return lines[(first + 1)..<last].compactMap { line in
             guard let equals = line.firstIndex(of: "=") else { return nil }
             return (String(line[..<equals]), String(line[line.index(after: equals)...]))

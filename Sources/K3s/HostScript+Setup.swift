@@ -32,23 +32,24 @@ extension HostScript {
     }
 
     /// `put FILE MODE`: standard input becomes FILE by rename; says `changed` when it was not so before.
-    static let atomicWrite = Script(raw: """
-        LC_ALL=C; export LC_ALL
-        umask 077
-        changed=no
-        put() {
-            mkdir -p "$(dirname "$1")"
-            cat > "$1.exedev-new"
-            if [ -f "$1" ] && cmp -s "$1" "$1.exedev-new"; then
-                rm -f "$1.exedev-new"
-            else
-                chmod "$2" "$1.exedev-new"
-                mv -f "$1.exedev-new" "$1"
-                changed=yes
-            fi
-        }
-        refuse() { echo "$2" >&2; exit "$1"; }
-        """)
+    static let atomicWrite = Script(
+        raw: """
+            LC_ALL=C; export LC_ALL
+            umask 077
+            changed=no
+            put() {
+                mkdir -p "$(dirname "$1")"
+                cat > "$1.exedev-new"
+                if [ -f "$1" ] && cmp -s "$1" "$1.exedev-new"; then
+                    rm -f "$1.exedev-new"
+                else
+                    chmod "$2" "$1.exedev-new"
+                    mv -f "$1.exedev-new" "$1"
+                    changed=yes
+                fi
+            }
+            refuse() { echo "$2" >&2; exit "$1"; }
+            """)
 
     private static func preflight(_ input: PrepareInput) -> Script {
         let other: Role = input.role == .server ? .agent : .server

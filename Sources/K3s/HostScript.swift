@@ -5,64 +5,66 @@ package import Shell
 package enum HostScript {
     /// Reads everything that a decision about the host needs, in one round trip. Changes nothing.
     package static func probe() -> Script {
-        Script(raw: """
-            set +e
-            LC_ALL=C; export LC_ALL
-            echo '\(Sections.begin("probe"))'
-            echo "hostname=$(hostname)"
-            echo "systemd=$(systemctl is-system-running 2>/dev/null)"
-            if command -v tailscale >/dev/null 2>&1 && systemctl is-active --quiet tailscaled; then
-                address=$(tailscale ip -4 2>/dev/null | head -n 1)
-                echo "overlay=${address:-down}"
-            else
-                echo 'overlay=missing'
-            fi
-            if [ -x \(HostPath.binary) ]; then
-                echo "sha256=$(sha256sum \(HostPath.binary) | cut -d ' ' -f 1)"
-                echo "version=$(\(HostPath.binary) --version 2>/dev/null | head -n 1)"
-            fi
-            [ -s \(HostPath.installer) ] && echo 'installer=yes'
-            for unit in k3s k3s-agent; do
-                state=$(systemctl show "$unit" -p LoadState,ActiveState,SubState,UnitFileState,NRestarts 2>/dev/null | tr '\\n' ' ')
-                echo "unit.$unit=$state"
-                case $state in
-                *LoadState=loaded*)
+        Script(
+            raw: """
+                set +e
+                LC_ALL=C; export LC_ALL
+                echo '\(Sections.begin("probe"))'
+                echo "hostname=$(hostname)"
+                echo "systemd=$(systemctl is-system-running 2>/dev/null)"
+                if command -v tailscale >/dev/null 2>&1 && systemctl is-active --quiet tailscaled; then
+                    address=$(tailscale ip -4 2>/dev/null | head -n 1)
+                    echo "overlay=${address:-down}"
+                else
+                    echo 'overlay=missing'
+                fi
+                if [ -x \(HostPath.binary) ]; then
+                    echo "sha256=$(sha256sum \(HostPath.binary) | cut -d ' ' -f 1)"
+                    echo "version=$(\(HostPath.binary) --version 2>/dev/null | head -n 1)"
+                fi
+                [ -s \(HostPath.installer) ] && echo 'installer=yes'
+                for unit in k3s k3s-agent; do
+                    state=$(systemctl show "$unit" -p LoadState,ActiveState,SubState,UnitFileState,NRestarts 2>/dev/null | tr '\\n' ' ')
+                    echo "unit.$unit=$state"
                     case $state in
-                    *ActiveState=active*) ;;
-                    *) journalctl -u "$unit" -n 5 -o cat --no-pager 2>/dev/null | cut -c 1-300 | sed 's/^/journal=/' ;;
-                    esac ;;
-                esac
-            done
-            [ -f \(HostPath.config) ] && echo "config=$(sha256sum \(HostPath.config) | cut -d ' ' -f 1)"
-            [ -f \(HostPath.cluster) ] && echo "cluster=$(cat \(HostPath.cluster))"
-            [ -d /var/lib/rancher/k3s/server/db ] && echo 'server-data=yes'
-            [ -d /var/lib/rancher/k3s/agent ] && echo 'agent-data=yes'
-            echo '\(Sections.end("probe"))'
-            exit 0
-            """)
+                    *LoadState=loaded*)
+                        case $state in
+                        *ActiveState=active*) ;;
+                        *) journalctl -u "$unit" -n 5 -o cat --no-pager 2>/dev/null | cut -c 1-300 | sed 's/^/journal=/' ;;
+                        esac ;;
+                    esac
+                done
+                [ -f \(HostPath.config) ] && echo "config=$(sha256sum \(HostPath.config) | cut -d ' ' -f 1)"
+                [ -f \(HostPath.cluster) ] && echo "cluster=$(cat \(HostPath.cluster))"
+                [ -d /var/lib/rancher/k3s/server/db ] && echo 'server-data=yes'
+                [ -d /var/lib/rancher/k3s/agent ] && echo 'agent-data=yes'
+                echo '\(Sections.end("probe"))'
+                exit 0
+                """)
     }
 
     /// The whole cluster as its server sees it. Succeeds while the API is down, and says why it is.
     package static func readCluster() -> Script {
-        Script(raw: """
-            set +e
-            LC_ALL=C; export LC_ALL
-            echo '\(Sections.begin("cluster"))'
-            echo "hostname=$(hostname)"
-            echo "unit=$(systemctl show k3s -p LoadState,ActiveState,SubState,UnitFileState,NRestarts 2>/dev/null | tr '\\n' ' ')"
-            ca=/var/lib/rancher/k3s/server/tls/server-ca.crt
-            [ -f "$ca" ] && echo "ca=$(sha256sum "$ca" | cut -d ' ' -f 1)"
-            if [ ! -x \(HostPath.binary) ]; then
-                echo 'reason=k3s is not installed'
-            elif nodes=$(k3s kubectl get nodes -o json 2>&1); then
-                echo "nodes=$(printf '%s' "$nodes" | tr '\\n' ' ')"
-                echo 'ready=yes'
-            else
-                echo "reason=$(printf '%s' "$nodes" | tail -n 1 | cut -c 1-300)"
-            fi
-            echo '\(Sections.end("cluster"))'
-            exit 0
-            """)
+        Script(
+            raw: """
+                set +e
+                LC_ALL=C; export LC_ALL
+                echo '\(Sections.begin("cluster"))'
+                echo "hostname=$(hostname)"
+                echo "unit=$(systemctl show k3s -p LoadState,ActiveState,SubState,UnitFileState,NRestarts 2>/dev/null | tr '\\n' ' ')"
+                ca=/var/lib/rancher/k3s/server/tls/server-ca.crt
+                [ -f "$ca" ] && echo "ca=$(sha256sum "$ca" | cut -d ' ' -f 1)"
+                if [ ! -x \(HostPath.binary) ]; then
+                    echo 'reason=k3s is not installed'
+                elif nodes=$(k3s kubectl get nodes -o json 2>&1); then
+                    echo "nodes=$(printf '%s' "$nodes" | tr '\\n' ' ')"
+                    echo 'ready=yes'
+                else
+                    echo "reason=$(printf '%s' "$nodes" | tail -n 1 | cut -c 1-300)"
+                fi
+                echo '\(Sections.end("cluster"))'
+                exit 0
+                """)
     }
 
     /// Deletes what a former machine of that name left in the cluster: its Node and its node password (facts/k3s.md §6.1).

@@ -63,11 +63,13 @@ struct Hosts: Sendable {
 
     static func prove(_ hostname: String, is vm: ObservedVM) throws(EffectError) {
         guard hostname == vm.name else {
-            throw EffectError("the host that answered for \(vm.name) calls itself \(hostname)", remedy: .askOperator(advice: wrongHostAdvice))
+            throw EffectError(
+                "the host that answered for \(vm.name) calls itself \(hostname)", remedy: .askOperator(advice: wrongHostAdvice))
         }
     }
 
-    private static let wrongHostAdvice = "exe.dev picks the VM by address and key: check that the SSH key belongs to the account of the token"
+    private static let wrongHostAdvice =
+        "exe.dev picks the VM by address and key: check that the SSH key belongs to the account of the token"
 
     private static func failed(_ result: ExecResult, _ errors: String) -> EffectError {
         let status = result.exitStatus ?? -1

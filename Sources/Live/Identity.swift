@@ -11,10 +11,13 @@ enum Identity {
             guard let home = environment["HOME"], try StateDirectory.read("\(home)/.ssh/\(name)") != nil else { continue }
             return [try PrivateKey(file: "\(home)/.ssh/\(name)")]
         }
-        throw StateError("there is no SSH key", advice: "set ssh.keyFile in the fleet file or $EXE_DEV_SSH_KEY; the key must be registered with exe.dev")
+        throw StateError(
+            "there is no SSH key", advice: "set ssh.keyFile in the fleet file or $EXE_DEV_SSH_KEY; the key must be registered with exe.dev")
     }
 
-    static func hostKeys(_ settings: SSHSettings, folder: String, state: StateDirectory, environment: [String: String]) throws -> HostKeyRule {
+    static func hostKeys(_ settings: SSHSettings, folder: String, state: StateDirectory, environment: [String: String]) throws
+        -> HostKeyRule
+    {
         switch settings.hostKeys {
         case .fingerprints(let list): return .fingerprints(list)
         case .knownHosts(let file): return .knownHosts(try known(path(file, folder, environment)))

@@ -12,7 +12,8 @@ package struct LiveWorld: Sendable {
     let hosts: Hosts
     let releases: ReleaseSource
 
-    package init(fleet: DesiredFleet, fleetFolder: String, state: StateDirectory, environment: [String: String], tokenFile: String?) throws {
+    package init(fleet: DesiredFleet, fleetFolder: String, state: StateDirectory, environment: [String: String], tokenFile: String?) throws
+    {
         let token = try ExeDevToken.load(
             environment: environment, file: tokenFile, credentialsDirectory: environment["CREDENTIALS_DIRECTORY"])
         transport = try CurlTransport(token: token, environment: environment)
@@ -94,7 +95,8 @@ extension LiveWorld: WorldWriter {
             _ = try await asking { () async throws(ExeDevError) in try await client.exec(command) }
         }
         let after = try await asking { () async throws(ExeDevError) in try await client.shareShow(vm) }
-        let seen = Share(port: share.port == nil ? nil : after.port, isPublic: after.isPublic, users: after.users.filter(share.users.contains).sorted())
+        let seen = Share(
+            port: share.port == nil ? nil : after.port, isPublic: after.isPublic, users: after.users.filter(share.users.contains).sorted())
         guard seen == share else { throw EffectError("sharing of \(vm) reads back as \(seen)", remedy: .retry(after: nil)) }
         return seen
     }

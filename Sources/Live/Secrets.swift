@@ -11,11 +11,15 @@ struct Secrets: Sendable {
 
     @Sendable func reveal(_ name: SecretName) throws -> String {
         guard name == .tailscaleAuthKey else { return try state.secret(name) }
-        let reference = switch overlay { case .tailscale(let authKey): authKey }
+        let reference =
+            switch overlay {
+            case .tailscale(let authKey): authKey
+            }
         switch reference {
         case .environment(let variable):
             guard let value = environment[variable], !value.isEmpty else {
-                throw StateError("the environment variable \(variable) is not set", advice: "it holds the Tailscale auth key (cluster.network.authKey)")
+                throw StateError(
+                    "the environment variable \(variable) is not set", advice: "it holds the Tailscale auth key (cluster.network.authKey)")
             }
             return value
         case .file(let file):

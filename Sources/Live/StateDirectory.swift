@@ -11,7 +11,9 @@ package struct StateDirectory: Sendable {
     /// `base` is `--state`, `$STATE_DIRECTORY` or the user's state folder; it must be absolute so that two runs from two folders
     /// cannot make two clusters (a defect of an earlier tool).
     package init(base: String, cluster: String) throws(StateError) {
-        guard base.hasPrefix("/") else { throw StateError("the state directory \(base) is not an absolute path", advice: "pass --state with an absolute path") }
+        guard base.hasPrefix("/") else {
+            throw StateError("the state directory \(base) is not an absolute path", advice: "pass --state with an absolute path")
+        }
         path = base + "/" + cluster
         try Self.makeFolder(path)
     }
@@ -22,15 +24,20 @@ package struct StateDirectory: Sendable {
     package func loadLedger() throws(StateError) -> Ledger? {
         guard let bytes = try Self.read(path + "/ledger.json") else { return nil }
         guard let version = try? JSONDecoder().decode(SchemaOnly.self, from: Data(bytes)) else {
-            throw StateError("\(path)/ledger.json cannot be read", advice: "restore it from a copy; without it the fleet's VMs are not touched")
+            throw StateError(
+                "\(path)/ledger.json cannot be read", advice: "restore it from a copy; without it the fleet's VMs are not touched")
         }
         guard version.schema <= Ledger.schema else {
-            throw StateError("\(path)/ledger.json has schema \(version.schema), this program knows \(Ledger.schema)", advice: "use the newer program that wrote it")
+            throw StateError(
+                "\(path)/ledger.json has schema \(version.schema), this program knows \(Ledger.schema)",
+                advice: "use the newer program that wrote it")
         }
         do {
             return try JSONDecoder().decode(Ledger.self, from: Data(bytes))
         } catch {
-            throw StateError("\(path)/ledger.json cannot be read: \(error)", advice: "restore it from a copy; without it the fleet's VMs are not touched")
+            throw StateError(
+                "\(path)/ledger.json cannot be read: \(error)", advice: "restore it from a copy; without it the fleet's VMs are not touched"
+            )
         }
     }
 

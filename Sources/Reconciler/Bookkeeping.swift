@@ -46,7 +46,9 @@ enum Bookkeeping {
                 ledger.vms[node.name]?.hasStaleIdentity = true
             }
         }
-        if ledger.caHash == nil, case .read(let reading) = seen.cluster, reading.apiReady, let hash = reading.caHash { ledger.caHash = hash }
+        if ledger.caHash == nil, case .read(let reading) = seen.cluster, reading.apiReady, let hash = reading.caHash {
+            ledger.caHash = hash
+        }
     }
 
     /// `key=value` on a line of its own.

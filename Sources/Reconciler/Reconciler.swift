@@ -42,7 +42,9 @@ package struct Reconciler: Sendable {
     }
 
     /// Acts until nothing is left to do, everything left is blocked, or `deadline` (seconds since 1970) has passed.
-    package func converge(_ world: any WorldWriter, ledger: Ledger, memory: any Memory, approved: Approval?, deadline: Double?) async throws -> Result {
+    package func converge(_ world: any WorldWriter, ledger: Ledger, memory: any Memory, approved: Approval?, deadline: Double?) async throws
+        -> Result
+    {
         var run = Run(fleet: fleet, ledger: ledger, repeats: true)
         run.approved = approved
         let observer = Observer(world: world)
@@ -77,7 +79,8 @@ package struct Reconciler: Sendable {
     }
 
     private func start(
-        _ action: Action, _ run: inout Run, _ memory: any Memory, _ performer: Performer, _ group: inout ThrowingTaskGroup<Happening, any Error>
+        _ action: Action, _ run: inout Run, _ memory: any Memory, _ performer: Performer,
+        _ group: inout ThrowingTaskGroup<Happening, any Error>
     ) throws {
         let facts = run.facts(now: clock.now)
         Bookkeeping.before(action, &run.ledger, now: facts.now)

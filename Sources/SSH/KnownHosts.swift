@@ -68,7 +68,9 @@ package struct KnownHosts: Sendable {
     /// `|1|salt|hash`: HMAC-SHA1 of the name under the salt.
     private static func matchesHash(_ pattern: String, _ name: String) -> Bool {
         let parts = pattern.split(separator: "|")
-        guard parts.count == 3, let salt = Data(base64Encoded: String(parts[1])), let want = Data(base64Encoded: String(parts[2])) else { return false }
+        guard parts.count == 3, let salt = Data(base64Encoded: String(parts[1])), let want = Data(base64Encoded: String(parts[2])) else {
+            return false
+        }
         var out = [UInt8](repeating: 0, count: Int(EVP_MAX_MD_SIZE))
         var length: UInt32 = 0
         let (saltBytes, nameBytes) = (Array(salt), Array(name.utf8))

@@ -49,7 +49,9 @@ package final class PrivateKey: @unchecked Sendable {
             else { return nil }
             return (pkey, .ed25519, original, original)
         case "ecdsa-sha2-nistp256":
-            guard inner.string() != nil, let point = inner.string(), let scalar = inner.string(), let pkey = ecdsa(point, scalar) else { return nil }
+            guard inner.string() != nil, let point = inner.string(), let scalar = inner.string(), let pkey = ecdsa(point, scalar) else {
+                return nil
+            }
             return (pkey, .ecdsa, original, original)
         case "ssh-rsa":
             guard let n = inner.string(), let e = inner.string(), let d = inner.string(), let iqmp = inner.string(), let p = inner.string(),
@@ -61,16 +63,18 @@ package final class PrivateKey: @unchecked Sendable {
     }
 
     private static func ecdsa(_ point: [UInt8], _ scalar: [UInt8]) -> OpaquePointer? {
-        guard let key = EC_KEY_new_by_curve_name(NID_X9_62_prime256v1), let group = EC_KEY_get0_group(key), let public_ = EC_POINT_new(group) else {
+        guard let key = EC_KEY_new_by_curve_name(NID_X9_62_prime256v1), let group = EC_KEY_get0_group(key),
+            let publicPoint = EC_POINT_new(group)
+        else {
             return nil
         }
         defer {
-            EC_POINT_free(public_)
+            EC_POINT_free(publicPoint)
             EC_KEY_free(key)
         }
         let number = BN_bin2bn(scalar, Int32(scalar.count), nil)
         defer { BN_clear_free(number) }
-        guard EC_POINT_oct2point(group, public_, point, point.count, nil) == 1, EC_KEY_set_public_key(key, public_) == 1,
+        guard EC_POINT_oct2point(group, publicPoint, point, point.count, nil) == 1, EC_KEY_set_public_key(key, publicPoint) == 1,
             EC_KEY_set_private_key(key, number) == 1, let pkey = EVP_PKEY_new(), EVP_PKEY_set1_EC_KEY(pkey, key) == 1
         else { return nil }
         return pkey

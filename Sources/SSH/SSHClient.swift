@@ -25,7 +25,9 @@ package actor SSHClient {
     package nonisolated var connectionsOpened: Int { opened.load(ordering: .relaxed) }
 
     /// Runs a command with `stdin` as its standard input. Connects first if need be; a command is never sent twice.
-    package func run(on target: SSHTarget, command: String, stdin: [UInt8], deadline: Duration, outputLimit: Int) async throws(SSHError) -> ExecResult {
+    package func run(on target: SSHTarget, command: String, stdin: [UInt8], deadline: Duration, outputLimit: Int) async throws(SSHError)
+        -> ExecResult
+    {
         let session = try await session(for: target)
         do throws(SSHError) {
             return try await session.run(command, stdin: stdin, seconds: deadline, outputLimit: outputLimit)

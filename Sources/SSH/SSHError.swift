@@ -27,8 +27,10 @@ package enum SSHError: Error, Sendable, Hashable, CustomStringConvertible {
     /// What only the operator can mend; nil when another try may help.
     package var advice: String? {
         switch self {
-        case .hostKeyMismatch: "if the host's key was changed on purpose, correct ssh.hostKeys or the known_hosts file; if not, somebody is in between"
-        case .hostKeyUnknown(_, let shown): "check the fingerprint by another way, then put \(shown) into ssh.hostKeys or the key into known_hosts"
+        case .hostKeyMismatch:
+            "if the host's key was changed on purpose, correct ssh.hostKeys or the known_hosts file; if not, somebody is in between"
+        case .hostKeyUnknown(_, let shown):
+            "check the fingerprint by another way, then put \(shown) into ssh.hostKeys or the key into known_hosts"
         case .hostKeyRevoked: "known_hosts marks this key as revoked"
         case .noCommonAlgorithm:
             "libssh2 1.10 (Debian 12) cannot verify rsa-sha2 host keys; 1.11 (Debian 13, Ubuntu 24.04) can. Or let the host offer ed25519 or ECDSA"

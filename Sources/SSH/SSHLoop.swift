@@ -30,10 +30,12 @@ package final class SSHLoop: SerialExecutor, @unchecked Sendable {
         _ = Self.libraryIsReady
         // The loop lives as long as the process: sessions may outlast whoever made them.
         let me = Unmanaged.passRetained(self).toOpaque()
-        pthread_create(&thread, nil, { pointer in
-            Unmanaged<SSHLoop>.fromOpaque(pointer!).takeUnretainedValue().run()
-            return nil
-        }, me)
+        pthread_create(
+            &thread, nil,
+            { pointer in
+                Unmanaged<SSHLoop>.fromOpaque(pointer!).takeUnretainedValue().run()
+                return nil
+            }, me)
         pthread_detach(thread)
     }
 
@@ -137,6 +139,7 @@ extension UInt64 {
     /// The moment so much from now.
     static func deadline(_ duration: Duration) -> UInt64 {
         let parts = duration.components
-        return monotonicNanoseconds() + UInt64(Swift.max(0, parts.seconds)) * 1_000_000_000 + UInt64(Swift.max(0, parts.attoseconds)) / 1_000_000_000
+        return monotonicNanoseconds() + UInt64(Swift.max(0, parts.seconds)) * 1_000_000_000 + UInt64(Swift.max(0, parts.attoseconds))
+            / 1_000_000_000
     }
 }

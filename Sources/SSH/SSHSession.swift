@@ -55,7 +55,9 @@ actor SSHSession {
         guard address.connect(descriptor) == 0 || errno == EINPROGRESS else {
             throw .notConnected(target: "\(target)", reason: String(cString: strerror(errno)))
         }
-        guard await loop.ready(descriptor, forWriting: true, deadline: deadline, on: self) else { throw .timedOut(target: "\(target)", during: "connecting") }
+        guard await loop.ready(descriptor, forWriting: true, deadline: deadline, on: self) else {
+            throw .timedOut(target: "\(target)", during: "connecting")
+        }
         var code: Int32 = 0
         var length = socklen_t(4)
         getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &code, &length)
@@ -75,7 +77,9 @@ actor SSHSession {
         let code = try await untilDone(deadline, during: "key exchange") { libssh2_session_handshake(session, descriptor) }
         guard code == 0 else {
             let reason = lastError
-            if code == LIBSSH2_ERROR_KEX_FAILURE || code == LIBSSH2_ERROR_METHOD_NONE { throw .noCommonAlgorithm(target: "\(target)", reason: reason) }
+            if code == LIBSSH2_ERROR_KEX_FAILURE || code == LIBSSH2_ERROR_METHOD_NONE {
+                throw .noCommonAlgorithm(target: "\(target)", reason: reason)
+            }
             throw .disconnected(target: "\(target)", reason: reason, commandSent: false)
         }
         try prove(rule, session)
@@ -94,7 +98,9 @@ actor SSHSession {
     private func prove(_ rule: HostKeyRule, _ session: OpaquePointer) throws(SSHError) {
         var length = 0
         var type: Int32 = 0
-        guard let pointer = libssh2_session_hostkey(session, &length, &type) else { throw .hostKeyUnknown(target: "\(target)", shown: "none") }
+        guard let pointer = libssh2_session_hostkey(session, &length, &type) else {
+            throw .hostKeyUnknown(target: "\(target)", shown: "none")
+        }
         let key = Array(UnsafeRawBufferPointer(start: pointer, count: length))
         let shown = fingerprint(key)
         let verdict: KnownHosts.Verdict
@@ -110,7 +116,9 @@ actor SSHSession {
         case .revoked: throw .hostKeyRevoked(target: "\(target)", shown: shown)
         case .unknown:
             guard case .trustOnFirstUse(_, let record) = rule else { throw .hostKeyUnknown(target: "\(target)", shown: shown) }
-            do { try record(Self.knownHostsLine(proofName, target.port, key)) } catch { throw .hostKeyUnknown(target: "\(target)", shown: shown) }
+            do { try record(Self.knownHostsLine(proofName, target.port, key)) } catch {
+                throw .hostKeyUnknown(target: "\(target)", shown: shown)
+            }
         }
     }
 
@@ -212,7 +220,8 @@ actor SSHSession {
             acknowledge()
             let count = stdin.withUnsafeBytes { bytes in
                 libssh2_channel_write_ex(
-                    channel, 0, bytes.baseAddress!.advanced(by: offset).assumingMemoryBound(to: CChar.self), min(bytes.count - offset, 32768))
+                    channel, 0, bytes.baseAddress!.advanced(by: offset).assumingMemoryBound(to: CChar.self),
+                    min(bytes.count - offset, 32768))
             }
             if count > 0 {
                 offset += count
@@ -271,7 +280,8 @@ actor SSHSession {
         acknowledge()
         // Cancellation is looked at every second: a cancelled step ends soon, and nothing polls faster than that.
         let slice = min(deadline, UInt64.deadline(.seconds(1)))
-        guard await loop.ready(descriptor, forWriting: blocksOnWriting, deadline: slice, on: self) || monotonicNanoseconds() < deadline else {
+        guard await loop.ready(descriptor, forWriting: blocksOnWriting, deadline: slice, on: self) || monotonicNanoseconds() < deadline
+        else {
             throw .timedOut(target: "\(target)", during: during)
         }
         guard session != nil else { throw .disconnected(target: "\(target)", reason: "closed", commandSent: sent) }
@@ -325,7 +335,12 @@ private enum Preferences {
         let rsa = libssh2_version(0x010b00) != nil ? ["rsa-sha2-512", "rsa-sha2-256"] : []
         let offered = (known.isEmpty ? hostKeys + rsa : known).filter { !$0.hasPrefix("rsa") || !rsa.isEmpty }
         prefer(session, LIBSSH2_METHOD_HOSTKEY, offered.isEmpty ? hostKeys : offered)
-        prefer(session, LIBSSH2_METHOD_KEX, ["curve25519-sha256", "curve25519-sha256@libssh.org", "ecdh-sha2-nistp256", "diffie-hellman-group16-sha512", "diffie-hellman-group14-sha256"])
+        prefer(
+            session, LIBSSH2_METHOD_KEX,
+            [
+                "curve25519-sha256", "curve25519-sha256@libssh.org", "ecdh-sha2-nistp256", "diffie-hellman-group16-sha512",
+                "diffie-hellman-group14-sha256",
+            ])
         for method in [LIBSSH2_METHOD_CRYPT_CS, LIBSSH2_METHOD_CRYPT_SC] { prefer(session, method, ["aes128-ctr", "aes256-ctr"]) }
         for method in [LIBSSH2_METHOD_MAC_CS, LIBSSH2_METHOD_MAC_SC] { prefer(session, method, ["hmac-sha2-256", "hmac-sha2-512"]) }
     }

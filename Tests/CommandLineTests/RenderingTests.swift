@@ -11,9 +11,12 @@ import Testing
                 node: "web-n2", pool: "web",
                 decision: .act(
                     .createVM(
-                        name: "web-n2", shape: VMShape(image: "exeuntu", cpu: 2, memory: "4GB", disk: "20GB", tags: []), ownerTag: "fleet-prod"),
+                        name: "web-n2", shape: VMShape(image: "exeuntu", cpu: 2, memory: "4GB", disk: "20GB", tags: []),
+                        ownerTag: "fleet-prod"),
                     because: "no VM has this name"), then: [.prepare, .install]),
-            .init(node: "web-n3", pool: "web", decision: .wait(Wait("control plane prod-cp-n1 is booting", look: .cluster, every: 1)), then: []),
+            .init(
+                node: "web-n3", pool: "web", decision: .wait(Wait("control plane prod-cp-n1 is booting", look: .cluster, every: 1)),
+                then: []),
             .init(node: "old-n1", pool: "-", decision: .blocked(Block("the VM lacks the tag fleet-prod", advice: "rename it")), then: []),
             .init(node: "web-n1", pool: "web", decision: .settled, then: []),
         ])

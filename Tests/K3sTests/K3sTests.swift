@@ -28,7 +28,8 @@ import Testing
         NodeSetup(
             name: "demo-n1", role: role, version: try #require(K3sVersion("v1.34.9+k3s1")), clusterName: "demo", clusterID: "c1",
             overlayInterface: "tailscale0", overlayAddress: "100.64.0.2", clusterCIDR: "10.244.0.0/16", serviceCIDR: "10.245.0.0/16",
-            disable: ["traefik"], extra: role == .server ? [:] : ["kubelet-arg": .list(["max-pods=50"])], serverAddress: role == .agent ? "100.64.0.1" : nil,
+            disable: ["traefik"], extra: role == .server ? [:] : ["kubelet-arg": .list(["max-pods=50"])],
+            serverAddress: role == .agent ? "100.64.0.1" : nil,
             caHash: role == .agent ? "abc" : nil, taints: [])
     }
 
@@ -94,11 +95,13 @@ import Testing
     func refusesACutAnswer(output: String) { #expect(throws: ReadingError.self) { try HostProbe.parse(output) } }
 
     @Test func readsNodes() throws {
-        let json = #"{"items":[{"metadata":{"name":"a","labels":{"node-role.kubernetes.io/control-plane":"true"}},"spec":{},"status":{"conditions":[{"type":"Ready","status":"True"}],"addresses":[{"type":"InternalIP","address":"100.64.0.1"}],"nodeInfo":{"kubeletVersion":"v1.34.9+k3s1"}}},{"metadata":{"name":"b","deletionTimestamp":"2026-01-01T00:00:00Z"},"spec":{"taints":[{"key":"k","effect":"NoSchedule"}],"unschedulable":true}}]}"#
+        let json =
+            #"{"items":[{"metadata":{"name":"a","labels":{"node-role.kubernetes.io/control-plane":"true"}},"spec":{},"status":{"conditions":[{"type":"Ready","status":"True"}],"addresses":[{"type":"InternalIP","address":"100.64.0.1"}],"nodeInfo":{"kubeletVersion":"v1.34.9+k3s1"}}},{"metadata":{"name":"b","deletionTimestamp":"2026-01-01T00:00:00Z"},"spec":{"taints":[{"key":"k","effect":"NoSchedule"}],"unschedulable":true}}]}"#
         let reading = try ClusterReading.parse(
             "=== exedev-k8s cluster begin\nhostname=a\nca=ff\nnodes=\(json)\nready=yes\n=== exedev-k8s cluster end\n")
         #expect(reading.apiReady && reading.caHash == "ff" && reading.nodes.count == 2)
-        #expect(reading.nodes[0].ready == .ready && reading.nodes[0].roles == ["control-plane"] && reading.nodes[0].internalIP == "100.64.0.1")
+        #expect(
+            reading.nodes[0].ready == .ready && reading.nodes[0].roles == ["control-plane"] && reading.nodes[0].internalIP == "100.64.0.1")
         #expect(reading.nodes[1].ready == .unknown && reading.nodes[1].deleting && reading.nodes[1].unschedulable)
         #expect(throws: ReadingError.self) {
             try ClusterReading.parse("=== exedev-k8s cluster begin\nhostname=a\nnodes={\n=== exedev-k8s cluster end\n")

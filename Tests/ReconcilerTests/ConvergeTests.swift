@@ -74,7 +74,8 @@ final class FakeWorld: WorldWriter {
         try effect("create \(name)") { state throws(EffectError) in
             guard state.vms[name] == nil else { throw EffectError("\(name) is not available", remedy: .askOperator(advice: "")) }
             let vm = ObservedVM(
-                name: name, status: .running, tags: [ownerTag] + shape.tags, address: .init(host: "h", port: nil, user: nil), createdAt: "t", url: nil)
+                name: name, status: .running, tags: [ownerTag] + shape.tags, address: .init(host: "h", port: nil, user: nil),
+                createdAt: "t", url: nil)
             state.vms[name] = vm
             state.created.append(name)
             if state.loseRepliesOfNew { throw EffectError("reply lost", remedy: .observeAgain) }
@@ -160,7 +161,9 @@ final class Notebook: Memory {
         return try #require(outcome.fleet, "\(outcome.diagnostics)")
     }
 
-    func converge(_ world: FakeWorld, _ fleet: DesiredFleet, _ notebook: Notebook, approved: Reconciler.Approval? = nil) async throws -> Reconciler.Result {
+    func converge(_ world: FakeWorld, _ fleet: DesiredFleet, _ notebook: Notebook, approved: Reconciler.Approval? = nil) async throws
+        -> Reconciler.Result
+    {
         try await Reconciler(fleet: fleet, clock: world.clock, tell: { _ in }).converge(
             world, ledger: notebook.current, memory: notebook, approved: approved, deadline: world.clock.now + 5000)
     }
@@ -205,10 +208,14 @@ final class Notebook: Memory {
         let fleet = try Self.fleet()
         let (world, notebook) = (FakeWorld(), Notebook(fleet))
         let foreign = ObservedVM(
-            name: "demo-web-n1", status: .running, tags: ["theirs"], address: .init(host: "h", port: nil, user: nil), createdAt: nil, url: nil)
+            name: "demo-web-n1", status: .running, tags: ["theirs"], address: .init(host: "h", port: nil, user: nil), createdAt: nil,
+            url: nil)
         world.state.withLock { $0.vms["demo-web-n1"] = foreign }
         let result = try await converge(world, fleet, notebook)
-        #expect(result.plan.lines.contains { line in line.node == "demo-web-n1" && { if case .blocked = line.decision { true } else { false } }() })
+        #expect(
+            result.plan.lines.contains { line in
+                line.node == "demo-web-n1" && { if case .blocked = line.decision { true } else { false } }()
+            })
         #expect(world.state.withLock { $0.vms["demo-web-n1"] } == foreign)
         #expect(!world.state.withLock { $0.log.contains { $0.hasSuffix("demo-web-n1") } })
     }

@@ -63,13 +63,16 @@ final class RealSSHD {
     }
 
     func client(key: String = "user", rule: HostKeyRule? = nil) throws -> SSHClient {
-        SSHClient(loop: SSHLoop(), keys: [try PrivateKey(file: "\(folder)/\(key)")], hostKeys: try rule ?? knownHosts(), connectsPerMinute: 600)
+        SSHClient(
+            loop: SSHLoop(), keys: [try PrivateKey(file: "\(folder)/\(key)")], hostKeys: try rule ?? knownHosts(), connectsPerMinute: 600)
     }
 }
 
 extension SSHClient {
     /// sshd needs a moment to listen: a refused connection is tried again, a bounded number of times.
-    func sh(_ target: SSHTarget, _ script: String, stdin: [UInt8]? = nil, command: String = "sh -eu -s", seconds: Int = 20) async throws(SSHError) -> ExecResult {
+    func sh(_ target: SSHTarget, _ script: String, stdin: [UInt8]? = nil, command: String = "sh -eu -s", seconds: Int = 20)
+        async throws(SSHError) -> ExecResult
+    {
         for _ in 0..<200 {
             do throws(SSHError) {
                 return try await run(

@@ -35,7 +35,9 @@ import Testing
     func pureLayersStayPure(target: String) throws {
         for file in try Self.files(of: target) {
             let text = try String(contentsOf: file, encoding: .utf8)
-            for word in [" async ", "Date()", ".random(", "print("] { #expect(!text.contains(word), "\(file.lastPathComponent) says \(word)") }
+            for word in [" async ", "Date()", ".random(", "print("] {
+                #expect(!text.contains(word), "\(file.lastPathComponent) says \(word)")
+            }
         }
     }
 

@@ -47,7 +47,8 @@ struct PlanDocument: Codable {
         var lines = [fleetText, ledger.clusterID]
         for line in plan.lines {
             let node = Node(line)
-            lines.append([node.node, node.decision, node.step ?? "", node.detail ?? "", node.then.joined(separator: ",")].joined(separator: "|"))
+            lines.append(
+                [node.node, node.decision, node.step ?? "", node.detail ?? "", node.then.joined(separator: ",")].joined(separator: "|"))
         }
         for vm in (seen.vms ?? [:]).values.sorted(by: { $0.name < $1.name }) where ledger.vms[vm.name] != nil {
             lines.append([vm.name, vm.createdAt ?? "", vm.tags.sorted().joined(separator: ",")].joined(separator: "|"))
@@ -66,7 +67,8 @@ struct PlanDocument: Codable {
             throw Failure("\(file) is not a plan", advice: "make one with: exedev-k8s plan --out \(file)")
         }
         guard document.formatVersion == version else {
-            throw Failure("\(file) has plan format \(document.formatVersion), this program knows \(version)", advice: "plan again with this program")
+            throw Failure(
+                "\(file) has plan format \(document.formatVersion), this program knows \(version)", advice: "plan again with this program")
         }
         return document
     }

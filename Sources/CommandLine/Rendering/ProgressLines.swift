@@ -21,10 +21,12 @@ struct ProgressLines: Sendable {
     private func text(of event: Event) -> String? {
         switch event {
         case .actionStarted(let action, let because): "\(action.node.padded(to: 16)) \(action.step.words): \(because)"
-        case .actionFinished(let action, let seconds): "\(action.node.padded(to: 16)) \(action.step.words) done in \(Int(seconds * 10 + 0.5) / 10).\(Int(seconds * 10 + 0.5) % 10) s"
+        case .actionFinished(let action, let seconds):
+            "\(action.node.padded(to: 16)) \(action.step.words) done in \(Int(seconds * 10 + 0.5) / 10).\(Int(seconds * 10 + 0.5) % 10) s"
         case .actionFailed(let action, let reason, let retry):
             "\(action.node.padded(to: 16)) \(action.step.words) failed: \(reason)" + (retry.map { "; again in \(Int($0)) s" } ?? "")
-        case .outcomeUnknown(let action, let reason): "\(action.node.padded(to: 16)) \(action.step.words): outcome unknown (\(reason)); looking again"
+        case .outcomeUnknown(let action, let reason):
+            "\(action.node.padded(to: 16)) \(action.step.words): outcome unknown (\(reason)); looking again"
         case .lookFailed(_, let reason): "looking failed: \(reason)"
         case .waiting(let node, let reason): "\(node.padded(to: 16)) waits: \(reason)"
         case .blocked(let node, let reason, let advice): "\(node.padded(to: 16)) blocked: \(reason); \(advice)"

@@ -47,20 +47,24 @@ extension Verb {
         let saved = try PlanDocument.read(String(decoding: bytes, as: UTF8.self), file: file)
         guard saved.basis == now.basis else {
             throw Failure(
-                "\(file) is stale: the fleet file or the fleet has changed since it was made", advice: "plan again: exedev-k8s plan --out \(file)")
+                "\(file) is stale: the fleet file or the fleet has changed since it was made",
+                advice: "plan again: exedev-k8s plan --out \(file)")
         }
         return saved.approval
     }
 
     private static func agrees(_ planFile: String?, _ arguments: Arguments, _ terminal: Terminal) throws -> Bool {
         if planFile != nil || arguments.has("yes") { return true }
-        guard terminal.inIsTerminal else { throw Failure("there is no terminal to ask on", advice: "pass --yes, or a plan made with plan --out") }
+        guard terminal.inIsTerminal else {
+            throw Failure("there is no terminal to ask on", advice: "pass --yes, or a plan made with plan --out")
+        }
         let agreed = terminal.confirms("Apply this plan? Only yes is taken for yes:", answer: "yes")
         if !agreed { terminal.say("Nothing was done.") }
         return agreed
     }
 
-    private static func finish(_ result: Reconciler.Result, _ place: Workplace, _ arguments: Arguments, _ terminal: Terminal) -> ExitStatus {
+    private static func finish(_ result: Reconciler.Result, _ place: Workplace, _ arguments: Arguments, _ terminal: Terminal) -> ExitStatus
+    {
         if arguments.has("json") { terminal.out(place.document(result).json) }
         let requests = place.world.traffic
         if result.plan.isSettled {

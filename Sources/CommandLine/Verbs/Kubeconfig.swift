@@ -5,7 +5,8 @@ import Reconciler
 
 extension Verb {
     static let kubeconfig = Verb(
-        name: "kubeconfig", summary: "write the cluster's kubeconfig (0600), pointing at the server's overlay address", operands: "[options]",
+        name: "kubeconfig", summary: "write the cluster's kubeconfig (0600), pointing at the server's overlay address",
+        operands: "[options]",
         options: Arguments.Option.common + [
             .value("out", "the file to write (default: standard output)"),
             .value("server", "the URL to write instead of the overlay address, e.g. of an SSH tunnel"),

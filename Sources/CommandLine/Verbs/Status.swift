@@ -6,7 +6,8 @@ import Reconciler
 
 extension Verb {
     static let status = Verb(
-        name: "status", summary: "show VMs, nodes, versions and drift; changes nothing", operands: "[options]", options: Arguments.Option.common
+        name: "status", summary: "show VMs, nodes, versions and drift; changes nothing", operands: "[options]",
+        options: Arguments.Option.common
     ) { arguments, terminal in
         _ = try arguments.operands(upTo: 0)
         let place = try Workplace.open(arguments, terminal)
@@ -49,7 +50,8 @@ struct StatusDocument: Codable {
         let rows = [header] + nodes.map { [$0.name, $0.pool, $0.vm, $0.node, $0.version, $0.address, $0.drift.isEmpty ? "-" : $0.drift] }
         let widths = header.indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
         return rows.map { row in
-            row.enumerated().map { $0.offset == row.count - 1 ? $0.element : $0.element.padded(to: widths[$0.offset]) }.joined(separator: "  ")
+            row.enumerated().map { $0.offset == row.count - 1 ? $0.element : $0.element.padded(to: widths[$0.offset]) }.joined(
+                separator: "  ")
         }.joined(separator: "\n")
     }
 

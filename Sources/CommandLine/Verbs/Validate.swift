@@ -10,11 +10,14 @@ extension Verb {
         let file = operands.first ?? arguments.value("file") ?? "fleet.json"
         let (_, fleet) = try Workplace.readFleet(file, terminal)
         let servers = fleet.nodes.filter { $0.role == .server }.count
-        terminal.out("\(file) is good: fleet \(fleet.cluster.name), \(servers) server, \(fleet.nodes.count - servers) agents, k3s \(fleet.cluster.k3s)")
+        terminal.out(
+            "\(file) is good: fleet \(fleet.cluster.name), \(servers) server, \(fleet.nodes.count - servers) agents, k3s \(fleet.cluster.k3s)"
+        )
         return .done
     }
 
-    static let schema = Verb(name: "schema", summary: "print the JSON Schema of the fleet file", operands: "", options: []) { arguments, terminal in
+    static let schema = Verb(name: "schema", summary: "print the JSON Schema of the fleet file", operands: "", options: []) {
+        arguments, terminal in
         _ = try arguments.operands(upTo: 0)
         terminal.out(FleetSchema.json)
         return .done

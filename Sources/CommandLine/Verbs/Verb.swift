@@ -67,7 +67,8 @@ package enum Program {
 
     private static var help: String {
         let rows = verbs.map { "  " + $0.name.padded(to: 12) + $0.summary }
-        return (["exedev-k8s keeps a fleet of exe.dev VMs and the k3s cluster on them as a fleet file asks.", ""] + rows
+        return
+            (["exedev-k8s keeps a fleet of exe.dev VMs and the k3s cluster on them as a fleet file asks.", ""] + rows
             + ["", "exedev-k8s VERB --help tells a verb's options."]).joined(separator: "\n")
     }
 }

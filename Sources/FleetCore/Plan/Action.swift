@@ -18,7 +18,8 @@ package enum Action: Sendable, Hashable {
 
     package var node: String {
         switch self {
-        case .createVM(let name, _, _), .tagVM(let name, _), .startVM(let name), .prepare(let name, _, _), .forget(let name), .shape(let name, _),
+        case .createVM(let name, _, _), .tagVM(let name, _), .startVM(let name), .prepare(let name, _, _), .forget(let name),
+            .shape(let name, _),
             .share(let name, _), .drain(let name), .stop(let name, _), .deleteNode(let name), .removeVM(let name):
             name
         case .install(let setup): setup.name

@@ -60,7 +60,8 @@ enum Pacing {
             guard case .act(.install, _) = line.decision, facts.seen.node(line.node) != nil else { continue }
             down[line.pool, default: 0] += 1
             if down[line.pool]! > facts.fleet.limits.maxUnavailable {
-                plan.lines[index].decision = .wait(Wait("limits.maxUnavailable is \(facts.fleet.limits.maxUnavailable)", look: .cluster, every: 2))
+                plan.lines[index].decision = .wait(
+                    Wait("limits.maxUnavailable is \(facts.fleet.limits.maxUnavailable)", look: .cluster, every: 2))
             }
         }
     }

@@ -19,9 +19,11 @@ package enum Planner {
 
     static func line(for node: DesiredNode, _ facts: FleetFacts) -> Plan.Line {
         let state = NodeState(
-            of: node.name, version: node.k3s, role: node.role, tag: facts.fleet.cluster.tag, seen: facts.seen, digest: facts.ledger.digests[node.k3s.description])
+            of: node.name, version: node.k3s, role: node.role, tag: facts.fleet.cluster.tag, seen: facts.seen,
+            digest: facts.ledger.digests[node.k3s.description])
         let decision = admitted(decide(node, state, facts), node.name, facts)
-        return Plan.Line(node: node.name, pool: node.pool, decision: decision, then: decision.action.map { following($0, node, facts) } ?? [])
+        return Plan.Line(
+            node: node.name, pool: node.pool, decision: decision, then: decision.action.map { following($0, node, facts) } ?? [])
     }
 
     /// The last word before a plan is shown: back-off and safety.
@@ -44,7 +46,8 @@ package enum Planner {
             .blocked(
                 Block(
                     "the VM lacks the tag \(facts.fleet.cluster.tag)",
-                    advice: "rename it, change vmPrefix, or hand it over with: exedev-ctl exec 'tag \(vm.name) \(facts.fleet.cluster.tag)'"))
+                    advice: "rename it, change vmPrefix, or hand it over with: exedev-ctl exec 'tag \(vm.name) \(facts.fleet.cluster.tag)'")
+            )
         case .absent, .ghost:
             create(want, facts)
         case .halted(let vm):
@@ -92,7 +95,9 @@ package enum Planner {
     static func bare(_ want: DesiredNode, _ probe: HostProbe, _ facts: FleetFacts) -> Decision {
         if let other = probe.clusterID, other != facts.ledger.clusterID {
             return .blocked(
-                Block("the host belongs to another cluster (\(other))", advice: "remove the VM by hand if it is not needed; this ledger did not set it up"))
+                Block(
+                    "the host belongs to another cluster (\(other))",
+                    advice: "remove the VM by hand if it is not needed; this ledger did not set it up"))
         }
         guard probe.isBooted else {
             return .wait(Wait("systemd is \(probe.systemd)", look: .host(want.name), every: 1))
@@ -119,7 +124,8 @@ package enum Planner {
             return .wait(Wait(facts.controlPlaneReason, look: .cluster, every: 1))
         }
         if started == nil || facts.record(want.name).config != facts.setup(of: want, overlay: overlay).configHash {
-            return .act(.install(facts.setup(of: want, overlay: overlay)), because: "an earlier install was cut short or its configuration changed")
+            return .act(
+                .install(facts.setup(of: want, overlay: overlay)), because: "an earlier install was cut short or its configuration changed")
         }
         if let started, facts.now - started > startDeadline(want.role) {
             return .blocked(

@@ -34,7 +34,8 @@ package enum Safety {
         let creating = facts.ledger.vms.filter { $0.value.creating != nil && $0.key != name && !owned.contains($0.key) }.count
         guard owned.count + creating >= facts.fleet.limits.maxVMs else { return nil }
         return Block(
-            "\(owned.count + creating) VMs exist and limits.maxVMs is \(facts.fleet.limits.maxVMs)", advice: "raise limits.maxVMs or shrink a pool")
+            "\(owned.count + creating) VMs exist and limits.maxVMs is \(facts.fleet.limits.maxVMs)",
+            advice: "raise limits.maxVMs or shrink a pool")
     }
 
     /// A cluster is founded once: a rebuilt server with an empty disk would found a second one (facts/k3s.md §5.3).
@@ -47,7 +48,8 @@ package enum Safety {
             !probe.hasServerData
         else { return nil }
         return Block(
-            "\(setup.name) has lost the data of the cluster", advice: "restore its disk or a snapshot; founding it anew would make a second, empty cluster")
+            "\(setup.name) has lost the data of the cluster",
+            advice: "restore its disk or a snapshot; founding it anew would make a second, empty cluster")
     }
 
     /// `apply` never removes a server.
@@ -63,6 +65,7 @@ package enum Safety {
     static func removalIsRecorded(_ action: Action, _ facts: FleetFacts) -> Block? {
         guard action.step.isDestructive, facts.ledger.vms[action.node] == nil else { return nil }
         return Block(
-            "\(action.node) carries our tag and is not in this ledger", advice: "remove it with destroy or by hand, or add it to the fleet file once")
+            "\(action.node) carries our tag and is not in this ledger",
+            advice: "remove it with destroy or by hand, or add it to the fleet file once")
     }
 }

@@ -56,7 +56,8 @@ extension FleetReader {
     ]
     static let serverOnly = [
         "cluster-dns", "cluster-domain", "tls-san", "tls-san-security", "flannel-backend", "secrets-encryption", "write-kubeconfig-mode",
-        "write-kubeconfig", "kube-apiserver-arg", "kube-controller-manager-arg", "kube-scheduler-arg", "etcd-arg", "service-node-port-range",
+        "write-kubeconfig", "kube-apiserver-arg", "kube-controller-manager-arg", "kube-scheduler-arg", "etcd-arg",
+        "service-node-port-range",
         "etcd-snapshot-schedule-cron", "etcd-snapshot-retention", "disable-network-policy", "disable-helm-controller",
         "disable-kube-proxy", "disable-cloud-controller", "embedded-registry", "egress-selector-mode", "default-local-storage-path",
     ]

@@ -56,7 +56,9 @@ struct FleetReader {
         let name = cluster?.name ?? "fleet"
         var nodes = pool("servers", clusterFields["servers"], .server, prefix: "\(name)-cp", base.forServers, cluster)
         for (pool, field) in top["pools"]?.object(known: nil) ?? [] {
-            if !Grammar.word(pool, extra: "-") || pool == "servers" { field.refuse("a pool's name is [a-z][a-z0-9-]*, and not \"servers\"") }
+            if !Grammar.word(pool, extra: "-") || pool == "servers" {
+                field.refuse("a pool's name is [a-z][a-z0-9-]*, and not \"servers\"")
+            }
             nodes += self.pool(pool, field, .agent, prefix: "\(name)-\(pool)", base, cluster)
         }
         checkNames(nodes, limits)
@@ -96,14 +98,16 @@ struct FleetReader {
     private func ssh(_ field: Field?) -> SSHSettings {
         let fields = field?.fields(SpecFields.ssh) ?? [:]
         return SSHSettings(
-            keyFile: fields["keyFile"]?.string(), user: fields["user"]?.string(), hostKeys: fields["hostKeys"].flatMap(hostKeys) ?? .standard)
+            keyFile: fields["keyFile"]?.string(), user: fields["user"]?.string(),
+            hostKeys: fields["hostKeys"].flatMap(hostKeys) ?? .standard)
     }
 
     private func hostKeys(_ field: Field) -> HostKeyPolicy? {
         switch field.node.value {
         case .string("standard"): return .standard
         case .string("trust-on-first-use"): return .trustOnFirstUse
-        case .array: return .fingerprints(field.items().compactMap { $0.string(where: { $0.hasPrefix("SHA256:") }, or: "is no SHA256: print") })
+        case .array:
+            return .fingerprints(field.items().compactMap { $0.string(where: { $0.hasPrefix("SHA256:") }, or: "is no SHA256: print") })
         case .object: return field.fields(["knownHosts"])["knownHosts"]?.string().map { .knownHosts(file: $0) }
         default:
             field.refuse("must be \"standard\", \"trust-on-first-use\", a list of \"SHA256:…\" or {knownHosts: \"path\"}")

@@ -181,7 +181,9 @@ struct JSON5Reader {
         }
         if digits.hasPrefix("0x") || digits.hasPrefix("0X") {
             let hex = digits.dropFirst(2)
-            guard let number = hex.first?.isHexDigit == true ? Int(hex, radix: 16) : nil else { throw fail("bad number \(word)", at: start) }
+            guard let number = hex.first?.isHexDigit == true ? Int(hex, radix: 16) : nil else {
+                throw fail("bad number \(word)", at: start)
+            }
             return .integer(negative ? -number : number)
         }
         guard digits.count == 1 || first != 48 || !digits.dropFirst().allSatisfy({ $0.isNumber }) else {

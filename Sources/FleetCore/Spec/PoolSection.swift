@@ -38,7 +38,9 @@ struct PoolShape {
 
     private static func size(_ field: Field, floor: Int) -> String? {
         if case .integer(let number) = field.node.value, number > 0 { return String(number) }
-        guard let text = field.string(where: { Grammar.megabytes($0) != nil }, or: "is no size such as \"4GB\" or \"512MB\"") else { return nil }
+        guard let text = field.string(where: { Grammar.megabytes($0) != nil }, or: "is no size such as \"4GB\" or \"512MB\"") else {
+            return nil
+        }
         if (Grammar.megabytes(text) ?? 0) < floor { field.refuse("\(text) is below exe.dev's floor of \(floor) MB") }
         return text
     }
@@ -109,6 +111,7 @@ extension FleetReader {
         let users = fields["users"]?.items().compactMap {
             $0.string(where: { $0.split(separator: "@").count == 2 && !$0.hasPrefix("-") && !$0.contains(" ") }, or: "is no e-mail address")
         }
-        return Share(port: fields["port"]?.integer(1...65535), isPublic: fields["public"]?.boolean() ?? false, users: (users ?? []).sorted())
+        return Share(
+            port: fields["port"]?.integer(1...65535), isPublic: fields["public"]?.boolean() ?? false, users: (users ?? []).sorted())
     }
 }
