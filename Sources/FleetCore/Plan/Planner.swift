@@ -31,8 +31,7 @@ package enum Planner {
         guard case .act(let action, _) = decision else { return decision }
         if let block = Safety.refusal(of: action, facts: facts) { return .blocked(block) }
         if let attempt = facts.ledger.attempts[name], attempt.notBefore > facts.now {
-            let seconds = Int((attempt.notBefore - facts.now).rounded(.up))
-            return .wait(Wait("trying again in \(seconds) s: \(attempt.failure)", look: .nothing, every: attempt.notBefore - facts.now))
+            return .wait(Wait("trying again soon: \(attempt.failure)", look: .nothing, every: attempt.notBefore - facts.now))
         }
         return decision
     }
