@@ -33,6 +33,10 @@ package final class CurlTransport: ExeDevTransport {
         if endpoint.hasPrefix("https://") { return withPath(endpoint, after: 8) }
         guard endpoint.hasPrefix("http://") else { throw EndpointError(description: "EXE_DEV_ENDPOINT is no http(s) URL: \(endpoint)") }
         let authority = endpoint.dropFirst(7).prefix { $0 != "/" }
+        // `127.0.0.1:x@elsewhere` names the host `elsewhere`.
+        guard !authority.contains("@"), !authority.contains("\\") else {
+            throw EndpointError(description: "EXE_DEV_ENDPOINT must not hold a user or password")
+        }
         let host = authority.hasPrefix("[") ? authority.prefix { $0 != "]" }.dropFirst() : authority.prefix { $0 != ":" }
         guard host == "localhost" || host == "::1" || (host.hasPrefix("127.") && host.allSatisfy { $0.isNumber || $0 == "." }) else {
             throw EndpointError(description: "EXE_DEV_ENDPOINT would send the token unencrypted to \(host); use https")
@@ -74,9 +78,17 @@ private final class Exchange: @unchecked Sendable {
     var answer: [UInt8] = []
     var headers: [String: String] = [:]
     var isOverCap = false
+    private var given = 0
 
     init(body: [UInt8], deadline: Duration) {
         (self.body, self.deadline) = (body, deadline)
+    }
+
+    func give(_ room: UnsafeMutableRawBufferPointer) -> Int {
+        let part = body[given...].prefix(room.count)
+        room.copyBytes(from: part)
+        given += part.count
+        return part.count
     }
 
     func take(_ bytes: UnsafeBufferPointer<UInt8>) -> Int {
@@ -124,10 +136,7 @@ private final class Lane: @unchecked Sendable {
         if exchange.isCancelled.load(ordering: .relaxed) { return .failure(TransportFailure(reason: "cancelled", wasSent: false)) }
         let pointer = Unmanaged.passUnretained(exchange).toOpaque()
         configure(exchange, pointer, url: url)
-        let code = exchange.body.withUnsafeBytes { bytes in
-            _ = exedev_curl_set_pointer(handle, CURLOPT_POSTFIELDS, UnsafeMutableRawPointer(mutating: bytes.baseAddress))
-            return curl_easy_perform(handle)
-        }
+        let code = curl_easy_perform(handle)
         return outcome(code, exchange)
     }
 
@@ -145,6 +154,7 @@ private final class Lane: @unchecked Sendable {
         _ = exedev_curl_set_long(handle, CURLOPT_CONNECTTIMEOUT, 30)
         let milliseconds = exchange.deadline.components.seconds * 1000 + exchange.deadline.components.attoseconds / 1_000_000_000_000_000
         _ = exedev_curl_set_long(handle, CURLOPT_TIMEOUT_MS, Int(milliseconds))
+        configureBody(pointer)
         _ = exedev_curl_set_pointer(handle, CURLOPT_WRITEDATA, pointer)
         _ = exedev_curl_set_data(handle, CURLOPT_WRITEFUNCTION) { data, size, count, context in
             let bytes = UnsafeRawBufferPointer(start: data, count: size * count).bindMemory(to: UInt8.self)
@@ -161,6 +171,17 @@ private final class Lane: @unchecked Sendable {
         _ = exedev_curl_set_progress(handle) { context, _, _, _, _ in
             Unmanaged<Exchange>.fromOpaque(context!).takeUnretainedValue().isCancelled.load(ordering: .relaxed) ? 1 : 0
         }
+    }
+
+    /// A body that cannot be rewound: libcurl would otherwise send a POST again by itself when a kept connection dies without an
+    /// answer, and a command must never be carried out twice.
+    private func configureBody(_ pointer: UnsafeMutableRawPointer) {
+        _ = exedev_curl_set_pointer(handle, CURLOPT_READDATA, pointer)
+        _ = exedev_curl_set_data(handle, CURLOPT_READFUNCTION) { buffer, size, count, context in
+            let room = UnsafeMutableRawBufferPointer(start: buffer, count: size * count)
+            return Unmanaged<Exchange>.fromOpaque(context!).takeUnretainedValue().give(room)
+        }
+        _ = exedev_curl_set_seek(handle) { _, _, _ in Int32(CURL_SEEKFUNC_FAIL) }
     }
 
     private func outcome(_ code: CURLcode, _ exchange: Exchange) -> Result<HTTPReply, TransportFailure> {

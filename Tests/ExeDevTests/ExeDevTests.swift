@@ -142,5 +142,6 @@ private let row = #"{"vm_name":"web-n1","status":"running","ssh_dest":"a@b@web-n
         let token = try ExeDevToken("exe0.a.b", from: "test")
         #expect(throws: EndpointError.self) { try CurlTransport(token: token, endpoint: "http://exe.dev/exec") }
         #expect(throws: EndpointError.self) { try CurlTransport(token: token, endpoint: "http://127.0.0.1.evil.example/exec") }
+        #expect(throws: EndpointError.self) { try CurlTransport(token: token, endpoint: "http://127.0.0.1:x@evil.example/exec") }
     }
 }
