@@ -1,0 +1,55 @@
+import Dispatch
+import ExeDev
+import Glibc
+import Synchronization
+import Testing
+
+/// Answers the first four requests on connections that it keeps, and closes on the fifth without a word.
+private final class DyingServer: Sendable {
+    let requests = Atomic<Int>(0)
+    let port: UInt16
+
+    init() throws {
+        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let size = length
+        let code = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(listener, $0, size) | listen(listener, 8) | getsockname(listener, $0, &length)
+            }
+        }
+        try #require(code == 0)
+        port = UInt16(bigEndian: address.sin_port)
+        DispatchQueue.global().async { [self] in
+            while case let connection = accept(listener, nil, nil), connection >= 0 {
+                DispatchQueue.global().async { self.serve(connection) }
+            }
+        }
+    }
+
+    private func serve(_ connection: Int32) {
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        var text = ""
+        while case let count = recv(connection, &buffer, buffer.count, 0), count > 0 {
+            text += String(decoding: buffer[..<count], as: UTF8.self)
+            guard text.hasSuffix("\r\n\r\nrestart x") else { continue }
+            text = ""
+            if requests.add(1, ordering: .sequentiallyConsistent).newValue == 5 { break }
+            let reply = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+            send(connection, reply, reply.utf8.count, Int32(MSG_NOSIGNAL))
+        }
+        close(connection)
+    }
+}
+
+@Test func aDroppedReplyIsALossAndNoResend() async throws {
+    let server = try DyingServer()
+    let token = try ExeDevToken("exe0.a.b", from: "test")
+    let client = ExeDevClient(transport: try CurlTransport(token: token, endpoint: "http://127.0.0.1:\(server.port)/exec"))
+    for _ in 0..<4 { try await client.restart("x") }
+    await #expect(throws: ExeDevError.self) { try await client.restart("x") }
+    #expect(server.requests.load(ordering: .sequentiallyConsistent) == 5)
+}
