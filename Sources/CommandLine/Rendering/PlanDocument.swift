@@ -56,11 +56,7 @@ struct PlanDocument: Codable {
         return sha256Hex(lines.joined(separator: "\n"))
     }
 
-    var json: String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        return (try? encoder.encode(self)).map { String(decoding: $0, as: UTF8.self) } ?? "{}"
-    }
+    var json: String { prettyJSON }
 
     static func read(_ text: String, file: String) throws(Failure) -> PlanDocument {
         guard let document = try? JSONDecoder().decode(PlanDocument.self, from: Data(text.utf8)) else {

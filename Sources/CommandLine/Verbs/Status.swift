@@ -1,5 +1,4 @@
 import FleetCore
-import FoundationEssentials
 import K3s
 import Live
 import Reconciler
@@ -55,11 +54,7 @@ struct StatusDocument: Codable {
         }.joined(separator: "\n")
     }
 
-    var json: String {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
-        return (try? encoder.encode(self)).map { String(decoding: $0, as: UTF8.self) } ?? "{}"
-    }
+    var json: String { prettyJSON }
 }
 
 extension StatusDocument.Node {
