@@ -25,6 +25,19 @@ func shim(_ name: String, pkgConfig: String, apt: String) -> Target {
     .systemLibrary(name: name, pkgConfig: pkgConfig, providers: [.apt([apt])])
 }
 
+/// The parsers under fire: a test target, or, for `./fuzz`, the program that libFuzzer drives.
+let fuzz: Target = {
+    let parsers: [Target.Dependency] = ["CommandLine", "Live", "ExeDev", "FleetCore", "K3s", "SSH", "Shell", "Simulation"]
+    let files = ["Corpus", "Dictionaries"]
+    guard Context.environment["EXEDEV_FUZZ"] != nil else {
+        return .testTarget(
+            name: "FuzzTests", dependencies: parsers + ["TestSupport"], exclude: files + ["LibFuzzer"], swiftSettings: house)
+    }
+    return .executableTarget(
+        name: "exedev-fuzz", dependencies: parsers, path: "Tests/FuzzTests", exclude: files, sources: ["Entries", "LibFuzzer"],
+        swiftSettings: house)
+}()
+
 let package = Package(
     name: "exedev-k8s",
     products: [
@@ -37,6 +50,7 @@ let package = Package(
         shim("CLibcurl", pkgConfig: "libcurl", apt: "libcurl4-openssl-dev"),
         shim("CLibssh2", pkgConfig: "libssh2", apt: "libssh2-1-dev"),
         shim("CLibcrypto", pkgConfig: "libcrypto", apt: "libssl-dev"),
+        shim("CMicrohttpd", pkgConfig: "libmicrohttpd", apt: "libmicrohttpd-dev"),
         // layer 1: pure
         library("Shell"),
         library("K3s", on: ["Shell"]),
@@ -45,11 +59,13 @@ let package = Package(
         library("Reconciler", on: ["FleetCore", "K3s", "Shell"]),
         library("ExeDev", on: ["CLibcurl", "Shell"]),
         library("SSH", on: ["CLibssh2", "CLibcrypto"]),
+        library("HTTPServer", on: ["CMicrohttpd"]),
         // layer 3: the two pairs of hands
         library("Live", on: ["Reconciler", "ExeDev", "SSH", "FleetCore", "K3s", "Shell"]),
-        library("Simulation", on: ["Shell"]),
+        library("Simulation", on: ["Reconciler", "FleetCore", "K3s", "HTTPServer", "Shell"]),
         // layer 4
-        library("CommandLine", on: ["Live", "Reconciler", "ExeDev", "FleetCore", "K3s", "Shell", "SSH"]),
+        library("Daemon", on: ["Live", "Reconciler", "FleetCore"]),
+        library("CommandLine", on: ["Daemon", "Live", "Reconciler", "ExeDev", "FleetCore", "K3s", "Shell", "SSH"]),
         // layer 5
         program("exedev-k8s", on: ["CommandLine"]),
         program("exedev-ctl", on: ["CommandLine"]),
@@ -57,12 +73,19 @@ let package = Package(
         // tests
         tests("ShellTests", on: ["Shell"]),
         tests("K3sTests", on: ["K3s", "Shell"]),
+        tests("ScriptTests", on: ["Reconciler", "FleetCore", "K3s", "Simulation", "Shell"]),
         tests("FleetCoreTests", on: ["FleetCore", "K3s", "Shell"]),
         tests("ReconcilerTests", on: ["Reconciler", "FleetCore", "K3s", "Shell"]),
         tests("ExeDevTests", on: ["ExeDev", "Shell"]),
         tests("SSHTests", on: ["SSH"]),
+        tests("HTTPServerTests", on: ["HTTPServer"]),
+        tests("DaemonTests", on: ["Daemon", "FleetCore", "K3s", "Live", "Reconciler"]),
         tests("SimulationTests", on: ["Simulation", "Shell"]),
-        tests("CommandLineTests", on: ["CommandLine", "FleetCore", "K3s", "Shell"]),
+        tests("ConvergenceTests", on: ["Simulation", "Reconciler", "FleetCore", "K3s"]),
+        tests("CommandLineTests", on: ["CommandLine", "Daemon", "FleetCore", "K3s", "Live", "Reconciler", "Shell"]),
+        tests("WireTests", on: ["TestSupport"]),
+        fuzz,
+        .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: house),
         tests("TidyTests", on: []),
     ],
     swiftLanguageModes: [.v6]

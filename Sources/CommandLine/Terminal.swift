@@ -38,4 +38,6 @@ package enum ExitStatus: Int32, Sendable {
     /// `apply`: only waiting ran out of time.
     case stillWaiting = 3
     case usage = 64
+    /// `daemon`: the fleet file or what it points to cannot be used; systemd does not restart for that.
+    case configuration = 78
 }

@@ -11,7 +11,7 @@ enum Classify {
         case 401: return .tokenRefused(text)
         case 403: return .notAllowed(verb: verb, text)
         case 422: return refusal(command, text)
-        case 429: return .throttled(verb: verb, retryAfter: reply.headers["retry-after"].flatMap { Double($0) })
+        case 429: return .throttled(verb: verb, retryAfter: reply.headers["retry-after"].flatMap(seconds))
         case 504: return .timedOut(verb: verb, mayHaveHappened: command.isMutating)
         case 500...: return .serverTrouble(verb: verb, status: reply.status, mayHaveHappened: command.isMutating)
         default: return .misunderstood(verb: verb, status: reply.status, text)
@@ -35,6 +35,12 @@ enum Classify {
 
     static func transport(_ failure: TransportFailure, _ command: ExeDevCommand) -> ExeDevError {
         .lost(verb: command.verb, reason: failure.reason, mayHaveHappened: command.isMutating && failure.wasSent)
+    }
+
+    /// Of a `Retry-After`, an hour at most; nil for a date or for what is no time at all (`nan`, `-1`).
+    private static func seconds(_ text: String) -> Double? {
+        guard let seconds = Double(text), seconds >= 0 else { return nil }
+        return min(seconds, 3600)
     }
 
     private static func words(_ reply: HTTPReply) -> String {

@@ -30,6 +30,10 @@ package final class CurlTransport: ExeDevTransport {
 
     /// The token goes over the wire: plain http is for this machine only.
     static func checked(_ endpoint: String) throws(EndpointError) -> String {
+        // An accent behind a `/` or an `@` would hide it from what looks at characters, and libcurl looks at bytes.
+        guard endpoint.utf8.allSatisfy({ (33...126).contains($0) }) else {
+            throw EndpointError(description: "EXE_DEV_ENDPOINT must be plain ASCII without blanks")
+        }
         if endpoint.hasPrefix("https://") { return withPath(endpoint, after: 8) }
         guard endpoint.hasPrefix("http://") else { throw EndpointError(description: "EXE_DEV_ENDPOINT is no http(s) URL: \(endpoint)") }
         let authority = endpoint.dropFirst(7).prefix { $0 != "/" }

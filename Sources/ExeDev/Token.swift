@@ -4,11 +4,13 @@ import FoundationEssentials
 package struct ExeDevToken: Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
     let text: String
 
-    /// Refuses what cannot be a token (facts/exedev.md §3: `exe0.…` or `exe1.…`, 8 KB at most).
+    /// Refuses what cannot be a token (facts/exedev.md §3: `exe0.…` or `exe1.…`, 8 KB at most, and fit for a header).
     package init(_ raw: String, from place: String) throws(TokenError) {
         let trimmed = raw.split(whereSeparator: \.isWhitespace)
         guard let only = trimmed.first else { throw TokenError(description: "\(place) is empty") }
-        guard trimmed.count == 1, only.utf8.count <= 8192, only.hasPrefix("exe0.") || only.hasPrefix("exe1.") else {
+        guard trimmed.count == 1, only.utf8.count <= 8192, only.utf8.allSatisfy({ (33...126).contains($0) }),
+            only.hasPrefix("exe0.") || only.hasPrefix("exe1.")
+        else {
             throw TokenError(description: "\(place) does not hold an exe.dev API token (exe0.… or exe1.…)")
         }
         text = String(only)

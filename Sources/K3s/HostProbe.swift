@@ -44,9 +44,13 @@ package struct HostProbe: Sendable, Hashable {
         case "cluster": clusterID = value
         case "server-data": hasServerData = value == "yes"
         case "agent-data": hasAgentData = value == "yes"
-        case "journal": journal = (journal.map { $0 + "\n" } ?? "") + value
+        case "journal": noteJournal(value)
         default: break
         }
+    }
+
+    private mutating func noteJournal(_ line: String) {
+        if journal == nil { journal = line } else { journal!.append("\n" + line) }
     }
 }
 
@@ -72,6 +76,10 @@ package struct UnitState: Sendable, Hashable {
     package var enabled: Bool
     /// Restarts by systemd; a growing number is a crash loop.
     package var restarts: Int
+
+    package init(active: String, sub: String, enabled: Bool, restarts: Int) {
+        (self.active, self.sub, self.enabled, self.restarts) = (active, sub, enabled, restarts)
+    }
 
     /// Nil for a unit that does not exist.
     init?(_ fields: String) {
@@ -106,9 +114,10 @@ enum Sections {
     static func end(_ name: String) -> String { "=== exedev-k8s \(name) end" }
 
     static func fields(of output: String, named name: String) throws(ReadingError) -> [(key: String, value: String)] {
-        let lines = output.split(separator: "\n", omittingEmptySubsequences: false)
-        guard let first = lines.firstIndex(where: { $0 == begin(name) }) else { throw ReadingError("no \(name) in the answer", in: output) }
-        guard let last = lines[first...].firstIndex(where: { $0 == end(name) }) else {
+        let lines = output.utf8.split(separator: 10, omittingEmptySubsequences: false).map { Substring($0) }
+        let (begin, end) = (begin(name), end(name))
+        guard let first = lines.firstIndex(where: { $0 == begin }) else { throw ReadingError("no \(name) in the answer", in: output) }
+        guard let last = lines[first...].firstIndex(where: { $0 == end }) else {
             throw ReadingError("the \(name) is cut short", in: output)
         }
         return lines[(first + 1)..<last].compactMap { line in

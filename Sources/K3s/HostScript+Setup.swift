@@ -28,27 +28,39 @@ package struct PrepareInput: Sendable {
 extension HostScript {
     /// Checks the host, joins it to the overlay, stages a verified binary and the installer of the same release.
     package static func prepare(_ input: PrepareInput) -> Script {
-        Script(lines: [atomicWrite, preflight(input), overlay(input), binary(input), installer(input)])
+        Script(lines: [atomicWrite, tidy, preflight(input), routes(input), overlay(input), binary(input), installer(input)])
     }
 
-    /// `put FILE MODE`: standard input becomes FILE by rename; says `changed` when it was not so before.
+    /// `put FILE MODE`: standard input becomes FILE by rename; when it was not so before, a restart of k3s is called for.
+    ///
+    /// That is noted in a file because `put` runs in a pipeline, where a variable would be lost, and because the note must outlive a cut
+    /// between the change and the restart. It need not outlive a boot, which starts k3s anyway.
     static let atomicWrite = Script(
         raw: """
             LC_ALL=C; export LC_ALL
             umask 077
-            changed=no
+            restart=/run/exedev-k8s-restart
             put() {
                 mkdir -p "$(dirname "$1")"
                 cat > "$1.exedev-new"
                 if [ -f "$1" ] && cmp -s "$1" "$1.exedev-new"; then
+                    chmod "$2" "$1"
                     rm -f "$1.exedev-new"
                 else
+                    : > "$restart"
                     chmod "$2" "$1.exedev-new"
                     mv -f "$1.exedev-new" "$1"
-                    changed=yes
                 fi
             }
-            refuse() { echo "$2" >&2; exit "$1"; }
+            refuse() { printf '%s\\n' "$2" >&2; exit "$1"; }
+            """)
+
+    /// dash runs no exit trap when a signal ends it.
+    private static let tidy = Script(
+        raw: """
+            key=/run/exedev-k8s-overlay-key
+            trap 'rm -f "$key" \(HostPath.newBinary) \(HostPath.newInstaller)' EXIT
+            trap 'exit 143' HUP INT PIPE TERM
             """)
 
     private static func preflight(_ input: PrepareInput) -> Script {
@@ -71,12 +83,32 @@ extension HostScript {
             """
     }
 
+    /// A cluster whose ranges overlap a network of the host cuts that host off as soon as the first pod starts (facts/k3s.md §0). The
+    /// bridges of an earlier k3s are no networks of the host.
+    private static func routes(_ input: PrepareInput) -> Script {
+        let ranges = input.clusterCIDR + " " + input.serviceCIDR
+        return """
+            clash=$(ip -4 route show | awk -v ranges=\(ranges) '
+                function low(range, part, byte) {
+                    split(range, part, "/"); split(part[1], byte, ".")
+                    return ((byte[1] * 256 + byte[2]) * 256 + byte[3]) * 256 + byte[4]
+                }
+                function size(range, part) { return split(range, part, "/") == 2 ? 2 ^ (32 - part[2]) : 1 }
+                / dev (cni0|flannel)/ { next }
+                $1 ~ /^[0-9]/ {
+                    count = split(ranges, list, " ")
+                    for (i = 1; i <= count; i++)
+                        if (low($1) < low(list[i]) + size(list[i]) && low(list[i]) < low($1) + size($1))
+                            print list[i] " overlaps the route " $1
+                }')
+            [ -z "$clash" ] || refuse 82 "$(printf '%s' "$clash" | head -n 1) of the host"
+            """
+    }
+
     private static func overlay(_ input: PrepareInput) -> Script {
         """
         systemctl enable --now tailscaled
         if ! tailscale ip -4 >/dev/null 2>&1; then
-            key=/run/exedev-k8s-overlay-key
-            trap 'rm -f "$key"' EXIT
             printf '%s' \(secret: input.authKey) > "$key"
             timeout 120 tailscale up --auth-key="file:$key" --hostname=\(input.overlayHostname) --accept-routes=false \\
                 || refuse 78 'tailscale up failed'
@@ -95,6 +127,7 @@ extension HostScript {
     private static func binary(_ input: PrepareInput) -> Script {
         """
         binary=\(raw: HostPath.binary)
+        new=\(raw: HostPath.newBinary)
         expected=\(input.expectedSHA256 ?? "")
         release=\(base(input.releases.binaries, input.version))
         have=$( [ -x "$binary" ] && sha256sum "$binary" | cut -d ' ' -f 1 || true )
@@ -106,11 +139,11 @@ extension HostScript {
             fi
             if [ "$have" != "$published" ]; then
                 mkdir -p /usr/local/bin
-                curl -fsSL --retry 3 --max-time 500 -o /usr/local/bin/.k3s.new "$release/k3s" || refuse 79 "no binary at $release"
-                have=$(sha256sum /usr/local/bin/.k3s.new | cut -d ' ' -f 1)
+                curl -fsSL --retry 3 --max-time 500 -o "$new" "$release/k3s" || refuse 79 "no binary at $release"
+                have=$(sha256sum "$new" | cut -d ' ' -f 1)
                 [ "$have" = "$published" ] || refuse 80 "the binary's checksum is $have, the release says $published"
-                chmod 755 /usr/local/bin/.k3s.new
-                mv -f /usr/local/bin/.k3s.new "$binary"
+                chmod 755 "$new"
+                mv -f "$new" "$binary"
             fi
         fi
         echo "k3s-sha256=$have"
@@ -120,12 +153,13 @@ extension HostScript {
     private static func installer(_ input: PrepareInput) -> Script {
         """
         installer=\(raw: HostPath.installer)
+        new=\(raw: HostPath.newInstaller)
         mkdir -p "$(dirname "$installer")"
-        curl -fsSL --retry 3 --max-time 60 -o "$installer.new" \(base(input.releases.installers, input.version) + "/install.sh") \\
+        curl -fsSL --retry 3 --max-time 60 -o "$new" \(base(input.releases.installers, input.version) + "/install.sh") \\
             || refuse 79 'no installer for the release'
-        sh -n "$installer.new" || refuse 80 'the installer is cut short'
-        chmod 700 "$installer.new"
-        mv -f "$installer.new" "$installer"
+        sh -n "$new" || refuse 80 'the installer is cut short'
+        chmod 700 "$new"
+        cmp -s "$installer" "$new" || mv -f "$new" "$installer"
         printf '%s' \(input.clusterID) | put \(raw: HostPath.cluster) 600
         """
     }
@@ -183,7 +217,7 @@ extension HostScript {
             systemd-run --collect --wait --quiet --unit=exedev-k8s-install-$$ -E INSTALL_K3S_SKIP_DOWNLOAD=true -E INSTALL_K3S_SKIP_START=true \\
                 \(words: setup.role == .agent ? ["-E", "K3S_URL=https://\(setup.serverAddress ?? ""):6443", "-E", "K3S_TOKEN_FILE=\(HostPath.agentToken)"] : []) \\
                 sh \(raw: HostPath.installer) \(setup.role.rawValue) || refuse 81 'the k3s installer failed'
-            changed=yes
+            : > "$restart"
         fi
         [ -f "/etc/systemd/system/$unit.service" ] || refuse 81 'the k3s installer left no unit'
         systemctl is-enabled --quiet "$unit" || refuse 81 'the k3s installer did not enable the unit'
@@ -194,17 +228,24 @@ extension HostScript {
         """
         systemctl daemon-reload
         case $(systemctl is-active "$unit" || true) in
-        active|activating) [ "$changed" = no ] || systemctl restart --no-block "$unit" ;;
+        active|activating) ;;
         *)
             systemctl reset-failed "$unit" 2>/dev/null || true
-            systemctl restart --no-block "$unit" ;;
+            : > "$restart" ;;
         esac
+        if [ -e "$restart" ]; then
+            systemctl restart --no-block "$unit"
+            rm -f "$restart"
+        fi
         """
     }
 }
 
 /// The exit statuses of our own guards, in the operator's words.
 package enum HostFailure {
+    /// The host that answered is not the one that was meant.
+    package static let wrongHost: Int32 = 65
+
     /// Nil when the status is not one of ours.
     package static func advice(exitStatus: Int32, stderr: String) -> String? {
         switch exitStatus {
@@ -215,6 +256,7 @@ package enum HostFailure {
         case 75: "check the clocks of this machine and of the VM"
         case 76: "the VM was set up by another ledger: use that state directory, or remove the VM"
         case 77: "give the pool another vmPrefix, or remove the VM"
+        case 82: "choose another clusterCIDR or serviceCIDR"
         case 80: "do not go on before you know why the release's bytes differ"
         default: nil
         }

@@ -3,6 +3,15 @@ package import Shell
 /// What is said to a host. Every script runs as root on standard input of `sh -eu -s`, may be run twice, and keeps secrets out of
 /// every argument list: they are written by the shell's own `printf`.
 package enum HostScript {
+    /// What is really sent for a script. On exe.dev the address and the key decide whose VM answers, so nothing is done on a host of another
+    /// name. The braces make the shell read all of it before it does any of it: a connection cut half-way then does nothing, and no child
+    /// can eat the rest of the script from the standard input that it shares with the shell.
+    package static func addressed(_ script: Script, to hostname: String) -> Script {
+        let proof: Script =
+            #"[ "$(hostname)" = \#(hostname) ] || { echo "this host is $(hostname)" >&2; exit \#(Int(HostFailure.wrongHost)); }"#
+        return Script(lines: ["{", proof, script, "} </dev/null"])
+    }
+
     /// Reads everything that a decision about the host needs, in one round trip. Changes nothing.
     package static func probe() -> Script {
         Script(
@@ -44,6 +53,8 @@ package enum HostScript {
     }
 
     /// The whole cluster as its server sees it. Succeeds while the API is down, and says why it is.
+    ///
+    /// `printf`, since dash's `echo` would undo the backslashes of JSON; `sed`, since k3s may warn on standard error (facts/k3s.md §2).
     package static func readCluster() -> Script {
         Script(
             raw: """
@@ -57,10 +68,10 @@ package enum HostScript {
                 if [ ! -x \(HostPath.binary) ]; then
                     echo 'reason=k3s is not installed'
                 elif nodes=$(k3s kubectl get nodes -o json 2>&1); then
-                    echo "nodes=$(printf '%s' "$nodes" | tr '\\n' ' ')"
+                    printf 'nodes=%s\\n' "$(printf '%s\\n' "$nodes" | sed -n '/^{/,/^}/p' | tr '\\n' ' ')"
                     echo 'ready=yes'
                 else
-                    echo "reason=$(printf '%s' "$nodes" | tail -n 1 | cut -c 1-300)"
+                    printf 'reason=%s\\n' "$(printf '%s\\n' "$nodes" | tail -n 1 | cut -c 1-300)"
                 fi
                 echo '\(Sections.end("cluster"))'
                 exit 0
@@ -87,10 +98,8 @@ package enum HostScript {
     /// Deletes the node and its password, and makes sure that the node is gone.
     package static func deleteNode(name: String) -> Script {
         forget(node: name) + """
-            if k3s kubectl get node \(name) >/dev/null 2>&1; then
-                echo 'the node is still there' >&2
-                exit 1
-            fi
+            left=$(k3s kubectl get node \(name) --ignore-not-found -o name)
+            [ -z "$left" ] || { echo 'the node is still there' >&2; exit 1; }
             """
     }
 

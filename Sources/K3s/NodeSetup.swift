@@ -69,13 +69,14 @@ package struct NodeSetup: Sendable, Hashable {
         }
     }
 
+    /// JSON, and YAML of one reading: go-yaml refuses some characters as they are and takes others for the end of a line.
     static func doubleQuoted(_ text: String) -> String {
         var out = "\""
         for scalar in text.unicodeScalars {
             switch scalar {
             case "\"": out += "\\\""
             case "\\": out += "\\\\"
-            case _ where scalar.value < 0x20 || scalar.value == 0x7f:
+            case "\0"..."\u{1f}", "\u{7f}"..."\u{9f}", "\u{2028}", "\u{2029}", "\u{feff}", "\u{fffe}", "\u{ffff}":
                 let digits = String(scalar.value, radix: 16)
                 out += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
             default: out.unicodeScalars.append(scalar)
@@ -92,6 +93,8 @@ package enum HostPath {
     package static let agentToken = "/etc/rancher/exedev/agent-token"
     package static let config = "/etc/rancher/k3s/config.yaml"
     package static let binary = "/usr/local/bin/k3s"
+    static let newBinary = "/usr/local/bin/.k3s.new"
+    static let newInstaller = "/var/lib/exedev-k8s/install.sh.new"
     package static let installer = "/var/lib/exedev-k8s/install.sh"
     package static let waitOverlay = "/usr/local/libexec/exedev-k8s/wait-overlay"
 }

@@ -13,10 +13,7 @@ package struct FleetLock: ~Copyable {
             close(descriptor)
             throw StateError("another run holds \(file): \(holder)", advice: "wait for it, or end that process; the lock goes with it")
         }
-        var name = [CChar](repeating: 0, count: 256)
-        gethostname(&name, name.count)
-        let host = String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        let text = "\(verb), pid \(getpid()) on \(host), since \(time(nil)) (seconds since 1970)"
+        let text = "\(verb), pid \(getpid()) on \(Machine.hostname), since \(time(nil)) (seconds since 1970)"
         ftruncate(descriptor, 0)
         _ = pwrite(descriptor, text, text.utf8.count, 0)
     }

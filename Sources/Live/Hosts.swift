@@ -18,7 +18,7 @@ struct Hosts: Sendable {
         let keys = try Identity.keys(fleet.ssh, folder: folder, environment: environment)
         let rule = try Identity.hostKeys(fleet.ssh, folder: folder, state: state, environment: environment)
         client = SSHClient(
-            loop: SSHLoop(), keys: keys, hostKeys: rule, connectsPerMinute: fleet.limits.connectsPerMinute)
+            loop: .shared, keys: keys, hostKeys: rule, connectsPerMinute: fleet.limits.connectsPerMinute)
     }
 
     var connectionsOpened: Int { client.connectionsOpened }
@@ -32,10 +32,9 @@ struct Hosts: Sendable {
 
     /// Runs a script as root and returns its standard output. `mutates`: a lost answer then means that the outcome is unknown.
     func run(_ script: Script, on vm: ObservedVM, deadline: Double, mutates: Bool) async throws(EffectError) -> String {
-        let guarded = Script(raw: Self.proof(vm.name)) + script
         let bytes: [UInt8]
         do {
-            bytes = try guarded.bytes(revealing: secrets.reveal)
+            bytes = try HostScript.addressed(script, to: vm.name).bytes(revealing: secrets.reveal)
         } catch {
             throw EffectError("\(error)", remedy: .askOperator(advice: "put the secret where the fleet file says it is"))
         }
@@ -54,13 +53,6 @@ struct Hosts: Sendable {
     /// Root is the login user of some images, and those may lack sudo (facts/exedev.md §5).
     private static let shell = "if [ \"$(id -u)\" = 0 ]; then exec sh -eu -s; else exec sudo -n sh -eu -s; fi"
 
-    /// On exe.dev the key and the address decide whose VM answers: nothing is done on a host that has another name.
-    private static func proof(_ name: String) -> String {
-        "[ \"$(hostname)\" = \(quoted(name)) ] || { echo \"this host is $(hostname)\" >&2; exit \(wrongHost); }"
-    }
-
-    private static let wrongHost: Int32 = 65
-
     static func prove(_ hostname: String, is vm: ObservedVM) throws(EffectError) {
         guard hostname == vm.name else {
             throw EffectError(
@@ -73,7 +65,7 @@ struct Hosts: Sendable {
 
     private static func failed(_ result: ExecResult, _ errors: String) -> EffectError {
         let status = result.exitStatus ?? -1
-        if status == wrongHost { return EffectError(lastLines(errors), remedy: .askOperator(advice: wrongHostAdvice)) }
+        if status == HostFailure.wrongHost { return EffectError(lastLines(errors), remedy: .askOperator(advice: wrongHostAdvice)) }
         if let advice = HostFailure.advice(exitStatus: status, stderr: errors) {
             return EffectError(lastLines(errors), remedy: .askOperator(advice: advice))
         }

@@ -1,18 +1,30 @@
 import FleetCore
+import K3s
 import SSH
 
 /// Who we are to a host, and how a host proves who it is.
 enum Identity {
-    /// The fleet file's key, `EXE_DEV_SSH_KEY`, or the usual files of `~/.ssh`.
-    static func keys(_ settings: SSHSettings, folder: String, environment: [String: String]) throws -> [PrivateKey] {
-        if let file = settings.keyFile { return [try PrivateKey(file: path(file, folder, environment))] }
-        if let file = environment["EXE_DEV_SSH_KEY"] { return [try PrivateKey(file: file)] }
+    /// The fleet file's key, `EXE_DEV_SSH_KEY`, or those of an ssh-agent and the first of the usual files of `~/.ssh`.
+    static func keys(_ settings: SSHSettings, folder: String, environment: [String: String]) throws -> [UserKey] {
+        if let file = settings.keyFile { return [try UserKey.file(path(file, folder, environment))] }
+        if let file = environment["EXE_DEV_SSH_KEY"] { return [try UserKey.file(file)] }
+        let agent = environment["SSH_AUTH_SOCK"].flatMap { try? SSHAgent.keys(socket: $0) } ?? []
         for name in ["id_ed25519", "id_ecdsa", "id_rsa"] {
             guard let home = environment["HOME"], try StateDirectory.read("\(home)/.ssh/\(name)") != nil else { continue }
-            return [try PrivateKey(file: "\(home)/.ssh/\(name)")]
+            // A file that cannot be used is no matter when the agent holds its key.
+            if let key = try? UserKey.file("\(home)/.ssh/\(name)") { return agent + [key] }
+            if agent.isEmpty { return [try UserKey.file("\(home)/.ssh/\(name)")] }
         }
+        if !agent.isEmpty { return agent }
         throw StateError(
-            "there is no SSH key", advice: "set ssh.keyFile in the fleet file or $EXE_DEV_SSH_KEY; the key must be registered with exe.dev")
+            "there is no SSH key",
+            advice: "set ssh.keyFile in the fleet file, $EXE_DEV_SSH_KEY or $SSH_AUTH_SOCK; the key must be registered with exe.dev")
+    }
+
+    /// This machine's name and a digest of the state directory's place: the same for every run of the same fleet here.
+    static func holder(_ state: StateDirectory) -> String {
+        let host = Machine.hostname.filter { $0.isASCII && ($0.isLetter || $0.isNumber || "-._".contains($0)) }
+        return "\(host.isEmpty ? "unnamed" : host)/\(sha256Hex(state.path).prefix(8))"
     }
 
     static func hostKeys(_ settings: SSHSettings, folder: String, state: StateDirectory, environment: [String: String]) throws

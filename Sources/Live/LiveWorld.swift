@@ -11,6 +11,8 @@ package struct LiveWorld: Sendable {
     let transport: CurlTransport
     let hosts: Hosts
     let releases: ReleaseSource
+    /// Who we are to other machines that keep this fleet: the state directory has a lock of its own for those on this one.
+    let holder: String
 
     package init(fleet: DesiredFleet, fleetFolder: String, state: StateDirectory, environment: [String: String], tokenFile: String?) throws
     {
@@ -20,6 +22,7 @@ package struct LiveWorld: Sendable {
         client = ExeDevClient(transport: transport)
         let secrets = Secrets(state: state, overlay: fleet.cluster.overlay, folder: fleetFolder, environment: environment)
         hosts = try Hosts(fleet: fleet, folder: fleetFolder, state: state, environment: environment, secrets: secrets)
+        holder = Identity.holder(state)
         releases = ReleaseSource(
             binaries: environment["EXEDEV_K8S_RELEASES"] ?? ReleaseSource.upstream.binaries,
             installers: environment["EXEDEV_K8S_INSTALLERS"] ?? ReleaseSource.upstream.installers)
@@ -99,6 +102,15 @@ extension LiveWorld: WorldWriter {
             port: share.port == nil ? nil : after.port, isPublic: after.isPublic, users: after.users.filter(share.users.contains).sorted())
         guard seen == share else { throw EffectError("sharing of \(vm) reads back as \(seen)", remedy: .retry(after: nil)) }
         return seen
+    }
+
+    package func holdLease(on vm: ObservedVM, seconds: Int) async throws(EffectError) -> LeaseAnswer {
+        let output = try await hosts.run(HostScript.holdLease(holder: holder, seconds: seconds), on: vm, deadline: 15, mutates: true)
+        return try Self.reading { () throws(ReadingError) in try LeaseAnswer.parse(output) }
+    }
+
+    package func releaseLease(on vm: ObservedVM) async throws(EffectError) {
+        _ = try await hosts.run(HostScript.releaseLease(holder: holder), on: vm, deadline: 15, mutates: true)
     }
 
     package func run(_ order: HostOrder, on vm: ObservedVM) async throws(EffectError) -> String {

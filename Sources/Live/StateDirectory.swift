@@ -22,15 +22,28 @@ package struct StateDirectory: Sendable {
 
     /// Nil when there is none yet.
     package func loadLedger() throws(StateError) -> Ledger? {
-        guard let bytes = try Self.read(path + "/ledger.json") else { return nil }
-        guard let version = try? JSONDecoder().decode(SchemaOnly.self, from: Data(bytes)) else {
+        guard let bytes = try Self.read(ledgerFile) else { return nil }
+        do {
+            return try decode(bytes)
+        } catch let trouble where !trouble.isFinal {
+            // A disk that lost bytes: what the write before the last one knew is true still, and the rest is looked up.
+            guard let older = try Self.read(previousLedgerFile), let ledger = try? decode(older) else { throw trouble }
+            return ledger
+        }
+    }
+
+    private var ledgerFile: String { path + "/ledger.json" }
+    private var previousLedgerFile: String { path + "/ledger.json.previous" }
+
+    private func decode(_ bytes: [UInt8]) throws(StateError) -> Ledger {
+        guard let version = try? JSONDecoder().decode(SchemaOnly.self, from: Data(bytes)), version.schema >= 1 else {
             throw StateError(
                 "\(path)/ledger.json cannot be read", advice: "restore it from a copy; without it the fleet's VMs are not touched")
         }
         guard version.schema <= Ledger.schema else {
             throw StateError(
                 "\(path)/ledger.json has schema \(version.schema), this program knows \(Ledger.schema)",
-                advice: "use the newer program that wrote it")
+                advice: "use the newer program that wrote it", isFinal: true)
         }
         do {
             return try JSONDecoder().decode(Ledger.self, from: Data(bytes))
@@ -54,7 +67,10 @@ package struct StateDirectory: Sendable {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
         guard let data = try? encoder.encode(ledger) else { throw StateError("the ledger cannot be encoded", advice: nil) }
-        try Self.replace(path + "/ledger.json", with: Array(data))
+        let kept = previousLedgerFile + ".new"
+        unlink(kept)
+        if link(ledgerFile, kept) == 0 { rename(kept, previousLedgerFile) }
+        try Self.replace(ledgerFile, with: Array(data))
     }
 
     // MARK: secrets that we made ourselves
@@ -87,6 +103,10 @@ package struct StateDirectory: Sendable {
             throw StateError("\(file): \(String(cString: strerror(errno)))", advice: nil)
         }
         defer { close(descriptor) }
+        return try read(descriptor, of: file)
+    }
+
+    static func read(_ descriptor: Int32, of file: String) throws(StateError) -> [UInt8] {
         var out: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 65536)
         while true {
@@ -115,11 +135,15 @@ package struct StateDirectory: Sendable {
             rest = rest.dropFirst(count)
         }
         guard fsync(descriptor) == 0, close(descriptor) == 0, rename(temporary, file) == 0 else { throw .system(file) }
+        syncFolder(of: file)
+    }
+
+    /// Makes a file's name durable.
+    static func syncFolder(of file: String) {
         let folder = open(String(file[..<(file.lastIndex(of: "/") ?? file.startIndex)]), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        if folder >= 0 {
-            fsync(folder)
-            close(folder)
-        }
+        guard folder >= 0 else { return }
+        fsync(folder)
+        close(folder)
     }
 
     private static func makeFolder(_ path: String) throws(StateError) {
@@ -141,9 +165,15 @@ extension StateDirectory: Memory {
 package struct StateError: Error, Sendable, CustomStringConvertible {
     package var message: String
     package var advice: String?
+    /// An older copy is of no use against it.
+    var isFinal: Bool
 
     package init(_ message: String, advice: String?) {
-        (self.message, self.advice) = (message, advice)
+        self.init(message, advice: advice, isFinal: false)
+    }
+
+    init(_ message: String, advice: String?, isFinal: Bool) {
+        (self.message, self.advice, self.isFinal) = (message, advice, isFinal)
     }
 
     static func system(_ path: String) -> StateError { StateError("\(path): \(String(cString: strerror(errno)))", advice: nil) }
@@ -154,7 +184,7 @@ package struct StateError: Error, Sendable, CustomStringConvertible {
 extension StateDirectory {
     /// After destroy: the next fleet of that name is another cluster, with tokens of its own.
     package func forgetCluster() throws(StateError) {
-        for file in ["ledger.json", SecretName.serverToken.rawValue, SecretName.agentToken.rawValue] {
+        for file in ["ledger.json", "ledger.json.previous", SecretName.serverToken.rawValue, SecretName.agentToken.rawValue] {
             guard unlink(path + "/" + file) == 0 || errno == ENOENT else { throw .system(path + "/" + file) }
         }
     }

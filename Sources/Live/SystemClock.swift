@@ -10,7 +10,13 @@ package struct SystemClock: WallClock {
         return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
     }
 
+    package var uptime: Double {
+        var time = timespec()
+        clock_gettime(CLOCK_BOOTTIME, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+    }
+
     package func sleep(seconds: Double) async throws {
-        try await Task.sleep(for: .milliseconds(Int(seconds * 1000)))
+        try await Task.sleep(for: .milliseconds(Int(min(max(seconds, 0), 86_400) * 1000)))
     }
 }

@@ -45,10 +45,25 @@ enum Bookkeeping {
                 ledger.vms[node.name]?.creating = nil
                 ledger.vms[node.name]?.hasStaleIdentity = true
             }
+            recognise(vm, &ledger)
+            // A VM that has run k3s for this very cluster is no stranger, whatever became of its record or of the time of its creation.
+            if case .probed(let probe)? = seen.hosts[node.name], probe.clusterID == ledger.clusterID, probe.hasAgentData {
+                ledger.vms[node.name]?.hasStaleIdentity = false
+            }
         }
         if ledger.caHash == nil, case .read(let reading) = seen.cluster, reading.apiReady, let hash = reading.caHash {
             ledger.caHash = hash
         }
+    }
+
+    /// A VM that was made anew by somebody else has nothing of what the ledger says of its predecessor.
+    private static func recognise(_ vm: ObservedVM, _ ledger: inout Ledger) {
+        guard let createdAt = vm.createdAt else { return }
+        if let known = ledger.vms[vm.name]?.createdAt, known != createdAt {
+            ledger.vms[vm.name] = .init()
+            ledger.vms[vm.name]?.hasStaleIdentity = true
+        }
+        ledger.vms[vm.name]?.createdAt = createdAt
     }
 
     /// `key=value` on a line of its own.

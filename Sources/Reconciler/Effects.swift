@@ -40,6 +40,9 @@ package protocol WorldWriter: WorldReader {
     func removeVM(_ name: String) async throws(EffectError)
     /// Sets sharing and reads it back.
     func share(_ vm: String, as share: Share) async throws(EffectError) -> Share
+    /// Takes or renews the cluster's Lease for so many seconds, on its server.
+    func holdLease(on vm: ObservedVM, seconds: Int) async throws(EffectError) -> LeaseAnswer
+    func releaseLease(on vm: ObservedVM) async throws(EffectError)
     /// Runs one step on a host and returns what it printed.
     func run(_ order: HostOrder, on vm: ObservedVM) async throws(EffectError) -> String
 }
@@ -63,14 +66,23 @@ package enum HostOrder: Sendable, Hashable {
     }
 }
 
-/// The ledger's disk.
+/// The disk of the ledger and of the audit log.
 package protocol Memory: Sendable {
     /// Durable when it returns.
     func save(_ ledger: Ledger) throws
+    /// Called right before the action is sent, durable when it returns. When it throws, the action is not sent.
+    func intend(_ action: Action, because: String, facts: FleetFacts) throws
+}
+
+extension Memory {
+    /// Keeps no audit log.
+    package func intend(_ action: Action, because: String, facts: FleetFacts) throws {}
 }
 
 package protocol WallClock: Sendable {
     /// Seconds since 1970.
     var now: Double { get }
+    /// Seconds on a clock that nobody sets and that goes on while the machine sleeps.
+    var uptime: Double { get }
     func sleep(seconds: Double) async throws
 }

@@ -1,4 +1,5 @@
 package import FleetCore
+import K3s
 
 /// The loop: look, decide, act, remember.
 ///
@@ -19,19 +20,26 @@ package struct Reconciler: Sendable {
 
     let fleet: DesiredFleet
     let clock: any WallClock
+    let isAttended: Bool
     let tell: @Sendable (Event) -> Void
+    let lifted: Set<Guard>
 
-    package init(fleet: DesiredFleet, clock: any WallClock, tell: @escaping @Sendable (Event) -> Void) {
-        (self.fleet, self.clock, self.tell) = (fleet, clock, tell)
+    /// `isAttended`: an operator saw the plan and asked for it; a daemon works under one more rule. `lifted` is for the proof by simulation
+    /// alone: guards that are taken away to see that somebody notices.
+    package init(
+        fleet: DesiredFleet, clock: any WallClock, isAttended: Bool = true, lifted: Set<Guard> = [],
+        tell: @escaping @Sendable (Event) -> Void
+    ) {
+        (self.fleet, self.clock, self.isAttended, self.lifted, self.tell) = (fleet, clock, isAttended, lifted, tell)
     }
 
     /// Looks once at everything the plan depends on, and decides. Reads only.
     package func look(_ world: any WorldReader, ledger: Ledger) async throws(EffectError) -> Result {
-        var run = Run(fleet: fleet, ledger: ledger, repeats: false)
+        var run = Run(fleet: fleet, ledger: ledger, repeats: false, lifted: lifted)
         let observer = Observer(world: world)
         await withTaskGroup(of: Happening.self) { group in
             repeat {
-                run.decide(now: clock.now)
+                run.decide(now: clock.now, uptime: clock.uptime)
                 for (look, vm) in run.looksDue(now: clock.now) { group.addTask { .saw(look, await observer.look(look, vm: vm)) } }
                 guard let event = await group.next() else { return }
                 run.note(event, now: clock.now, tell: tell)
@@ -41,24 +49,32 @@ package struct Reconciler: Sendable {
         return run.result()
     }
 
-    /// Acts until nothing is left to do, everything left is blocked, or `deadline` (seconds since 1970) has passed.
-    package func converge(_ world: any WorldWriter, ledger: Ledger, memory: any Memory, approved: Approval?, deadline: Double?) async throws
-        -> Result
-    {
-        var run = Run(fleet: fleet, ledger: ledger, repeats: true)
+    /// Acts until nothing is left to do, everything left is blocked, `deadline` (seconds since 1970) has passed, or the brake is pulled.
+    package func converge(
+        _ world: any WorldWriter, ledger: Ledger, memory: any Memory, approved: Approval?, deadline: Double?, brake: Brake? = nil
+    ) async throws -> Result {
+        var run = Run(fleet: fleet, ledger: ledger, repeats: true, isAttended: isAttended, lifted: lifted)
         run.approved = approved
         let observer = Observer(world: world)
         let performer = Performer(world: world)
         try await withThrowingTaskGroup(of: Happening.self) { group in
+            if let brake {
+                group.addTask {
+                    await brake.pulled()
+                    return .woke
+                }
+            }
             while true {
-                let now = clock.now
-                run.decide(now: now)
+                let (now, uptime) = (clock.now, clock.uptime)
+                run.decide(now: now, uptime: uptime)
                 if let deadline, now >= deadline { run.ranOutOfTime = true }
+                if brake?.isPulled == true { run.wasStopped = true }
                 for (look, vm) in run.looksDue(now: now) { group.addTask { .saw(look, await observer.look(look, vm: vm)) } }
-                for action in run.actionsDue() { try start(action, &run, memory, performer, &group) }
+                if let vm = run.leaseDue(uptime: uptime) { askForLease(world, vm, &group) }
+                for action in run.actionsDue(uptime: uptime) { try start(action, &run, memory, performer, &group) }
                 run.report(tell)
                 if run.isIdle { break }
-                if let pause = run.pause(now: now, deadline: deadline) {
+                if let pause = run.pause(now: now, uptime: uptime, deadline: deadline) {
                     let clock = clock
                     run.sleepingUntil = now + pause
                     group.addTask {
@@ -72,10 +88,22 @@ package struct Reconciler: Sendable {
             }
             group.cancelAll()
         }
-        run.decide(now: clock.now)
+        if run.grip.mustBeReleased, let vm = run.server { try? await world.releaseLease(on: vm) }
+        run.decide(now: clock.now, uptime: clock.uptime)
         try memory.save(run.ledger)
         if let failure = run.failure { throw failure }
         return run.result()
+    }
+
+    private func askForLease(_ world: any WorldWriter, _ vm: ObservedVM, _ group: inout ThrowingTaskGroup<Happening, any Error>) {
+        let clock = clock
+        group.addTask {
+            do throws(EffectError) {
+                return .leased(.success(try await world.holdLease(on: vm, seconds: Int(Grip.duration))), uptime: clock.uptime)
+            } catch {
+                return .leased(.failure(error), uptime: clock.uptime)
+            }
+        }
     }
 
     private func start(
@@ -88,6 +116,7 @@ package struct Reconciler: Sendable {
         run.acting[action.node] = action
         run.effects += 1
         if case .act(_, let because)? = run.plan.lines.first(where: { $0.node == action.node })?.decision {
+            try memory.intend(action, because: because, facts: facts)
             tell(.actionStarted(action, because: because))
         }
         let clock = clock
@@ -106,5 +135,6 @@ package struct Reconciler: Sendable {
 enum Happening: Sendable {
     case saw(Look, Observer.Sight)
     case did(Action, Swift.Result<Performer.Outcome, EffectError>, seconds: Double)
+    case leased(Swift.Result<LeaseAnswer, EffectError>, uptime: Double)
     case woke
 }

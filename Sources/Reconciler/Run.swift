@@ -6,11 +6,15 @@ struct Run {
     let fleet: DesiredFleet
     /// False: each look is made once (a plan); true: looks repeat while something waits for them.
     let repeats: Bool
+    let lifted: Set<Guard>
     var ledger: Ledger
     var seen = Observation()
     var plan: Plan
     var approved: Reconciler.Approval?
     var acting: [String: Action] = [:]
+    var grip = Grip()
+    /// Actions stand ready and wait for the Lease.
+    private(set) var wantsLease = false
     var looking: Set<Look> = []
     /// When a look was last finished.
     var looked: [Look: Double] = [:]
@@ -18,30 +22,43 @@ struct Run {
     var misses: [Look: Int] = [:]
     /// Looks under way whose answer an action has made old.
     private var spoiled: Set<Look> = []
+    /// Nodes that the reading of the cluster under way may still see as they were.
+    private var missedByLook: Set<String> = []
     /// When the earliest sleeper wakes.
     var sleepingUntil: Double?
     var effects = 0
     var ranOutOfTime = false
+    /// Somebody pulled the brake.
+    var wasStopped = false
     /// The platform refuses us as a whole: nothing can go on.
     var failure: EffectError?
     private var nextLook: [Look: Double] = [:]
     private var told: [String: String] = [:]
 
-    init(fleet: DesiredFleet, ledger: Ledger, repeats: Bool) {
-        (self.fleet, self.ledger, self.repeats) = (fleet, ledger, repeats)
+    /// An operator saw the plan; see `FleetFacts`.
+    private let isAttended: Bool
+
+    init(fleet: DesiredFleet, ledger: Ledger, repeats: Bool, isAttended: Bool = true, lifted: Set<Guard> = []) {
+        (self.fleet, self.ledger, self.repeats, self.isAttended, self.lifted) = (fleet, ledger, repeats, isAttended, lifted)
         plan = Plan(cluster: fleet.cluster.name, lines: [])
     }
 
-    func facts(now: Double) -> FleetFacts { FleetFacts(fleet: fleet, seen: seen, ledger: ledger, now: now) }
+    func facts(now: Double) -> FleetFacts {
+        var facts = FleetFacts(fleet: fleet, seen: seen, ledger: ledger, now: now, isAttended: isAttended)
+        facts.lifted = lifted
+        return facts
+    }
 
-    mutating func decide(now: Double) {
+    mutating func decide(now: Double, uptime: Double) {
         Bookkeeping.learn(seen, fleet: fleet, &ledger)
         plan = Planner.plan(facts(now: now))
         for index in plan.lines.indices {
-            guard plan.lines[index].decision.action != nil, let block = refusals[plan.lines[index].node] else { continue }
+            guard !plan.lines[index].decision.isSettled, let block = refusals[plan.lines[index].node] else { continue }
             plan.lines[index].decision = .blocked(block)
         }
-        guard let approved else { return }
+        if !refusals.isEmpty { plan.lines = Planner.heldUp(plan.lines, facts(now: now)) }
+        hold(uptime)
+        guard let approved, !lifted.contains(.approval) else { return }
         for index in plan.lines.indices {
             let line = plan.lines[index]
             guard case .act(let action, _) = line.decision, approved[line.node]?.contains(action.step) != true else { continue }
@@ -49,6 +66,30 @@ struct Run {
                 Block("\(action.step.words) is not in the approved plan", advice: "plan again and approve the new plan"))
         }
     }
+
+    /// A cluster that answers is changed only by who holds its Lease; one that does not answer has none to ask for.
+    private mutating func hold(_ uptime: Double) {
+        wantsLease = repeats && facts(now: 0).controlPlane != nil && !plan.actions.isEmpty
+        guard wantsLease, let block = grip.block(uptime) else { return }
+        for index in plan.lines.indices where plan.lines[index].decision.action != nil { plan.lines[index].decision = .blocked(block) }
+    }
+
+    /// The server on which the Lease is to be taken or renewed now.
+    mutating func leaseDue(uptime: Double) -> ObservedVM? {
+        guard !isEnding || !acting.isEmpty, needsGrip, let due = grip.nextAsk(uptime), due <= uptime, facts(now: 0).controlPlane != nil,
+            let vm = server
+        else {
+            return nil
+        }
+        grip.ask(uptime)
+        return vm
+    }
+
+    /// Something stands ready to be begun, or was begun under the Lease and is not done.
+    private var needsGrip: Bool { wantsLease || (!acting.isEmpty && grip.mustBeReleased) }
+
+    /// The fleet's server as a VM, if it was seen.
+    var server: ObservedVM? { facts(now: 0).serverName.flatMap { seen.vms?[$0] } }
 
     func result() -> Reconciler.Result {
         .init(plan: plan, seen: seen, ledger: ledger, effects: effects, ranOutOfTime: ranOutOfTime)
@@ -58,28 +99,34 @@ struct Run {
 
     /// The looks that something waits for and whose time has come.
     mutating func looksDue(now: Double) -> [(Look, ObservedVM?)] {
-        guard failure == nil, !ranOutOfTime else { return [] }
+        nextLook = [:]
+        guard !isEnding else { return [] }
         var wanted: [Look: Double] = seen.vms == nil ? [.vms: 1] : [:]
         for line in plan.lines where acting[line.node] == nil {
             guard case .wait(let wait) = line.decision else { continue }
             wanted[wait.look] = min(wanted[wait.look] ?? wait.interval, wait.interval)
+            if repeats, let evidence = wait.evidence { wanted[evidence] = wanted[evidence] ?? Self.evidenceInterval }
         }
         addClusterLooks(&wanted)
-        nextLook = [:]
         var due: [(Look, ObservedVM?)] = []
-        for (look, interval) in wanted where look != .nothing && !looking.contains(look) {
+        // In an order of their own: a dictionary's differs from process to process, and a seed must replay.
+        for look in wanted.keys.sorted() where look != .nothing && !looking.contains(look) {
+            let interval = wanted[look]!
             guard repeats || looked[look] == nil else { continue }
-            let at = (looked[look] ?? -.infinity) + min(interval * Double(1 << min(misses[look] ?? 0, 5)), 30)
+            let at = (looked[look] ?? -.infinity) + min(interval * Double(1 << min(max(0, (misses[look] ?? 0) - 1), 5)), 30)
             guard at <= now else {
                 nextLook[look] = at
                 continue
             }
             guard let subject = subject(of: look) else { continue }
             looking.insert(look)
+            if look == .cluster { missedByLook = [] }
             due.append((look, subject.vm))
         }
         return due
     }
+
+    private static let evidenceInterval = 10.0
 
     /// The cluster is read first of all when its server may be there: one read tells about every node, so no host need be asked.
     private func addClusterLooks(_ wanted: inout [Look: Double]) {
@@ -103,23 +150,27 @@ struct Run {
     }
 
     /// The actions that may start: one a node, `hostsAtOnce` in all.
-    func actionsDue() -> [Action] {
-        guard failure == nil, !ranOutOfTime else { return [] }
+    func actionsDue(uptime: Double) -> [Action] {
+        guard !isEnding, !wantsLease || grip.isFirm(uptime) else { return [] }
         let free = max(0, fleet.limits.hostsAtOnce - acting.count)
         return Array(plan.actions.filter { acting[$0.node] == nil && !leavesTooMany($0) }.prefix(free))
     }
 
     /// Removals in flight count against `deletionsPerPass` too.
     private func leavesTooMany(_ action: Action) -> Bool {
-        action.step.isDestructive && acting.values.filter(\.step.isDestructive).count >= fleet.limits.deletionsPerPass
+        !lifted.contains(.deletionsInFlight) && action.step.isDestructive
+            && acting.values.filter(\.step.isDestructive).count >= fleet.limits.deletionsPerPass
     }
 
     // MARK: when to stop
 
+    /// Nothing new is begun any more.
+    private var isEnding: Bool { failure != nil || ranOutOfTime || wasStopped }
+
     /// Nothing runs and nothing that is known to come would change that.
     var isIdle: Bool {
-        guard acting.isEmpty, looking.isEmpty else { return false }
-        if failure != nil || ranOutOfTime { return true }
+        guard acting.isEmpty, looking.isEmpty || wasStopped, !grip.isAsking || wasStopped else { return false }
+        if isEnding { return true }
         return !plan.lines.contains { line in
             switch line.decision {
             case .act, .wait: true
@@ -129,14 +180,16 @@ struct Run {
     }
 
     /// Seconds until something is due, or nil when a running child will tell.
-    func pause(now: Double, deadline: Double?) -> Double? {
+    func pause(now: Double, uptime: Double, deadline: Double?) -> Double? {
         var next = nextLook.values.min() ?? .infinity
+        if needsGrip, let due = grip.nextAsk(uptime) { next = min(next, now + max(due - uptime, 0.5)) }
         for line in plan.lines where acting[line.node] == nil {
             if case .wait(let wait) = line.decision, wait.look == .nothing { next = min(next, now + wait.interval) }
         }
         // What runs is not cut at the deadline, so the deadline wakes nobody but an idle loop.
-        if let deadline, acting.isEmpty, looking.isEmpty { next = min(next, deadline) }
-        if !next.isFinite, acting.isEmpty, looking.isEmpty { next = now + 1 }
+        let isBusy = !acting.isEmpty || !looking.isEmpty || grip.isAsking
+        if let deadline, !isBusy { next = min(next, deadline) }
+        if !next.isFinite, !isBusy { next = now + 1 }
         guard next.isFinite, next < (sleepingUntil ?? .infinity) - 0.001 else { return nil }
         return max(0.01, next - now)
     }
@@ -147,6 +200,7 @@ struct Run {
         switch event {
         case .woke: if let until = sleepingUntil, now >= until - 0.001 { sleepingUntil = nil }
         case .saw(let look, let sight): saw(look, sight, now, tell)
+        case .leased(let answer, let uptime): grip.note(answer, uptime)
         case .did(let action, .success(let outcome), let seconds):
             acting[action.node] = nil
             Bookkeeping.after(action, outcome, &ledger, now: now)
@@ -163,6 +217,7 @@ struct Run {
         if spoiled.remove(look) != nil { return }
         looked[look] = now
         seen.note(sight)
+        if case .cluster = sight { seen.outdated.formIntersection(missedByLook) }
         switch sight {
         case .failed(_, let error):
             misses[look, default: 0] += 1
@@ -186,18 +241,26 @@ struct Run {
         case (.removeVM(let name), _):
             seen.vms?[name] = nil
             spoil(.vms)
-        case (.share, _), (.forget, _), (.drain, _): break
+        case (.createVM, _), (.share, _), (.drain, _): break
+        case (.forget(let name), _): if seen.node(name) != nil { outdate(name) }
         case (.prepare, _), (.stop, _): stale(.host(action.node))
-        case (.install, _):
+        case (.install(let setup), _):
             stale(.host(action.node))
-            stale(.cluster)
-        case (.shape, _), (.deleteNode, _), (.createVM, _): stale(.cluster)
+            if setup.role == .server { stale(.cluster) }
+            outdate(action.node)
+        case (.shape, _), (.deleteNode, _): outdate(action.node)
         }
     }
 
     /// A list that was asked for before a VM came or went must not undo what is known since.
     private mutating func spoil(_ look: Look) {
-        if looking.contains(look) { spoiled.insert(look) }
+        if looking.contains(look), !lifted.contains(.spoiledLook) { spoiled.insert(look) }
+    }
+
+    /// The reading of the cluster stays good for the other nodes.
+    private mutating func outdate(_ node: String) {
+        seen.outdated.insert(node)
+        missedByLook.insert(node)
     }
 
     private mutating func stale(_ look: Look) {
@@ -213,7 +276,7 @@ struct Run {
     }
 
     private mutating func failed(_ action: Action, _ error: EffectError, _ now: Double, _ tell: (Event) -> Void) {
-        let count = (ledger.attempts[action.node]?.count ?? 0) + 1
+        let count = min(max(0, ledger.attempts[action.node]?.count ?? 0), 1_000_000) + 1
         let backOff = min(300, 2 * Double(1 << min(count, 8)))
         switch error.remedy {
         case .retry(let after):
@@ -227,7 +290,8 @@ struct Run {
             if case .createVM = action { stale(.vms) }
         case .askOperator(let advice):
             if case .createVM(let name, _, _) = action { ledger.vms[name]?.creating = nil }
-            wait(action, count, 300, error, now)
+            // Blocked for the rest of this run; the next one tries at once, for then the operator may have mended it.
+            wait(action, count, 0, error, now)
             refusals[action.node] = Block(error.message, advice: advice)
             tell(.blocked(node: action.node, reason: error.message, advice: advice))
         }

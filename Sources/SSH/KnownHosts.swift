@@ -21,8 +21,9 @@ package struct KnownHosts: Sendable {
     }
 
     package init(_ text: String) {
-        for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated() {
-            var words = line.split(whereSeparator: \.isWhitespace).map(String.init)
+        // By bytes: to Swift a CR and LF are one character, which is no LF, and the lines of a file from Windows would be one line.
+        for (index, line) in text.utf8.split(separator: 10, omittingEmptySubsequences: false).enumerated() {
+            var words = Substring(line).split(whereSeparator: \.isWhitespace).map(String.init)
             guard let first = words.first, !first.hasPrefix("#") else { continue }
             let marker = first.hasPrefix("@") ? words.removeFirst() : nil
             // A certificate authority vouches for certificates, and we take plain keys only.

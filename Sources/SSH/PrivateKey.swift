@@ -4,16 +4,16 @@ import FoundationEssentials
 /// A user's key, parsed once. libssh2 would parse it again at every retry of a login: 70 % of the client's CPU (facts/ssh.md §3).
 ///
 /// Unchecked: `pkey` is never changed after `init`, and OpenSSL allows concurrent signing with one key.
-package final class PrivateKey: @unchecked Sendable {
+final class PrivateKey: @unchecked Sendable {
     enum Kind { case ed25519, ecdsa, rsa }
 
     let pkey: OpaquePointer
     let kind: Kind
-    /// The public key as it is offered. An RSA key is offered as rsa-sha2-256: OpenSSH ≥ 8.8 refuses ssh-rsa.
+    /// The public key as it is offered.
     let blob: [UInt8]
-    package let publicFingerprint: String
+    let publicFingerprint: String
 
-    package convenience init(file: String) throws(KeyError) {
+    convenience init(file: String) throws(KeyError) {
         guard let data = FileManager.default.contents(atPath: file) else { throw KeyError(description: "cannot read the SSH key \(file)") }
         try self.init(text: String(decoding: data, as: UTF8.self), file: file)
     }
@@ -22,9 +22,10 @@ package final class PrivateKey: @unchecked Sendable {
         guard text.contains("BEGIN OPENSSH PRIVATE KEY") else {
             throw KeyError(description: "\(file) is not in OpenSSH's format; rewrite it with: ssh-keygen -p -f \(file)")
         }
-        let body = text.split(separator: "\n").filter { !$0.hasPrefix("-----") }.joined()
+        let body = text.split(whereSeparator: \.isNewline).filter { !$0.hasPrefix("-----") }.joined()
         guard let data = Data(base64Encoded: body), let key = Self.parse(Array(data)) else {
-            throw KeyError(description: "\(file) cannot be read as an SSH key (with a passphrase it cannot be used unattended)")
+            throw KeyError(
+                description: "\(file) cannot be read as an SSH key (one with a passphrase is used through an ssh-agent: SSH_AUTH_SOCK)")
         }
         (pkey, kind, blob) = (key.pkey, key.kind, key.blob)
         publicFingerprint = fingerprint(key.original)
@@ -57,7 +58,7 @@ package final class PrivateKey: @unchecked Sendable {
             guard let n = inner.string(), let e = inner.string(), let d = inner.string(), let iqmp = inner.string(), let p = inner.string(),
                 let q = inner.string(), let pkey = rsa(n, e, d, iqmp, p, q)
             else { return nil }
-            return (pkey, .rsa, wire(Array("rsa-sha2-256".utf8)) + wire(e) + wire(n), original)
+            return UserKey.offered(original).map { (pkey, .rsa, $0.blob, original) }
         default: return nil
         }
     }
@@ -83,6 +84,8 @@ package final class PrivateKey: @unchecked Sendable {
     private static func rsa(
         _ n: [UInt8], _ e: [UInt8], _ d: [UInt8], _ iqmp: [UInt8], _ p: [UInt8], _ q: [UInt8]
     ) -> OpaquePointer? {
+        // OpenSSL's own limit for a modulus; what is longer would keep a signature busy for hours.
+        guard n.count <= 2049, [e, d, iqmp, p, q].allSatisfy({ $0.count <= n.count }) else { return nil }
         func number(_ bytes: [UInt8]) -> OpaquePointer? { BN_bin2bn(bytes, Int32(bytes.count), nil) }
         guard let key = RSA_new() else { return nil }
         defer { RSA_free(key) }

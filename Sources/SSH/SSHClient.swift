@@ -7,7 +7,7 @@ import Synchronization
 /// Sessions by target: one TCP connection each, kept open and used again; starts of connections are paced.
 package actor SSHClient {
     private let loop: SSHLoop
-    private let keys: [PrivateKey]
+    private let keys: [UserKey]
     private let rule: HostKeyRule
     private var pace: Pace
     private var sessions: [SSHTarget: SSHSession] = [:]
@@ -17,7 +17,7 @@ package actor SSHClient {
     private static let connectSeconds: Duration = .seconds(30)
 
     /// `connectsPerMinute`: exe.dev drops SYNs for minutes after a burst (facts/exedev.md §5, Apr 2026).
-    package init(loop: SSHLoop, keys: [PrivateKey], hostKeys: HostKeyRule, connectsPerMinute: Int) {
+    package init(loop: SSHLoop, keys: [UserKey], hostKeys: HostKeyRule, connectsPerMinute: Int) {
         (self.loop, self.keys, self.rule) = (loop, keys, hostKeys)
         pace = Pace(perMinute: max(1, connectsPerMinute))
     }

@@ -19,6 +19,9 @@ package final class SSHLoop: SerialExecutor, @unchecked Sendable {
         var deadline: UInt64
     }
 
+    /// The process's own: a loop is never ended, so whoever opens worlds again and again must not make one each time.
+    package static let shared = SSHLoop()
+
     package init() {
         epoll = epoll_create1(Int32(EPOLL_CLOEXEC))
         wake = eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC))

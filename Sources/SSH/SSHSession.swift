@@ -33,7 +33,7 @@ actor SSHSession {
 
     // MARK: connecting
 
-    func connect(_ address: Address, keys: [PrivateKey], rule: HostKeyRule, deadline: UInt64) async throws(SSHError) {
+    func connect(_ address: Address, keys: [UserKey], rule: HostKeyRule, deadline: UInt64) async throws(SSHError) {
         do throws(SSHError) {
             try await dial(address, deadline)
             try await handshake(rule, deadline)
@@ -128,7 +128,7 @@ actor SSHSession {
         return "\(port == 22 ? host : "[\(host)]:\(port)") \(type) \(base64(key))"
     }
 
-    private func logIn(_ keys: [PrivateKey], _ deadline: UInt64) async throws(SSHError) {
+    private func logIn(_ keys: [UserKey], _ deadline: UInt64) async throws(SSHError) {
         guard let session else { throw .disconnected(target: "\(target)", reason: "closed", commandSent: false) }
         for key in keys {
             // Read by libssh2 during the calls below and by nobody else.
@@ -136,7 +136,7 @@ actor SSHSession {
             context.initialize(to: Unmanaged.passUnretained(key).toOpaque())
             defer { context.deallocate() }
             let code = try await untilDone(deadline, during: "login") {
-                libssh2_userauth_publickey(session, target.user, key.blob, key.blob.count, signWithPrivateKey, context)
+                libssh2_userauth_publickey(session, target.user, key.blob, key.blob.count, signWithKey, context)
             }
             if code == 0 { return }
             guard code == LIBSSH2_ERROR_AUTHENTICATION_FAILED || code == LIBSSH2_ERROR_PUBLICKEY_UNVERIFIED else {
@@ -312,12 +312,12 @@ extension ExecResult {
 }
 
 /// Signs for libssh2. What it returns is freed by libssh2 with `free`, so it comes from `malloc`.
-private func signWithPrivateKey(
+private func signWithKey(
     _: OpaquePointer?, _ signature: UnsafeMutablePointer<UnsafeMutablePointer<UInt8>?>?, _ length: UnsafeMutablePointer<Int>?,
     _ data: UnsafePointer<UInt8>?, _ count: Int, _ context: UnsafeMutablePointer<UnsafeMutableRawPointer?>?
 ) -> Int32 {
     guard let pointer = context?.pointee else { return -1 }
-    let key = Unmanaged<PrivateKey>.fromOpaque(pointer).takeUnretainedValue()
+    let key = Unmanaged<UserKey>.fromOpaque(pointer).takeUnretainedValue()
     guard let bytes = key.sign(UnsafeBufferPointer(start: data, count: count)), let copy = malloc(bytes.count) else { return -1 }
     copy.copyMemory(from: bytes, byteCount: bytes.count)
     signature?.pointee = copy.assumingMemoryBound(to: UInt8.self)

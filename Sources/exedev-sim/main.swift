@@ -5,9 +5,9 @@ import Simulation
 let arguments = CommandLine.arguments
 let calledAs = arguments.first.map { URL(fileURLWithPath: $0).lastPathComponent } ?? ""
 if ["k3s", "kubectl", "tailscale", "tailscaled"].contains(calledAs) {
-    exit(GuestProgram.run(name: calledAs, arguments: Array(arguments.dropFirst())))
+    exit(await GuestProgram.run(name: calledAs, arguments: Array(arguments.dropFirst())))
 }
 if let name = arguments.dropFirst().first, ["k3s", "tailscale", "tailscaled"].contains(name) {
-    exit(GuestProgram.run(name: name, arguments: Array(arguments.dropFirst(2))))
+    exit(await GuestProgram.run(name: name, arguments: Array(arguments.dropFirst(2))))
 }
 exit(await SimulatorCommand.run(arguments: Array(arguments.dropFirst()), installScript: K3sMirror.installScript))

@@ -2,33 +2,73 @@ import FleetCore
 import K3s
 import Testing
 
+/// What a good file becomes.
 @Suite struct SpecTests {
-    static let good = """
-        {apiVersion: "exedev-k8s/v1", cluster: {name: "demo", k3s: "v1.34.9+k3s1"}, pools: {web: {nodes: 2, isolated: true}}}
+    static let full = """
+        {
+          $schema: './fleet.schema.json',
+          apiVersion: 'exedev-k8s/v1',
+          cluster: {
+            name: 'demo', k3s: 'v1.34.9+k3s1', servers: {memory: '8G', taints: ['only=servers:NoSchedule']},
+            clusterCIDR: '10.50.0.0/16', serviceCIDR: '172.16.0.0/16', network: {mode: 'tailscale', authKey: {file: 'ts.key'}},
+            disable: ['traefik'], serverConfig: {'tls-san': 'k8s.example.com', v: 2}, agentConfig: {'kubelet-arg': ['max-pods=50']},
+          },
+          defaults: {cpu: 4, memory: '3GB', disk: '25GB', tags: ['b'], labels: {tier: 'back'}, taints: ['a=1:NoSchedule'], isolated: true},
+          pools: {
+            web: {
+              nodes: 1, vmPrefix: 'front', k3s: 'v1.33.2+k3s1', project: 'shop', task: 'serve', image: 'ubuntu:24.04', cpu: 1,
+              tags: ['a'], labels: {tier: 'front'}, taints: ['a=2:NoSchedule', {key: 'b', effect: 'NoExecute'}], isolated: false,
+              share: {port: 8080, public: true, users: ['z@example.com', 'a@example.com', 'a@example.com']},
+            },
+            batch: {nodes: 2},
+          },
+          limits: {maxVMs: 9, deletionsPerPass: 2, hostsAtOnce: 3, connectsPerMinute: 4, maxUnavailable: 5},
+          policy: {prune: true, replace: true},
+          ssh: {keyFile: 'id', user: 'root', hostKeys: {knownHosts: 'known'}},
+        }
         """
 
+    let fleet: DesiredFleet
+
+    init() throws {
+        #expect(told(Self.full) == [])
+        fleet = try #require(FleetFile.parse(Self.full, file: "f").fleet)
+    }
+
+    @Test func cluster() throws {
+        #expect(fleet.cluster.tag == "fleet-demo")
+        #expect(fleet.cluster.clusterCIDR.description == "10.50.0.0/16")
+        #expect(fleet.cluster.overlay == .tailscale(authKey: .file("ts.key")))
+        #expect(fleet.cluster.serverConfig == ["tls-san": .list(["k8s.example.com"]), "v": .integer(2)])
+        #expect(fleet.cluster.agentConfig == ["kubelet-arg": .list(["max-pods=50"])])
+        #expect(fleet.limits == Limits(maxVMs: 9, deletionsPerPass: 2, hostsAtOnce: 3, connectsPerMinute: 4, maxUnavailable: 5))
+        #expect(fleet.policy == Policy(prune: true, replace: true))
+        #expect(fleet.ssh == SSHSettings(keyFile: "id", user: "root", hostKeys: .knownHosts(file: "known")))
+    }
+
     @Test func namesNodesServersFirst() {
-        let outcome = FleetFile.parse(Self.good, file: "fleet.json")
-        #expect(outcome.diagnostics.map(\.description) == [])
-        #expect(outcome.fleet?.nodes.map(\.name) == ["demo-cp-n1", "demo-web-n1", "demo-web-n2"])
-        #expect(outcome.fleet?.nodes.last?.taints.map(\.description) == ["exedev.dev/pool=web:NoSchedule"])
+        #expect(fleet.nodes.map(\.name) == ["demo-cp-n1", "front-n1", "demo-batch-n1", "demo-batch-n2"])
+        #expect(fleet.nodes.map(\.role) == [.server, .agent, .agent, .agent])
+        #expect(fleet.nodes.map(\.k3s.minor) == [34, 33, 34, 34])
     }
 
-    @Test func unknownFieldIsSuggested() {
-        let text = Self.good.replacing("nodes:", with: "ndoes:")
-        let told = FleetFile.parse(text, file: "f.json").diagnostics.map(\.description)
-        #expect(told.contains { $0.contains("pools.web.ndoes: unknown field; did you mean \"nodes\"?") })
+    @Test func serversAreNotIsolatedByTheDefaults() {
+        let server = fleet.nodes[0]
+        #expect(server.vm == VMShape(image: "exeuntu", cpu: 4, memory: "8G", disk: "25GB", tags: ["b"]))
+        #expect(server.labels == ["tier": "back", "exedev.dev/pool": "servers"])
+        #expect(server.taints.map(\.description) == ["a=1:NoSchedule", "only=servers:NoSchedule"])
     }
 
-    @Test func readerSurvivesAnything() {
-        var state: UInt64 = 7
-        for _ in 0..<2000 {
-            var bytes = Array(Self.good.utf8)
-            for _ in 0..<3 {
-                state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-                bytes[Int(state >> 33) % bytes.count] = UInt8(truncatingIfNeeded: state >> 24)
-            }
-            _ = FleetFile.parse(String(decoding: bytes, as: UTF8.self), file: "f")
-        }
+    @Test func aPoolsWordsGoBeforeTheDefaults() {
+        let web = fleet.nodes[1]
+        #expect(web.vm == VMShape(image: "ubuntu:24.04", cpu: 1, memory: "3GB", disk: "25GB", tags: ["a", "b"]))
+        let ours = ["exedev.dev/pool": "web", "exedev.dev/project": "shop", "exedev.dev/task": "serve"]
+        #expect(web.labels == ours.merging(["tier": "front"]) { $1 })
+        #expect(web.taints.map(\.description) == ["a=2:NoSchedule", "b:NoExecute"])
+        #expect(web.share == Share(port: 8080, isPublic: true, users: ["a@example.com", "z@example.com"]))
+    }
+
+    @Test func isolationIsATaint() {
+        #expect(fleet.nodes[2].taints.map(\.description) == ["a=1:NoSchedule", "exedev.dev/pool=batch:NoSchedule"])
     }
 }

@@ -9,12 +9,15 @@ final class FakeWorld: WorldWriter {
     struct State {
         var vms: [String: ObservedVM] = [:]
         var prepared: Set<String> = []
+        var installed: Set<String> = []
         var nodes: [String: NodeReading] = [:]
         var created: [String] = []
         var log: [String] = []
         var looks = 0
         var effects = 0
         var loseRepliesOfNew = false
+        /// Another machine that holds the Lease.
+        var rival: String?
         var crashAfter = Int.max
     }
 
@@ -45,7 +48,7 @@ final class FakeWorld: WorldWriter {
         let state = state.withLock { $0 }
         let isServer = vm.name.contains("-cp-")
         let isPrepared = state.prepared.contains(vm.name)
-        let isInstalled = state.nodes[vm.name] != nil
+        let isInstalled = state.installed.contains(vm.name)
         let unit = "LoadState=\(isInstalled ? "loaded" : "not-found") ActiveState=active SubState=running UnitFileState=enabled NRestarts=0"
         let lines =
             ["hostname=\(vm.name)", "systemd=running", "overlay=\(isPrepared ? address(vm.name) : "down")"]
@@ -75,9 +78,11 @@ final class FakeWorld: WorldWriter {
             guard state.vms[name] == nil else { throw EffectError("\(name) is not available", remedy: .askOperator(advice: "")) }
             let vm = ObservedVM(
                 name: name, status: .running, tags: [ownerTag] + shape.tags, address: .init(host: "h", port: nil, user: nil),
-                createdAt: "t", url: nil)
+                createdAt: "t\(state.created.count)", url: nil)
             state.vms[name] = vm
             state.created.append(name)
+            state.prepared.remove(name)
+            state.installed.remove(name)
             if state.loseRepliesOfNew { throw EffectError("reply lost", remedy: .observeAgain) }
             return vm
         }
@@ -93,12 +98,20 @@ final class FakeWorld: WorldWriter {
 
     func share(_ vm: String, as share: Share) async throws(EffectError) -> Share { try effect("share \(vm)") { _ in share } }
 
+    func holdLease(on vm: ObservedVM, seconds: Int) async throws(EffectError) -> LeaseAnswer {
+        let rival = state.withLock { $0.rival }
+        return rival.map { .held(by: $0, left: 30) } ?? .ours
+    }
+
+    func releaseLease(on vm: ObservedVM) async throws(EffectError) {}
+
     func run(_ order: HostOrder, on vm: ObservedVM) async throws(EffectError) -> String {
         let address = address(vm.name)
         return try effect("\(order.words)") { state in
             switch order {
             case .prepare(let node, _, _): state.prepared.insert(node)
             case .install(let setup):
+                state.installed.insert(setup.name)
                 state.nodes[setup.name] = NodeReading(
                     name: setup.name, ready: .ready, version: setup.version, internalIP: address,
                     labels: setup.role == .server ? ["node-role.kubernetes.io/control-plane": "true"] : [:], taints: setup.taints)
@@ -132,6 +145,7 @@ extension HostOrder {
 final class VirtualClock: WallClock {
     private let time = Mutex(1_000_000.0)
     var now: Double { time.withLock { $0 } }
+    var uptime: Double { now }
     func sleep(seconds: Double) async throws {
         time.withLock { $0 += seconds }
         await Task.yield()
@@ -264,6 +278,68 @@ final class Notebook: Memory {
             return
         }
         #expect(result.plan.actions.isEmpty)
+    }
+
+    /// The list lacks both web VMs and the batch one: unattended that is no reason to make them anew, and it passes when they are back.
+    @Test func makesNothingAnewAfterAMassLossUnlessAskedTo() async throws {
+        let (world, notebook) = (FakeWorld(), Notebook(try Self.fleet()))
+        _ = try await converge(world, try Self.fleet(), notebook)
+        let lost = world.state.withLock { state in
+            let lost = state.vms.filter { !$0.key.contains("-cp-") }
+            for name in lost.keys {
+                state.vms[name] = nil
+                state.nodes[name]?.ready = .unknown
+            }
+            state.log = []
+            return lost
+        }
+        let daemon = Reconciler(fleet: try Self.fleet(), clock: world.clock, isAttended: false, tell: { _ in })
+        let held = try await daemon.converge(
+            world, ledger: notebook.current, memory: notebook, approved: nil, deadline: world.clock.now + 500)
+        let blocks = held.plan.lines.compactMap { if case .blocked(let block) = $0.decision { block } else { nil } }
+        #expect(blocks.count == 3 && blocks.allSatisfy(\.isBreaker), "\(held.plan.lines)")
+        #expect(world.state.withLock { $0.log }.isEmpty)
+
+        world.state.withLock { state in
+            for (name, vm) in lost where name != "demo-web-n1" {
+                state.vms[name] = vm
+                state.nodes[name]?.ready = .ready
+            }
+        }
+        let one = try await daemon.converge(
+            world, ledger: notebook.current, memory: notebook, approved: nil, deadline: world.clock.now + 500)
+        #expect(one.plan.isSettled && world.state.withLock { $0.created.count { $0 == "demo-web-n1" } } == 2, "\(one.plan.lines)")
+    }
+
+    @Test func leavesAFleetToWhoHoldsItsLease() async throws {
+        let (world, notebook) = (FakeWorld(), Notebook(try Self.fleet()))
+        _ = try await converge(world, try Self.fleet(), notebook)
+        world.state.withLock { state in
+            state.log = []
+            state.rival = "other/1234"
+        }
+        let result = try await converge(world, try Self.fleet(label: "edge"), notebook)
+        let blocks = result.plan.lines.compactMap { if case .blocked(let block) = $0.decision { block.reason } else { nil } }
+        #expect(blocks.count == 2 && blocks.allSatisfy { $0.contains("other/1234 holds the lease") })
+        #expect(world.state.withLock { $0.log }.isEmpty)
+        world.state.withLock { $0.rival = nil }
+        #expect(try await converge(world, try Self.fleet(label: "edge"), notebook).plan.isSettled)
+    }
+
+    /// The audit log of a full disk.
+    struct FullNotebook: Memory {
+        func save(_ ledger: Ledger) throws {}
+        func intend(_ action: Action, because: String, facts: FleetFacts) throws { throw EffectError("full", remedy: .retry(after: nil)) }
+    }
+
+    @Test func sendsNothingThatWasNotWrittenDown() async throws {
+        let fleet = try Self.fleet()
+        let world = FakeWorld()
+        await #expect(throws: EffectError.self) {
+            try await Reconciler(fleet: fleet, clock: world.clock, tell: { _ in }).converge(
+                world, ledger: Notebook(fleet).current, memory: FullNotebook(), approved: nil, deadline: world.clock.now + 5000)
+        }
+        #expect(world.state.withLock { $0.effects } == 0)
     }
 
     @Test func lookingWritesNothing() async throws {

@@ -64,7 +64,7 @@ final class RealSSHD {
 
     func client(key: String = "user", rule: HostKeyRule? = nil) throws -> SSHClient {
         SSHClient(
-            loop: SSHLoop(), keys: [try PrivateKey(file: "\(folder)/\(key)")], hostKeys: try rule ?? knownHosts(), connectsPerMinute: 600)
+            loop: SSHLoop(), keys: [try UserKey.file("\(folder)/\(key)")], hostKeys: try rule ?? knownHosts(), connectsPerMinute: 600)
     }
 }
 

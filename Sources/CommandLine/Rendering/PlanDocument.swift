@@ -25,6 +25,12 @@ struct PlanDocument: Codable {
         var advice: String?
         /// Steps that follow the first one.
         var then: [String]
+        /// With `--scripts`: what the step would send, secrets left out.
+        var script: String?
+    }
+
+    mutating func add(scripts: [String: String]) {
+        for index in nodes.indices { nodes[index].script = scripts[nodes[index].node] }
     }
 
     init(_ plan: Plan, basis: String) {
@@ -44,7 +50,9 @@ struct PlanDocument: Codable {
 
     /// The fingerprint: who the plan is for, what it decided, and the VMs it saw.
     static func basis(of plan: Plan, seen: Observation, ledger: Ledger, fleetText: String) -> String {
-        var lines = [fleetText, ledger.clusterID]
+        // Before anything was made, the cluster's id is drawn anew by each run and means nothing.
+        let isFounded = ledger.founder != nil || !ledger.vms.isEmpty
+        var lines = [fleetText, isFounded ? ledger.clusterID : ""]
         for line in plan.lines {
             let node = Node(line)
             lines.append(

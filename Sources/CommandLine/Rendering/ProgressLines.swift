@@ -7,12 +7,16 @@ struct ProgressLines: Sendable {
     let clock = SystemClock()
     let began = SystemClock().now
 
-    init(terminal: Terminal) {
-        self.terminal = terminal
+    /// The journal has its own clock.
+    let showsElapsed: Bool
+
+    init(terminal: Terminal, showsElapsed: Bool = true) {
+        (self.terminal, self.showsElapsed) = (terminal, showsElapsed)
     }
 
     func show(_ event: Event) {
         guard let text = text(of: event) else { return }
+        guard showsElapsed else { return terminal.say(text) }
         let elapsed = clock.now - began
         let seconds = String(Int(elapsed)) + "." + String(Int(elapsed * 10) % 10) + "s"
         terminal.say(String(repeating: " ", count: max(0, 7 - seconds.count)) + seconds + "  " + text)

@@ -8,6 +8,7 @@ extension Verb {
         operands: "[PLANFILE] [options]",
         options: Arguments.Option.common + [
             .flag("yes", "do not ask"),
+            .flag("unattended", "nobody reads the plan: many VMs gone at once are no reason to make them anew (implies --yes)"),
             .value("timeout", "seconds until waiting ends (default 1800)"),
         ]
     ) { arguments, terminal in
@@ -35,9 +36,13 @@ extension Verb {
         guard try agrees(planFile, arguments, terminal) else { return .failed }
         let progress = ProgressLines(terminal: terminal)
         let clock = SystemClock()
-        let reconciler = Reconciler(fleet: place.fleet, clock: clock, tell: { progress.show($0) })
+        let audit = AuditLog(in: place.state, verb: "apply", run: AuditRecord.newRun(), plan: document.basis)
+        let reconciler = Reconciler(fleet: place.fleet, clock: clock, isAttended: !arguments.has("unattended")) {
+            progress.show($0)
+            audit.note($0)
+        }
         let result = try await reconciler.converge(
-            place.world, ledger: ledger, memory: place.state, approved: approval, deadline: clock.now + timeout)
+            place.world, ledger: ledger, memory: audit, approved: approval, deadline: clock.now + timeout)
         return finish(result, place, arguments, terminal)
     }
 
@@ -54,7 +59,7 @@ extension Verb {
     }
 
     private static func agrees(_ planFile: String?, _ arguments: Arguments, _ terminal: Terminal) throws -> Bool {
-        if planFile != nil || arguments.has("yes") { return true }
+        if planFile != nil || arguments.has("yes") || arguments.has("unattended") { return true }
         guard terminal.inIsTerminal else {
             throw Failure("there is no terminal to ask on", advice: "pass --yes, or a plan made with plan --out")
         }

@@ -1,14 +1,15 @@
 import FleetCore
 import FoundationEssentials
+import Glibc
 import Live
 import Reconciler
 
 extension Verb {
     static let kubeconfig = Verb(
-        name: "kubeconfig", summary: "write the cluster's kubeconfig (0600), pointing at the server's overlay address",
+        name: "kubeconfig", summary: "write the cluster's kubeconfig (0600) or merge it into one, pointing at the server's overlay address",
         operands: "[options]",
         options: Arguments.Option.common + [
-            .value("out", "the file to write (default: standard output)"),
+            .value("out", "the file to write or to merge into (default: standard output)"),
             .value("server", "the URL to write instead of the overlay address, e.g. of an SSH tunnel"),
         ]
     ) { arguments, terminal in
@@ -23,20 +24,26 @@ extension Verb {
         await place.world.close()
         let text = rewritten(raw, server: arguments.value("server") ?? "https://\(control.address):6443", name: place.fleet.cluster.name)
         guard let file = arguments.value("out") else {
-            terminal.out(text)
+            terminal.out(text.hasSuffix("\n") ? String(text.dropLast()) : text)
             return .done
         }
-        guard try StateDirectory.read(file) == nil || StateDirectory.read(file) == Array(text.utf8) else {
-            throw Failure("\(file) exists", advice: "choose another --out and merge: KUBECONFIG=old:new kubectl config view --flatten")
-        }
-        try StateDirectory.replace(file, with: Array(text.utf8))
-        terminal.say("wrote \(file); use it with: kubectl --kubeconfig \(file) get nodes")
+        let old = try StateDirectory.read(file).map { String(decoding: $0, as: UTF8.self) }
+        let new = try old.map { old throws(Failure) in try KubeconfigMerge.merge(text, into: old, file: file) } ?? text
+        try StateDirectory.replace(resolvingLinks(file), with: Array(new.utf8))
+        terminal.say("wrote \(file); use it with: kubectl --kubeconfig \(file) --context \(place.fleet.cluster.name) get nodes")
         return .done
+    }
+
+    /// A kubeconfig is often a link into somebody's dotfiles; the link stays.
+    private static func resolvingLinks(_ file: String) -> String {
+        guard let path = realpath(file, nil) else { return file }
+        defer { free(path) }
+        return String(cString: path)
     }
 
     /// k3s writes the name `default` everywhere and its own loopback address (facts/k3s.md §8.1).
     static func rewritten(_ text: String, server: String, name: String) -> String {
-        text.split(separator: "\n", omittingEmptySubsequences: false).map { line -> String in
+        text.utf8.split(separator: 10, omittingEmptySubsequences: false).map { Substring($0) }.map { line -> String in
             let indent = String(line.prefix { $0 == " " || $0 == "-" })
             let rest = line.dropFirst(indent.count)
             if rest.hasPrefix("server: ") { return indent + "server: " + server }

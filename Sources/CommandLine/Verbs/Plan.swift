@@ -15,22 +15,23 @@ extension Verb {
         _ = try arguments.operands(upTo: 0)
         let place = try Workplace.open(arguments, terminal)
         let result = try await place.look(place.state.ledger(for: place.fleet))
-        let document = place.document(result)
+        var document = place.document(result)
         if let file = arguments.value("out") { try StateDirectory.replace(file, with: Array((document.json + "\n").utf8)) }
+        if arguments.has("scripts") { document.add(scripts: scripts(result, place)) }
         if arguments.has("json") {
             terminal.out(document.json)
         } else {
             terminal.out(PlanText.render(result.plan))
+            for node in document.nodes { if let script = node.script { terminal.out("\n# \(node.node)\n" + script) } }
         }
-        if arguments.has("scripts") { terminal.out(scripts(result, place)) }
         await place.world.close()
         return result.plan.isSettled ? .done : .changes
     }
 
-    private static func scripts(_ result: Reconciler.Result, _ place: Workplace) -> String {
+    /// By node, what its first step would send.
+    private static func scripts(_ result: Reconciler.Result, _ place: Workplace) -> [String: String] {
         let facts = FleetFacts(fleet: place.fleet, seen: result.seen, ledger: result.ledger, now: SystemClock().now)
-        return result.plan.actions.map { action in
-            "\n# \(action.node): \(action.step.words)\n" + place.world.shown(action, facts: facts)
-        }.joined(separator: "\n")
+        let pairs = result.plan.actions.map { ($0.node, place.world.shown($0, facts: facts)) }
+        return Dictionary(pairs, uniquingKeysWith: { first, _ in first })
     }
 }

@@ -34,6 +34,8 @@ struct StatusDocument: Codable {
         var address: String
         var labels: [String: String]
         var taints: [String]
+        /// The labels that we look after, by key; all of them are in `labels`.
+        var managed: [String]
         /// What keeps the node from being settled; empty when nothing does.
         var drift: String
     }
@@ -45,8 +47,8 @@ struct StatusDocument: Codable {
     }
 
     var text: String {
-        let header = ["NAME", "POOL", "VM", "NODE", "VERSION", "ADDRESS", "DRIFT"]
-        let rows = [header] + nodes.map { [$0.name, $0.pool, $0.vm, $0.node, $0.version, $0.address, $0.drift.isEmpty ? "-" : $0.drift] }
+        let header = ["NAME", "POOL", "VM", "NODE", "VERSION", "ADDRESS", "LABELS", "TAINTS", "DRIFT"]
+        let rows = [header] + nodes.map(\.row)
         let widths = header.indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
         return rows.map { row in
             row.enumerated().map { $0.offset == row.count - 1 ? $0.element : $0.element.padded(to: widths[$0.offset]) }.joined(
@@ -58,6 +60,16 @@ struct StatusDocument: Codable {
 }
 
 extension StatusDocument.Node {
+    fileprivate var row: [String] {
+        let shown = managed.filter { $0 != "exedev.dev/pool" }.compactMap { key in labels[key].map { "\(key)=\($0)" } }
+        return [
+            name, pool, vm, node, version, address, Self.cell(shown.joined(separator: ",")), Self.cell(taints.joined(separator: ",")),
+            Self.cell(drift),
+        ]
+    }
+
+    private static func cell(_ text: String) -> String { text.isEmpty ? "-" : text }
+
     init(_ line: Plan.Line, _ seen: Observation) {
         (name, pool) = (line.node, line.pool)
         let reading = seen.node(line.node)
@@ -67,6 +79,7 @@ extension StatusDocument.Node {
         address = reading?.internalIP ?? "-"
         labels = reading?.labels ?? [:]
         taints = reading?.taints.map(\.description) ?? []
+        managed = (reading?.annotations[NodeShape.managedLabels] ?? "").split(separator: ",").map(String.init)
         drift =
             switch line.decision {
             case .settled: ""
@@ -75,17 +88,5 @@ extension StatusDocument.Node {
             case .blocked(let block): "blocked: \(block.reason)"
             case .reported(let reason): reason
             }
-    }
-}
-
-extension ObservedVM.Status {
-    var words: String {
-        switch self {
-        case .running: "running"
-        case .starting: "starting"
-        case .stopped: "stopped"
-        case .paused: "paused"
-        case .other(let word): word
-        }
     }
 }

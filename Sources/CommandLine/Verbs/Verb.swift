@@ -28,7 +28,7 @@ extension Arguments.Option {
 
 /// The program `exedev-k8s`.
 package enum Program {
-    static let verbs: [Verb] = [.validate, .schema, .plan, .apply, .status, .destroy, .kubeconfig]
+    static let verbs: [Verb] = [.validate, .schema, .plan, .apply, .status, .destroy, .kubeconfig, .daemon, .history]
 
     package static func run(_ words: [String]) async -> Int32 {
         let terminal = Terminal()

@@ -4,6 +4,15 @@ package struct CIDR: Sendable, Hashable, CustomStringConvertible {
     /// 0 to 32.
     package let prefix: Int
 
+    private init(_ address: UInt32, _ prefix: Int) { (self.address, self.prefix) = (address, prefix) }
+
+    /// Where exe.dev puts its VMs (facts/exedev.md §6, Feb 2026); also k3s's own default for pods.
+    static let exeDev = CIDR(10 << 24 | 42 << 16, 16)
+    /// The addresses of a tailnet.
+    static let tailnet = CIDR(100 << 24 | 64 << 16, 10)
+    /// The private networks of IPv4.
+    static let rfc1918 = [CIDR(10 << 24, 8), CIDR(172 << 24 | 16 << 16, 12), CIDR(192 << 24 | 168 << 16, 16)]
+
     /// Nil when `text` is not `a.b.c.d/n` or has bits set beyond its prefix.
     package init?(_ text: String) {
         let halves = text.split(separator: "/", omittingEmptySubsequences: false)
@@ -34,6 +43,8 @@ package struct CIDR: Sendable, Hashable, CustomStringConvertible {
         let mask = Self.mask(min(prefix, other.prefix))
         return address & mask == other.address & mask
     }
+
+    package func isInside(_ other: CIDR) -> Bool { prefix >= other.prefix && overlaps(other) }
 
     package func contains(_ address: UInt32) -> Bool { address & Self.mask(prefix) == self.address }
 

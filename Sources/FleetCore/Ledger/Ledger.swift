@@ -28,6 +28,8 @@ package struct Ledger: Sendable, Hashable, Codable {
         package var creating: Double?
         /// The VM is fresh from our hands: a node password under its name in the cluster is a leftover of an earlier VM.
         package var hasStaleIdentity = false
+        /// What exe.dev said of its creation; another value under the same name is another machine.
+        package var createdAt: String?
         /// When k3s was last told to start there.
         package var started: Double?
         /// Hash of the k3s configuration that was last installed.

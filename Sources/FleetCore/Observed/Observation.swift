@@ -7,6 +7,8 @@ package struct Observation: Sendable {
     /// What the inside of a VM said, by VM name.
     package var hosts: [String: ObservedHost] = [:]
     package var cluster: ObservedCluster = .unseen
+    /// Nodes that an action of ours changed after the cluster was read: of these the reading says nothing any more.
+    package var outdated: Set<String> = []
 
     package init() {}
 

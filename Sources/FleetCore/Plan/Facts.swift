@@ -7,10 +7,20 @@ package struct FleetFacts: Sendable {
     package var ledger: Ledger
     /// Seconds since 1970.
     package var now: Double
+    /// Guards that the proof by simulation has taken away; always empty in the product.
+    package var lifted: Set<Guard> = []
 
-    package init(fleet: DesiredFleet, seen: Observation, ledger: Ledger, now: Double) {
+    /// How many VMs of the ledger the list lacks, and of how many, when nobody is there to judge it; see `Safety.massLossIsNoReason`.
+    package let vanished: (count: Int, of: Int)
+
+    /// `isAttended`: an operator saw the plan and asked for it.
+    package init(fleet: DesiredFleet, seen: Observation, ledger: Ledger, now: Double, isAttended: Bool = true) {
         (self.fleet, self.seen, self.ledger, self.now) = (fleet, seen, ledger, now)
+        let known = isAttended || seen.vms == nil ? [] : fleet.nodes.map(\.name).filter { ledger.vms[$0]?.createdAt != nil }
+        vanished = (known.count { seen.vms?[$0] == nil }, known.count)
     }
+
+    func holds(_ rule: Guard) -> Bool { !lifted.contains(rule) }
 
     package var serverName: String? { fleet.nodes.first { $0.role == .server }?.name }
 
@@ -20,6 +30,11 @@ package struct FleetFacts: Sendable {
             let address = seen.node(name)?.internalIP, ledger.caHash == nil || ledger.caHash == caHash
         else { return nil }
         return (address, caHash)
+    }
+
+    /// The list of nodes is the cluster's own and of this run.
+    package var clusterAnswers: Bool {
+        if case .read(let reading) = seen.cluster { reading.apiReady } else { false }
     }
 
     /// Why agents cannot be joined yet.

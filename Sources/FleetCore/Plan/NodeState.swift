@@ -35,8 +35,9 @@ package enum NodeState: Sendable, Hashable {
 }
 
 extension NodeState {
-    /// `version` and `role`: what the host must have staged to count as prepared.
-    package init(of name: String, version: K3sVersion, role: Role, tag: String, seen: Observation, digest: String?) {
+    /// `version` and `role`: what the host must have staged to count as prepared. `isFresh`: the VM is newer than any node of its
+    /// name, so a node that the cluster shows, alive as it may seem for some 40 s, is that of a former machine.
+    package init(of name: String, version: K3sVersion, role: Role, tag: String, seen: Observation, digest: String?, isFresh: Bool) {
         guard let vms = seen.vms else {
             self = .unseen
             return
@@ -45,15 +46,18 @@ extension NodeState {
             self = seen.node(name).map(NodeState.ghost) ?? .absent
             return
         }
-        self = vm.tags.contains(tag) ? Self.owned(vm, version: version, role: role, seen: seen, digest: digest) : .foreign(vm)
+        let node = isFresh && role == .agent ? nil : seen.node(name)
+        self = vm.tags.contains(tag) ? Self.owned(vm, node, version: version, role: role, seen: seen, digest: digest) : .foreign(vm)
     }
 
-    private static func owned(_ vm: ObservedVM, version: K3sVersion, role: Role, seen: Observation, digest: String?) -> NodeState {
+    private static func owned(
+        _ vm: ObservedVM, _ node: NodeReading?, version: K3sVersion, role: Role, seen: Observation, digest: String?
+    ) -> NodeState {
         switch vm.status {
         case .stopped, .paused, .other: return .halted(vm)
         case .running, .starting: break
         }
-        if let node = seen.node(vm.name) { return .joined(vm, node) }
+        if let node { return .joined(vm, node) }
         switch seen.hosts[vm.name] {
         case nil: return .unprobed(vm)
         case .unreachable(let reason): return .unreachable(vm, reason)

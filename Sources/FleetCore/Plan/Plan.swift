@@ -48,14 +48,16 @@ package struct Wait: Sendable, Hashable {
     package var look: Look
     /// Seconds until the look is worth repeating.
     package var interval: Double
+    /// A second, rarer look that tells why it takes so long.
+    package var evidence: Look?
 
-    package init(_ reason: String, look: Look, every interval: Double) {
-        (self.reason, self.look, self.interval) = (reason, look, interval)
+    package init(_ reason: String, look: Look, every interval: Double, evidence: Look? = nil) {
+        (self.reason, self.look, self.interval, self.evidence) = (reason, look, interval, evidence)
     }
 }
 
 /// A read of the world.
-package enum Look: Sendable, Hashable {
+package enum Look: Sendable, Hashable, Comparable {
     case vms
     case cluster
     case host(String)
@@ -66,8 +68,10 @@ package enum Look: Sendable, Hashable {
 package struct Block: Sendable, Hashable {
     package var reason: String
     package var advice: String
+    /// So much is gone at once that nothing is made anew: the breaker is open.
+    package var isBreaker: Bool
 
-    package init(_ reason: String, advice: String) {
-        (self.reason, self.advice) = (reason, advice)
+    package init(_ reason: String, advice: String, isBreaker: Bool = false) {
+        (self.reason, self.advice, self.isBreaker) = (reason, advice, isBreaker)
     }
 }

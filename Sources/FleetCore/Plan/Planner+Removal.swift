@@ -3,7 +3,7 @@ import K3s
 extension Planner {
     /// A VM that carries our tag and that the file does not ask for.
     static func removalLine(_ vm: ObservedVM, _ facts: FleetFacts) -> Plan.Line {
-        let decision = admitted(removal(of: vm, facts), vm.name, facts)
+        let decision = admitted(changed(vm.name, facts) ?? removal(of: vm, facts), vm.name, facts)
         let chain: [Step] = [.drain, .stop, .deleteNode, .removeVM]
         let then = decision.action.flatMap { action in chain.firstIndex(of: action.step).map { Array(chain[($0 + 1)...]) } } ?? []
         return Plan.Line(node: vm.name, pool: facts.seen.node(vm.name)?.labels["exedev.dev/pool"] ?? "-", decision: decision, then: then)
@@ -35,16 +35,23 @@ extension Planner {
 /// Limits that hold over the whole plan: what exceeds them waits for a place.
 enum Pacing {
     static func apply(to plan: inout Plan, _ facts: FleetFacts) {
-        deletions(&plan, limit: facts.fleet.limits.deletionsPerPass)
-        restarts(&plan, facts)
-        budget(&plan, facts)
+        if facts.holds(.deletionsPerPass) { deletions(&plan, facts) }
+        if facts.holds(.maxUnavailable) { restarts(&plan, facts) }
+        if facts.holds(.maxVMs) { budget(&plan, facts) }
     }
 
     /// At most `deletionsPerPass` nodes are on their way out at a time; those that began come first.
-    static func deletions(_ plan: inout Plan, limit: Int) {
+    static func deletions(_ plan: inout Plan, _ facts: FleetFacts) {
+        let limit = facts.fleet.limits.deletionsPerPass
         let leaving = plan.lines.indices.filter { plan.lines[$0].decision.action?.step.isDestructive == true }
         let order = leaving.sorted { progress(plan.lines[$0]) > progress(plan.lines[$1]) }
-        for index in order.dropFirst(limit) {
+        // Those that are half gone and wait, for a back-off or another look, keep their place.
+        let wanted = Set(facts.fleet.nodes.map(\.name))
+        let waiting = plan.lines.count { line in
+            guard case .wait = line.decision, !wanted.contains(line.node) else { return false }
+            return facts.record(line.node).removal != nil || facts.seen.node(line.node)?.unschedulable == true
+        }
+        for index in order.dropFirst(max(0, limit - waiting)) {
             plan.lines[index].decision = .wait(Wait("limits.deletionsPerPass is \(limit)", look: .nothing, every: 2))
         }
     }
@@ -53,17 +60,27 @@ enum Pacing {
 
     /// A node that is in the cluster is restarted only while its pool has no more than `maxUnavailable` down.
     static func restarts(_ plan: inout Plan, _ facts: FleetFacts) {
-        var down: [String: Int] = [:]
-        for line in plan.lines { if facts.seen.node(line.node).map({ $0.ready != .ready }) == true { down[line.pool, default: 0] += 1 } }
+        var down: [String: Set<String>] = [:]
+        for line in plan.lines where isDown(line.node, facts) { down[line.pool, default: []].insert(line.node) }
         for index in plan.lines.indices {
             let line = plan.lines[index]
             guard case .act(.install, _) = line.decision, facts.seen.node(line.node) != nil else { continue }
-            down[line.pool, default: 0] += 1
-            if down[line.pool]! > facts.fleet.limits.maxUnavailable {
+            down[line.pool, default: []].insert(line.node)
+            if down[line.pool]!.count > facts.fleet.limits.maxUnavailable {
                 plan.lines[index].decision = .wait(
                     Wait("limits.maxUnavailable is \(facts.fleet.limits.maxUnavailable)", look: .cluster, every: 2))
             }
         }
+    }
+
+    /// Seconds a node may look ready although its kubelet is gone: the patience of Kubernetes, 40 s, and a little (facts/k3s.md §8.4).
+    private static let staleReadiness = 45.0
+
+    /// Not ready, or restarted so lately that its readiness is still that of before.
+    private static func isDown(_ name: String, _ facts: FleetFacts) -> Bool {
+        guard let node = facts.seen.node(name) else { return false }
+        let started = facts.record(name).started.map { facts.now - $0 } ?? .infinity
+        return node.ready != .ready || facts.seen.outdated.contains(name) || (0..<staleReadiness).contains(started)
     }
 
     /// Creations of this very plan count too.

@@ -2,14 +2,14 @@ import K3s
 
 /// Decides. A pure function: the same facts give the same plan.
 package enum Planner {
-    /// Seconds a lost `new` may still produce its VM before it is taken for not done. exe.dev documents no bound (facts/exedev.md §2.3);
-    /// a command is cut at 30 s, and nobody has seen a VM appear later than the reply.
-    static let creationGrace = 90.0
+    /// Seconds a lost `new` may still produce its VM before it is taken for not done: exe.dev cuts a command at 30 s (facts/exedev.md
+    /// §2.3, 2026). Should it come later still, the next `new` is refused, because names are unique.
+    static let creationGrace = 40.0
     /// Seconds k3s may take to join before the evidence is fetched (facts/k3s.md §9, suggested deadlines).
     static func startDeadline(_ role: Role) -> Double { role == .server ? 300 : 180 }
 
     package static func plan(_ facts: FleetFacts) -> Plan {
-        let wanted = facts.fleet.nodes.map { node in line(for: node, facts) }
+        let wanted = heldUp(facts.fleet.nodes.map { node in line(for: node, facts) }, facts)
         let names = Set(facts.fleet.nodes.map(\.name))
         let extra = facts.ownedVMs.filter { !names.contains($0.name) }.map { removalLine($0, facts) }
         var plan = Plan(cluster: facts.fleet.cluster.name, lines: wanted + extra)
@@ -17,20 +17,43 @@ package enum Planner {
         return plan
     }
 
+    /// What waits for a control plane that only the operator can bring back need not wait for it.
+    package static func heldUp(_ lines: [Plan.Line], _ facts: FleetFacts) -> [Plan.Line] {
+        guard let server = facts.serverName, facts.controlPlane == nil,
+            case .blocked? = lines.first(where: { $0.node == server })?.decision
+        else { return lines }
+        return lines.map { line in
+            guard case .wait(let wait) = line.decision, wait.look == .cluster else { return line }
+            var held = line
+            held.decision = .blocked(Block("its control plane \(server) is blocked", advice: "mend \(server) first"))
+            return held
+        }
+    }
+
     static func line(for node: DesiredNode, _ facts: FleetFacts) -> Plan.Line {
         let state = NodeState(
             of: node.name, version: node.k3s, role: node.role, tag: facts.fleet.cluster.tag, seen: facts.seen,
-            digest: facts.ledger.digests[node.k3s.description])
-        let decision = admitted(decide(node, state, facts), node.name, facts)
+            digest: facts.ledger.digests[node.k3s.description],
+            isFresh: facts.record(node.name).hasStaleIdentity && facts.holds(.freshIdentity))
+        let decision = admitted(changed(node.name, facts) ?? decide(node, state, facts), node.name, facts)
         return Plan.Line(
             node: node.name, pool: node.pool, decision: decision, then: decision.action.map { following($0, node, facts) } ?? [])
+    }
+
+    /// Nothing is decided about a node on a reading that is older than our last action there.
+    static func changed(_ name: String, _ facts: FleetFacts) -> Decision? {
+        guard facts.seen.outdated.contains(name), facts.holds(.outdatedReading) else { return nil }
+        return .wait(Wait("the cluster to be read again", look: .cluster, every: 0))
     }
 
     /// The last word before a plan is shown: back-off and safety.
     static func admitted(_ decision: Decision, _ name: String, _ facts: FleetFacts) -> Decision {
         guard case .act(let action, _) = decision else { return decision }
         if let block = Safety.refusal(of: action, facts: facts) { return .blocked(block) }
-        if let attempt = facts.ledger.attempts[name], attempt.notBefore > facts.now {
+        // No back-off is longer than an hour: one that seems so was written by a clock that ran ahead.
+        if let attempt = facts.ledger.attempts[name], attempt.notBefore > facts.now, attempt.notBefore <= facts.now + 3600,
+            facts.holds(.backOff)
+        {
             return .wait(Wait("trying again soon: \(attempt.failure)", look: .nothing, every: attempt.notBefore - facts.now))
         }
         return decision
@@ -47,6 +70,8 @@ package enum Planner {
                     "the VM lacks the tag \(facts.fleet.cluster.tag)",
                     advice: "rename it, change vmPrefix, or hand it over with: exedev-ctl exec 'tag \(vm.name) \(facts.fleet.cluster.tag)'")
             )
+        case .ghost(let node) where node.ready == .ready && facts.holds(.livingGhost):
+            .wait(Wait("exe.dev does not list the VM, but its node is alive", look: .vms, every: 3, evidence: .cluster))
         case .absent, .ghost:
             create(want, facts)
         case .halted(let vm):
@@ -54,7 +79,7 @@ package enum Planner {
         case .unprobed(let vm):
             .wait(Wait("\(vm.name) to be looked at", look: .host(vm.name), every: 1))
         case .unreachable(let vm, let reason):
-            .wait(Wait("SSH: \(reason)", look: .host(vm.name), every: 2))
+            .wait(Wait("SSH: \(reason)", look: .host(vm.name), every: 1))
         case .refused(_, let reason, let advice):
             .blocked(Block(reason, advice: advice))
         case .bare(_, let probe):
@@ -69,10 +94,18 @@ package enum Planner {
     }
 
     static func create(_ want: DesiredNode, _ facts: FleetFacts) -> Decision {
-        if let sent = facts.record(want.name).creating, facts.now - sent < creationGrace, facts.now >= sent {
-            return .wait(Wait("the outcome of an earlier create VM is unknown", look: .vms, every: 2))
+        if let sent = facts.record(want.name).creating, facts.now - sent < creationGrace, facts.now >= sent,
+            facts.holds(.creationGrace)
+        {
+            return .wait(Wait("the outcome of an earlier create VM is unknown", look: .vms, every: 3))
         }
-        if want.role == .server, facts.ledger.caHash != nil {
+        // A machine that was here is taken for gone when exe.dev and the cluster both say so (facts/k3s.md §14.9): one list may be partial.
+        if facts.record(want.name).createdAt != nil, facts.ledger.founder != nil, want.role == .agent, !facts.clusterAnswers,
+            facts.holds(.clustersWord)
+        {
+            return .wait(Wait("the cluster's word on a VM that exe.dev no longer lists", look: .cluster, every: 1))
+        }
+        if want.role == .server, facts.ledger.caHash != nil, facts.holds(.lostServer) {
             return .blocked(
                 Block(
                     "the server's VM is gone and with it the data of the cluster",
@@ -92,7 +125,7 @@ package enum Planner {
     }
 
     static func bare(_ want: DesiredNode, _ probe: HostProbe, _ facts: FleetFacts) -> Decision {
-        if let other = probe.clusterID, other != facts.ledger.clusterID {
+        if let other = probe.clusterID, other != facts.ledger.clusterID, facts.holds(.otherCluster) {
             return .blocked(
                 Block(
                     "the host belongs to another cluster (\(other))",
@@ -132,7 +165,9 @@ package enum Planner {
                     "k3s did not join in \(Int(startDeadline(want.role))) s",
                     advice: "last words of its journal: \(probe.journal ?? "none")"))
         }
-        return .wait(Wait("k3s to join", look: .cluster, every: 0.5))
+        let unit = want.role == .server ? probe.server : probe.agent
+        let crashes = unit.map { $0.restarts > 0 ? "; it is \($0.words): \(probe.journal ?? "its journal is empty")" : "" } ?? ""
+        return .wait(Wait("k3s to join\(crashes)", look: .cluster, every: 0.5, evidence: .host(want.name)))
     }
 
     static func joined(_ want: DesiredNode, _ vm: ObservedVM, _ node: NodeReading, _ facts: FleetFacts) -> Decision {
@@ -142,10 +177,11 @@ package enum Planner {
                 Block("its removal has begun", advice: "take it out of the file, apply, and add it again"))
         }
         if node.deleting { return .wait(Wait("the node is being deleted", look: .cluster, every: 2)) }
+        // Before its readiness: a configuration that keeps a node down is mended by another one.
+        if let overlay = node.internalIP, let decision = reconfigured(want, overlay, facts) { return decision }
         guard case .ready = node.ready else {
             return .wait(Wait("the node is \(node.ready.words)", look: .cluster, every: 0.5))
         }
-        if let overlay = node.internalIP, let decision = reconfigured(want, overlay, facts) { return decision }
         if let shape = NodeShape.drift(of: node, from: want) {
             return .act(.shape(node: want.name, shape), because: "labels or taints differ")
         }
@@ -163,6 +199,11 @@ package enum Planner {
             return version > want.k3s
                 ? Block("downgrade from \(version) to \(want.k3s)", advice: "k3s cannot go back; set k3s to \(version)")
                 : Block("upgrade from \(version) to \(want.k3s) is not built yet", advice: "set k3s to \(version)")
+        }
+        if case .read(let reading) = facts.seen.cluster, let known = facts.ledger.caHash, let seen = reading.caHash, seen != known {
+            return Block(
+                "the server answers for another cluster than the one that was founded here (its CA differs)",
+                advice: "restore the server's disk, or destroy the fleet and apply again")
         }
         let isServer = node.roles.contains("control-plane")
         guard isServer == (want.role == .server) else {

@@ -3,11 +3,17 @@ import K3s
 /// The rules that keep somebody's VM alive. Each is one function; `refusal` is the only door to an effect and asks them all.
 package enum Safety {
     package static func refusal(of action: Action, facts: FleetFacts) -> Block? {
-        for rule in [ownershipIsSeen, creationFitsBudget, onlyOneFounding, serversStay, removalIsRecorded] {
+        for (name, rule) in rules where facts.holds(name) {
             if let block = rule(action, facts) { return block }
         }
         return nil
     }
+
+    private static let rules: [(Guard, @Sendable (Action, FleetFacts) -> Block?)] = [
+        (.ownershipIsSeen, ownershipIsSeen), (.creationFitsBudget, creationFitsBudget),
+        (.massLossIsNoReason, massLossIsNoReason), (.onlyOneFounding, onlyOneFounding),
+        (.serversStay, serversStay), (.removalIsRecorded, removalIsRecorded),
+    ]
 
     /// Nothing is changed on a VM whose ownership tag was not observed in this run.
     static func ownershipIsSeen(_ action: Action, _ facts: FleetFacts) -> Block? {
@@ -31,11 +37,26 @@ package enum Safety {
     static func creationFitsBudget(_ action: Action, _ facts: FleetFacts) -> Block? {
         guard case .createVM(let name, _, _) = action else { return nil }
         let owned = Set(facts.ownedVMs.map(\.name))
-        let creating = facts.ledger.vms.filter { $0.value.creating != nil && $0.key != name && !owned.contains($0.key) }.count
+        let creating = facts.ledger.vms.count { other, record in
+            guard let sent = record.creating, other != name, !owned.contains(other) else { return false }
+            return facts.now - sent < Planner.creationGrace
+        }
         guard owned.count + creating >= facts.fleet.limits.maxVMs else { return nil }
         return Block(
             "\(owned.count + creating) VMs exist and limits.maxVMs is \(facts.fleet.limits.maxVMs)",
             advice: "raise limits.maxVMs or shrink a pool")
+    }
+
+    /// The breaker. That two or more VMs, and more than a third of them, are gone at once is sooner trouble of exe.dev than a wish of anybody's;
+    /// unattended, nothing is made anew then. It closes by itself when the list shows them again, and an operator's `apply` passes it.
+    static func massLossIsNoReason(_ action: Action, _ facts: FleetFacts) -> Block? {
+        let (count, known) = facts.vanished
+        guard case .createVM(let name, _, _) = action, facts.record(name).createdAt != nil, count >= 2, count * 3 > known else {
+            return nil
+        }
+        return Block(
+            "\(count) of \(known) VMs are gone from exe.dev's list at once; the breaker is open",
+            advice: "it closes when they are listed again; if they are really gone, run: exedev-k8s apply", isBreaker: true)
     }
 
     /// A cluster is founded once: a rebuilt server with an empty disk would found a second one (facts/k3s.md §5.3).

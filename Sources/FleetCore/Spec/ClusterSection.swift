@@ -1,103 +1,105 @@
 import K3s
 
-extension FleetReader {
-    func cluster(_ section: Field, _ fields: [String: Field]) -> DesiredCluster? {
-        let isName = { (text: String) in Grammar.word(text, extra: "-") && text.utf8.count <= 20 }
-        let name = fields["name"]?.string(where: isName, or: "must be [a-z][a-z0-9-]*, at most 20 characters")
-        if fields["name"] == nil { let _: String? = missing(section, "name", "the field is required") }
-        let version = fields["k3s"]?.string(
-            where: { K3sVersion($0) != nil }, or: "is no exact release; channels and ranges move, write one like \"v1.34.9+k3s1\"")
-        if fields["k3s"] == nil { let _: String? = missing(section, "k3s", "the field is required, such as \"v1.34.9+k3s1\"") }
-        let pods = network(fields["clusterCIDR"], "10.244.0.0/16")
-        let services = network(fields["serviceCIDR"], "10.245.0.0/16")
-        let overlay = overlay(fields["network"])
-        let packaged = ["coredns", "servicelb", "traefik", "local-storage", "metrics-server"]
-        let disable = fields["disable"]?.items().compactMap {
-            $0.string(where: packaged.contains, or: "is no packaged component: \(packaged.joined(separator: ", "))")
-        }
-        let server = fields["serverConfig"].map { config($0, .server) } ?? [:]
-        let agent = fields["agentConfig"].map { config($0, .agent) } ?? [:]
-        guard let name, let version, let k3s = K3sVersion(version), let pods, let services, let overlay else { return nil }
-        if pods.overlaps(services) { section.refuse("clusterCIDR \(pods) and serviceCIDR \(services) overlap") }
+/// What could be read of `cluster`. Its parts are separate so that one bad part does not silence the checks of the others.
+struct ClusterDraft {
+    /// Where a problem of the whole cluster is shown.
+    var place: Field
+    var fields: [String: Field]
+    var name: String?
+    var k3s: K3sVersion?
+    var pods: CIDR?
+    var services: CIDR?
+    var overlay: Overlay?
+    var disable: [String] = []
+    var serverConfig: [String: ConfigValue] = [:]
+    var agentConfig: [String: ConfigValue] = [:]
+
+    /// Nil when a part is missing; that was reported.
+    var desired: DesiredCluster? {
+        guard let name, let k3s, let pods, let services, let overlay else { return nil }
         return DesiredCluster(
-            name: name, k3s: k3s, clusterCIDR: pods, serviceCIDR: services, overlay: overlay, disable: disable ?? [],
-            serverConfig: server, agentConfig: agent)
+            name: name, k3s: k3s, clusterCIDR: pods, serviceCIDR: services, overlay: overlay, disable: disable,
+            serverConfig: serverConfig, agentConfig: agentConfig)
+    }
+}
+
+extension FleetReader {
+    func cluster(_ section: Field?) -> ClusterDraft {
+        let fields = section?.fields(SpecFields.cluster) ?? [:]
+        if let section, section.isObject {
+            if fields["name"] == nil { section.miss("name") }
+            if fields["k3s"] == nil { section.miss("k3s", "the field is required, such as \"v1.34.9+k3s1\"") }
+        }
+        let name = fields["name"]?.string(
+            where: { Grammar.name($0, upTo: 20) }, or: "must be [a-z][a-z0-9]*(-[a-z0-9]+)*, at most 20 characters")
+        let disable = fields["disable"]?.items().compactMap {
+            $0.string(in: K3sKeys.packaged, or: "is no packaged component: \(K3sKeys.packaged.joined(separator: ", "))")
+        }
+        let draft = ClusterDraft(
+            place: section ?? root, fields: fields, name: name, k3s: fields["k3s"].flatMap(release),
+            pods: network(fields["clusterCIDR"], "10.244.0.0/16"), services: network(fields["serviceCIDR"], "10.245.0.0/16"),
+            overlay: overlay(fields["network"]), disable: disable ?? [],
+            serverConfig: fields["serverConfig"].map { K3sKeys.config($0, .server) } ?? [:],
+            agentConfig: fields["agentConfig"].map { K3sKeys.config($0, .agent) } ?? [:])
+        if let pods = draft.pods, let services = draft.services { checkServices(services, pods, draft) }
+        return draft
+    }
+
+    func release(_ field: Field) -> K3sVersion? {
+        field.string(
+            where: { K3sVersion($0) != nil }, or: "is no exact release; channels and ranges move, write one like \"v1.34.9+k3s1\""
+        ).flatMap { K3sVersion($0) }
     }
 
     private func network(_ field: Field?, _ standard: String) -> CIDR? {
         guard let field else { return CIDR(standard) }
-        guard let text = field.string(where: { CIDR($0) != nil }, or: "is no IPv4 network"), let cidr = CIDR(text) else { return nil }
-        if let vms = CIDR("10.42.0.0/16"), cidr.overlaps(vms) {
-            field.refuse("\(cidr) overlaps 10.42.0.0/16, where exe.dev's VMs sit: the VM would own its gateway's address and be cut off")
+        let hint = "is no IPv4 network such as \"\(standard)\", all bits behind its prefix 0"
+        guard let cidr = field.string(where: { CIDR($0) != nil }, or: hint).flatMap({ CIDR($0) }) else { return nil }
+        if cidr.overlaps(.exeDev) {
+            field.refuse("\(cidr) overlaps \(CIDR.exeDev), where exe.dev's VMs sit: the VM would own its gateway's address and be cut off")
+        } else if cidr.overlaps(.tailnet) {
+            field.refuse("\(cidr) overlaps \(CIDR.tailnet), where the overlay's addresses are")
+        } else if !CIDR.rfc1918.contains(where: cidr.isInside) {
+            let ranges = CIDR.rfc1918.map(\.description).joined(separator: ", ")
+            field.refuse("\(cidr) is not private; choose inside one of \(ranges)")
         }
-        if let overlay = CIDR("100.64.0.0/10"), cidr.overlaps(overlay) { field.refuse("\(cidr) overlaps the overlay's 100.64.0.0/10") }
-        if cidr.prefix > 22 { field.refuse("\(cidr) is too small") }
         return cidr
     }
 
+    private func checkServices(_ services: CIDR, _ pods: CIDR, _ draft: ClusterDraft) {
+        let field = draft.fields["serviceCIDR"]
+        if pods.overlaps(services) {
+            (field ?? draft.fields["clusterCIDR"])?.refuse("clusterCIDR \(pods) and serviceCIDR \(services) overlap")
+        }
+        // kube-apiserver takes at most 20 bits of services; a /24 has room for what k3s itself brings.
+        if !(12...24).contains(services.prefix) { field?.refuse("\(services) must have a prefix from /12 to /24") }
+    }
+
+    /// Every node takes a /24 of the pods' network (facts/k3s.md §3.2).
+    func checkRoom(_ draft: ClusterDraft, nodes: Int) {
+        guard let pods = draft.pods else { return }
+        let room = pods.prefix > 24 ? 0 : 1 << (24 - pods.prefix)
+        if nodes > room {
+            let message = "clusterCIDR \(pods) has room for \(room) nodes, a /24 each; the file asks for \(nodes)"
+            (draft.fields["clusterCIDR"] ?? draft.place).refuse(message)
+        }
+    }
+
     private func overlay(_ field: Field?) -> Overlay? {
-        let fields = field?.fields(["mode", "authKey"]) ?? [:]
-        _ = fields["mode"]?.string(where: { $0 == "tailscale" }, or: "is not supported; the only mode is \"tailscale\"")
+        let fields = field?.fields(SpecFields.network) ?? [:]
+        _ = fields["mode"]?.string(in: ["tailscale"], or: "is not supported; the only mode is \"tailscale\"")
         guard let key = fields["authKey"] else { return .tailscale(authKey: .environment("TS_AUTHKEY")) }
         if case .string = key.node.value {
             key.refuse("secrets never stand in the file: write {env: \"NAME\"} or {file: \"path\"}")
             return nil
         }
-        let parts = key.fields(["env", "file"])
-        if let name = parts["env"]?.string() { return .tailscale(authKey: .environment(name)) }
-        if let path = parts["file"]?.string() { return .tailscale(authKey: .file(path)) }
-        key.refuse("must be {env: \"NAME\"} or {file: \"path\"}")
-        return nil
-    }
-
-    static let anyRole = [
-        "kubelet-arg", "kube-proxy-arg", "resolv-conf", "protect-kernel-defaults", "prefer-bundled-bin", "debug", "v", "snapshotter",
-        "private-registry", "system-default-registry", "pause-image", "selinux", "lb-server-port", "docker",
-    ]
-    static let serverOnly = [
-        "cluster-dns", "cluster-domain", "tls-san", "tls-san-security", "flannel-backend", "secrets-encryption", "write-kubeconfig-mode",
-        "write-kubeconfig", "kube-apiserver-arg", "kube-controller-manager-arg", "kube-scheduler-arg", "etcd-arg",
-        "service-node-port-range",
-        "etcd-snapshot-schedule-cron", "etcd-snapshot-retention", "disable-network-policy", "disable-helm-controller",
-        "disable-kube-proxy", "disable-cloud-controller", "embedded-registry", "egress-selector-mode", "default-local-storage-path",
-    ]
-    static let owned = [
-        "token": "the tool makes it", "token-file": "the tool makes it", "agent-token": "the tool makes it",
-        "agent-token-file": "the tool makes it", "server": "the tool sets it", "cluster-init": "the tool sets it",
-        "cluster-cidr": "use cluster.clusterCIDR", "service-cidr": "use cluster.serviceCIDR", "node-name": "use vmPrefix",
-        "node-ip": "the overlay decides it", "advertise-address": "the overlay decides it", "flannel-iface": "the overlay decides it",
-        "node-label": "use labels", "node-taint": "use taints", "disable": "use cluster.disable", "data-dir": "the tool relies on it",
-        "vpn-auth": "use cluster.network", "vpn-auth-file": "use cluster.network", "node-external-ip": "the overlay decides it",
-        "with-node-id": "it would change the nodes' names",
-    ]
-
-    private func config(_ field: Field, _ role: Role) -> [String: ConfigValue] {
-        let known = role == .server ? Self.anyRole + Self.serverOnly : Self.anyRole
-        var values: [String: ConfigValue] = [:]
-        for (key, item) in field.object(known: nil) {
-            if let instead = Self.owned[key] {
-                item.refuse("exedev-k8s owns this key: \(instead)")
-            } else if role == .agent, Self.serverOnly.contains(key) {
-                item.refuse("only servers know this key; an agent that finds it crash-loops")
-            } else if !known.contains(key) {
-                item.refuse("k3s has no such key", suggestion: nearest(key, in: known))
-            } else if key == "flannel-backend", case .string("wireguard-native") = item.node.value {
-                item.refuse("wireguard-native cannot work: no exe.dev VM has an address that another one reaches")
-            }
-            values[key] = value(item)
+        let parts = key.fields(SpecFields.authKey)
+        if key.isObject, (parts["env"] == nil) == (parts["file"] == nil) { key.refuse("must be {env: \"NAME\"} or {file: \"path\"}") }
+        if let env = parts["env"], let name = env.string() {
+            // The text is not repeated: it may be the secret itself.
+            if !Grammar.variable(name) { env.refuse("must be the name of an environment variable") }
+            return .tailscale(authKey: .environment(name))
         }
-        return values
-    }
-
-    private func value(_ field: Field) -> ConfigValue? {
-        switch field.node.value {
-        case .string(let text): return .string(text)
-        case .integer(let number): return .integer(number)
-        case .bool(let flag): return .boolean(flag)
-        case .array: return .list(field.items().compactMap { $0.string() })
-        default:
-            field.refuse("must be a text, a whole number, true, false or a list of texts")
-            return nil
-        }
+        return parts["file"]?.path().map { .tailscale(authKey: .file($0)) }
     }
 }

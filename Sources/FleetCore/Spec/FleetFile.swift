@@ -13,105 +13,106 @@ package enum FleetFile {
         var reader = JSON5Reader(text)
         do throws(JSON5Error) {
             let root = try reader.document()
-            let reading = SpecReading(file: file, reader: reader)
-            for (member, first) in reader.duplicates {
-                reading.report(member.offset, member.key, "this key stands already on line \(reader.place(first).line)")
-            }
+            let reading = SpecReading(file: file, places: reader.places)
             let fleet = FleetReader(root: Field(node: root, path: "", reading: reading)).fleet()
-            let sorted = reading.diagnostics.sorted { ($0.line, $0.column, $0.message) < ($1.line, $1.column, $1.message) }
-            return Outcome(fleet: sorted.contains { $0.severity == .error } ? nil : fleet, diagnostics: sorted)
+            let told = reading.sorted
+            return Outcome(fleet: told.contains { $0.severity == .error } ? nil : fleet, diagnostics: told)
         } catch {
-            let reading = SpecReading(file: file, reader: reader)
+            let reading = SpecReading(file: file, places: reader.places)
             reading.report(error.offset, "", error.message)
             return Outcome(fleet: nil, diagnostics: reading.diagnostics)
         }
     }
 }
 
-/// The names of all fields, by section: the decoder and the schema read the same table.
+/// The names of all fields, by section. `SchemaTests` hold `FleetSchema` against this table and both against the decoder.
 enum SpecFields {
     static let root = ["$schema", "apiVersion", "cluster", "defaults", "pools", "limits", "policy", "ssh"]
     static let cluster = ["name", "k3s", "servers", "clusterCIDR", "serviceCIDR", "network", "disable", "serverConfig", "agentConfig"]
+    static let network = ["mode", "authKey"]
+    static let authKey = ["env", "file"]
     static let shape = ["image", "cpu", "memory", "disk", "tags", "labels", "taints", "isolated"]
+    static let taint = ["key", "value", "effect"]
     static let pool = ["nodes", "vmPrefix", "k3s", "project", "task", "share"] + shape
     static let share = ["port", "public", "users"]
     static let limits = ["maxVMs", "deletionsPerPass", "hostsAtOnce", "connectsPerMinute", "maxUnavailable"]
     static let policy = ["prune", "replace"]
     static let ssh = ["keyFile", "user", "hostKeys"]
+    static let knownHosts = ["knownHosts"]
 }
 
 struct FleetReader {
+    static let apiVersion = "exedev-k8s/v1"
+
     let root: Field
 
     func fleet() -> DesiredFleet? {
         let top = root.fields(SpecFields.root)
-        guard let api = top["apiVersion"] else { return missing(root, "apiVersion", "add apiVersion: \"exedev-k8s/v1\"") }
-        _ = api.string(where: { $0 == "exedev-k8s/v1" }, or: "is not known; this program reads \"exedev-k8s/v1\"")
-        guard let section = top["cluster"] else { return missing(root, "cluster", "the field is required") }
-        let clusterFields = section.fields(SpecFields.cluster)
-        let cluster = cluster(section, clusterFields)
-        let limits = limits(top["limits"])
+        guard root.isObject else { return nil }
+        if top["apiVersion"] == nil { root.miss("apiVersion", "add apiVersion: \"\(Self.apiVersion)\"") }
+        if top["cluster"] == nil { root.miss("cluster") }
+        _ = top["apiVersion"]?.string(in: [Self.apiVersion], or: "is not known; this program reads \"\(Self.apiVersion)\"")
+        _ = top["$schema"]?.string()
+        let cluster = cluster(top["cluster"])
         var base = PoolShape()
         if let defaults = top["defaults"] { base.merge(defaults.fields(SpecFields.shape)) }
-        let name = cluster?.name ?? "fleet"
-        var nodes = pool("servers", clusterFields["servers"], .server, prefix: "\(name)-cp", base.forServers, cluster)
-        for (pool, field) in top["pools"]?.object(known: nil) ?? [] {
-            if !Grammar.word(pool, extra: "-") || pool == "servers" {
-                field.refuse("a pool's name is [a-z][a-z0-9-]*, and not \"servers\"")
-            }
-            nodes += self.pool(pool, field, .agent, prefix: "\(name)-\(pool)", base, cluster)
-        }
-        checkNames(nodes, limits)
-        let policy = (top["policy"]?.fields(SpecFields.policy)) ?? [:]
-        let settings = Policy(prune: policy["prune"]?.boolean() ?? false, replace: policy["replace"]?.boolean() ?? false)
+        var pools = [servers(cluster, base.forServers)]
+        for (name, field) in top["pools"]?.object(known: nil) ?? [] { pools.append(agents(name, field, cluster, base)) }
+        let count = pools.reduce(0) { $0 + $1.count }
+        let limits = limits(top, nodes: count)
+        checkNames(pools)
+        checkRoom(cluster, nodes: count)
+        let policy = policy(top["policy"])
         let ssh = ssh(top["ssh"])
-        return cluster.map { DesiredFleet(cluster: $0, nodes: nodes.map(\.node), limits: limits, policy: settings, ssh: ssh) }
-    }
-
-    func missing<T>(_ field: Field, _ name: String, _ message: String) -> T? {
-        field.reading.report(field.node.offset, field.path.isEmpty ? name : "\(field.path).\(name)", message)
-        return nil
-    }
-
-    private func checkNames(_ nodes: [(node: DesiredNode, field: Field?)], _ limits: Limits) {
-        var seen: [String: String] = [:]
-        for (node, field) in nodes {
-            let field = field ?? root
-            if !Grammar.vmName(node.name) {
-                field.refuse("\"\(node.name)\" is no VM name: 5 to 52 of a-z, 0-9 and single hyphens, a letter first")
-            }
-            if let other = seen[node.name] { field.refuse("the VM name \"\(node.name)\" is used by \(other) already") }
-            seen[node.name] = node.pool
+        // Too many were refused above; they are not even made, since a short file can ask for millions.
+        guard count <= limits.maxVMs else { return nil }
+        return cluster.desired.map {
+            DesiredFleet(cluster: $0, nodes: pools.flatMap { $0.nodes() }, limits: limits, policy: policy, ssh: ssh)
         }
-        if nodes.count > limits.maxVMs { root.refuse("the file asks for \(nodes.count) VMs, limits.maxVMs allows \(limits.maxVMs)") }
     }
 
-    private func limits(_ field: Field?) -> Limits {
-        let fields = field?.fields(SpecFields.limits) ?? [:]
-        return Limits(
+    private func limits(_ top: [String: Field], nodes: Int) -> Limits {
+        let fields = top["limits"]?.fields(SpecFields.limits) ?? [:]
+        let limits = Limits(
             maxVMs: fields["maxVMs"]?.integer(1...1000) ?? 25, deletionsPerPass: fields["deletionsPerPass"]?.integer(0...1000) ?? 1,
             hostsAtOnce: fields["hostsAtOnce"]?.integer(1...1000) ?? 20,
             connectsPerMinute: fields["connectsPerMinute"]?.integer(1...10_000) ?? 60,
             maxUnavailable: fields["maxUnavailable"]?.integer(1...1000) ?? 1)
+        if nodes > limits.maxVMs {
+            let place = fields["maxVMs"] ?? top["pools"] ?? root
+            place.refuse("the file asks for \(nodes) VMs, limits.maxVMs allows \(limits.maxVMs)")
+        }
+        return limits
+    }
+
+    private func policy(_ field: Field?) -> Policy {
+        let fields = field?.fields(SpecFields.policy) ?? [:]
+        return Policy(prune: fields["prune"]?.boolean() ?? false, replace: fields["replace"]?.boolean() ?? false)
     }
 
     private func ssh(_ field: Field?) -> SSHSettings {
         let fields = field?.fields(SpecFields.ssh) ?? [:]
         return SSHSettings(
-            keyFile: fields["keyFile"]?.string(), user: fields["user"]?.string(),
+            keyFile: fields["keyFile"]?.path(), user: fields["user"]?.string(where: Grammar.user, or: "is no login name"),
             hostKeys: fields["hostKeys"].flatMap(hostKeys) ?? .standard)
     }
 
     private func hostKeys(_ field: Field) -> HostKeyPolicy? {
+        let kinds = "\"standard\", \"trust-on-first-use\", a list of \"SHA256:…\" or {knownHosts: \"path\"}"
         switch field.node.value {
         case .string("standard"): return .standard
         case .string("trust-on-first-use"): return .trustOnFirstUse
+        case .string: _ = field.string(in: ["standard", "trust-on-first-use"], or: "is not one of \(kinds)")
+        case .array(let nodes) where nodes.isEmpty: field.refuse("an empty list would trust no host")
         case .array:
-            return .fingerprints(field.items().compactMap { $0.string(where: { $0.hasPrefix("SHA256:") }, or: "is no SHA256: print") })
-        case .object: return field.fields(["knownHosts"])["knownHosts"]?.string().map { .knownHosts(file: $0) }
-        default:
-            field.refuse("must be \"standard\", \"trust-on-first-use\", a list of \"SHA256:…\" or {knownHosts: \"path\"}")
-            return nil
+            let hint = "is no fingerprint: \"SHA256:\" and 43 characters, as ssh-keygen -l prints it"
+            return .fingerprints(field.items().compactMap { $0.string(where: Grammar.keyHash, or: hint) })
+        case .object:
+            let fields = field.fields(SpecFields.knownHosts)
+            if fields["knownHosts"] == nil { field.miss("knownHosts") }
+            return fields["knownHosts"]?.path().map { .knownHosts(file: $0) }
+        default: field.refuse("must be \(kinds)")
         }
+        return nil
     }
 }

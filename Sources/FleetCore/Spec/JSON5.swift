@@ -30,18 +30,10 @@ struct JSON5Reader {
     private let bytes: [UInt8]
     private var at = 0
     private var depth = 0
-    private(set) var duplicates: [(member: JSON5Member, first: Int)] = []
 
     init(_ text: String) { bytes = Array(text.utf8) }
 
-    /// Line and column, both from 1, of a byte.
-    func place(_ offset: Int) -> (line: Int, column: Int) {
-        var (line, column) = (1, 1)
-        for byte in bytes.prefix(offset) {
-            if byte == 10 { (line, column) = (line + 1, 1) } else if byte & 0xC0 != 0x80 { column += 1 }
-        }
-        return (line, column)
-    }
+    var places: Places { Places(bytes) }
 
     mutating func document() throws(JSON5Error) -> JSON5Node {
         if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { at = 3 }
@@ -101,7 +93,6 @@ struct JSON5Reader {
         let start = at
         try enter()
         var found: [JSON5Member] = []
-        var seen: [String: Int] = [:]
         while true {
             try blanks()
             guard let byte = next else { throw fail("this \"{\" is never closed", at: start) }
@@ -112,9 +103,7 @@ struct JSON5Reader {
             try blanks()
             guard next == UInt8(ascii: ":") else { throw fail("expected \":\" after the key \"\(key)\"") }
             at += 1
-            let member = JSON5Member(key: key, offset: offset, node: try value())
-            if let first = seen[key] { duplicates.append((member, first)) } else { seen[key] = offset }
-            found.append(member)
+            found.append(JSON5Member(key: key, offset: offset, node: try value()))
             if try !comma(or: UInt8(ascii: "}"), opened: start) { break }
         }
         (depth, at) = (depth - 1, at + 1)

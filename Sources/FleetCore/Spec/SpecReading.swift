@@ -1,16 +1,22 @@
 /// Collects every problem of a document while its fields are read.
 final class SpecReading {
     let file: String
-    let reader: JSON5Reader
+    let places: Places
     var diagnostics: [Diagnostic] = []
 
-    init(file: String, reader: JSON5Reader) { (self.file, self.reader) = (file, reader) }
+    init(file: String, places: Places) { (self.file, self.places) = (file, places) }
 
     func report(_ offset: Int, _ path: String, _ message: String, suggestion: String? = nil, severity: Diagnostic.Severity = .error) {
-        let (line, column) = reader.place(offset)
+        let (line, column) = places.of(offset)
         diagnostics.append(
             Diagnostic(
                 severity: severity, file: file, path: path, line: line, column: column, message: message, suggestion: suggestion))
+    }
+
+    /// In the order of the file; what several pools would say of one field of `defaults` is said once.
+    var sorted: [Diagnostic] {
+        let ordered = diagnostics.sorted { ($0.line, $0.column, $0.path, $0.message) < ($1.line, $1.column, $1.path, $1.message) }
+        return ordered.enumerated().filter { $0 == 0 || ordered[$0 - 1] != $1 }.map(\.element)
     }
 }
 
@@ -19,21 +25,58 @@ struct Field {
     let node: JSON5Node
     let path: String
     let reading: SpecReading
+    /// Where the field's name stands; the value's place for the root and for items of a list.
+    let nameOffset: Int
+
+    init(node: JSON5Node, path: String, reading: SpecReading, nameOffset: Int? = nil) {
+        (self.node, self.path, self.reading, self.nameOffset) = (node, path, reading, nameOffset ?? node.offset)
+    }
+
+    var line: Int { reading.places.of(nameOffset).line }
+
+    var isObject: Bool {
+        if case .object = node.value { return true }
+        return false
+    }
 
     func refuse(_ message: String, suggestion: String? = nil) { reading.report(node.offset, path, message, suggestion: suggestion) }
 
-    /// The members of an object; fields outside `known` are reported. Nil `known`: any name goes.
+    func warn(_ message: String) { reading.report(node.offset, path, message, severity: .warning) }
+
+    func refuseName(_ message: String, suggestion: String? = nil) { reading.report(nameOffset, path, message, suggestion: suggestion) }
+
+    /// Says that the field `name` should stand in this object; it is shown where the object is.
+    func miss(_ name: String, _ message: String = "the field is required") {
+        reading.report(nameOffset, path.isEmpty ? name : "\(path).\(name)", message)
+    }
+
+    /// Far more than any list of a fleet needs. Pools repeat what the defaults say, so without a bound a short file fills the memory.
+    private static let most = 1000
+
+    private func bounded<T>(_ all: [T]) -> ArraySlice<T> {
+        if all.count > Self.most { refuse("has \(all.count) entries, at most \(Self.most) are allowed") }
+        return all.prefix(Self.most)
+    }
+
+    /// The members of an object in their order; fields outside `known` are reported. Nil `known`: any name goes.
     func object(known: [String]?) -> [(name: String, field: Field)] {
         guard case .object(let members) = node.value else {
             refuse("must be an object")
             return []
         }
-        return members.map { member in
+        var lines: [String: Int] = [:]
+        return bounded(members).compactMap { member in
             let inner = path.isEmpty ? member.key : "\(path).\(member.key)"
-            if let known, !known.contains(member.key) {
-                reading.report(member.offset, inner, "unknown field", suggestion: nearest(member.key, in: known))
+            let field = Field(node: member.node, path: inner, reading: reading, nameOffset: member.offset)
+            if let line = lines[member.key] {
+                field.refuseName("this name stands already on line \(line)")
+                return nil
             }
-            return (member.key, Field(node: member.node, path: inner, reading: reading))
+            lines[member.key] = field.line
+            if let known, !known.contains(member.key) {
+                field.refuseName("unknown field", suggestion: nearest(member.key, in: known))
+            }
+            return (member.key, field)
         }
     }
 
@@ -64,7 +107,7 @@ struct Field {
             refuse("must be a list")
             return []
         }
-        return nodes.enumerated().map { Field(node: $1, path: "\(path)[\($0)]", reading: reading) }
+        return bounded(nodes).enumerated().map { Field(node: $1, path: "\(path)[\($0)]", reading: reading) }
     }
 
     func string(where isGood: (String) -> Bool, or message: String) -> String? {
@@ -73,48 +116,18 @@ struct Field {
         refuse("\"\(text)\" \(message)")
         return nil
     }
-}
 
-enum Grammar {
-    static func word(_ text: String, extra: String = "") -> Bool {
-        guard let first = text.utf8.first, (97...122).contains(first) else { return false }
-        return text.utf8.allSatisfy { (97...122).contains($0) || (48...57).contains($0) || extra.utf8.contains($0) }
+    func string(in accepted: [String], or message: String) -> String? {
+        guard let text = string() else { return nil }
+        if accepted.contains(text) { return text }
+        refuse("\"\(text)\" \(message)", suggestion: nearest(text, in: accepted))
+        return nil
     }
 
-    static func vmName(_ text: String) -> Bool {
-        let groups = text.split(separator: "-", omittingEmptySubsequences: false)
-        guard (5...52).contains(text.utf8.count), word(text, extra: "-"), groups.allSatisfy({ !$0.isEmpty }) else { return false }
-        return groups.count == 1 || !groups[groups.count - 1].utf8.allSatisfy { (48...57).contains($0) }
-    }
-
-    /// exe.dev's spelling: `4`, `4GB`, `8G`, `512MB` (facts/exedev.md §4). In MB.
-    static func megabytes(_ text: String) -> Int? {
-        let digits = text.prefix { $0.isASCII && $0.isNumber }
-        guard let number = Int(digits), (1...1_000_000).contains(number) else { return nil }
-        switch text.dropFirst(digits.count) {
-        case "", "G", "GB": return number * 1024
-        case "M", "MB": return number
-        default: return nil
-        }
-    }
-
-    static func labelName(_ text: some StringProtocol, mayBeEmpty: Bool) -> Bool {
-        func isEdge(_ byte: UInt8) -> Bool { (48...57).contains(byte) || (65...90).contains(byte) || (97...122).contains(byte) }
-        let bytes = Array(text.utf8)
-        guard let first = bytes.first, let last = bytes.last else { return mayBeEmpty }
-        return bytes.count <= 63 && isEdge(first) && isEdge(last) && bytes.allSatisfy { isEdge($0) || "-_.".utf8.contains($0) }
-    }
-
-    /// Why a key may not be set, or nil.
-    static func labelKeyProblem(_ key: String) -> String? {
-        let halves = key.split(separator: "/", omittingEmptySubsequences: false)
-        guard halves.count <= 2, labelName(halves[halves.count - 1], mayBeEmpty: false) else { return "is no Kubernetes label key" }
-        guard halves.count == 2 else { return nil }
-        guard labelName(halves[0], mayBeEmpty: false) else { return "has a prefix that is no domain name" }
-        if halves[0] == "exedev.dev" { return "is reserved: exedev-k8s sets the labels of exedev.dev/ itself" }
-        if ["kubernetes.io", "k8s.io"].contains(where: { halves[0] == $0 || halves[0].hasSuffix(".\($0)") }) {
-            return "is reserved by Kubernetes; the kubelet would refuse to start"
-        }
+    func path(or message: String = "must be the path of a file") -> String? {
+        guard let text = string() else { return nil }
+        if !text.isEmpty, !text.utf8.contains(0) { return text }
+        refuse(message)
         return nil
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import HTTPServer
 
 /// `POST /exec`: the rules before a command runs, the faults around it, and the log that tests read.
 actor ExecService {
@@ -14,7 +15,7 @@ actor ExecService {
         self.publicKey = publicKey
     }
 
-    func answer(_ request: PlainRequest) async -> PlainResponse {
+    func answer(_ request: HTTPRequest) async -> HTTPResponse {
         guard request.path == "/exec" else { return plain(.failure(404, "not found")) }
         guard request.method == "POST" else { return plain(.failure(405, "method not allowed")) }
         let words = try? Lexer.words(of: String(decoding: request.body, as: UTF8.self))
@@ -27,7 +28,7 @@ actor ExecService {
         return response
     }
 
-    private func answer(_ words: [String]?, _ command: String, authorization: String?, _ rule: Faults.Rule?) async -> PlainResponse {
+    private func answer(_ words: [String]?, _ command: String, authorization: String?, _ rule: Faults.Rule?) async -> HTTPResponse {
         if rule?.fault == .latency { try? await Task.sleep(for: .milliseconds(rule?.milliseconds ?? 200)) }
         if let early = before(rule) { return early }
         if let refusal = refusal(words, command, authorization) { return plain(refusal) }
@@ -41,12 +42,12 @@ actor ExecService {
         return response
     }
 
-    private func before(_ rule: Faults.Rule?) -> PlainResponse? {
+    private func before(_ rule: Faults.Rule?) -> HTTPResponse? {
         switch rule?.fault {
         case .status504: return plain(.failure(504, "command timed out"))
         case .status500: return plain(.failure(500, "internal error"))
         case .status502html:
-            return PlainResponse(status: 502, headers: ["Content-Type": "text/html"], body: Data("<html>Bad Gateway</html>".utf8))
+            return HTTPResponse(status: 502, headers: ["Content-Type": "text/html"], body: Data("<html>Bad Gateway</html>".utf8))
         case .status429:
             var reply = Reply.failure(429, "slow down")
             if let seconds = rule?.retryAfter { reply.headers["Retry-After"] = String(seconds) }
@@ -81,8 +82,8 @@ actor ExecService {
         return token
     }
 
-    private func plain(_ reply: Reply) -> PlainResponse {
-        PlainResponse(status: reply.status, headers: reply.headers, body: Data(reply.body.utf8))
+    private func plain(_ reply: Reply) -> HTTPResponse {
+        HTTPResponse(status: reply.status, headers: reply.headers, body: Data(reply.body.utf8))
     }
 
     /// Values of `--env` may be secrets, so may those of the registry.

@@ -1,4 +1,5 @@
 import Foundation
+import HTTPServer
 
 /// What a guest finds at 10.42.0.1:8089: the tailnet's door and the mirror of k3s. A VM is known by its address.
 struct GuestService: Sendable {
@@ -7,7 +8,7 @@ struct GuestService: Sendable {
     let authKey: String
     let installScript: String?
 
-    func answer(_ request: PlainRequest) async -> PlainResponse {
+    func answer(_ request: HTTPRequest) async -> HTTPResponse {
         switch (request.method, request.path) {
         case ("POST", "/tailscale/up"): await up(request, needsKey: true)
         case ("POST", "/tailscale/reattach"): await up(request, needsKey: false)
@@ -21,7 +22,7 @@ struct GuestService: Sendable {
         var authKey: String?
     }
 
-    private func up(_ request: PlainRequest, needsKey: Bool) async -> PlainResponse {
+    private func up(_ request: HTTPRequest, needsKey: Bool) async -> HTTPResponse {
         guard let vm = await platform.vm(at: request.peer) else { return text(404, "unknown VM") }
         let given = (try? JSONDecoder().decode(Up.self, from: request.body))?.authKey
         guard needsKey ? given == authKey : vm.joinedTailnet else { return text(403, "invalid key") }
@@ -34,18 +35,18 @@ struct GuestService: Sendable {
         }
     }
 
-    private func status(_ request: PlainRequest) async -> PlainResponse {
+    private func status(_ request: HTTPRequest) async -> HTTPResponse {
         guard let vm = await platform.vm(at: request.peer) else { return text(404, "unknown VM") }
         guard vm.joinedTailnet else { return json(.object([("state", "NeedsLogin")])) }
         return json(.object([("state", "Running"), ("ip", .string(vm.tailnetAddress))]))
     }
 
-    private func json(_ value: JSON) -> PlainResponse {
-        PlainResponse(status: 200, headers: ["Content-Type": "application/json"], body: Data(value.text.utf8))
+    private func json(_ value: JSON) -> HTTPResponse {
+        HTTPResponse(status: 200, headers: ["Content-Type": "application/json"], body: Data(value.text.utf8))
     }
 
-    private func text(_ status: Int, _ text: String) -> PlainResponse {
-        PlainResponse(status: status, headers: ["Content-Type": "text/plain"], body: Data((text + "\n").utf8))
+    private func text(_ status: Int, _ text: String) -> HTTPResponse {
+        HTTPResponse(status: status, headers: ["Content-Type": "text/plain"], body: Data((text + "\n").utf8))
     }
 }
 
@@ -53,12 +54,12 @@ struct GuestService: Sendable {
 struct K3sFiles {
     let installScript: String?
 
-    func answer(_ path: String) -> PlainResponse {
+    func answer(_ path: String) -> HTTPResponse {
         let parts = path.split(separator: "/").map { String($0).replacing("%2B", with: "+").replacing("%2b", with: "+") }
         guard parts.count == 3, K3sFiles.isRelease(parts[1]), let content = content(of: parts[2], tag: parts[1]) else {
-            return PlainResponse(status: 404, body: Data("not found\n".utf8))
+            return HTTPResponse(status: 404, body: Data("not found\n".utf8))
         }
-        return PlainResponse(status: 200, headers: ["Content-Type": "application/octet-stream"], body: Data(content.utf8))
+        return HTTPResponse(status: 200, headers: ["Content-Type": "application/octet-stream"], body: Data(content.utf8))
     }
 
     static func isRelease(_ tag: String) -> Bool {

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import HTTPServer
 
 /// `exedev-sim serve`: everything that lives as long as the simulator does. The machines live longer.
 struct Serve {
@@ -38,10 +39,10 @@ struct Serve {
     private func listen(_ settings: Settings, _ platform: Platform, _ machines: NspawnMachines) throws {
         let service = ExecService(platform: platform, state: state, publicKey: settings.publicKey)
         let outside = try Sockets.listen(address: "127.0.0.1", port: settings.httpPort)
-        PlainHTTP(on: outside, bodyLimit: 65536) { await service.answer($0) }.start()
+        _ = try HTTPServer(listeningOn: outside, bodyLimit: 65536) { await service.answer($0) }
         let guests = GuestService(platform: platform, machines: machines, authKey: settings.tailscaleKey, installScript: installScript)
         let inside = try NetworkNamespace.listener(in: state.gateway, address: "10.42.0.1", port: 8089)
-        PlainHTTP(on: inside, bodyLimit: 65536) { await guests.answer($0) }.start()
+        _ = try HTTPServer(listeningOn: inside, bodyLimit: 65536) { await guests.answer($0) }
     }
 
     /// Until the process is told to end: SIGTERM and SIGINT have their default effect, the machines are not our children.

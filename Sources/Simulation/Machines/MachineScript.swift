@@ -115,7 +115,7 @@ enum MachineScript {
             directory=$4 executable=$5
             in_group "$machine/m" systemd-nspawn -q -D "$directory/root" --machine="$machine" --hostname="$3" --boot --register=no --keep-unit \
                 --network-namespace-path="/run/netns/$netns" --kill-signal=SIGRTMIN+3 --console=passive --link-journal=no --resolv-conf=off \
-                --timezone=off --bind-ro="$executable:/usr/local/libexec/exedev-sim"
+                --timezone=off --capability=CAP_NET_ADMIN --bind-ro="$executable:/usr/local/libexec/exedev-sim"
             ;;
         reset) # NAME: pulls the plug; the supervisor boots the machine again
             kill_group "$machine/m"

@@ -26,7 +26,10 @@ package enum Lexer {
             return words
         }
 
-        private mutating func add(_ scalar: Unicode.Scalar) { word = (word ?? .init()) + [scalar] }
+        private mutating func add(_ scalar: Unicode.Scalar) {
+            if word == nil { word = .init() }
+            word!.append(scalar)
+        }
 
         private mutating func finish() {
             if let word { words.append(String(word)) }

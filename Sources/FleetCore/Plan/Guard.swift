@@ -1,0 +1,12 @@
+/// A rule that keeps harm away. The proof by simulation lifts them one at a time to see that their absence is noticed; nothing but
+/// that proof ever lifts one.
+package enum Guard: String, Sendable, Hashable, CaseIterable {
+    // Safety
+    case ownershipIsSeen, creationFitsBudget, massLossIsNoReason, onlyOneFounding, serversStay, removalIsRecorded
+    // Pacing
+    case deletionsPerPass, maxUnavailable, maxVMs
+    // Planner
+    case livingGhost, clustersWord, creationGrace, freshIdentity, backOff, outdatedReading, lostServer, otherCluster
+    // Run
+    case approval, deletionsInFlight, spoiledLook
+}

@@ -1,0 +1,165 @@
+import CMicrohttpd
+import FoundationEssentials
+import Glibc
+import Synchronization
+
+/// One request from its headers until libmicrohttpd has done with it, which holds it by its slot.
+final class Exchange: Sendable {
+    /// What to do now that the request is whole.
+    enum Turn {
+        case tooLarge
+        case ask(HTTPRequest)
+        case wait
+        /// Nil closes the connection.
+        case send(HTTPResponse?)
+    }
+
+    /// So much of a body over the limit is read and thrown away: a socket that is closed with bytes unread resets the connection,
+    /// and a client still writing would never see the 413.
+    private static let courtesy = 1 << 20
+
+    private let bodyLimit: Int
+    private let state: Mutex<State>
+
+    private struct State {
+        enum Phase {
+            case reading, waiting
+            case settled(HTTPResponse?)
+        }
+
+        var request: HTTPRequest
+        var received = 0
+        var phase = Phase.reading
+    }
+
+    init(_ request: HTTPRequest, bodyLimit: Int) {
+        self.bodyLimit = bodyLimit
+        state = Mutex(State(request: request))
+    }
+
+    /// Whether its announced body is refused before it is read: it is beyond courtesy, or the client waits to be asked for it.
+    var isRefusedUnread: Bool {
+        state.withLock { state in
+            guard let announced = state.request.headers["content-length"].flatMap({ Int($0) }) else { return false }
+            return announced > bodyLimit && (announced > bodyLimit + Self.courtesy || state.request.headers["expect"] != nil)
+        }
+    }
+
+    /// A piece of the body. False when there is too much even to throw away.
+    func take(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        state.withLock { state in
+            state.received += bytes.count
+            if state.received > bodyLimit {
+                state.request.body = Data()
+            } else {
+                state.request.body.append(contentsOf: bytes)
+            }
+            return state.received <= bodyLimit + Self.courtesy
+        }
+    }
+
+    /// `ask` comes once; after that it is `wait` until the answer is settled.
+    func turn() -> Turn {
+        state.withLock { state in
+            switch state.phase {
+            case .reading where state.received > bodyLimit: return .tooLarge
+            case .reading:
+                state.phase = .waiting
+                return .ask(state.request)
+            case .waiting: return .wait
+            case .settled(let response): return .send(response)
+            }
+        }
+    }
+
+    func settle(_ response: HTTPResponse?) {
+        state.withLock { $0.phase = .settled(response) }
+    }
+}
+
+/// The arguments of one call of the access handler, of which libmicrohttpd makes several a request.
+struct Call {
+    let connection: OpaquePointer
+    let url: UnsafePointer<CChar>
+    let method: UnsafePointer<CChar>
+    let data: UnsafePointer<CChar>?
+    let size: UnsafeMutablePointer<Int>
+    /// The exchange, retained; empty on the first call.
+    let slot: UnsafeMutablePointer<UnsafeMutableRawPointer?>
+
+    func request() -> HTTPRequest {
+        HTTPRequest(method: String(cString: method), path: String(cString: url), headers: headers(), body: Data(), peer: peer())
+    }
+
+    private func headers() -> [String: String] {
+        var headers: [String: String] = [:]
+        withUnsafeMutablePointer(to: &headers) { pointer in
+            _ = MHD_get_connection_values(
+                connection, .HEADER_KIND,
+                { context, _, name, value in
+                    let headers = context!.assumingMemoryBound(to: [String: String].self)
+                    let (name, value) = (String(cString: name!).lowercased(), value.map { String(cString: $0) } ?? "")
+                    headers.pointee[name] = headers.pointee[name].map { $0 + ", " + value } ?? value
+                    return .YES
+                }, pointer)
+        }
+        return headers
+    }
+
+    private func peer() -> String {
+        guard let address = exedev_mhd_peer(connection), address.pointee.sa_family == sa_family_t(AF_INET) else { return "" }
+        return address.withMemoryRebound(to: sockaddr_in.self, capacity: 1) { address in
+            var internet = address.pointee.sin_addr
+            return withUnsafeTemporaryAllocation(of: CChar.self, capacity: Int(INET_ADDRSTRLEN)) { text in
+                inet_ntop(AF_INET, &internet, text.baseAddress, socklen_t(text.count)).map { String(cString: $0) } ?? ""
+            }
+        }
+    }
+}
+
+extension HTTPResponse {
+    static let tooLarge = HTTPResponse(
+        status: 413, headers: ["Content-Type": "application/json"], body: Data("{\"error\":\"body too large\"}\n".utf8))
+
+    /// False when there is nothing to send, be it on purpose or because libmicrohttpd finds a header malformed: the connection closes.
+    func queue(on connection: OpaquePointer) -> Bool {
+        guard let response = make() else { return false }
+        defer { MHD_destroy_response(response) }
+        for (name, value) in headers where MHD_add_response_header(response, name, value) != .YES { return false }
+        return MHD_queue_response(connection, UInt32(status), response) == .YES
+    }
+
+    private func make() -> OpaquePointer? {
+        switch ending {
+        case .dropped: return nil
+        case .complete:
+            return body.withUnsafeBytes {
+                MHD_create_response_from_buffer($0.count, UnsafeMutableRawPointer(mutating: $0.baseAddress), .RESPMEM_MUST_COPY)
+            }
+        case .truncated:
+            let half = Unmanaged.passRetained(Half(of: body))
+            let response = MHD_create_response_from_callback(
+                UInt64(body.count), 16384,
+                { context, position, buffer, room in
+                    let half = Unmanaged<Half>.fromOpaque(context!).takeUnretainedValue()
+                    return half.copy(from: Int(position), to: UnsafeMutableRawBufferPointer(start: buffer, count: room))
+                }, half.toOpaque(), { Unmanaged<Half>.fromOpaque($0!).release() })
+            if response == nil { half.release() }
+            return response
+        }
+    }
+}
+
+/// The first half of a body whose whole length was announced.
+private final class Half {
+    private let bytes: Data
+
+    init(of body: Data) { bytes = Data(body.prefix(body.count / 2)) }
+
+    func copy(from position: Int, to room: UnsafeMutableRawBufferPointer) -> Int {
+        let part = bytes.dropFirst(position).prefix(room.count)
+        guard !part.isEmpty else { return Int(MHD_CONTENT_READER_END_WITH_ERROR) }
+        part.copyBytes(to: room)
+        return part.count
+    }
+}

@@ -1,0 +1,38 @@
+package import FoundationEssentials
+
+package struct HTTPRequest: Sendable {
+    package var method: String
+    /// As it was sent, without the query; percent-encoding is left alone.
+    package var path: String
+    /// Names in lower case; the values of a repeated header are joined by ", ".
+    package var headers: [String: String]
+    package var body: Data
+    /// The peer's IPv4 address, empty on a Unix socket.
+    package var peer: String
+}
+
+package struct HTTPResponse: Sendable {
+    package enum Ending: Sendable {
+        case complete
+        /// The whole length is announced and half of the body sent; then the connection is closed.
+        case truncated
+        /// The connection is closed without a byte.
+        case dropped
+    }
+
+    package var status: Int
+    package var headers: [String: String]
+    package var body: Data
+    package var ending: Ending
+
+    package init(status: Int, headers: [String: String] = [:], body: Data, ending: Ending = .complete) {
+        self.status = status
+        self.headers = headers
+        self.body = body
+        self.ending = ending
+    }
+}
+
+package struct HTTPServerError: Error, Sendable, CustomStringConvertible {
+    package var description: String
+}

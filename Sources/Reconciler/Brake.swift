@@ -1,0 +1,24 @@
+import Synchronization
+
+/// Ends a run between two steps: nothing new is begun, what is under way is waited for. One brake a run.
+package final class Brake: Sendable {
+    private let flag = Atomic(false)
+    private let stream: AsyncStream<Void>
+    private let ending: AsyncStream<Void>.Continuation
+
+    package init() {
+        (stream, ending) = AsyncStream.makeStream()
+    }
+
+    package var isPulled: Bool { flag.load(ordering: .acquiring) }
+
+    package func pull() {
+        flag.store(true, ordering: .releasing)
+        ending.finish()
+    }
+
+    /// Returns when it is pulled or the waiting task is cancelled.
+    func pulled() async {
+        for await _ in stream {}
+    }
+}

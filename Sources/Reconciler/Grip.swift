@@ -1,0 +1,63 @@
+import FleetCore
+import K3s
+
+/// Our hold on the cluster's Lease, as far as this run knows. A value; times are seconds on a clock that nobody sets.
+///
+/// Before anything is changed in a fleet whose cluster answers, the Lease must be ours for a while longer. A process that was paused finds
+/// its grip too old when it wakes, asks again, and learns that another one has taken over.
+struct Grip {
+    static let duration = 60.0
+    /// What must be left of it before something is begun.
+    static let margin = 20.0
+
+    private(set) var isAsking = false
+    private var heldUntil = -Double.infinity
+    private var askedAt = 0.0
+    private var askAgainAt = -Double.infinity
+    private var rival: (name: String, until: Double)?
+    private var misses = 0
+    private var failure: EffectError?
+
+    /// Whether something may be begun now.
+    func isFirm(_ now: Double) -> Bool { now < heldUntil - Self.margin && now >= askedAt }
+
+    /// When it is to be asked for next, early enough that work does not stop for it; nil while an answer is awaited.
+    func nextAsk(_ now: Double) -> Double? {
+        if isAsking { return nil }
+        return now < askedAt ? now : max(askAgainAt, heldUntil - 1.5 * Self.margin)
+    }
+
+    var mustBeReleased: Bool { heldUntil > -.infinity }
+
+    mutating func ask(_ now: Double) {
+        isAsking = true
+        askedAt = now
+    }
+
+    mutating func note(_ answer: Result<LeaseAnswer, EffectError>, _ now: Double) {
+        isAsking = false
+        switch answer {
+        case .success(.ours): (heldUntil, rival, misses) = (askedAt + Self.duration, nil, 0)
+        case .success(.held(let name, let left)):
+            (heldUntil, rival) = (-.infinity, (name, now + Double(left)))
+            askAgainAt = now + min(10, Double(left))
+        case .failure(let error):
+            askAgainAt = now + 2
+            (misses, failure) = (misses + 1, error)
+        }
+    }
+
+    /// Why nothing may be begun, when somebody else holds it or it cannot be had.
+    func block(_ now: Double) -> Block? {
+        if misses >= 3, !isFirm(now), let failure {
+            return Block(
+                "the lease \(Self.name) cannot be taken: \(failure)", advice: "see what keeps the API server from writing; then run again")
+        }
+        guard let rival, now < rival.until else { return nil }
+        return Block(
+            "\(rival.name) holds the lease \(Self.name) of this cluster for \(Int(rival.until - now) + 1) s more",
+            advice: "only one machine may keep a fleet: stop the other one, or wait; its hold ends by itself when it is gone")
+    }
+
+    private static let name = "kube-system/exedev-k8s"
+}

@@ -1,0 +1,65 @@
+import Foundation
+
+extension ClusterModel {
+    /// `kubectl get nodes -o json`.
+    func nodeList(now: Double) -> JSON {
+        .object([
+            ("apiVersion", "v1"), ("kind", "List"),
+            ("items", .list(nodes.keys.sorted().map { nodeDocument(nodes[$0]!, now: now) })),
+        ])
+    }
+
+    func nodeDocument(_ node: Node, now: Double) -> JSON {
+        .object([
+            ("apiVersion", "v1"), ("kind", "Node"), ("metadata", Self.metadata(node)), ("spec", spec(node, now: now)),
+            ("status", Self.status(node, now: now)),
+        ])
+    }
+
+    private static func metadata(_ node: Node) -> JSON {
+        .object([
+            ("name", .string(node.registration.name)), ("labels", pairs(node.labels)), ("annotations", pairs(node.annotations)),
+        ])
+    }
+
+    private func spec(_ node: Node, now: Double) -> JSON {
+        var fields: [(String, JSON)] = [("podCIDR", .string("\(podNetwork).\(node.slot).0/24"))]
+        if node.isUnschedulable { fields.append(("unschedulable", true)) }
+        let taints = node.effectiveTaints(now: now).map { taint in
+            JSON.object(
+                [("key", .string(taint.key)), ("effect", .string(taint.effect))] + (taint.value.map { [("value", .string($0))] } ?? []))
+        }
+        if !taints.isEmpty { fields.append(("taints", .list(taints))) }
+        return .object(fields)
+    }
+
+    private static func status(_ node: Node, now: Double) -> JSON {
+        let (ready, reason): (JSON, JSON) =
+            switch node.condition(now: now) {
+            case .ready: ("True", "KubeletReady")
+            case .notReady: ("False", "KubeletNotReady")
+            case .unknown: ("Unknown", "NodeStatusUnknown")
+            }
+        return .object([
+            (
+                "addresses",
+                .list([
+                    .object([("address", .string(node.registration.address)), ("type", "InternalIP")]),
+                    .object([("address", .string(node.registration.name)), ("type", "Hostname")]),
+                ])
+            ),
+            (
+                "conditions",
+                .list([
+                    .object([("type", "MemoryPressure"), ("status", "False"), ("reason", "KubeletHasSufficientMemory")]),
+                    .object([("type", "Ready"), ("status", ready), ("reason", reason)]),
+                ])
+            ),
+            ("nodeInfo", .object([("kubeletVersion", .string(node.registration.version)), ("architecture", "amd64")])),
+        ])
+    }
+
+    private static func pairs(_ map: [String: String]) -> JSON {
+        .object(map.keys.sorted().map { ($0, .string(map[$0]!)) })
+    }
+}

@@ -1,0 +1,64 @@
+package import FleetCore
+import K3s
+package import Reconciler
+
+/// A change that was asked of the world.
+package enum Effect: Sendable, Hashable {
+    case create(name: String, VMShape, tag: String)
+    case tag(String, [String])
+    case start(String)
+    case remove(String)
+    case share(String, Share)
+    case order(HostOrder, on: String)
+
+    /// The machine or node that it is about.
+    package var subject: String {
+        switch self {
+        case .create(let name, _, _), .tag(let name, _), .start(let name), .remove(let name), .share(let name, _): name
+        case .order(let order, _): order.node
+        }
+    }
+
+    package var step: Step {
+        switch self {
+        case .create: .createVM
+        case .tag: .tagVM
+        case .start: .startVM
+        case .remove: .removeVM
+        case .share: .share
+        case .order(let order, _): order.step
+        }
+    }
+
+    var isForHost: Bool { if case .order = self { true } else { false } }
+
+    package var words: String { "\(step.rawValue) \(subject)" }
+}
+
+package enum EffectReply: Sendable {
+    case vm(ObservedVM)
+    case share(Share)
+    case text(String)
+}
+
+extension HostOrder {
+    var node: String {
+        switch self {
+        case .prepare(let node, _, _), .forget(let node), .shape(let node, _), .drain(let node), .stop(let node, _), .deleteNode(let node):
+            node
+        case .install(let setup): setup.name
+        }
+    }
+
+    var step: Step {
+        switch self {
+        case .prepare: .prepare
+        case .install: .install
+        case .forget: .forget
+        case .shape: .shape
+        case .drain: .drain
+        case .stop: .stop
+        case .deleteNode: .deleteNode
+        }
+    }
+}

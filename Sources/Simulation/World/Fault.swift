@@ -1,0 +1,85 @@
+import Reconciler
+
+/// One thing that goes wrong, and when.
+package struct Fault: Sendable, Hashable, CustomStringConvertible {
+    /// Counted from the start of a trial, from 0.
+    package enum Point: Sendable, Hashable {
+        case effect(Int), read(Int), save(Int)
+    }
+
+    package enum Kind: Sendable, Hashable {
+        // the process
+        case crashBefore, crashAfter, crashAfterReply
+        /// The temporary file is torn; the old ledger stays.
+        case crashInWrite
+        /// The new ledger is in place and nobody heard of it.
+        case crashAfterWrite
+        case diskFull
+        // exe.dev
+        case api(APIFault)
+        case staleList(Int), partialList(Int), emptyList
+        // hosts
+        case host(HostFault)
+        case unreachable, refused, apiServerDown
+        // what happens beside the run
+        case clockJump(Double), edit(Int), secondRun, vanish(Int), reboot(Int)
+    }
+
+    package var point: Point
+    package var kind: Kind
+
+    package init(_ kind: Kind, at point: Point) { (self.kind, self.point) = (kind, point) }
+
+    package var description: String { "\(kind) at \(point)" }
+}
+
+/// What exe.dev may answer, or not answer, to one request.
+package enum APIFault: String, Sendable, Hashable, CaseIterable {
+    case status400, status401, status403, status404, status413, status422, notFound, notReady, status429, status429Later
+    case status500, status500Done, status502, status504, status504Done, status504Late
+    case lostBefore, lostReply, truncated, html, dns
+
+    /// The request was carried out all the same.
+    var isDone: Bool { [.status500Done, .status504Done, .lostReply, .truncated, .html].contains(self) }
+
+    /// As Live's client classifies it (ExeDev/Classify.swift, ExeDevError.remedy).
+    func error(mutating: Bool) -> EffectError {
+        let remedy: EffectError.Remedy =
+            switch self {
+            case .status400, .status401, .status403, .status404, .status413, .status422: .askOperator(advice: "see what it says")
+            case .notFound: .observeAgain
+            case .notReady, .dns: .retry(after: nil)
+            case .status429: .retry(after: nil)
+            case .status429Later: .retry(after: 60)
+            default: mutating ? .observeAgain : .retry(after: nil)
+            }
+        return EffectError("exe.dev: \(rawValue)", remedy: remedy)
+    }
+}
+
+/// How a step on a host may end badly.
+package enum HostFault: String, Sendable, Hashable, CaseIterable {
+    case connectionRefused, keyChanged, wrongHost
+    case cutBefore, cutMiddle, cutAfter
+    case failsMiddle, diskFull
+    case reboot, hardReset
+
+    /// How many of `steps` are done before it strikes.
+    func done(of steps: Int) -> Int {
+        switch self {
+        case .connectionRefused, .keyChanged, .wrongHost, .cutBefore: 0
+        case .cutMiddle, .failsMiddle, .diskFull, .reboot: steps / 2
+        case .cutAfter, .hardReset: steps
+        }
+    }
+
+    var error: EffectError {
+        let remedy: EffectError.Remedy =
+            switch self {
+            case .connectionRefused, .failsMiddle: .retry(after: nil)
+            case .keyChanged, .wrongHost, .diskFull: .askOperator(advice: "see what it says")
+            case .cutBefore, .cutMiddle, .cutAfter, .reboot, .hardReset: .observeAgain
+            }
+        return EffectError("host: \(rawValue)", remedy: remedy)
+    }
+}

@@ -1,0 +1,101 @@
+package import FleetCore
+package import K3s
+
+/// One VM and the inside of it, as far as the product can tell.
+package struct Machine: Sendable, Hashable {
+    package var name: String
+    package var tags: [String]
+    package var createdAt: String
+    /// From here its addresses follow; never reused.
+    var index: Int
+    var shape: VMShape?
+    package var share = Share(port: nil, isPublic: false, users: [])
+    package var isStopped = false
+    /// Since when exe.dev says `running`, the SSH proxy connects, and systemd is done.
+    var runningAt: Double
+    var sshAt: Double
+    var bootedAt: Double
+    package var disk = HostDisk()
+    /// What a hard reset would leave: the disk as it was before the writes of the last seconds.
+    private var durable = HostDisk()
+    private var writtenAt = -Double.infinity
+    package var unit: RunningUnit?
+    /// The note in /run that k3s must be restarted; a boot takes it away.
+    var needsRestart = false
+    /// Another host answers at this address.
+    var answersAs: String?
+
+    init(name: String, tags: [String], index: Int, shape: VMShape?, now: Double, boot: Double) {
+        (self.name, self.tags, self.index, self.shape) = (name, tags, index, shape)
+        createdAt = "created-\(index)"
+        (runningAt, sshAt, bootedAt) = (now + boot / 4, now + boot / 2, now + boot)
+    }
+
+    /// What survives a power cut.
+    package struct HostDisk: Sendable, Hashable {
+        package var hasOverlay = false
+        package var binary: K3sVersion?
+        package var hasInstaller = false
+        package var clusterID: String?
+        package var setup: NodeSetup?
+        package var hasToken = false
+        package var enabled: Role?
+        /// The number of the cluster whose data lie here.
+        package var serverData: Int?
+        package var password: String?
+    }
+
+    /// k3s while it runs.
+    package struct RunningUnit: Sendable, Hashable {
+        package var startedAt: Double
+        package var registeredAt: Double?
+        package var complaint: String?
+    }
+
+    /// Data reach the disk some seconds after they were written.
+    static let writeBack = 5.0
+
+    mutating func write(now: Double, _ body: (inout HostDisk) -> Void) {
+        if now - writtenAt > Self.writeBack { durable = disk }
+        writtenAt = now
+        body(&disk)
+    }
+
+    /// k3s starts again with the machine when its unit is enabled.
+    mutating func boot(now: Double, seconds: Double, losesWrites: Bool) {
+        if losesWrites, now - writtenAt <= Self.writeBack { disk = durable }
+        (runningAt, sshAt, bootedAt) = (now, now + seconds / 2, now + seconds)
+        (isStopped, needsRestart) = (false, false)
+        unit = disk.enabled == nil ? nil : RunningUnit(startedAt: now + seconds)
+    }
+
+    var overlayAddress: String { "100.64.\(index / 250).\(index % 250 + 1)" }
+
+    func observed(now: Double) -> ObservedVM {
+        ObservedVM(
+            name: name, status: isStopped ? .stopped : now < runningAt ? .starting : .running, tags: tags,
+            address: .init(host: name + ".exe.xyz", port: nil, user: nil), createdAt: createdAt, url: nil)
+    }
+
+    func probe(now: Double) -> HostProbe {
+        var probe = HostProbe()
+        probe.hostname = answersAs ?? name
+        probe.systemd = now < bootedAt ? "starting" : "running"
+        probe.overlay = disk.hasOverlay ? now < bootedAt ? .needsLogin : .up(address: overlayAddress) : .needsLogin
+        probe.binaryVersion = disk.binary
+        probe.binarySHA256 = disk.binary.map { "sha-\($0)" }
+        probe.hasInstaller = disk.hasInstaller
+        let state = UnitState(
+            active: unit == nil ? "inactive" : unit?.registeredAt == nil ? "activating" : "active", sub: "", enabled: disk.enabled != nil,
+            restarts: unit?.complaint == nil ? 0 : 3)
+        if let role = disk.enabled ?? (unit == nil ? nil : disk.setup?.role) {
+            if role == .server { probe.server = state } else { probe.agent = state }
+        }
+        probe.configHash = disk.setup == nil ? nil : "present"
+        probe.clusterID = disk.clusterID
+        probe.hasServerData = disk.serverData != nil
+        probe.hasAgentData = disk.password != nil
+        probe.journal = unit?.complaint
+        return probe
+    }
+}

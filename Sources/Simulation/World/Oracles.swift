@@ -1,0 +1,170 @@
+import FleetCore
+import K3s
+import Reconciler
+
+/// What the oracles must remember of the past.
+struct OracleMemory: Sendable {
+    /// `cluster/node` of every node that ever joined.
+    var joined: Set<String> = []
+    /// VMs created less VMs gone, by name.
+    var creations: [String: Int] = [:]
+    var drained: Set<String> = []
+    /// Nodes that a removal was begun on.
+    var leaving: Set<String> = []
+    var foundings: [String: Int] = [:]
+    /// When k3s was last started on a node by an install of ours.
+    var restarted: [String: Double] = [:]
+}
+
+/// A rule that must hold at every effect, whatever goes wrong. Named after what it forbids; the number is that of the fault catalogue
+/// (facts/peers.md).
+struct Oracle: Sendable {
+    var name: String
+    /// What is wrong about sending this, judged by how the world is at that moment; nil when nothing is.
+    var complaint: @Sendable (Effect, WorldState.ProcessRecord, _ id: Int, WorldState) -> String?
+
+    static let all = [
+        onlyOwnAndRecordedVMsAreRemoved, nothingOutsideSpecAndOwned, serversAreNotTakenDown, dataBearingVMsAreNotRecreated,
+        unavailabilityStaysInBudget, noCreationOverALivingNode, removalKeepsItsOrder, theLockIsHeld, lookingWritesNothing,
+        onlyWhatWasApproved, theLivingAreNotForgotten,
+    ]
+
+    /// S1: ownership is on the VM and in the ledger on disk; destroy asks for the tag alone, since the operator typed the name.
+    static let onlyOwnAndRecordedVMsAreRemoved = Oracle(name: "S1 only own and recorded VMs are removed") { effect, process, _, world in
+        guard effect.step.isDestructive, let machine = world.machine(effect.subject) else { return nil }
+        guard machine.tags.contains(process.fleet.cluster.tag) else { return "the VM has not our tag" }
+        return process.mode == .apply && world.disk?.vms[machine.name] == nil ? "the ledger does not know the VM" : nil
+    }
+
+    /// S2.
+    static let nothingOutsideSpecAndOwned = Oracle(name: "S2 nothing outside spec and owned") { effect, process, _, world in
+        if case .create(let name, _, let tag) = effect {
+            guard process.fleet.nodes.contains(where: { $0.name == name }) else { return "no pool asks for it" }
+            return tag == process.fleet.cluster.tag ? nil : "it is created without our tag"
+        }
+        var touched = [effect.subject]
+        if case .order(_, let host) = effect { touched.append(host) }
+        let foreign = touched.compactMap(world.machine).first { !$0.tags.contains(process.fleet.cluster.tag) }
+        return foreign.map { "\($0.name) is not ours" }
+    }
+
+    /// S3 as far as there is one server: apply never takes it down. Quorum and learners come with several servers.
+    static let serversAreNotTakenDown = Oracle(name: "S3 servers are not taken down") { effect, process, _, world in
+        guard process.mode == .apply, effect.step.isDestructive else { return nil }
+        return world.machine(effect.subject)?.disk.serverData != nil ? "it is a server" : nil
+    }
+
+    /// S5.
+    static let dataBearingVMsAreNotRecreated = Oracle(name: "S5 data-bearing VMs are not re-created") { effect, process, _, world in
+        guard case .create(let name, _, _) = effect, world.disk?.caHash != nil else { return nil }
+        let isServer = process.fleet.nodes.contains { $0.name == name && $0.role == .server }
+        return isServer ? "the cluster's data were on it" : nil
+    }
+
+    /// S6: on their way out, and restarted while others of the pool are down by our doing.
+    static let unavailabilityStaysInBudget = Oracle(name: "S6 unavailability stays in budget") { effect, process, _, world in
+        if effect.step.isDestructive, process.mode == .apply {
+            let wanted = Set(process.fleet.nodes.map(\.name))
+            let leaving = world.memory.leaving.union([effect.subject]).filter { !wanted.contains($0) && world.machine($0) != nil }
+            let limit = process.fleet.limits.deletionsPerPass
+            return leaving.count > limit ? "\(leaving.sorted()) are on their way out, the limit is \(limit)" : nil
+        }
+        guard case .order(.install(let setup), _) = effect, world.isMember(setup.name) else { return nil }
+        let pool = process.fleet.nodes.first { $0.name == setup.name }?.pool
+        let mates = process.fleet.nodes.filter { $0.pool == pool && $0.name != setup.name }
+        let down = mates.filter { world.isRestartingByUs($0.name) }.map(\.name)
+        let limit = process.fleet.limits.maxUnavailable
+        return down.count >= limit ? "\(down) are restarting, the limit is \(limit)" : nil
+    }
+
+    /// S8: exe.dev's names are unique, so a second VM cannot come to be; that one is asked for is wrong all the same.
+    static let noCreationOverALivingNode = Oracle(name: "S8 no creation over a living node") { effect, _, _, world in
+        guard case .create(let name, _, _) = effect, world.machine(name)?.unit?.registeredAt != nil, world.apiServer != nil else {
+            return nil
+        }
+        return "its VM and its node are alive"
+    }
+
+    /// S9: drain, then stop, then the node, then the VM.
+    static let removalKeepsItsOrder = Oracle(name: "S9 removal keeps its order") { effect, process, _, world in
+        guard process.mode == .apply, let machine = world.machine(effect.subject) else { return nil }
+        let isMember = world.isMember(machine.name)
+        switch effect.step {
+        case .stop where isMember && !world.memory.drained.contains(machine.name): return "stopped before it was drained"
+        case .deleteNode where isMember && machine.unit != nil: return "its node is deleted while k3s runs"
+        case .removeVM where isMember: return "the VM is removed while its node is in the cluster"
+        default: return nil
+        }
+    }
+
+    /// S11.
+    static let theLockIsHeld = Oracle(name: "S11 the lock is held") { _, _, id, world in
+        world.lockHolder == id ? nil : "process \(id) acts, \(world.lockHolder.map(String.init) ?? "nobody") holds the lock"
+    }
+
+    /// S12.
+    static let lookingWritesNothing = Oracle(name: "S12 looking writes nothing") { _, process, _, _ in
+        process.mode == .look ? "a look has an effect" : nil
+    }
+
+    /// S13.
+    static let onlyWhatWasApproved = Oracle(name: "S13 only what was approved") { effect, process, _, _ in
+        guard let approved = process.approved else { return nil }
+        return approved[effect.subject]?.contains(effect.step) == true ? nil : "not in the approved plan"
+    }
+
+    /// A node password is taken away only from a machine that is no more: the kubelet of a deleted node does not come back by itself.
+    static let theLivingAreNotForgotten = Oracle(name: "the living are not forgotten") { effect, _, _, world in
+        guard case .order(.forget(let node), _) = effect, world.isMember(node), world.machine(node)?.unit?.registeredAt != nil else {
+            return nil
+        }
+        return "its machine is in the cluster"
+    }
+}
+
+extension WorldState {
+    func isMember(_ name: String) -> Bool {
+        guard let api = apiServer else { return false }
+        return clusters[api.cluster].nodes[name] != nil
+    }
+
+    /// k3s was started there, by us, and has not said that it is ready.
+    func isRestartingByUs(_ name: String) -> Bool {
+        if inFlight.values.contains(where: { $0.step == .install && $0.subject == name }) && isMember(name) { return true }
+        guard isMember(name), let unit = machine(name)?.unit, memory.restarted[name] == unit.startedAt else { return false }
+        return unit.registeredAt.map { now < $0 + Self.readyAfter } ?? true
+    }
+
+    /// Everything that is checked when an effect is sent.
+    mutating func judge(_ effect: Effect, by id: Int) {
+        for oracle in Oracle.all {
+            guard let complaint = oracle.complaint(effect, processes[id], id, self) else { continue }
+            violate("\(oracle.name): \(effect.words): \(complaint)")
+        }
+        if effect.step.isDestructive, processes[id].mode == .apply { memory.leaving.insert(effect.subject) }
+    }
+
+    /// What must be true of the world after an effect: S7, VMs in their budget, and S8, one VM a name.
+    mutating func judgeResult(of effect: Effect, by id: Int) {
+        let fleet = processes[id].fleet
+        if case .create = effect {
+            let owned = machines.count { $0.tags.contains(fleet.cluster.tag) }
+            if owned > fleet.limits.maxVMs { violate("S7 VMs stay in budget: \(owned) exist, the limit is \(fleet.limits.maxVMs)") }
+        }
+        if memory.creations.values.contains(where: { $0 > 1 }) { violate("S8 no duplicate VM: \(effect.words)") }
+        if case .order(.install(let setup), _) = effect { memory.restarted[setup.name] = machine(setup.name)?.unit?.startedAt }
+    }
+
+    /// S4: a second founding under one cluster id, once anybody could rely on the first.
+    mutating func foundedCluster(on name: String, _ clusterID: String) {
+        memory.foundings[clusterID, default: 0] += 1
+        guard memory.foundings[clusterID]! > 1, disk?.clusterID == clusterID else { return }
+        let agentsOfOld = memory.joined.contains { !$0.hasPrefix("\(clusters.count - 1)/") && !$0.hasSuffix("/" + name) }
+        if disk?.caHash != nil || agentsOfOld { violate("S4 founded at most once: \(name) founds \(clusterID) again") }
+    }
+
+    mutating func violate(_ text: String) {
+        note("VIOLATION \(text)")
+        if violations.count < 20 { violations.append(text) }
+    }
+}

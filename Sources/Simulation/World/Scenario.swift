@@ -1,0 +1,131 @@
+package import FleetCore
+
+/// What is asked of the program in which world, and how that must end once nothing goes wrong any more.
+package struct Scenario: Sendable {
+    package enum Verb: Sendable { case apply, destroy }
+
+    package enum Ending: Sendable, Hashable {
+        case settled
+        /// These nodes are blocked for a reason that has these words; everybody else is settled or held up by them.
+        case blocked([String: String])
+        case destroyed
+    }
+
+    package var name: String
+    /// The fleet that stands there, made without faults, before the scenario begins.
+    package var before: DesiredFleet?
+    package var after: DesiredFleet
+    /// What the file may be changed to while an apply runs; at last it is `after`.
+    package var edits: [DesiredFleet] = []
+    package var verb = Verb.apply
+    package var ending = Ending.settled
+    package var disturbance: @Sendable (inout WorldState) -> Void = { _ in }
+
+    package init(_ name: String, before: DesiredFleet?, after: DesiredFleet) {
+        (self.name, self.before, self.after) = (name, before, after)
+    }
+
+    func ending(_ ending: Ending) -> Scenario {
+        var copy = self
+        copy.ending = ending
+        return copy
+    }
+
+    func disturbed(_ body: @escaping @Sendable (inout WorldState) -> Void) -> Scenario {
+        var copy = self
+        copy.disturbance = body
+        return copy
+    }
+
+    func edited(_ fleets: [DesiredFleet]) -> Scenario {
+        var copy = self
+        copy.edits = fleets
+        return copy
+    }
+}
+
+/// A fleet file of the scenarios, its variable parts as parameters.
+struct FleetSketch: Sendable {
+    var web = 2
+    var pool = "web"
+    var label = "front"
+    var isTainted = false
+    var port = 8080
+    var version = "v1.34.9+k3s1"
+    var maxVMs: Int?
+    var kubelet = "110"
+
+    func fleet() -> DesiredFleet {
+        let text = """
+            {apiVersion: "exedev-k8s/v1", cluster: {name: "demo", k3s: "\(version)", servers: 1,
+              agentConfig: {"kubelet-arg": ["max-pods=\(kubelet)"]}},
+             pools: {\(pool): {nodes: \(web), labels: {tier: "\(label)"}, isolated: \(isTainted), share: {port: \(port), public: true}},
+                     batch: {nodes: 1, isolated: true}},
+             limits: {maxVMs: \(maxVMs ?? 25)}, policy: {prune: true}}
+            """
+        let outcome = FleetFile.parse(text, file: "fleet.json")
+        guard let fleet = outcome.fleet else { preconditionFailure("the scenario's fleet file is wrong: \(outcome.diagnostics)") }
+        return fleet
+    }
+}
+
+extension Scenario {
+    /// All scenarios over a fleet of one server, a batch agent and `web` web agents.
+    package static func all(web: Int = 2) -> [Scenario] {
+        let base = FleetSketch(web: web)
+        func sketch(_ change: (inout FleetSketch) -> Void) -> DesiredFleet {
+            var copy = base
+            change(&copy)
+            return copy.fleet()
+        }
+        let fleet = base.fleet()
+        let more = sketch { $0.web += 2 }
+        let edge = sketch { $0.label = "edge" }
+        let front = sketch { $0.pool = "front" }
+        let less = sketch { $0.web -= 1 }
+        let victim = "demo-web-n1"
+        return [
+            Scenario("first create", before: nil, after: fleet).edited([more, edge]),
+            Scenario("grow", before: fleet, after: more).edited([fleet, less]),
+            Scenario("shrink", before: more, after: fleet).edited([more, edge]),
+            Scenario("pool renamed", before: fleet, after: front).edited([fleet, less]),
+            Scenario(
+                "pool renamed in a tight budget", before: sketch { $0.maxVMs = web + 2 },
+                after: sketch { ($0.pool, $0.maxVMs) = ("front", web + 2) }
+            ),
+            Scenario("version upgrade", before: fleet, after: sketch { $0.version = "v1.34.10+k3s1" })
+                .ending(.blocked(Dictionary(uniqueKeysWithValues: fleet.nodes.map { ($0.name, "upgrade") }))),
+            Scenario("label and taint change", before: fleet, after: sketch { ($0.label, $0.isTainted) = ("edge", true) }).edited([fleet]),
+            Scenario("share change", before: fleet, after: sketch { $0.port = 9090 }).edited([fleet]),
+            Scenario("configuration change", before: fleet, after: sketch { $0.kubelet = "50" }).edited([fleet]),
+            Scenario("VM vanished", before: fleet, after: fleet).disturbed { $0.vanish(victim) },
+            Scenario("VM rebuilt under the same name", before: fleet, after: fleet).disturbed { world in
+                world.vanish(victim)
+                world.rebuild(victim, tags: ["fleet-demo"])
+            },
+            Scenario("foreign VM on our name", before: nil, after: fleet).ending(.blocked([victim: "lacks the tag"]))
+                .disturbed { $0.rebuild(victim, tags: ["theirs"]) },
+            Scenario("name held by somebody else", before: nil, after: fleet).ending(.blocked([victim: "not available"]))
+                .disturbed { $0.heldNames.insert(victim) },
+            Scenario("server lost", before: fleet, after: fleet).ending(.blocked(["demo-cp-n1": "data of the cluster"]))
+                .disturbed { $0.vanish("demo-cp-n1") },
+            Scenario("server rebuilt empty", before: fleet, after: fleet).ending(.blocked(["demo-cp-n1": "lost the data of the cluster"]))
+                .disturbed { world in
+                    world.vanish("demo-cp-n1")
+                    world.rebuild("demo-cp-n1", tags: ["fleet-demo"])
+                },
+            destroy(fleet),
+        ]
+    }
+
+    private static func destroy(_ fleet: DesiredFleet) -> Scenario {
+        var scenario = Scenario("destroy", before: fleet, after: fleet).ending(.destroyed)
+        scenario.verb = .destroy
+        return scenario
+    }
+}
+
+extension WorldState {
+    /// Somebody makes a VM of that name.
+    mutating func rebuild(_ name: String, tags: [String]) { _ = add(name, tags: tags, shape: nil) }
+}

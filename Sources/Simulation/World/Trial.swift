@@ -1,0 +1,208 @@
+package import FleetCore
+import Reconciler
+import Synchronization
+
+/// One run of a scenario under faults: the program is started again until it is done, then it must stay done.
+package struct Trial: Sendable {
+    package var scenario: Scenario
+    /// Where the scenario starts from; made once by `Stage`.
+    package var start: WorldState
+    package var seed: UInt64
+    package var faults: [Fault]
+    package var lifted: Set<Guard> = []
+    package var ignoresLock = false
+    /// Keeps a readable log and every plan.
+    package var isVerbose = false
+
+    package init(_ stage: Stage, seed: UInt64, faults: [Fault]) {
+        (scenario, start) = (stage.scenario, stage.start)
+        (self.seed, self.faults) = (seed, faults)
+    }
+
+    package struct Verdict: Sendable {
+        package var violations: [String]
+        package var passes: Int
+        package var plans: [String]
+        package var trace: TraceHash
+        package var end: WorldState
+        package var log: [String]
+
+        package var isGood: Bool { violations.isEmpty }
+    }
+
+    /// Seconds until the operator, or the timer, starts the program again: longer than any back-off.
+    static let pause = 310.0
+    static let deadline = 900.0
+
+    package func run() -> Verdict {
+        var state = start
+        state.random = Randomness(seed: seed)
+        state.ignoresLock = ignoresLock
+        if isVerbose { state.log = [] }
+        for fault in faults { state.faults[fault.point, default: []].append(fault.kind) }
+        scenario.disturbance(&state)
+        let world = SimulatedWorld(state, lifted: lifted)
+        var run = Course(scenario: scenario, world: world, lifted: lifted, isVerbose: isVerbose)
+        run.untilDone(passes: 4 + 2 * faults.count)
+        if run.isDone { run.staysDone() }
+        let end = world.snapshot
+        return Verdict(
+            violations: end.violations + run.complaints, passes: run.passes, plans: run.plans, trace: end.trace, end: end,
+            log: end.log ?? [])
+    }
+}
+
+/// The passes of a trial.
+struct Course {
+    let scenario: Scenario
+    let world: SimulatedWorld
+    let lifted: Set<Guard>
+    let isVerbose: Bool
+    var fleet: DesiredFleet
+    var passes = 0
+    var plans: [String] = []
+    var complaints: [String] = []
+    var isDone = false
+    var approved: Reconciler.Approval?
+
+    init(scenario: Scenario, world: SimulatedWorld, lifted: Set<Guard>, isVerbose: Bool) {
+        (self.scenario, self.world, self.lifted, self.isVerbose) = (scenario, world, lifted, isVerbose)
+        fleet = scenario.after
+    }
+
+    mutating func untilDone(passes limit: Int) {
+        while passes < limit, !isDone {
+            let effects = world.state.withLock { $0.effects.count }
+            isDone = pass()
+            editedFleet(since: effects)
+            world.state.withLock { state in
+                state.now += Trial.pause
+                state.settle()
+            }
+        }
+        if !isDone { complaints.append("liveness: not done after \(passes) passes: \(plans.last ?? "")") }
+    }
+
+    /// An edit takes effect when the operator starts the program with the other file; at last it is the scenario's own.
+    private mutating func editedFleet(since effect: Int) {
+        fleet = scenario.after
+        guard !scenario.edits.isEmpty else { return }
+        world.state.withLock { state in
+            for number in effect..<state.effects.count {
+                for case .edit(let index) in state.faults[.effect(number)] ?? [] { fleet = scenario.edits[index % scenario.edits.count] }
+            }
+        }
+        if fleet != scenario.after { isDone = false }
+    }
+
+    /// Twice more with nothing going wrong: it is still done and has nothing left to do.
+    mutating func staysDone() {
+        world.state.withLock { state in
+            state.faults = [:]
+            for index in state.processes.indices { state.processes[index].diesAtSave = nil }
+        }
+        for _ in 0..<2 {
+            let before = world.state.withLock { $0.effects.count }
+            let isStillDone = pass()
+            let sent = world.state.withLock { Array($0.effects[before...]) }
+            if !isStillDone { complaints.append("liveness: it was done and is no more: \(plans.last ?? "")") }
+            if !sent.isEmpty { complaints.append("liveness: effects after the end: \(sent.map(\.words))") }
+            world.state.withLock { $0.now += Trial.pause }
+        }
+    }
+
+    /// One start of the program. True when it ended as the scenario must end.
+    mutating func pass() -> Bool {
+        passes += 1
+        switch scenario.verb {
+        case .apply: return apply()
+        case .destroy: return destroy()
+        }
+    }
+
+    private mutating func apply() -> Bool {
+        guard let process = world.boot(.apply, fleet) else { return false }
+        let ledger = world.state.withLock { $0.ledger(for: fleet) }
+        let reconciler = Reconciler(fleet: fleet, clock: process, lifted: lifted, tell: { _ in })
+        let approved = approved
+        let ran = world.run { () async -> (result: Reconciler.Result?, error: String?) in
+            do {
+                return (
+                    try await reconciler.converge(
+                        process, ledger: ledger, memory: process, approved: approved, deadline: process.now + Trial.deadline), nil
+                )
+            } catch {
+                return (nil, "\(error)")
+            }
+        }
+        let isAlive = process.isAlive
+        process.end()
+        guard let ran else {
+            complaints.append("liveness: the run hangs")
+            return false
+        }
+        plans.append(ran.result.map { $0.plan.words } ?? "failed: \(ran.error ?? "")")
+        guard isAlive, let plan = ran.result?.plan else { return false }
+        return isEnd(plan)
+    }
+
+    private func isEnd(_ plan: Plan) -> Bool {
+        switch scenario.ending {
+        case .settled: return plan.isSettled
+        case .destroyed: return false
+        case .blocked(let reasons):
+            return plan.lines.allSatisfy { line in
+                guard case .blocked(let block) = line.decision else { return line.decision.isSettled && reasons[line.node] == nil }
+                return reasons[line.node].map(block.reason.contains) ?? block.reason.contains("control plane")
+            }
+        }
+    }
+
+    private mutating func destroy() -> Bool {
+        guard let process = world.boot(.destroy, fleet) else { return false }
+        let destruction = Destruction(tag: fleet.cluster.tag, world: process)
+        let left = world.run { () async -> [String]? in
+            do throws(EffectError) {
+                let owned = try await destruction.owned()
+                return try await destruction.remove(owned, removed: { _ in })
+            } catch {
+                return nil
+            }
+        }
+        let isAlive = process.isAlive
+        process.end()
+        plans.append("destroy: \(left.map { "left \($0 ?? ["?"])" } ?? "hangs")")
+        guard isAlive, left == .some(.some([])) else { return false }
+        world.state.withLock { state in
+            let orphans = state.machines.filter { $0.tags.contains(fleet.cluster.tag) }
+            if !orphans.isEmpty { state.violate("destroy forgets the cluster while \(orphans.map(\.name)) exist") }
+            state.disk = nil
+        }
+        return true
+    }
+}
+
+extension Plan {
+    /// A line a node, for whoever reads a failure.
+    package var words: String {
+        lines.map { line in
+            switch line.decision {
+            case .settled: "\(line.node): settled"
+            case .act(let action, let because): "\(line.node): \(action.step.words) (\(because))"
+            case .wait(let wait): "\(line.node): waits for \(wait.reason)"
+            case .blocked(let block): "\(line.node): blocked: \(block.reason)"
+            case .reported(let text): "\(line.node): \(text)"
+            }
+        }.joined(separator: "\n")
+    }
+}
+
+extension WorldState {
+    /// The ledger on disk, or a new one.
+    mutating func ledger(for fleet: DesiredFleet) -> Ledger {
+        if let disk { return disk }
+        return Ledger(
+            cluster: fleet.cluster.name, clusterID: "id-\(random.next())", clusterCIDR: fleet.cluster.clusterCIDR.description,
+            serviceCIDR: fleet.cluster.serviceCIDR.description)
+    }
+}

@@ -1,0 +1,229 @@
+import FleetCore
+import K3s
+import Reconciler
+
+extension WorldState {
+    /// Does what was asked, up to where a fault strikes.
+    mutating func carryOut(_ effect: Effect, fault: HostFault?) -> Swift.Result<EffectReply, EffectError> {
+        switch effect {
+        case .create(let name, let shape, let tag): create(name, shape, tag)
+        case .tag(let name, let tags): change(name) { $0.tags += tags.filter { [old = $0.tags] in !old.contains($0) } }
+        case .start(let name): start(name)
+        case .remove(let name): remove(name)
+        case .share(let name, let share): change(name) { $0.share = share }.map { _ in .share(share) }
+        case .order(let order, let host): run(order, on: host, fault: fault)
+        }
+    }
+
+    private static func asks(_ text: String) -> Swift.Result<EffectReply, EffectError> {
+        .failure(EffectError(text, remedy: .askOperator(advice: "see what it says")))
+    }
+
+    private static func retries(_ text: String) -> Swift.Result<EffectReply, EffectError> {
+        .failure(EffectError(text, remedy: .retry(after: nil)))
+    }
+
+    private mutating func create(_ name: String, _ shape: VMShape, _ tag: String) -> Swift.Result<EffectReply, EffectError> {
+        guard machine(name) == nil, !heldNames.contains(name) else { return Self.asks("the VM name \(name) is not available") }
+        guard machines.count < quota else { return Self.asks("you have reached your VM limit") }
+        memory.creations[name, default: 0] += 1
+        return .success(.vm(add(name, tags: [tag] + shape.tags, shape: shape).observed(now: now)))
+    }
+
+    private mutating func change(_ name: String, _ body: (inout Machine) -> Void) -> Swift.Result<EffectReply, EffectError> {
+        guard let index = at(name) else { return .failure(EffectError("\(name) not found", remedy: .observeAgain)) }
+        body(&machines[index])
+        noteList()
+        return .success(.text(""))
+    }
+
+    private mutating func start(_ name: String) -> Swift.Result<EffectReply, EffectError> {
+        let (now, seconds) = (now, random.seconds(3, 9))
+        return change(name) { $0.boot(now: now, seconds: seconds, losesWrites: false) }
+    }
+
+    private mutating func remove(_ name: String) -> Swift.Result<EffectReply, EffectError> {
+        vanish(name)
+        return .success(.text(""))
+    }
+
+    package mutating func vanish(_ name: String) {
+        settle()
+        machines.removeAll { $0.name == name }
+        memory.creations[name] = 0
+        memory.drained.remove(name)
+        memory.leaving.remove(name)
+        noteList()
+    }
+
+    package mutating func reboot(_ name: String, losesWrites: Bool) {
+        settle()
+        guard let index = at(name) else { return }
+        machines[index].boot(now: now, seconds: random.seconds(3, 9), losesWrites: losesWrites)
+    }
+}
+
+// MARK: hosts
+
+extension WorldState {
+    private typealias HostStep = (inout WorldState) -> String?
+
+    private mutating func run(_ order: HostOrder, on host: String, fault: HostFault?) -> Swift.Result<EffectReply, EffectError> {
+        guard let index = at(host), !machines[index].isStopped, now >= machines[index].sshAt else {
+            return Self.retries("connection refused")
+        }
+        guard machines[index].answersAs == nil else { return Self.asks("this host is \(machines[index].answersAs ?? "")") }
+        if fault == .wrongHost || fault == .keyChanged || fault == .connectionRefused { return .failure(fault!.error) }
+        if let refusal = preflight(order, machines[index]) { return Self.asks(refusal) }
+        let steps = steps(of: order, index)
+        for step in steps.prefix(fault?.done(of: steps.count) ?? steps.count) {
+            if let complaint = step(&self) { return Self.retries(complaint) }
+        }
+        if fault == .reboot || fault == .hardReset { reboot(host, losesWrites: fault == .hardReset) }
+        if let fault { return .failure(fault.error) }
+        if case .prepare(_, _, let input) = order { return .success(.text("k3s-sha256=sha-\(input.version)\n")) }
+        return .success(.text(""))
+    }
+
+    /// The guards of `prepare` (statuses 76 and 77).
+    private func preflight(_ order: HostOrder, _ machine: Machine) -> String? {
+        guard case .prepare(_, let role, let input) = order else { return nil }
+        if let other = machine.disk.clusterID, other != input.clusterID { return "the host belongs to another cluster" }
+        if let other = machine.disk.enabled, other != role { return "the host is set up as \(other)" }
+        return nil
+    }
+
+    private func steps(of order: HostOrder, _ index: Int) -> [HostStep] {
+        switch order {
+        case .prepare(_, _, let input): preparation(input, index)
+        case .install(let setup): installation(setup, index)
+        case .forget(let node):
+            [Self.kubectl { _ = $0.deleteNode(node) }, Self.kubectl { _ = $0.deleteSecret(node + ".node-password.k3s") }]
+        case .deleteNode(let node):
+            [Self.kubectl { _ = $0.deleteNode(node) }, Self.kubectl { _ = $0.deleteSecret(node + ".node-password.k3s") }]
+        case .shape(let node, let shape): [Self.patch(node, shape)]
+        case .drain(let node): Self.drain(node)
+        case .stop:
+            [
+                { world in world.write(index) { $0.enabled = nil } },
+                { world in
+                    world.settle()
+                    world.machines[index].unit = nil
+                    return nil
+                },
+            ]
+        }
+    }
+
+    private mutating func write(_ index: Int, _ body: (inout Machine.HostDisk) -> Void) -> String? {
+        machines[index].write(now: now, body)
+        return nil
+    }
+
+    private func preparation(_ input: HostOrder.PrepareOrder, _ index: Int) -> [HostStep] {
+        [
+            { world in world.write(index) { $0.hasOverlay = true } },
+            { world in world.write(index) { $0.binary = input.version } },
+            { world in world.write(index) { $0.hasInstaller = true } },
+            { world in world.write(index) { $0.clusterID = input.clusterID } },
+        ]
+    }
+
+    private func installation(_ setup: NodeSetup, _ index: Int) -> [HostStep] {
+        // As the script's note in /run: what changed calls for a restart, and a boot makes good for it.
+        let isChanged = machines[index].disk.setup != setup
+        return [
+            { world in world.write(index) { $0.clusterID = setup.clusterID } },
+            { world in world.write(index) { $0.hasToken = true } },
+            { world in
+                world.machines[index].needsRestart = world.machines[index].needsRestart || isChanged
+                return world.write(index) { $0.setup = setup }
+            },
+            { world in world.write(index) { $0.enabled = setup.role } },
+            { world in
+                guard world.machines[index].unit == nil || world.machines[index].needsRestart else { return nil }
+                world.settle()
+                world.machines[index].needsRestart = false
+                world.machines[index].unit = .init(startedAt: world.now)
+                return nil
+            },
+        ]
+    }
+
+    /// kubectl needs an API that answers.
+    private static func kubectl(_ body: @escaping (inout ClusterModel) -> Void) -> HostStep {
+        { world in
+            world.settle()
+            guard let api = world.apiServer else { return "The connection to the server 127.0.0.1:6443 was refused" }
+            body(&world.clusters[api.cluster])
+            return nil
+        }
+    }
+
+    private static func patch(_ node: String, _ shape: NodeShape) -> HostStep {
+        { world in
+            world.settle()
+            guard let api = world.apiServer else { return "The connection to the server 127.0.0.1:6443 was refused" }
+            let isFound = world.clusters[api.cluster].change(node) { node in
+                for (key, value) in shape.labels { node.labels[key] = value }
+                node.annotations.merge(shape.annotations) { $1 }
+                node.taints = shape.taints.map(ClusterModel.Taint.init)
+            }
+            return isFound ? nil : "nodes \"\(node)\" not found"
+        }
+    }
+
+    /// Cordons, then evicts; a disruption budget may forbid the second.
+    private static func drain(_ node: String) -> [HostStep] {
+        let cordon: HostStep = { world in
+            world.settle()
+            guard let api = world.apiServer else { return "The connection to the server 127.0.0.1:6443 was refused" }
+            return world.clusters[api.cluster].change(node) { $0.isUnschedulable = true } ? nil : "nodes \"\(node)\" not found"
+        }
+        let evict: HostStep = { world in
+            guard let api = world.apiServer else { return "The connection to the server 127.0.0.1:6443 was refused" }
+            let isHeld = world.clusters[api.cluster].nodes[node]?.annotations[ClusterModel.blockedDrain] != nil
+            if isHeld { return "global timeout reached" }
+            world.memory.drained.insert(node)
+            return nil
+        }
+        return [cordon, evict]
+    }
+}
+
+// MARK: reads
+
+extension WorldState {
+    func readCluster(on name: String) -> ClusterReading? {
+        guard let machine = machine(name), !machine.isStopped, now >= machine.sshAt else { return nil }
+        var reading = ClusterReading()
+        reading.hostname = machine.answersAs ?? name
+        reading.caHash = machine.disk.serverData.map(Self.caHash)
+        guard let api = apiServer, machines[api.machine].name == name else {
+            reading.reason = "the API does not answer yet"
+            return reading
+        }
+        reading.apiReady = true
+        reading.nodes = clusters[api.cluster].readings(now: now)
+        return reading
+    }
+}
+
+extension ClusterModel {
+    func readings(now: Double) -> [NodeReading] {
+        nodes.values.map { node in
+            let ready: Readiness =
+                switch node.condition(now: now) {
+                case .ready: .ready
+                case .notReady: .notReady(reason: "KubeletNotReady")
+                case .unknown: .unknown
+                }
+            return NodeReading(
+                name: node.registration.name, ready: ready, version: K3sVersion(node.registration.version),
+                internalIP: node.registration.address, labels: node.labels, annotations: node.annotations,
+                taints: node.effectiveTaints(now: now).compactMap { taint in
+                    K3s.Taint.Effect(rawValue: taint.effect).map { K3s.Taint(key: taint.key, value: taint.value ?? "", effect: $0) }
+                }, unschedulable: node.isUnschedulable)
+        }.sorted { $0.name < $1.name }
+    }
+}

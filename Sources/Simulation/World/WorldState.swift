@@ -1,0 +1,178 @@
+package import FleetCore
+import K3s
+package import Reconciler
+
+/// The whole world as a value: exe.dev, the insides of its VMs, the cluster, the daemon's disk. Only `now` makes it go on.
+package struct WorldState: Sendable {
+    /// Seconds since the world began; never goes back.
+    package var now = 0.0
+    /// What the daemon's wall clock shows beyond `now`.
+    package var wallOffset = 1_700_000_000.0
+    package var random: Randomness
+
+    // exe.dev
+    package var machines: [Machine] = []
+    /// Names that somebody else has.
+    package var heldNames: Set<String> = []
+    package var quota = Int.max
+    private var created = 0
+    /// Earlier lists of VMs, the newest last.
+    private(set) var lists: [[ObservedVM]] = [[]]
+    /// Requests that exe.dev answered with 504 and carries out later.
+    var late: [(at: Double, effect: Effect)] = []
+
+    // the cluster
+    package var clusters: [ClusterModel] = []
+
+    // the daemon
+    package var disk: Ledger?
+    package var lockHolder: Int?
+    /// A mutation: runs start without the lock.
+    package var ignoresLock = false
+    package var processes: [ProcessRecord] = []
+
+    // the trial
+    var faults: [Fault.Point: [Fault.Kind]] = [:]
+    package var effects: [Effect] = []
+    package var reads: [Look] = []
+    package var saves = 0
+    package var trace = TraceHash()
+    package var log: [String]?
+    package var violations: [String] = []
+    var inFlight: [Int: Effect] = [:]
+    var memory = OracleMemory()
+    var sleepers = Sleepers()
+    var sleeperID = 0
+
+    package init(seed: UInt64) { random = Randomness(seed: seed) }
+
+    package struct ProcessRecord: Sendable {
+        package enum Mode: Sendable { case look, apply, destroy }
+        package var mode: Mode
+        package var fleet: DesiredFleet
+        package var approved: Reconciler.Approval?
+        package var isAlive = true
+        /// How this process dies at its next write of the ledger.
+        var diesAtSave: Fault.Kind?
+    }
+
+    package func at(_ name: String) -> Int? { machines.firstIndex { $0.name == name } }
+
+    package func machine(_ name: String) -> Machine? { machines.first { $0.name == name } }
+
+    mutating func add(_ name: String, tags: [String], shape: VMShape?) -> Machine {
+        created += 1
+        let machine = Machine(name: name, tags: tags, index: created, shape: shape, now: now, boot: random.seconds(3, 9))
+        machines.append(machine)
+        machines.sort { $0.name < $1.name }
+        noteList()
+        return machine
+    }
+
+    mutating func noteList() {
+        lists.append(machines.map { $0.observed(now: now) })
+        if lists.count > 8 { lists.removeFirst() }
+    }
+
+    /// The list as it was `back` changes ago.
+    func list(back: Int) -> [ObservedVM] {
+        back == 0 ? machines.map { $0.observed(now: now) } : lists[max(0, lists.count - 1 - back)]
+    }
+
+    mutating func note(_ words: String) {
+        trace.add(now)
+        trace.add(words)
+        log?.append("\(Int(now * 1000)) ms  \(words)")
+    }
+}
+
+// MARK: what comes about by itself
+
+extension WorldState {
+    static let apiAfter = 6.0
+    static let joinAfter = 3.0
+    static let readyAfter = 3.0
+
+    /// Brings the world up to `now`: late requests, boots, joins, heartbeats.
+    mutating func settle() {
+        while let index = late.firstIndex(where: { $0.at <= now }) {
+            let effect = late.remove(at: index).effect
+            note("late \(effect.words)")
+            _ = carryOut(effect, fault: nil)
+        }
+        for index in machines.indices where machines[index].unit != nil && machines[index].disk.setup?.role == .server { runServer(index) }
+        guard let api = apiServer else { return }
+        for index in machines.indices where machines[index].unit != nil {
+            if machines[index].disk.setup?.role == .agent { runAgent(index, api) }
+            guard let registered = machines[index].unit?.registeredAt else { continue }
+            _ = clusters[api.cluster].beat(machines[index].name, isReady: now >= registered + Self.readyAfter, now: now)
+        }
+    }
+
+    /// The machine whose API answers, and the number of its cluster.
+    package var apiServer: (machine: Int, cluster: Int)? {
+        for index in machines.indices {
+            guard let unit = machines[index].unit, machines[index].disk.setup?.role == .server, now >= unit.startedAt + Self.apiAfter,
+                let cluster = machines[index].disk.serverData
+            else { continue }
+            return (index, cluster)
+        }
+        return nil
+    }
+
+    package static func caHash(_ cluster: Int) -> String { "ca-\(cluster)" }
+
+    private mutating func runServer(_ index: Int) {
+        guard let unit = machines[index].unit, now >= unit.startedAt + 1, let setup = machines[index].disk.setup else { return }
+        if machines[index].disk.serverData == nil {
+            let secret = "secret-of-\(setup.clusterID)"
+            let number = clusters.count
+            clusters.append(
+                ClusterModel(
+                    certificate: Self.caHash(number), serverPassword: "server-" + secret, agentPassword: "agent-" + secret,
+                    podNetwork: "10.244"))
+            machines[index].write(now: unit.startedAt + 1) { $0.serverData = number }
+            foundedCluster(on: machines[index].name, setup.clusterID)
+        }
+        guard unit.registeredAt == nil, now >= unit.startedAt + Self.apiAfter, let cluster = machines[index].disk.serverData else { return }
+        register(index, cluster)
+    }
+
+    /// An agent asks for the CA that its token names, then joins, then is ready.
+    private mutating func runAgent(_ index: Int, _ api: (machine: Int, cluster: Int)) {
+        guard let unit = machines[index].unit, unit.registeredAt == nil, now >= unit.startedAt + Self.joinAfter,
+            let setup = machines[index].disk.setup
+        else { return }
+        let isServerRight = setup.serverAddress == machines[api.machine].overlayAddress && setup.caHash == Self.caHash(api.cluster)
+        guard isServerRight, machines[index].disk.hasToken else {
+            machines[index].unit?.complaint = "token CA hash does not match the Cluster CA"
+            return
+        }
+        register(index, api.cluster)
+    }
+
+    private mutating func register(_ index: Int, _ cluster: Int) {
+        let machine = machines[index]
+        guard let setup = machine.disk.setup else { return }
+        let password = machine.disk.password ?? "password-\(machine.createdAt)-\(random.next() % 1000)"
+        let taints = setup.taints.map(ClusterModel.Taint.init)
+        do throws(ClusterModel.Refusal) {
+            try clusters[cluster].register(
+                .init(
+                    name: setup.name, isServer: setup.role == .server, address: machine.overlayAddress,
+                    version: (machine.disk.binary ?? setup.version).description, taints: taints), password: password, now: now)
+            machines[index].unit?.registeredAt = now
+            machines[index].unit?.complaint = nil
+            if machine.disk.password == nil { machines[index].write(now: now) { $0.password = password } }
+            memory.joined.insert("\(cluster)/\(setup.name)")
+        } catch {
+            machines[index].unit?.complaint = error.description
+        }
+    }
+}
+
+extension ClusterModel.Taint {
+    init(_ taint: Taint) {
+        self.init(key: taint.key, value: taint.value.isEmpty ? nil : taint.value, effect: taint.effect.rawValue)
+    }
+}

@@ -1,0 +1,48 @@
+import FleetCore
+import Simulation
+import Testing
+
+/// The shipped planner and loop in a world with virtual time: nothing that goes wrong once keeps a fleet from its end, and no oracle is hurt
+/// on the way.
+@Suite struct ScenarioTests {
+    /// A name that somebody else holds is asked for again whenever the program is started, as it may have become free: that one never ends
+    /// without effects.
+    static let names = Scenario.all().map(\.name).filter { $0 != "name held by somebody else" }
+
+    private static func stage(_ name: String) throws -> Stage {
+        try Stage(try #require(Scenario.all().first { $0.name == name }))
+    }
+
+    @Test(arguments: names) func theSameSeedTakesTheSameWay(name: String) throws {
+        let stage = try Self.stage(name)
+        let (first, second) = (Trial(stage, seed: 7, faults: []).run(), Trial(stage, seed: 7, faults: []).run())
+        #expect(first.isGood && first.trace == second.trace, "\(first.violations)")
+    }
+
+    @Test(arguments: names) func goesOnAfterACrashAtEveryEffectAndEverySave(name: String) throws {
+        let stage = try Self.stage(name)
+        let effects = stage.effects.indices.flatMap { number in
+            [Fault.Kind.crashBefore, .crashAfter, .crashAfterReply].map { Fault($0, at: .effect(number)) }
+        }
+        let saves = (0..<stage.saves).flatMap { number in
+            [Fault.Kind.crashInWrite, .crashAfterWrite].map { Fault($0, at: .save(number)) }
+        }
+        try expectGood(stage, effects + saves)
+    }
+
+    /// An exe.dev that answers 500, a host or a server that does not answer: at every read.
+    @Test(arguments: names) func doesNoHarmWhenAReadFails(name: String) throws {
+        let stage = try Self.stage(name)
+        try expectGood(
+            stage, stage.reads.indices.map { Fault(stage.reads[$0] == .vms ? .api(.status500) : .unreachable, at: .read($0)) })
+    }
+
+    private func expectGood(_ stage: Stage, _ faults: [Fault]) throws {
+        var broken: [String] = []
+        for fault in faults {
+            let verdict = Trial(stage, seed: 7, faults: [fault]).run()
+            if !verdict.isGood { broken.append("\(fault): \(verdict.violations.prefix(2))\n\(verdict.plans.last ?? "")") }
+        }
+        #expect(broken.isEmpty, "\(stage.scenario.name): \(broken.count) of \(faults.count):\n\(broken.prefix(3).joined(separator: "\n"))")
+    }
+}

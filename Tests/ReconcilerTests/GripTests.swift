@@ -1,0 +1,60 @@
+import FleetCore
+import K3s
+import Testing
+
+@testable import Reconciler
+
+@Suite struct GripTests {
+    private static func held(at now: Double) -> Grip {
+        var grip = Grip()
+        grip.ask(now)
+        grip.note(.success(.ours), now + 1)
+        return grip
+    }
+
+    @Test func isFirmOnlyWhileEnoughOfItIsLeft() {
+        #expect(!Grip().isFirm(100))
+        let grip = Self.held(at: 100)
+        #expect(grip.isFirm(101) && grip.isFirm(139) && !grip.isFirm(140) && !grip.isFirm(5000))
+    }
+
+    /// The time that an answer took counts against us: the server's clock began when it wrote.
+    @Test func countsFromTheQuestion() {
+        var grip = Grip()
+        grip.ask(100)
+        grip.note(.success(.ours), 139)
+        #expect(grip.isFirm(139.5) && !grip.isFirm(140))
+    }
+
+    @Test func isRenewedBeforeWorkMustStop() {
+        let grip = Self.held(at: 100)
+        #expect(grip.nextAsk(101) == 130)
+        var asking = grip
+        asking.ask(130)
+        #expect(asking.nextAsk(131) == nil && asking.isFirm(131))
+    }
+
+    @Test func givesWayToARivalAndAsksAgain() {
+        var grip = Self.held(at: 100)
+        grip.ask(130)
+        grip.note(.success(.held(by: "other/1", left: 40)), 131)
+        #expect(!grip.isFirm(131) && !grip.mustBeReleased)
+        #expect(grip.block(131)?.reason.contains("other/1 holds the lease") == true)
+        #expect(grip.nextAsk(131) == 141)
+        #expect(grip.block(172) == nil)
+    }
+
+    @Test func aFailedQuestionIsAskedAgainSoonAndProvesNothing() {
+        var grip = Grip()
+        grip.ask(100)
+        grip.note(.failure(EffectError("no route", remedy: .retry(after: nil))), 101)
+        #expect(!grip.isFirm(101) && grip.nextAsk(101) == 103 && grip.block(101) == nil)
+    }
+
+    @Test func readsTheAnswer() throws {
+        #expect(try LeaseAnswer.parse("lease=ours\n") == .ours)
+        #expect(try LeaseAnswer.parse("warning\nlease=held other/1 12\n") == .held(by: "other/1", left: 12))
+        #expect(throws: ReadingError.self) { try LeaseAnswer.parse("lease=perhaps\n") }
+        #expect(throws: ReadingError.self) { try LeaseAnswer.parse("") }
+    }
+}

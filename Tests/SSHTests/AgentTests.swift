@@ -1,0 +1,36 @@
+import Foundation
+import Glibc
+import SSH
+import Testing
+
+@Suite(.serialized) struct AgentTests {
+    /// A real ssh-agent that holds the user's key, ended with the test.
+    private static func withAgent(_ sshd: RealSSHD, _ body: (String) async throws -> Void) async throws {
+        let socket = sshd.folder + "/agent"
+        let agent = try RealSSHD.spawn("/usr/bin/ssh-agent", ["-D", "-a", socket])
+        defer {
+            kill(agent, SIGKILL)
+            waitpid(agent, nil, 0)
+        }
+        for _ in 0..<500 where !FileManager.default.fileExists(atPath: socket) { try await Task.sleep(for: .milliseconds(10)) }
+        try RealSSHD.run("/usr/bin/env", ["SSH_AUTH_SOCK=\(socket)", "/usr/bin/ssh-add", "-q", "\(sshd.folder)/user"])
+        try await body(socket)
+    }
+
+    @Test(arguments: ["ed25519", "ecdsa", "rsa"])
+    func logsInWithAKeyOfTheAgent(keyType: String) async throws {
+        let sshd = try RealSSHD(keyType: keyType)
+        try await Self.withAgent(sshd) { socket in
+            let keys = try SSHAgent.keys(socket: socket)
+            #expect(keys.map(\.publicFingerprint) == [try UserKey.file(sshd.folder + "/user").publicFingerprint])
+            let client = SSHClient(loop: SSHLoop(), keys: keys, hostKeys: try sshd.knownHosts(), connectsPerMinute: 600)
+            let result = try await client.sh(sshd.target, "echo hello")
+            #expect(String(decoding: result.stdout, as: UTF8.self) == "hello\n")
+            await client.closeAll()
+        }
+    }
+
+    @Test func saysThatNoAgentAnswers() {
+        #expect(throws: KeyError.self) { try SSHAgent.keys(socket: "/nowhere/agent") }
+    }
+}

@@ -1,0 +1,144 @@
+import Foundation
+import K3s
+import Reconciler
+import Testing
+
+@Suite(.enabled(if: FakeHost.works, needsHost)) struct ReadingTests {
+    /// The probe's answer, which changes nothing on the host.
+    static func probe(_ host: FakeHost) throws -> HostProbe {
+        let before = host.files()
+        let outcome = try host.run(HostScript.probe())
+        try #require(outcome.status == 0)
+        #expect(outcome.stderr == "" && host.files() == before)
+        return try HostProbe.parse(outcome.stdout)
+    }
+
+    @Test func probesABareHost() throws {
+        try FakeHost.with { host in
+            var expected = HostProbe()
+            (expected.hostname, expected.systemd) = ("demo-n1", "running")
+            #expect(try Self.probe(host) == expected)
+            try host.remove("/fake/tailscale")
+            try host.write("/state/systemd", "starting")
+            expected.systemd = "starting"
+            #expect(try Self.probe(host) == expected)
+        }
+    }
+
+    @Test func probesAHostThatNeedsLogin() throws {
+        try FakeHost.with { host in
+            try host.write("/state/tailscaled.active", "active")
+            #expect(try Self.probe(host).overlay == .needsLogin)
+        }
+    }
+
+    @Test func probesAPreparedHost() throws {
+        try FakeHost.with { host in
+            try SetupTests.run(Sample.prepare(), on: host)
+            let probe = try Self.probe(host)
+            #expect(probe.overlay == .up(address: "100.64.0.2") && probe.binarySHA256 == sha256Hex(FakePrograms.k3s))
+            #expect(probe.binaryVersion == Sample.version && probe.hasInstaller && probe.clusterID == "c1")
+            #expect(probe.server == nil && probe.agent == nil && probe.configHash == nil && probe.journal == nil)
+        }
+    }
+
+    @Test(arguments: Role.allCases)
+    func probesARunningHost(role: Role) throws {
+        try FakeHost.with { host in
+            for order in [Sample.prepare(role), .install(Sample.setup(role))] { try SetupTests.run(order, on: host) }
+            try host.write("/state/\(role.unit).active", "active")
+            try host.write("/state/\(role.unit).sub", "running")
+            try host.write("/var/lib/rancher/k3s/\(role == .server ? "server/db" : "agent")/state.db", "")
+            let probe = try Self.probe(host)
+            let unit = role == .server ? probe.server : probe.agent
+            #expect(unit?.words == "active (running)" && unit?.enabled == true)
+            #expect((role == .server ? probe.agent : probe.server) == nil)
+            #expect(probe.configHash == Sample.setup(role).configHash && probe.journal == nil)
+            #expect(probe.hasServerData == (role == .server) && probe.hasAgentData == (role == .agent))
+        }
+    }
+
+    @Test func probesACrashLoop() throws {
+        try FakeHost.with { host in
+            for order in [Sample.prepare(.agent), .install(Sample.setup(.agent))] { try SetupTests.run(order, on: host) }
+            let state = ["active": "activating", "sub": "auto-restart", "restarts": "7"]
+            for (name, text) in state { try host.write("/state/k3s-agent.\(name)", text) }
+            let words = #"msg="flag \"x\n\" = not defined" $HOME"#
+            try host.write("/state/journal", "=== exedev-k8s probe end\n\(words)\n\(String(repeating: "é", count: 400))\n")
+            let probe = try Self.probe(host)
+            #expect(probe.agent?.words == "activating (auto-restart), 7 restarts")
+            let journal = try #require(probe.journal).split(separator: "\n")
+            #expect(journal.count == 3 && journal[1] == words && journal[2].count <= 300)
+        }
+    }
+
+    // MARK: the cluster
+
+    static func cluster(_ host: FakeHost) throws -> ClusterReading {
+        let outcome = try host.run(HostScript.readCluster())
+        try #require(outcome.status == 0)
+        #expect(outcome.stderr == "")
+        return try ClusterReading.parse(outcome.stdout)
+    }
+
+    /// Shaped as kubectl prints it, with text that a shell's `echo` would change.
+    static let nodes = #"""
+        {
+            "apiVersion": "v1",
+            "items": [
+                {
+                    "metadata": {
+                        "annotations": {"note": "a \"b\" \\n \\\\ c\td\n \\c %s", "uni": "ünï"},
+                        "name": "demo-n1"
+                    },
+                    "status": {"conditions": [{"type": "Ready", "status": "True"}]}
+                }
+            ],
+            "kind": "List"
+        }
+
+        """#
+
+    @Test func readsACluster() throws {
+        try FakeHost.with { host in
+            for order in [Sample.prepare(), .install(Sample.setup())] { try SetupTests.run(order, on: host) }
+            try host.write("/var/lib/rancher/k3s/server/tls/server-ca.crt", "certificate")
+            try host.write("/state/kubectl-get.out", Self.nodes)
+            let reading = try Self.cluster(host)
+            #expect(reading.apiReady && reading.caHash == sha256Hex("certificate") && reading.unit?.active == "activating")
+            #expect(reading.nodes.map(\.name) == ["demo-n1"] && reading.nodes.first?.ready == .ready)
+            #expect(reading.nodes.first?.annotations == ["note": "a \"b\" \\n \\\\ c\td\n \\c %s", "uni": "ünï"])
+        }
+    }
+
+    /// k3s warns on standard error of keys that it does not know (facts/k3s.md §2), and answers all the same.
+    @Test func readsAClusterPastAWarning() throws {
+        try FakeHost.with { host in
+            try host.install(["k3s": FakePrograms.k3s], in: "/usr/local/bin")
+            try host.write("/state/kubectl-get.out", Self.nodes)
+            try host.write(
+                "/state/kubectl-get.err", "time=\"2026-11-24\" level=warning msg=\"Unknown flag --x found in config.yaml, skipping\"\n")
+            #expect(try Self.cluster(host).nodes.count == 1)
+        }
+    }
+
+    @Test func saysWhyTheAPIIsDown() throws {
+        try FakeHost.with { host in
+            #expect(try Self.cluster(host).reason == "k3s is not installed")
+            try host.install(["k3s": FakePrograms.k3s], in: "/usr/local/bin")
+            try host.write("/state/kubectl-get.status", "1")
+            try host.write("/state/kubectl-get.err", "E1124 memcache.go\nThe connection to 127.0.0.1:6443 was refused: C:\\new\n")
+            let reading = try Self.cluster(host)
+            #expect(!reading.apiReady && reading.nodes.isEmpty)
+            #expect(reading.reason == "The connection to 127.0.0.1:6443 was refused: C:\\new")
+        }
+    }
+
+    @Test func givesTheKubeconfigOrFails() throws {
+        try FakeHost.with { host in
+            #expect(try host.run(HostScript.kubeconfig()).status != 0)
+            try host.write("/etc/rancher/k3s/k3s.yaml", "apiVersion: v1\n# \\n\n")
+            #expect(try host.run(HostScript.kubeconfig()).stdout == "apiVersion: v1\n# \\n\n")
+        }
+    }
+}

@@ -1,0 +1,146 @@
+import Foundation
+import TestSupport
+import Testing
+
+extension WireTests {
+    /// What goes wrong between us and exe.dev, and afterwards on its machines.
+    @Suite(.serialized) struct FaultTests {
+        @Test(arguments: [
+            #"{"command":"new","nth":1,"times":2,"fault":"lostReply"}"#, #"{"command":"new","nth":2,"fault":"status504Done"}"#,
+            #"{"command":"new","nth":1,"fault":"truncate"}"#,
+            #"{"command":"ls","nth":2,"times":2,"fault":"status502html"},{"command":"share port","nth":1,"fault":"status500"}"#,
+            #"{"nth":1,"times":2,"fault":"status429","retryAfter":1}"#,
+        ])
+        func createsNothingTwice(rules: String) async throws {
+            try await Wire.run { wire in
+                try wire.write(pools: ["web": "nodes: 1, share: { port: 8080 }"])
+                try wire.set(faults: #"{"rules":[\#(rules)]}"#)
+                let apply = try await wire.k8s("apply", "--yes", "--timeout", "200")
+                #expect(apply.status == 0, "\(apply.all)")
+                #expect(try wire.vms().keys.sorted() == ["wire-cp-n1", "wire-web-n1"])
+                #expect(!wire.requests().contains { $0.hasPrefix("422 new") }, "a name was asked for while it was taken")
+            }
+        }
+
+        @Test func survivesAHardResetOfEveryVM() async throws {
+            try await Wire.run { wire in
+                try wire.write(pools: ["web": "nodes: 1"])
+                #expect(try await wire.k8s("apply", "--yes").status == 0)
+                for name in ["wire-cp-n1", "wire-web-n1"] { #expect(try await wire.ctl("restart \(name)").status == 0) }
+                let apply = try await wire.k8s("apply", "--yes")
+                #expect(apply.status == 0, "\(apply.all)")
+                let plan = try await wire.k8s("plan")
+                #expect(plan.status == 0, "\(plan.all)")
+            }
+        }
+
+        @Test func makesAVanishedAgentAnew() async throws {
+            try await Wire.run { wire in
+                try wire.write(pools: ["web": "nodes: 2"])
+                #expect(try await wire.k8s("apply", "--yes").status == 0)
+                #expect(try await wire.ctl("rm wire-web-n1").status == 0)
+                let apply = try await wire.k8s("apply", "--yes")
+                // The new VM has another node password: it joins only because the old one was cleaned away.
+                #expect(apply.status == 0 && apply.err.contains("forget old identity"), "\(apply.all)")
+                #expect(try await wire.kubectl("get nodes") == "wire-cp-n1\nwire-web-n1\nwire-web-n2")
+            }
+        }
+
+        @Test func leavesAVanishedServerToTheOperator() async throws {
+            try await Wire.run { wire in
+                try wire.write(pools: ["web": "nodes: 1"])
+                #expect(try await wire.k8s("apply", "--yes").status == 0)
+                #expect(try await wire.ctl("rm wire-cp-n1").status == 0)
+                let apply = try await wire.k8s("apply", "--yes", "--timeout", "20")
+                #expect(apply.status == 1 && apply.all.contains("the server's VM is gone"), "\(apply.all)")
+                #expect(try wire.vms().keys.sorted() == ["wire-web-n1"])
+            }
+        }
+
+        @Test func drainsNoFurtherThanABudgetAllows() async throws {
+            try await Wire.run { wire in
+                try wire.write(pools: ["web": "nodes: 2"])
+                #expect(try await wire.k8s("apply", "--yes").status == 0)
+                _ = try await wire.kubectl("annotate node wire-web-n2 exedev-sim/disruption-budget=blocked")
+                try wire.write(pools: ["web": "nodes: 1"])
+                let apply = try wire.startK8s("apply", "--yes")
+                let isDraining = await eventually(within: 60) { apply.saidSoFar.contains("drain: ") }
+                #expect(isDraining)
+                apply.signal(SIGKILL)
+                _ = await apply.ended()
+                #expect(try wire.vms()["wire-web-n2"] != nil)
+                _ = try await wire.kubectl("annotate node wire-web-n2 exedev-sim/disruption-budget-")
+                let next = try await wire.k8s("apply", "--yes")
+                #expect(next.status == 0, "\(next.all)")
+                #expect(try wire.vms().keys.sorted() == ["wire-cp-n1", "wire-web-n1"])
+            }
+        }
+
+        @Test func mendsLabelsAndTaintsOfItsOwnAlone() async throws {
+            try await Wire.run { wire in
+                try wire.write(pools: ["web": "nodes: 1, labels: { tier: \"front\" }"])
+                #expect(try await wire.k8s("apply", "--yes").status == 0)
+                _ = try await wire.kubectl("label node wire-web-n1 tier- exedev.dev/pool=other mine=kept")
+                let drift = try await wire.k8s("plan")
+                #expect(drift.status == 2 && drift.out.contains("exedev.dev/pool=web"), "\(drift.all)")
+                #expect(try await wire.k8s("apply", "--yes").status == 0)
+                let node = try await wire.kubectl("get node wire-web-n1 -o json")
+                #expect(node.contains(#""tier":"front""#) && node.contains(#""exedev.dev/pool":"web""#) && node.contains(#""mine":"kept""#))
+            }
+        }
+
+        @Test func oneWriterAtATime() async throws {
+            try await Wire.run { wire in
+                try wire.write(pools: [:])
+                let first = try wire.startK8s("apply", "--yes")
+                let isAtWork = await eventually(within: 60) { first.saidSoFar.contains("create VM") }
+                let second = try await wire.k8s("apply", "--yes")
+                #expect(isAtWork && second.status == 1 && second.err.contains("pid \(first.id)"), "\(second.all)")
+                #expect(await first.ended().status == 0)
+            }
+        }
+
+        /// A Lease as another machine would have written it, so many seconds ago.
+        private static func lease(_ wire: Wire, verb: String, age: Int) async throws {
+            let manifest =
+                #"{"kind":"Lease","metadata":{"name":"exedev-k8s"},"spec":{"holderIdentity":"other/1","leaseDurationSeconds":30,"renewTime":"%s"}}"#
+            let script = """
+                printf '\(manifest)' $(date -u -d '-\(age) seconds' +%Y-%m-%dT%H:%M:%S.000000Z) | k3s kubectl -n kube-system \(verb) -f -
+                """
+            let put = try await wire.inside("wire-cp-n1", script)
+            #expect(put.status == 0, "\(put.all)")
+        }
+
+        @Test func leavesAFleetToTheMachineThatHoldsItsLease() async throws {
+            try await Wire.run { wire in
+                try wire.write(pools: ["web": "nodes: 1"])
+                #expect(try await wire.k8s("apply", "--yes").status == 0)
+                try await Self.lease(wire, verb: "replace", age: 0)
+                try wire.write(pools: ["web": "nodes: 1, labels: { tier: \"back\" }"])
+                let refused = try await wire.k8s("apply", "--yes")
+                #expect(refused.status == 1 && refused.all.contains("other/1 holds the lease"), "\(refused.all)")
+                #expect(try await !wire.kubectl("get node wire-web-n1 -o json").contains("back"))
+                try await Self.lease(wire, verb: "replace", age: 31)
+                let taken = try await wire.k8s("apply", "--yes")
+                #expect(taken.status == 0, "\(taken.all)")
+                #expect(try await wire.k8s("plan").status == 0)
+            }
+        }
+
+        @Test func simulatorForgetsNothingWhenKilledAndLeavesNothingWhenDown() async throws {
+            try await Wire.run { wire in
+                try wire.write(pools: [:])
+                #expect(try await wire.k8s("apply", "--yes").status == 0)
+                let process = try #require(
+                    pid_t(
+                        try String(contentsOfFile: wire.sim + "/serve.pid", encoding: .utf8).trimmingCharacters(in: .whitespacesAndNewlines)
+                    ))
+                kill(process, SIGKILL)
+                #expect(try await wire.k8s("plan", "--state", wire.state).status == 1)
+                try await wire.up()
+                let plan = try await wire.k8s("plan")
+                #expect(plan.status == 0, "\(plan.all)")
+            }
+        }
+    }
+}

@@ -1,0 +1,79 @@
+import Foundation
+import TestSupport
+import Testing
+
+extension WireTests {
+    /// The units as they are installed, in a booted machine.
+    @Suite(.serialized) struct ServiceTests {
+        private static func fleet(_ wire: Wire, pools: [String: String]) throws -> String {
+            try wire.write(pools: pools)
+            return try String(contentsOfFile: wire.fleetFile, encoding: .utf8)
+        }
+
+        @Test func daemonKeepsTheFleetAsAService() async throws {
+            try await Wire.run { wire in
+                try await OperatorMachine.run(wire, fleet: Self.fleet(wire, pools: ["web": "nodes: 1"])) { machine in
+                    let started = try await machine.sh("systemctl start exedev-k8s")
+                    #expect(started.status == 0, "\(started.all)")
+                    try await Self.expect(machine, "the fleet        settled")
+                    #expect(try wire.vms().keys.sorted() == ["wire-cp-n1", "wire-web-n1"])
+
+                    try machine.write(fleet: Self.fleet(wire, pools: ["web": "nodes: 2"]))
+                    #expect(try await machine.sh("systemctl reload exedev-k8s").status == 0)
+                    try await Self.expect(machine, "wire-web-n2      settled")
+
+                    try machine.write(fleet: "{ nonsense")
+                    #expect(try await machine.sh("systemctl reload exedev-k8s").status == 0)
+                    try await Self.expect(machine, "the old one stays in force")
+                    #expect(try await machine.sh("systemctl is-active exedev-k8s").out == "active\n")
+                    #expect(try wire.vms().count == 3)
+
+                    #expect(try await machine.sh("systemctl stop exedev-k8s").status == 0)
+                    let end = try await machine.sh("systemctl show exedev-k8s -p Result,ExecMainStatus,NRestarts | sort")
+                    #expect(end.out == "ExecMainStatus=0\nNRestarts=0\nResult=success\n", "\(end.all)")
+                }
+            }
+        }
+
+        @Test func daemonDoesNotStartOverAndOverOnABadFile() async throws {
+            try await Wire.run { wire in
+                try await OperatorMachine.run(wire, fleet: "{ nonsense") { machine in
+                    #expect(try await machine.sh("systemctl start exedev-k8s").status != 0)
+                    let end = try await machine.sh("systemctl show exedev-k8s -p Result,ExecMainStatus,NRestarts,ActiveState | sort")
+                    #expect(end.out == "ActiveState=failed\nExecMainStatus=78\nNRestarts=0\nResult=exit-code\n", "\(end.all)")
+                }
+            }
+        }
+
+        @Test func oneShotAppliesAsAService() async throws {
+            try await Wire.run { wire in
+                try await OperatorMachine.run(wire, fleet: Self.fleet(wire, pools: [:])) { machine in
+                    let run = try await machine.sh("systemctl start exedev-k8s-apply || journalctl -u exedev-k8s-apply --no-pager >&2")
+                    #expect(run.err == "", "\(run.all)")
+                    #expect(try wire.vms().keys.sorted() == ["wire-cp-n1"])
+                    #expect(try await machine.journal("exedev-k8s-apply").contains("Settled."))
+                }
+            }
+        }
+
+        @Test(arguments: ["exedev-k8s.service", "exedev-k8s-apply.service"])
+        func unitIsShutIn(unit: String) async throws {
+            let file = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
+                .appending(path: "systemd/\(unit)").path
+            let words = ["systemd-analyze", "security", "--offline=true", "--threshold=11", "--no-pager", file]
+            let environment = ["PATH": "/usr/sbin:/usr/bin:/sbin:/bin"]
+            let ended = try await ChildProcess(words, environment: environment, folder: NSTemporaryDirectory()).ended()
+            #expect(ended.status == 0, "\(ended.all)")
+        }
+
+        private static func expect(_ machine: OperatorMachine, _ words: String) async throws {
+            var text = ""
+            for _ in 0..<600 {
+                text = try await machine.journal("exedev-k8s")
+                if text.contains(words) { return }
+                try await Task.sleep(for: .milliseconds(100))
+            }
+            Issue.record("the journal lacks \(words): \(text)")
+        }
+    }
+}

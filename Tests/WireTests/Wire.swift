@@ -1,0 +1,141 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// One simulator and the installed programs. Whatever the test does, the simulator is taken down when `Wire.run` returns; the folder
+/// of all of them is swept by `run-tests`, in case the test program itself dies.
+struct Wire: Sendable {
+    let folder: String
+    let programs: String
+    var environment: [String: String]
+
+    var sim: String { folder + "/sim" }
+    var state: String { folder + "/state" }
+    var fleetFile: String { folder + "/fleet.json" }
+
+    private init(folder: String, programs: String, environment: [String: String]) {
+        (self.folder, self.programs, self.environment) = (folder, programs, environment)
+    }
+
+    static func run(_ body: (inout Wire) async throws -> Void) async throws {
+        let inherited = ProcessInfo.processInfo.environment
+        let programs = try #require(inherited["EXEDEV_BIN"], "EXEDEV_BIN names the folder of the built programs: run make test")
+        let base = inherited["EXEDEV_WIRE"] ?? NSTemporaryDirectory()
+        let folder = base + "/wire-" + UUID().uuidString.prefix(8)
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        var wire = Wire(
+            folder: folder, programs: programs, environment: ["PATH": inherited["PATH"] ?? "/usr/sbin:/usr/bin", "HOME": folder])
+        do {
+            try await wire.up()
+            try await body(&wire)
+        } catch {
+            await wire.down()
+            throw error
+        }
+        await wire.down()
+        #expect(wire.leftovers == [], "the simulator left something behind")
+        try? FileManager.default.removeItem(atPath: folder)
+    }
+
+    mutating func up() async throws {
+        let up = try await exec("exedev-sim", ["up", "--state", sim])
+        try #require(up.status == 0, "\(up.all)")
+        for line in try await exec("exedev-sim", ["env", "--state", sim]).out.split(separator: "\n") {
+            let pair = line.dropFirst("export ".count).split(separator: "=", maxSplits: 1).map(String.init)
+            environment[pair[0]] = pair[1].trimmingCharacters(in: CharacterSet(charactersIn: "'"))
+        }
+    }
+
+    private func down() async { _ = try? await exec("exedev-sim", ["down", "--state", sim]) }
+
+    /// Mounts and network namespaces of this simulator, whatever others are up.
+    var leftovers: [String] {
+        let mounts = (try? String(contentsOfFile: "/proc/mounts", encoding: .utf8)) ?? ""
+        let namespaces = (try? FileManager.default.contentsOfDirectory(atPath: "/run/netns")) ?? []
+        // FNV-1a of the state's path is in every name that the simulator gives.
+        let hash = sim.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
+        let prefix = "xs" + String(hash, radix: 16).suffix(6) + "-"
+        return mounts.split(separator: "\n").filter { $0.contains(folder) }.map(String.init) + namespaces.filter { $0.hasPrefix(prefix) }
+    }
+
+    // MARK: programs
+
+    func start(_ program: String, _ arguments: [String], input: String? = nil) throws -> ChildProcess {
+        try ChildProcess(["\(programs)/\(program)"] + arguments, environment: environment, folder: folder, input: input)
+    }
+
+    func exec(_ program: String, _ arguments: [String], input: String? = nil) async throws -> ChildProcess.Ended {
+        try await start(program, arguments, input: input).ended()
+    }
+
+    private func common(_ arguments: [String]) -> [String] { arguments + ["--file", fleetFile, "--state", state] }
+
+    func k8s(_ arguments: String...) async throws -> ChildProcess.Ended { try await exec("exedev-k8s", common(arguments)) }
+
+    func startK8s(_ arguments: String...) throws -> ChildProcess { try start("exedev-k8s", common(arguments)) }
+
+    /// One command of exe.dev, as an operator would send it.
+    @discardableResult
+    func ctl(_ command: String) async throws -> ChildProcess.Ended { try await exec("exedev-ctl", ["exec", command]) }
+
+    // MARK: the fleet file and what the simulator knows
+
+    /// A small fleet: one server and `pools`, each the inside of a pool's braces.
+    func write(pools: [String: String], policy: String = "prune: true", more: String = "") throws {
+        let text = """
+            {
+              apiVersion: "exedev-k8s/v1",
+              cluster: {
+                name: "wire", k3s: "v1.34.9+k3s1", servers: 1,
+                network: { mode: "tailscale", authKey: { env: "TS_AUTHKEY" } },
+              },
+              pools: { \(pools.keys.sorted().map { "\($0): { \(pools[$0]!) }" }.joined(separator: ", ")) },
+              policy: { \(policy) },
+              \(more)
+            }
+            """
+        try text.write(toFile: fleetFile, atomically: true, encoding: .utf8)
+    }
+
+    struct SimulatedVM: Decodable {
+        var name: String
+        var tags: [String]
+        var port: Int
+        var isPublic: Bool
+        var joinedTailnet: Bool
+        var index: Int
+    }
+
+    private struct Table: Decodable { var vms: [SimulatedVM] }
+
+    func vms() throws -> [String: SimulatedVM] {
+        guard let data = FileManager.default.contents(atPath: sim + "/state.json") else { return [:] }
+        return Dictionary(uniqueKeysWithValues: try JSONDecoder().decode(Table.self, from: data).vms.map { ($0.name, $0) })
+    }
+
+    /// Commands that exe.dev was asked for so far, with the status of each in front: `200 new --name=…`.
+    func requests() -> [String] {
+        let text = (try? String(contentsOfFile: sim + "/requests.log", encoding: .utf8)) ?? ""
+        return text.split(separator: "\n").map { line in line.split(separator: " ").dropFirst().joined(separator: " ") }
+    }
+
+    func set(faults: String) throws {
+        try faults.write(toFile: sim + "/faults.json", atomically: true, encoding: .utf8)
+    }
+
+    /// Runs a command as root inside a VM, through the relay as the product does.
+    func inside(_ vm: String, _ script: String) async throws -> ChildProcess.Ended {
+        let index = try #require(try vms()[vm]).index
+        let words = [
+            "ssh", "-q", "-F", "none", "-i", environment["EXE_DEV_SSH_KEY"]!, "-p", environment["EXE_DEV_SSH_PORT"]!, "-o", "BatchMode=yes",
+            "-o", "UserKnownHostsFile=" + sim + "/known_hosts", "exedev@127.42.\(index / 250 + 1).\(index % 250 + 2)", "sudo sh -eu -s",
+        ]
+        return try await ChildProcess(words, environment: environment, folder: folder, input: script).ended()
+    }
+
+    func kubectl(_ arguments: String, on server: String = "wire-cp-n1") async throws -> String {
+        let ended = try await inside(server, "k3s kubectl \(arguments)")
+        #expect(ended.status == 0, "\(ended.all)")
+        return ended.out.trimmingCharacters(in: .whitespacesAndNewlines)
+    }
+}

@@ -1,0 +1,250 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// The installed programs against exe.dev as the simulator plays it: HTTP, sshd and systemd are real.
+@Suite(.serialized) struct WireTests {
+    static let pools = [
+        "web": "nodes: 2, project: \"shop\", labels: { tier: \"front\" }, share: { port: 8080, public: true }",
+        "batch": "nodes: 1, isolated: true",
+    ]
+    static let names = ["wire-batch-n1", "wire-cp-n1", "wire-web-n1", "wire-web-n2"]
+
+    @Test func createsConvergesAndThenDoesNothing() async throws {
+        try await Wire.run { wire in
+            try wire.write(pools: Self.pools)
+            let plan = try await wire.k8s("plan")
+            #expect(plan.status == 2 && plan.out.contains("4 to create"), "\(plan.all)")
+            #expect(try wire.vms().isEmpty)
+            let apply = try await wire.k8s("apply", "--yes")
+            try #require(apply.status == 0, "\(apply.all)")
+            #expect(try wire.vms().keys.sorted() == Self.names)
+            #expect(try wire.vms().values.allSatisfy { $0.tags == ["fleet-wire"] && $0.joinedTailnet })
+            let web = try #require(try wire.vms()["wire-web-n2"])
+            #expect(web.port == 8080 && web.isPublic)
+            let before = wire.requests().count
+            let again = try await wire.k8s("apply", "--yes")
+            #expect(again.status == 0 && again.err.contains("Settled. 0 effects, 1 API requests, 1 SSH connections."), "\(again.all)")
+            #expect(wire.requests().dropFirst(before).allSatisfy { $0.hasPrefix("200 ls") })
+            let settled = try await wire.k8s("plan")
+            #expect(settled.status == 0 && settled.out.contains("No changes"), "\(settled.all)")
+            try await Self.expectShapes(wire)
+            let history = try await wire.k8s("history")
+            #expect(history.status == 0 && history.out.contains("wire-web-n2"), "\(history.all)")
+            let records = try await wire.k8s("history", "--json", "--node", "wire-web-n2")
+            #expect(records.status == 0 && records.out.contains("\"done\"") && !records.out.contains("wire-web-n1"), "\(records.all)")
+            try await Self.expectNoSecrets(wire, [plan, apply, again, settled, history, records])
+        }
+    }
+
+    private static func expectShapes(_ wire: Wire) async throws {
+        struct Status: Decodable {
+            struct Node: Decodable {
+                var name: String
+                var node: String
+                var labels: [String: String]
+                var taints: [String]
+            }
+            var settled: Bool
+            var nodes: [Node]
+        }
+        let text = try await wire.k8s("status", "--json").out
+        let status = try JSONDecoder().decode(Status.self, from: Data(text.utf8))
+        #expect(status.settled && status.nodes.allSatisfy { $0.node == "ready" })
+        let web = try #require(status.nodes.first { $0.name == "wire-web-n1" })
+        #expect(web.labels["exedev.dev/pool"] == "web" && web.labels["exedev.dev/project"] == "shop" && web.labels["tier"] == "front")
+        #expect(status.nodes.first { $0.name == "wire-batch-n1" }?.taints == ["exedev.dev/pool=batch:NoSchedule"])
+    }
+
+    /// Neither what we were given nor what we made ourselves is anywhere but in 0600 files.
+    private static func expectNoSecrets(_ wire: Wire, _ runs: [ChildProcess.Ended]) async throws {
+        let folder = wire.state + "/wire/"
+        let made = try ["server-token", "agent-token"].map { try String(contentsOfFile: folder + $0, encoding: .utf8) }
+        let secrets = made + [wire.environment["TS_AUTHKEY"]!, wire.environment["EXE_DEV_API_KEY"]!]
+        let scripts = try await wire.k8s("plan", "--scripts", "--json")
+        let ledger = try String(contentsOfFile: folder + "ledger.json", encoding: .utf8)
+        let look = """
+            cat /etc/systemd/system/k3s*.service* /etc/systemd/system/k3s*.d/* /etc/rancher/k3s/config.yaml
+            for process in /proc/[0-9]*; do tr '\\0' '\\n' < $process/cmdline; tr '\\0' '\\n' < $process/environ; done 2>/dev/null
+            journalctl --no-pager -q
+            """
+        var texts = runs.map(\.all) + [scripts.all, ledger, wire.requests().joined(separator: "\n")]
+        for vm in ["wire-cp-n1", "wire-web-n1"] { texts.append(try await wire.inside(vm, look).all) }
+        for secret in secrets {
+            #expect(secret.count > 20)
+            #expect(!texts.contains { $0.contains(secret) })
+        }
+        let modes = try await wire.inside("wire-web-n1", "stat -c '%a %n' /etc/rancher/exedev/* /etc/rancher/k3s/config.yaml")
+        #expect(modes.out.split(separator: "\n").allSatisfy { $0.hasPrefix("600 ") }, "\(modes.all)")
+        for file in try FileManager.default.contentsOfDirectory(atPath: folder) {
+            let attributes = try FileManager.default.attributesOfItem(atPath: folder + file)
+            #expect(attributes[.posixPermissions] as? Int == 0o600, "\(file)")
+        }
+    }
+
+    @Test func growsAndShrinks() async throws {
+        try await Wire.run { wire in
+            try wire.write(pools: ["web": "nodes: 1"])
+            #expect(try await wire.k8s("apply", "--yes").status == 0)
+            try wire.write(pools: ["web": "nodes: 3", "batch": "nodes: 1"])
+            let grown = try await wire.k8s("apply", "--yes")
+            #expect(grown.status == 0, "\(grown.all)")
+            #expect(try wire.vms().keys.sorted() == ["wire-batch-n1", "wire-cp-n1", "wire-web-n1", "wire-web-n2", "wire-web-n3"])
+
+            try wire.write(pools: ["web": "nodes: 1"], policy: "prune: false")
+            let kept = try await wire.k8s("apply", "--yes")
+            #expect(kept.status == 0 && kept.all.contains("policy.prune is off"), "\(kept.all)")
+            #expect(try wire.vms().count == 5)
+
+            try wire.write(pools: ["web": "nodes: 1"])
+            let shrunk = try await wire.k8s("apply", "--yes")
+            #expect(shrunk.status == 0, "\(shrunk.all)")
+            #expect(try wire.vms().keys.sorted() == ["wire-cp-n1", "wire-web-n1"])
+            #expect(try await wire.kubectl("get nodes") == "wire-cp-n1\nwire-web-n1")
+            for name in ["wire-web-n3", "wire-batch-n1"] {
+                let steps = ["drain", "stop k3s", "delete node", "remove VM"].map {
+                    Self.position(of: $0 + " done", for: name, in: shrunk.err)
+                }
+                #expect(!steps.contains(nil) && steps.compactMap { $0 } == steps.compactMap { $0 }.sorted(), "\(shrunk.err)")
+            }
+            // deletionsPerPass is 1: one node is gone before the next is drained.
+            let gone = [
+                Self.position(of: "remove VM done", for: "wire-batch-n1", in: shrunk.err),
+                Self.position(of: "remove VM done", for: "wire-web-n2", in: shrunk.err),
+            ]
+            #expect(gone[0] != gone[1])
+        }
+    }
+
+    /// The line on which a step of a node ended.
+    private static func position(of words: String, for node: String, in text: String) -> Int? {
+        text.split(separator: "\n").firstIndex { $0.contains(node + " ") && $0.contains(words) }
+    }
+
+    @Test(arguments: [
+        "create VM: no VM", "prepare host: ", "prepare host done", "install k3s: ", "install k3s done", "label and taint: ", "share: ",
+    ])
+    func goesOnAfterKill9(at moment: String) async throws {
+        try await Wire.run { wire in
+            try wire.write(pools: ["web": "nodes: 2, share: { port: 8080 }"])
+            let apply = try wire.startK8s("apply", "--yes")
+            let reached = await eventually(within: 60) { apply.saidSoFar.contains(moment) }
+            apply.signal(SIGKILL)
+            let killed = await apply.ended()
+            #expect(reached && killed.status == 128 + SIGKILL, "\(killed.all)")
+            let next = try await wire.k8s("apply", "--yes")
+            #expect(next.status == 0, "\(next.all)")
+            let made = wire.requests().filter { $0.hasPrefix("200 new") }
+            #expect(made.count == 3, "\(made)")
+            #expect(try wire.vms().keys.sorted() == ["wire-cp-n1", "wire-web-n1", "wire-web-n2"])
+            #expect(try await wire.k8s("plan").status == 0)
+        }
+    }
+
+    @Test func refusesAForeignVM() async throws {
+        try await Wire.run { wire in
+            #expect(try await wire.ctl("new --name=wire-web-n1").status == 0)
+            try wire.write(pools: ["web": "nodes: 2"])
+            let apply = try await wire.k8s("apply", "--yes")
+            #expect(apply.status == 1 && apply.all.contains("the VM lacks the tag fleet-wire"), "\(apply.all)")
+            let foreign = try #require(try wire.vms()["wire-web-n1"])
+            #expect(foreign.tags.isEmpty && !foreign.joinedTailnet)
+            #expect(try await wire.kubectl("get nodes") == "wire-cp-n1\nwire-web-n2")
+            let destroy = try await wire.k8s("destroy", "--confirm=wire")
+            #expect(destroy.status == 0, "\(destroy.all)")
+            #expect(try wire.vms().keys.sorted() == ["wire-web-n1"])
+        }
+    }
+
+    @Test func refusesAWrongHostKey() async throws {
+        try await Wire.run { wire in
+            let key = "AAAAC3NzaC1lZDI1NTE5AAAAIJYYJ3WBBBzrwNzwBoFRnW4JvLcUxJDBZbFJSyQcOJ7Z"
+            let file = wire.folder + "/known_hosts"
+            try "[127.42.*]:\(wire.environment["EXE_DEV_SSH_PORT"]!) ssh-ed25519 \(key)\n".write(
+                toFile: file, atomically: true, encoding: .utf8)
+            try wire.write(pools: [:])
+            wire.environment["EXE_DEV_KNOWN_HOSTS"] = file
+            let apply = try await wire.k8s("apply", "--yes")
+            #expect(apply.status == 1 && apply.all.contains("host key"), "\(apply.all)")
+            #expect(try await wire.inside("wire-cp-n1", "ls /etc/rancher/exedev").status != 0)
+        }
+    }
+
+    @Test func explainsABadToken() async throws {
+        try await Wire.run { wire in
+            try wire.write(pools: [:])
+            let good = wire.environment["EXE_DEV_API_KEY"]!
+            wire.environment["EXE_DEV_API_KEY"] = "exe0.bm90aGluZw.bm90aGluZw"
+            let bad = try await wire.k8s("plan")
+            #expect(bad.status == 1 && bad.err.contains("token"), "\(bad.all)")
+            #expect(!bad.all.contains("bm90aGluZw"))
+            wire.environment["EXE_DEV_API_KEY"] = nil
+            let none = try await wire.k8s("plan")
+            #expect(none.status == 1 && none.err.contains("EXE_DEV_API_KEY"), "\(none.all)")
+            let file = wire.folder + "/token"
+            try (good + "\n").write(toFile: file, atomically: true, encoding: .utf8)
+            #expect(try await wire.k8s("plan", "--token-file", file).status == 2)
+            #expect(wire.requests().filter { $0.hasPrefix("401") }.count == 1, "a refused token is not tried again")
+        }
+    }
+
+    @Test func listsEveryProblemOfAFleetFile() async throws {
+        try await Wire.run { wire in
+            try wire.write(pools: ["web": "nodes: -1, lables: {}", "x": "nodes: 1, cpu: \"two\""], policy: "prun: true")
+            for verb in ["validate", "plan", "apply"] {
+                let run = try await verb == "validate" ? wire.exec("exedev-k8s", ["validate", wire.fleetFile]) : wire.k8s(verb)
+                #expect(run.status == 1)
+                for words in ["pools.web.nodes", "did you mean \"labels\"", "pools.x.cpu", "did you mean \"prune\""] {
+                    #expect(run.all.contains(words), "\(verb): \(run.all)")
+                }
+            }
+            #expect(!FileManager.default.fileExists(atPath: wire.state))
+            #expect(wire.requests().isEmpty)
+        }
+    }
+
+    @Test func refusesAStalePlanAndDoesNoMoreThanAFreshOne() async throws {
+        try await Wire.run { wire in
+            try wire.write(pools: ["web": "nodes: 1"])
+            let file = wire.folder + "/plan.json"
+            #expect(try await wire.k8s("plan", "--out", file).status == 2)
+            try wire.write(pools: ["web": "nodes: 2"])
+            let stale = try await wire.k8s("apply", file)
+            #expect(stale.status == 1 && stale.err.contains("stale"), "\(stale.all)")
+            #expect(try wire.vms().isEmpty)
+            #expect(try await wire.k8s("plan", "--out", file).status == 2)
+            let fresh = try await wire.k8s("apply", file)
+            #expect(fresh.status == 0, "\(fresh.all)")
+            #expect(try wire.vms().count == 3)
+        }
+    }
+
+    @Test func asksBeforeItActs() async throws {
+        try await Wire.run { wire in
+            try wire.write(pools: [:])
+            let apply = try await wire.k8s("apply")
+            #expect(apply.status == 1 && apply.err.contains("--yes"), "\(apply.all)")
+            let destroy = try await wire.k8s("destroy", "--confirm=other")
+            #expect(destroy.status != 1 || !destroy.err.isEmpty)
+            #expect(try wire.vms().isEmpty)
+            #expect(try await wire.exec("exedev-k8s", ["aply"]).status == 64)
+            #expect(try await wire.k8s("plan", "--nonsense").status == 64)
+        }
+    }
+
+    @Test func writesAndMergesAKubeconfig() async throws {
+        try await Wire.run { wire in
+            try wire.write(pools: [:])
+            #expect(try await wire.k8s("apply", "--yes").status == 0)
+            let file = wire.folder + "/config"
+            let first = try await wire.k8s("kubeconfig", "--out", file)
+            #expect(first.status == 0, "\(first.all)")
+            let text = try String(contentsOfFile: file, encoding: .utf8)
+            #expect(text.contains("server: https://100.64.1.2:6443") && text.contains("current-context: wire"))
+            #expect(try FileManager.default.attributesOfItem(atPath: file)[.posixPermissions] as? Int == 0o600)
+            #expect(try await wire.k8s("kubeconfig", "--out", file).status == 0)
+            #expect(try String(contentsOfFile: file, encoding: .utf8) == text)
+            #expect(try await wire.k8s("kubeconfig").out == text)
+        }
+    }
+}
