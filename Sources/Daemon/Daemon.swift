@@ -17,7 +17,8 @@ package struct Site: Sendable {
 
 /// What the daemon has to say; whoever shows it decides how.
 package enum Notice: Sendable {
-    case started(DesiredFleet)
+    /// `run`: what the audit log calls this process.
+    case started(DesiredFleet, run: String)
     case event(Event)
     /// `next`: seconds until the next pass.
     case passEnded(Reconciler.Result, next: Double)
@@ -33,7 +34,7 @@ package struct Daemon: Sendable {
     private let file: String
     private let interval: Double
     private let open: @Sendable () throws -> Site
-    private let tell: @Sendable (Notice) -> Void
+    private let sinks: [any NoticeSink]
     private let manager: ServiceManager
     private let run = AuditRecord.newRun()
     /// Seconds that a step under way may still take after SIGTERM: the longest deadline of a step on a host.
@@ -42,11 +43,13 @@ package struct Daemon: Sendable {
     /// `open` reads the fleet file anew each time and throws when it cannot be used.
     package init(
         file: String, interval: Double, environment: [String: String], open: @escaping @Sendable () throws -> Site,
-        tell: @escaping @Sendable (Notice) -> Void
+        sinks: [any NoticeSink]
     ) {
-        (self.file, self.interval, self.open, self.tell) = (file, interval, open, tell)
+        (self.file, self.interval, self.open, self.sinks) = (file, interval, open, sinks)
         manager = ServiceManager(environment: environment)
     }
+
+    private func tell(_ notice: Notice) { for sink in sinks { sink.note(notice) } }
 
     enum Happening: Sendable {
         case tick
@@ -69,7 +72,7 @@ package struct Daemon: Sendable {
         let (inbox, door) = AsyncStream<Happening>.makeStream()
         let signals = Signals([SIGTERM, SIGINT, SIGHUP]) { door.yield(.signal($0)) }
         manager.ready(watch.status)
-        tell(.started(watch.site.fleet))
+        tell(.started(watch.site.fleet, run: run))
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await Self.tick(every: min(5, interval), door) }
             for await happening in inbox {
@@ -168,10 +171,10 @@ package struct Daemon: Sendable {
         let brake = Brake()
         watch.brake = brake
         watch.passes += 1
-        let (site, tell, seconds, name) = (watch.site, tell, max(60, interval), "pass-\(watch.passes)")
+        let (site, seconds, name) = (watch.site, max(60, interval), "pass-\(watch.passes)")
         group.addTask {
             do {
-                door.yield(.passEnded(.success(try await pass(name, over: site, brake, seconds: seconds, tell))))
+                door.yield(.passEnded(.success(try await pass(name, over: site, brake, seconds: seconds))))
             } catch {
                 door.yield(.passEnded(.failure(error)))
             }
@@ -179,9 +182,7 @@ package struct Daemon: Sendable {
     }
 
     /// One pass is bounded, so that a node that cannot be mended keeps nobody from looking at the others again.
-    private func pass(
-        _ name: String, over site: Site, _ brake: Brake, seconds: Double, _ tell: @escaping @Sendable (Notice) -> Void
-    ) async throws -> Reconciler.Result {
+    private func pass(_ name: String, over site: Site, _ brake: Brake, seconds: Double) async throws -> Reconciler.Result {
         let ledger = try site.state.ledger(for: site.fleet)
         try site.state.store(ledger)
         let clock = SystemClock()

@@ -25,7 +25,7 @@ extension Verb {
         do {
             let daemon = Daemon(
                 file: arguments.value("file") ?? "fleet.json", interval: interval, environment: ProcessInfo.processInfo.environment,
-                open: open, tell: { log.note($0) })
+                open: open, sinks: [log])
             try await daemon.run()
             return .done
         } catch let error as Daemon.Unusable {
@@ -36,7 +36,7 @@ extension Verb {
 }
 
 /// One line per transition, silence over a settled fleet.
-final class DaemonLog: Sendable {
+final class DaemonLog: NoticeSink {
     private let terminal: Terminal
     private let progress: ProgressLines
     /// What was last said of each node, and of the fleet.
@@ -49,7 +49,7 @@ final class DaemonLog: Sendable {
 
     func note(_ notice: Notice) {
         switch notice {
-        case .started(let fleet): terminal.say("keeping the fleet \(fleet.cluster.name): \(fleet.nodes.count) nodes")
+        case .started(let fleet, _): terminal.say("keeping the fleet \(fleet.cluster.name): \(fleet.nodes.count) nodes")
         case .event(let event): show(event)
         case .passEnded(let result, let next):
             said.withLock { $0["the pass"] = nil }

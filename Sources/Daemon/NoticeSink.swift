@@ -1,0 +1,5 @@
+/// Somebody who is told what the daemon has to say: its log, its endpoint, its hooks. Told from several tasks at once, and never to wait:
+/// what takes time is queued by the sink.
+package protocol NoticeSink: Sendable {
+    func note(_ notice: Notice)
+}
