@@ -34,8 +34,9 @@ enum Bookkeeping {
         }
     }
 
-    /// Facts of the world that the ledger must know before anything is decided.
-    static func learn(_ seen: Observation, fleet: DesiredFleet, _ ledger: inout Ledger) {
+    /// Facts of the world that the ledger must know before anything is decided. `listedAt`: when the VMs were listed.
+    static func learn(_ seen: Observation, fleet: DesiredFleet, _ ledger: inout Ledger, listedAt: Double?) {
+        if let vms = seen.vms, let listedAt { missed(vms, fleet, &ledger, listedAt) }
         for node in fleet.nodes {
             guard let vm = seen.vms?[node.name], vm.tags.contains(fleet.cluster.tag) else { continue }
             if ledger.vms[node.name] == nil {
@@ -53,6 +54,22 @@ enum Bookkeeping {
         }
         if ledger.caHash == nil, case .read(let reading) = seen.cluster, reading.apiReady, let hash = reading.caHash {
             ledger.caHash = hash
+        }
+    }
+
+    /// Seconds that a VM which nobody asks for must be missing from list after list before its record goes.
+    static let patience = 600.0
+
+    /// What the list lacks may be gone or left out: of what nobody asks for any more the record is dropped after a while.
+    private static func missed(_ vms: [String: ObservedVM], _ fleet: DesiredFleet, _ ledger: inout Ledger, _ listedAt: Double) {
+        for (name, record) in ledger.vms where record.createdAt != nil {
+            guard vms[name] == nil else {
+                ledger.vms[name]?.missingSince = nil
+                continue
+            }
+            let since = min(record.missingSince ?? listedAt, listedAt)
+            ledger.vms[name]?.missingSince = since
+            if listedAt - since >= patience, !fleet.nodes.contains(where: { $0.name == name }) { ledger.vms[name] = nil }
         }
     }
 

@@ -50,7 +50,7 @@ struct Run {
     }
 
     mutating func decide(now: Double, uptime: Double) {
-        Bookkeeping.learn(seen, fleet: fleet, &ledger)
+        Bookkeeping.learn(seen, fleet: fleet, &ledger, listedAt: looked[.vms])
         plan = Planner.plan(facts(now: now))
         for index in plan.lines.indices {
             guard !plan.lines[index].decision.isSettled, let block = refusals[plan.lines[index].node] else { continue }

@@ -37,6 +37,19 @@ import Testing
             stage, stage.reads.indices.map { Fault(stage.reads[$0] == .vms ? .api(.status500) : .unreachable, at: .read($0)) })
     }
 
+    /// exe.dev's list as it was, with a VM left out, or empty: at every list.
+    @Test(arguments: names) func doesNoHarmWhenAListLies(name: String) throws {
+        let stage = try Self.stage(name)
+        let lists = stage.reads.indices.filter { stage.reads[$0] == .vms }
+        try expectGood(
+            stage,
+            lists.flatMap { number in
+                [Fault.Kind.staleList(1), .staleList(3), .emptyList, .partialList(0), .partialList(1), .partialList(2)].map {
+                    Fault($0, at: .read(number))
+                }
+            })
+    }
+
     private func expectGood(_ stage: Stage, _ faults: [Fault]) throws {
         var broken: [String] = []
         for fault in faults {

@@ -30,6 +30,8 @@ package struct Ledger: Sendable, Hashable, Codable {
         package var hasStaleIdentity = false
         /// What exe.dev said of its creation; another value under the same name is another machine.
         package var createdAt: String?
+        /// Since when exe.dev's lists lack it (seconds since 1970). One list may be old or partial, so the record stays for a while.
+        package var missingSince: Double?
         /// When k3s was last told to start there.
         package var started: Double?
         /// Hash of the k3s configuration that was last installed.

@@ -52,6 +52,14 @@ package struct FleetFacts: Sendable {
         (seen.vms ?? [:]).values.filter { $0.tags.contains(fleet.cluster.tag) }.sorted { $0.name < $1.name }
     }
 
+    /// VMs that count against `limits.maxVMs`: those seen, those being made, and those that were here and that one list may have left out.
+    package var occupants: Set<String> {
+        let remembered = ledger.vms.filter { _, record in
+            record.createdAt != nil || record.creating.map { now - $0 < Planner.creationGrace } == true
+        }
+        return Set(ownedVMs.map(\.name)).union(remembered.keys)
+    }
+
     package func record(_ name: String) -> Ledger.VMRecord { ledger.vms[name] ?? .init() }
 
     /// What the node's k3s is configured with, once its overlay address is known.

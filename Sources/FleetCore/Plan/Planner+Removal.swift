@@ -85,11 +85,11 @@ enum Pacing {
 
     /// Creations of this very plan count too.
     static func budget(_ plan: inout Plan, _ facts: FleetFacts) {
-        var count = facts.ownedVMs.count
+        var occupants = facts.occupants
         for index in plan.lines.indices {
-            guard case .act(.createVM, _) = plan.lines[index].decision else { continue }
-            count += 1
-            if count > facts.fleet.limits.maxVMs {
+            guard case .act(.createVM(let name, _, _), _) = plan.lines[index].decision else { continue }
+            occupants.insert(name)
+            if occupants.count > facts.fleet.limits.maxVMs {
                 plan.lines[index].decision = .blocked(
                     Block("limits.maxVMs is \(facts.fleet.limits.maxVMs)", advice: "raise limits.maxVMs or shrink a pool"))
             }

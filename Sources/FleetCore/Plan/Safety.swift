@@ -36,14 +36,12 @@ package enum Safety {
     /// Never more VMs with our tag than the budget, those being created included.
     static func creationFitsBudget(_ action: Action, _ facts: FleetFacts) -> Block? {
         guard case .createVM(let name, _, _) = action else { return nil }
-        let owned = Set(facts.ownedVMs.map(\.name))
-        let creating = facts.ledger.vms.count { other, record in
-            guard let sent = record.creating, other != name, !owned.contains(other) else { return false }
-            return facts.now - sent < Planner.creationGrace
-        }
-        guard owned.count + creating >= facts.fleet.limits.maxVMs else { return nil }
+        let others = facts.occupants.subtracting([name])
+        guard others.count >= facts.fleet.limits.maxVMs else { return nil }
+        let unlisted = others.filter { facts.seen.vms?[$0] == nil }.sorted()
+        let which = unlisted.isEmpty ? "" : " (not in exe.dev's list now: \(unlisted.joined(separator: ", ")))"
         return Block(
-            "\(owned.count + creating) VMs exist and limits.maxVMs is \(facts.fleet.limits.maxVMs)",
+            "\(others.count) VMs exist\(which) and limits.maxVMs is \(facts.fleet.limits.maxVMs)",
             advice: "raise limits.maxVMs or shrink a pool")
     }
 

@@ -72,9 +72,11 @@ struct Course {
 
     mutating func untilDone(passes limit: Int) {
         while passes < limit, !isDone {
-            let effects = world.state.withLock { $0.effects.count }
+            let (effects, reads) = world.state.withLock { ($0.effects.count, $0.reads.count) }
             isDone = pass()
             editedFleet(since: effects)
+            // Who was told a lie may believe that all is done; the next pass knows better.
+            if world.state.withLock({ $0.lied(since: reads) }) { isDone = false }
             world.state.withLock { state in
                 state.now += Trial.pause
                 state.settle()
@@ -198,6 +200,18 @@ extension Plan {
 }
 
 extension WorldState {
+    /// A list since the read of that number was not how things are.
+    func lied(since read: Int) -> Bool {
+        (read..<max(read, reads.count)).contains { number in
+            (faults[.read(number)] ?? []).contains { kind in
+                switch kind {
+                case .staleList, .partialList, .emptyList: true
+                default: false
+                }
+            }
+        }
+    }
+
     /// The ledger on disk, or a new one.
     mutating func ledger(for fleet: DesiredFleet) -> Ledger {
         if let disk { return disk }
