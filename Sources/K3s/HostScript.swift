@@ -90,6 +90,10 @@ package enum HostScript {
         "k3s kubectl cordon \(name)"
     }
 
+    package static func uncordon(name: String) -> Script {
+        "k3s kubectl uncordon \(name)"
+    }
+
     /// Evicts a node's pods; ends with a failure when they are not gone in time, and the node stays cordoned.
     package static func drain(name: String, timeoutSeconds: Int) -> Script {
         "k3s kubectl drain \(name) --ignore-daemonsets --delete-emptydir-data \("--timeout=\(timeoutSeconds)s")"

@@ -44,7 +44,7 @@ package struct LiveWorld: Sendable {
         case .startVM(let name): ExeDevCommand.restart(name).line
         case .removeVM(let name): ExeDevCommand.rm([name]).line
         case .share(let name, let share): Self.sharing(name, share, present: []).map(\.line).joined(separator: "\n")
-        case .prepare, .install, .forget, .shape, .drain, .stop, .deleteNode:
+        case .prepare, .install, .forget, .shape, .drain, .uncordon, .stop, .deleteNode:
             (HostOrder(action, facts: facts)?.script(releases: releases, time: facts.now).shown) ?? ""
         }
     }

@@ -8,6 +8,7 @@ enum Bookkeeping {
         switch action {
         case .createVM(let name, _, _): ledger.vms[name, default: .init()].creating = now
         case .install(let setup) where setup.role == .server: ledger.founder = setup.name
+        case .drain(let name): ledger.vms[name, default: .init()].removal = .begun
         default: break
         }
     }
@@ -24,9 +25,11 @@ enum Bookkeeping {
         case (.install(let setup), _):
             ledger.vms[name, default: .init()].started = now
             ledger.vms[name]?.config = setup.configHash
+            if ledger.vms[name]?.removal != nil { ledger.vms[name]?.removal = .returning }
         case (.forget, _): ledger.vms[name]?.hasStaleIdentity = false
         case (.share, .shared(let share)): ledger.vms[name, default: .init()].share = share
         case (.drain, _): ledger.vms[name]?.removal = .drained
+        case (.uncordon, _): ledger.vms[name]?.removal = nil
         case (.stop, _): ledger.vms[name]?.removal = .stopped
         case (.deleteNode, _): ledger.vms[name]?.removal = .nodeDeleted
         case (.removeVM, _): ledger.vms[name] = nil

@@ -55,6 +55,7 @@ package enum HostOrder: Sendable, Hashable {
     case shape(node: String, NodeShape)
     case drain(node: String)
     case stop(node: String, Role)
+    case uncordon(node: String)
     case deleteNode(String)
 
     package struct PrepareOrder: Sendable, Hashable {

@@ -27,6 +27,7 @@ extension HostOrder {
             HostScript.shapeNode(name: node, labels: shape.labels, taints: shape.taints, annotations: shape.annotations)
         case .drain(let node):
             HostScript.cordon(name: node) + HostScript.drain(name: node, timeoutSeconds: 300)
+        case .uncordon(let node): HostScript.uncordon(name: node)
         case .stop(_, let role): HostScript.stopK3s(role)
         case .deleteNode(let node): HostScript.deleteNode(name: node)
         }
@@ -38,7 +39,7 @@ extension HostOrder {
         case .prepare: 600
         case .drain: 330
         case .install, .stop, .deleteNode: 180
-        case .forget, .shape: 60
+        case .forget, .shape, .uncordon: 60
         }
     }
 }

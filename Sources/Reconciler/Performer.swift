@@ -22,7 +22,7 @@ struct Performer: Sendable {
         case .startVM(let name): try await world.startVM(name)
         case .removeVM(let name): try await world.removeVM(name)
         case .share(let name, let share): return .shared(try await world.share(name, as: share))
-        case .prepare, .forget, .install, .shape, .drain, .stop, .deleteNode:
+        case .prepare, .forget, .install, .shape, .drain, .uncordon, .stop, .deleteNode:
             return .done(output: try await onHost(action, facts))
         }
         return .done(output: "")
@@ -52,6 +52,7 @@ extension HostOrder {
         case .forget(let node): self = .forget(node: node)
         case .shape(let node, let shape): self = .shape(node: node, shape)
         case .drain(let node): self = .drain(node: node)
+        case .uncordon(let node): self = .uncordon(node: node)
         case .deleteNode(let node): self = .deleteNode(node)
         case .createVM, .tagVM, .startVM, .share, .removeVM: return nil
         }
@@ -62,7 +63,7 @@ extension HostOrder {
         switch self {
         case .prepare(let node, _, _), .stop(let node, _): node
         case .install(let setup): setup.name
-        case .forget, .shape, .drain, .deleteNode: facts.serverName
+        case .forget, .shape, .drain, .uncordon, .deleteNode: facts.serverName
         }
     }
 }

@@ -248,7 +248,7 @@ struct Run {
             stale(.host(action.node))
             if setup.role == .server { stale(.cluster) }
             outdate(action.node)
-        case (.shape, _), (.deleteNode, _): outdate(action.node)
+        case (.shape, _), (.uncordon, _), (.deleteNode, _): outdate(action.node)
         }
     }
 

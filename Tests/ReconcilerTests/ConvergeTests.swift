@@ -121,6 +121,7 @@ final class FakeWorld: WorldWriter {
                 state.nodes[node]?.annotations.merge(shape.annotations) { $1 }
             case .deleteNode(let node), .forget(let node): state.nodes[node] = nil
             case .drain(let node): state.nodes[node]?.unschedulable = true
+            case .uncordon(let node): state.nodes[node]?.unschedulable = false
             case .stop: break
             }
             return "k3s-sha256=abc\n"
@@ -136,6 +137,7 @@ extension HostOrder {
         case .forget(let node): "forget \(node)"
         case .shape(let node, _): "shape \(node)"
         case .drain(let node): "drain \(node)"
+        case .uncordon(let node): "uncordon \(node)"
         case .stop(let node, _): "stop \(node)"
         case .deleteNode(let node): "delete \(node)"
         }

@@ -49,7 +49,7 @@ enum Sample {
     /// Every kind of order, with names that need quoting.
     static let orders: [HostOrder] = [
         prepare(.server), prepare(.agent, expected: "00ff", node: hostile), .install(setup(.server)), .install(setup(.agent)),
-        .forget(node: hostile), .shape(node: hostile, shape), .drain(node: hostile), .stop(node: hostile, .server),
+        .forget(node: hostile), .shape(node: hostile, shape), .drain(node: hostile), .uncordon(node: hostile), .stop(node: hostile, .server),
         .stop(node: hostile, .agent), .deleteNode(hostile),
     ]
 }
@@ -62,6 +62,7 @@ extension HostOrder: CustomTestStringConvertible {
         case .install(let setup): "install \(setup.role)"
         case .forget: "forget"
         case .shape: "shape"
+        case .uncordon: "uncordon"
         case .drain: "drain"
         case .stop(_, let role): "stop \(role)"
         case .deleteNode: "deleteNode"

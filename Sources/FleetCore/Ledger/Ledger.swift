@@ -43,9 +43,13 @@ package struct Ledger: Sendable, Hashable, Codable {
         package init() {}
     }
 
-    /// The last step of a removal that is known to be done.
+    /// How far a removal is known to have come.
     package enum RemovalStep: String, Sendable, Hashable, Codable {
+        /// The drain was sent: the node may be cordoned.
+        case begun
         case drained, stopped, nodeDeleted
+        /// The file asks for it again and k3s was told to start: only the cordon is left of the removal.
+        case returning
     }
 
     package struct Attempt: Sendable, Hashable, Codable {

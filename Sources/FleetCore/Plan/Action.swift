@@ -12,6 +12,8 @@ package enum Action: Sendable, Hashable {
     case shape(node: String, NodeShape)
     case share(vm: String, Share)
     case drain(node: String)
+    /// Takes back what `drain` did: the node is wanted again.
+    case uncordon(node: String)
     case stop(node: String, role: Role)
     case deleteNode(node: String)
     case removeVM(name: String)
@@ -20,7 +22,7 @@ package enum Action: Sendable, Hashable {
         switch self {
         case .createVM(let name, _, _), .tagVM(let name, _), .startVM(let name), .prepare(let name, _, _), .forget(let name),
             .shape(let name, _),
-            .share(let name, _), .drain(let name), .stop(let name, _), .deleteNode(let name), .removeVM(let name):
+            .share(let name, _), .drain(let name), .uncordon(let name), .stop(let name, _), .deleteNode(let name), .removeVM(let name):
             name
         case .install(let setup): setup.name
         }
@@ -37,6 +39,7 @@ package enum Action: Sendable, Hashable {
         case .shape: .shape
         case .share: .share
         case .drain: .drain
+        case .uncordon: .uncordon
         case .stop: .stop
         case .deleteNode: .deleteNode
         case .removeVM: .removeVM
@@ -52,14 +55,14 @@ package enum Action: Sendable, Hashable {
         case .install(let setup): "k3s \(setup.version) \(setup.role.rawValue)"
         case .shape(_, let shape): shape.summary
         case .share(_, let share): "\(share.isPublic ? "public" : "private")\(share.port.map { ", port \($0)" } ?? "")"
-        case .startVM, .forget, .drain, .stop, .deleteNode, .removeVM: ""
+        case .startVM, .forget, .drain, .uncordon, .stop, .deleteNode, .removeVM: ""
         }
     }
 }
 
 /// The kind of an action: what a saved plan approves for a node.
 package enum Step: String, Sendable, Hashable, Codable, CaseIterable {
-    case createVM, tagVM, startVM, prepare, forget, install, shape, share, drain, stop, deleteNode, removeVM
+    case createVM, tagVM, startVM, prepare, forget, install, shape, share, drain, uncordon, stop, deleteNode, removeVM
 
     package var words: String {
         switch self {
@@ -72,6 +75,7 @@ package enum Step: String, Sendable, Hashable, Codable, CaseIterable {
         case .shape: "label and taint"
         case .share: "share"
         case .drain: "cordon and drain"
+        case .uncordon: "uncordon"
         case .stop: "stop k3s"
         case .deleteNode: "delete node"
         case .removeVM: "remove VM"

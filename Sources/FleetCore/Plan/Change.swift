@@ -28,6 +28,7 @@ extension Action {
         case .shape(_, let shape): Change(before: seen.node(node).map(shape.before) ?? seen.nodeWords(node), after: shape.after)
         case .share(_, let share): Change(before: record.share.map(words) ?? "not set by us", after: words(share))
         case .drain: Change(before: seen.nodeWords(node), after: "cordoned and drained")
+        case .uncordon: Change(before: seen.nodeWords(node), after: "schedulable")
         case .stop: Change(before: seen.nodeWords(node), after: "k3s stopped")
         case .deleteNode: Change(before: seen.nodeWords(node), after: "no node")
         case .removeVM: Change(before: seen.vm(node), after: "no VM")

@@ -19,8 +19,9 @@ extension Planner {
         let node = facts.seen.node(vm.name)
         let done = facts.record(vm.name).removal
         let because = "no pool asks for it"
-        if node != nil, done == nil { return .act(.drain(node: vm.name), because: because) }
-        if done == .drained || (done == nil && node == nil && facts.seen.hosts[vm.name].map(hasAgent) == true) {
+        let isWhole = [nil, .begun, .returning].contains(done)
+        if node != nil, isWhole { return .act(.drain(node: vm.name), because: because) }
+        if done == .drained || (isWhole && node == nil && facts.seen.hosts[vm.name].map(hasAgent) == true) {
             return .act(.stop(node: vm.name, role: .agent), because: because)
         }
         if node != nil { return .act(.deleteNode(node: vm.name), because: because) }

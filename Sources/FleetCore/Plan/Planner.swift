@@ -172,11 +172,8 @@ package enum Planner {
 
     static func joined(_ want: DesiredNode, _ vm: ObservedVM, _ node: NodeReading, _ facts: FleetFacts) -> Decision {
         if let block = mismatch(want, node, facts) { return .blocked(block) }
-        if facts.record(want.name).removal != nil {
-            return .blocked(
-                Block("its removal has begun", advice: "take it out of the file, apply, and add it again"))
-        }
         if node.deleting { return .wait(Wait("the node is being deleted", look: .cluster, every: 2)) }
+        if let decision = broughtBack(want, node, facts) { return decision }
         // Before its readiness: a configuration that keeps a node down is mended by another one.
         if let overlay = node.internalIP, let decision = reconfigured(want, overlay, facts) { return decision }
         guard case .ready = node.ready else {
@@ -191,6 +188,20 @@ package enum Planner {
             return .act(.share(vm: want.name, share), because: "sharing was not set as asked")
         }
         return .settled
+    }
+
+    /// A removal that had begun when the file came to ask for the node again: k3s is started where it may have been stopped, then the
+    /// cordon is lifted.
+    static func broughtBack(_ want: DesiredNode, _ node: NodeReading, _ facts: FleetFacts) -> Decision? {
+        switch facts.record(want.name).removal {
+        case nil: return nil
+        case .begun, .returning: return .act(.uncordon(node: want.name), because: "it is wanted again")
+        case .drained, .stopped, .nodeDeleted:
+            guard let overlay = node.internalIP, facts.controlPlane != nil else {
+                return .wait(Wait(facts.controlPlaneReason, look: .cluster, every: 1))
+            }
+            return .act(.install(facts.setup(of: want, overlay: overlay)), because: "it is wanted again")
+        }
     }
 
     /// What cannot be mended in place by this version.
@@ -229,7 +240,9 @@ package enum Planner {
     static func following(_ action: Action, _ want: DesiredNode, _ facts: FleetFacts) -> [Step] {
         var chain: [Step] = [.createVM, .startVM, .prepare]
         if want.role == .agent { chain.append(.forget) }
-        chain += [.install, .shape]
+        chain += [.install]
+        if facts.record(want.name).removal != nil { chain.append(.uncordon) }
+        chain.append(.shape)
         if !want.vm.tags.isEmpty { chain.append(.tagVM) }
         if want.share != nil { chain.append(.share) }
         guard let at = chain.firstIndex(of: action.step) else { return [] }

@@ -12,6 +12,10 @@ package enum SimulatorCommand {
           env     print what a client needs, as export lines
           ls      list the VMs
           down    end serve and all VMs, remove everything but the cached root image
+
+        The shipped planner and loop in a world in memory with virtual time; needs neither root nor a network:
+          fuzz    [--seeds A..B] [--nodes N] [--scenario NAME]   random faults; a failure prints its seed and the fewest faults
+          prove   [--nodes N] [--scenario NAME]                  every fault at every effect, read and write, and pairs of crashes
         """
 
     /// `installScript` is what the k3s mirror serves as `install.sh`; without one it answers 404.
@@ -20,6 +24,10 @@ package enum SimulatorCommand {
         if arguments.contains("--help") || arguments.first == "help" {
             print(help)
             return 0
+        }
+        if let verb = arguments.first, ["fuzz", "prove"].contains(verb) {
+            guard let options = ProofCommand.options(Array(arguments.dropFirst())) else { return wrong("\(verb): a wrong option") }
+            do { return try ProofCommand.run(verb, options) } catch { return failed("\(error)") }
         }
         guard let verb = arguments.first, ["serve", "up", "env", "ls", "down"].contains(verb) else {
             return wrong("a verb is missing or unknown")

@@ -44,7 +44,8 @@ package enum EffectReply: Sendable {
 extension HostOrder {
     var node: String {
         switch self {
-        case .prepare(let node, _, _), .forget(let node), .shape(let node, _), .drain(let node), .stop(let node, _), .deleteNode(let node):
+        case .prepare(let node, _, _), .forget(let node), .shape(let node, _), .drain(let node), .uncordon(let node),
+            .stop(let node, _), .deleteNode(let node):
             node
         case .install(let setup): setup.name
         }
@@ -57,6 +58,7 @@ extension HostOrder {
         case .forget: .forget
         case .shape: .shape
         case .drain: .drain
+        case .uncordon: .uncordon
         case .stop: .stop
         case .deleteNode: .deleteNode
         }

@@ -23,6 +23,14 @@ package struct Fault: Sendable, Hashable, CustomStringConvertible {
         case unreachable, refused, apiServerDown
         // what happens beside the run
         case clockJump(Double), edit(Int), secondRun, vanish(Int), reboot(Int)
+
+        /// After it a run may end in good faith although there is something to do.
+        var misleads: Bool {
+            switch self {
+            case .staleList, .partialList, .emptyList, .vanish, .reboot: true
+            default: false
+            }
+        }
     }
 
     package var point: Point

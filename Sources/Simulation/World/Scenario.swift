@@ -19,6 +19,8 @@ package struct Scenario: Sendable {
     package var edits: [DesiredFleet] = []
     package var verb = Verb.apply
     package var ending = Ending.settled
+    /// Effects, in words, that each start tries anew because only trying tells whether the hindrance is gone.
+    package var retried: Set<String> = []
     package var disturbance: @Sendable (inout WorldState) -> Void = { _ in }
 
     package init(_ name: String, before: DesiredFleet?, after: DesiredFleet) {
@@ -34,6 +36,12 @@ package struct Scenario: Sendable {
     func disturbed(_ body: @escaping @Sendable (inout WorldState) -> Void) -> Scenario {
         var copy = self
         copy.disturbance = body
+        return copy
+    }
+
+    func retrying(_ effect: String) -> Scenario {
+        var copy = self
+        copy.retried = [effect]
         return copy
     }
 
@@ -106,7 +114,7 @@ extension Scenario {
             Scenario("foreign VM on our name", before: nil, after: fleet).ending(.blocked([victim: "lacks the tag"]))
                 .disturbed { $0.rebuild(victim, tags: ["theirs"]) },
             Scenario("name held by somebody else", before: nil, after: fleet).ending(.blocked([victim: "not available"]))
-                .disturbed { $0.heldNames.insert(victim) },
+                .disturbed { $0.heldNames.insert(victim) }.retrying("createVM \(victim)"),
             Scenario("server lost", before: fleet, after: fleet).ending(.blocked(["demo-cp-n1": "data of the cluster"]))
                 .disturbed { $0.vanish("demo-cp-n1") },
             Scenario("server rebuilt empty", before: fleet, after: fleet).ending(.blocked(["demo-cp-n1": "lost the data of the cluster"]))

@@ -48,8 +48,7 @@ extension WorldState {
         guard processes[id].isAlive else { return (false, .init(text: "the process is dead")) }
         let number = saves
         saves += 1
-        let fault = processes[id].diesAtSave ?? faults[.save(number)]?.first
-        if let fault { note("\(fault) at save \(number)") }
+        let fault = processes[id].diesAtSave ?? fault(at: .save(number))
         switch fault {
         case .crashInWrite, .crashAfterReply: return (true, .init(text: "killed"))
         case .diskFull:
@@ -186,6 +185,15 @@ extension WorldState {
     /// More than any trial needs: a loop that spins is stopped here.
     static let readLimit = 30_000
 
+    /// What goes wrong here, written down.
+    private mutating func fault(at point: Fault.Point) -> Fault.Kind? {
+        guard let kind = faults[point]?.first else { return nil }
+        let fault = Fault(kind, at: point)
+        note(fault.description)
+        struck.append(fault)
+        return kind
+    }
+
     mutating func enter(_ look: Look, by id: Int) -> (Fault.Kind?, Double?) {
         guard processes[id].isAlive else { return (nil, nil) }
         let number = reads.count
@@ -195,9 +203,7 @@ extension WorldState {
             return (nil, nil)
         }
         reads.append(look)
-        let fault = faults[.read(number)]?.first
-        if let fault { note("\(fault) at read \(number)") }
-        return (fault, look == .vms ? random.seconds(0.2, 0.8) : random.seconds(0.05, 0.3))
+        return (fault(at: .read(number)), look == .vms ? random.seconds(0.2, 0.8) : random.seconds(0.05, 0.3))
     }
 
     mutating func enter(_ effect: Effect, by id: Int) -> (fault: Fault.Kind?, there: Double, back: Double, number: Int)? {
@@ -208,8 +214,8 @@ extension WorldState {
         note("\(id) \(effect.words)")
         judge(effect, by: id)
         inFlight[number] = effect
-        let fault = faults[.effect(number)]?.first
-        if let fault { strike(fault, number, id) }
+        let fault = fault(at: .effect(number))
+        if let fault { strike(fault, by: id) }
         return (fault, random.seconds(0.1, 0.5), duration(of: effect), number)
     }
 
@@ -223,8 +229,7 @@ extension WorldState {
     }
 
     /// Faults of the surroundings take hold when the effect is sent.
-    private mutating func strike(_ fault: Fault.Kind, _ number: Int, _ id: Int) {
-        note("\(fault) at effect \(number)")
+    private mutating func strike(_ fault: Fault.Kind, by id: Int) {
         switch fault {
         case .clockJump(let seconds): wallOffset += seconds
         case .crashAfterReply: processes[id].diesAtSave = .crashAfterReply

@@ -49,7 +49,7 @@ package struct Stage: Sendable {
 extension WorldState {
     /// Forgets the past of the set-up, and nothing that is in the world.
     mutating func beginTrial() {
-        (effects, reads, saves, faults, violations, inFlight) = ([], [], 0, [:], [], [:])
+        (effects, reads, saves, faults, struck, violations, inFlight) = ([], [], 0, [:], [], [], [:])
         (processes, lockHolder) = ([], nil)
         trace = TraceHash()
         memory.leaving = []

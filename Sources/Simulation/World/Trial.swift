@@ -72,11 +72,12 @@ struct Course {
 
     mutating func untilDone(passes limit: Int) {
         while passes < limit, !isDone {
-            let (effects, reads) = world.state.withLock { ($0.effects.count, $0.reads.count) }
-            isDone = pass()
+            let (effects, struck) = world.state.withLock { ($0.effects.count, $0.struck.count) }
+            let isAsAtLast = fleet == scenario.after
+            isDone = pass() && isAsAtLast
             editedFleet(since: effects)
-            // Who was told a lie may believe that all is done; the next pass knows better.
-            if world.state.withLock({ $0.lied(since: reads) }) { isDone = false }
+            // Who was told a lie, or looked away when something happened, may believe that all is done; the next pass knows better.
+            if world.state.withLock({ $0.struck[struck...].contains(where: \.kind.misleads) }) { isDone = false }
             world.state.withLock { state in
                 state.now += Trial.pause
                 state.settle()
@@ -106,7 +107,7 @@ struct Course {
         for _ in 0..<2 {
             let before = world.state.withLock { $0.effects.count }
             let isStillDone = pass()
-            let sent = world.state.withLock { Array($0.effects[before...]) }
+            let sent = world.state.withLock { $0.effects[before...].filter { !scenario.retried.contains($0.words) } }
             if !isStillDone { complaints.append("liveness: it was done and is no more: \(plans.last ?? "")") }
             if !sent.isEmpty { complaints.append("liveness: effects after the end: \(sent.map(\.words))") }
             world.state.withLock { $0.now += Trial.pause }
@@ -200,18 +201,6 @@ extension Plan {
 }
 
 extension WorldState {
-    /// A list since the read of that number was not how things are.
-    func lied(since read: Int) -> Bool {
-        (read..<max(read, reads.count)).contains { number in
-            (faults[.read(number)] ?? []).contains { kind in
-                switch kind {
-                case .staleList, .partialList, .emptyList: true
-                default: false
-                }
-            }
-        }
-    }
-
     /// The ledger on disk, or a new one.
     mutating func ledger(for fleet: DesiredFleet) -> Ledger {
         if let disk { return disk }

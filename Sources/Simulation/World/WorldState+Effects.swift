@@ -103,6 +103,7 @@ extension WorldState {
             [Self.kubectl { _ = $0.deleteNode(node) }, Self.kubectl { _ = $0.deleteSecret(node + ".node-password.k3s") }]
         case .shape(let node, let shape): [Self.patch(node, shape)]
         case .drain(let node): Self.drain(node)
+        case .uncordon(let node): [Self.uncordon(node)]
         case .stop:
             [
                 { world in world.write(index) { $0.enabled = nil } },
@@ -170,6 +171,16 @@ extension WorldState {
                 node.taints = shape.taints.map(ClusterModel.Taint.init)
             }
             return isFound ? nil : "nodes \"\(node)\" not found"
+        }
+    }
+
+    private static func uncordon(_ node: String) -> HostStep {
+        { world in
+            world.settle()
+            guard let api = world.apiServer else { return "The connection to the server 127.0.0.1:6443 was refused" }
+            world.memory.drained.remove(node)
+            world.memory.leaving.remove(node)
+            return world.clusters[api.cluster].change(node) { $0.isUnschedulable = false } ? nil : "nodes \"\(node)\" not found"
         }
     }
 

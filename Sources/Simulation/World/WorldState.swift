@@ -33,6 +33,8 @@ package struct WorldState: Sendable {
 
     // the trial
     var faults: [Fault.Point: [Fault.Kind]] = [:]
+    /// What has gone wrong so far, in its order.
+    package var struck: [Fault] = []
     package var effects: [Effect] = []
     package var reads: [Look] = []
     package var saves = 0

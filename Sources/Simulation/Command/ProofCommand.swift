@@ -1,0 +1,101 @@
+import Foundation
+
+/// `exedev-sim fuzz` and `exedev-sim prove`: the shipped planner and loop in the world in memory, under faults.
+enum ProofCommand {
+    struct Options {
+        var seeds: ClosedRange<UInt64> = 1...1000
+        var nodes = 4
+        var scenario: String?
+    }
+
+    static func options(_ words: [String]) -> Options? {
+        var options = Options()
+        var rest = words[...]
+        while let word = rest.popFirst() {
+            guard let value = rest.popFirst() else { return nil }
+            switch word {
+            case "--seeds":
+                let ends = value.components(separatedBy: "..").compactMap { UInt64($0) }
+                guard let first = ends.first, let last = ends.last, ends.count <= 2, first <= last else { return nil }
+                options.seeds = first...last
+            case "--nodes":
+                guard let nodes = Int(value), nodes >= 4, nodes <= 500 else { return nil }
+                options.nodes = nodes
+            case "--scenario": options.scenario = value
+            default: return nil
+            }
+        }
+        return options
+    }
+
+    static func run(_ verb: String, _ options: Options) throws -> Int32 {
+        // Two of the nodes are the server and the batch agent.
+        let stages = try Scenario.all(web: options.nodes - 2).filter { options.scenario == nil || $0.name == options.scenario }.map(Stage.init)
+        guard !stages.isEmpty else { throw Stage.Failure(description: "there is no scenario of that name") }
+        return verb == "fuzz" ? fuzz(options, stages) : prove(stages)
+    }
+
+    // MARK: random schedules
+
+    private static func fuzz(_ options: Options, _ stages: [Stage]) -> Int32 {
+        let clock = ContinuousClock()
+        let began = clock.now
+        var trace = TraceHash()
+        var effects = 0
+        for seed in options.seeds {
+            let schedule = Schedule(seed: seed, stages: stages)
+            let verdict = schedule.run()
+            trace.add(verdict.trace.description)
+            effects += verdict.end.effects.count
+            guard verdict.isGood else {
+                report(schedule)
+                return 1
+            }
+        }
+        let seconds = (clock.now - began) / .seconds(1)
+        print(
+            "\(options.seeds.count) schedules over \(options.nodes) nodes: no violation. \(effects) effects, trace \(trace), "
+                + String(format: "%.0f schedules/s", Double(options.seeds.count) / seconds))
+        return 0
+    }
+
+    /// Seed, the shortest prefix of faults that still fails, and the plan at each pass.
+    private static func report(_ schedule: Schedule) {
+        let small = schedule.shrunk()
+        let verdict = small.run(isVerbose: true)
+        print("seed \(schedule.seed): \"\(schedule.stage.scenario.name)\" fails")
+        print("faults: \(schedule.faults)\nenough: \(small.faults)")
+        for violation in verdict.violations { print("  \(violation)") }
+        for (number, plan) in verdict.plans.enumerated() { print("pass \(number + 1):\n\(plan)") }
+        print(verdict.log.joined(separator: "\n"))
+    }
+
+    // MARK: every fault
+
+    private static func prove(_ stages: [Stage]) -> Int32 {
+        var failures = 0
+        for stage in stages {
+            let kinds: [(String, [[Fault]])] = [
+                ("crashes", stage.crashes.map { [$0] }), ("full disks", stage.fullDisks.map { [$0] }),
+                ("failed reads", stage.failedReads.map { [$0] }), ("lying lists", stage.lyingLists.map { [$0] }),
+                ("failed effects", stage.failedEffects.map { [$0] }), ("surroundings", stage.surroundings.map { [$0] }),
+                ("pairs of crashes", stage.pairsOfCrashes),
+            ]
+            print("\(stage.scenario.name): \(stage.effects.count) effects, \(stage.reads.count) reads, \(stage.saves) saves")
+            for (name, cases) in kinds { failures += prove(name, cases, stage) }
+        }
+        return failures == 0 ? 0 : 1
+    }
+
+    private static func prove(_ name: String, _ cases: [[Fault]], _ stage: Stage) -> Int {
+        var failures = 0
+        for faults in cases {
+            let verdict = Trial(stage, seed: 7, faults: faults).run()
+            guard !verdict.isGood else { continue }
+            failures += 1
+            if failures <= 3 { print("  FAILS \(faults): \(verdict.violations.prefix(2).joined(separator: "; "))") }
+        }
+        print("  \(name): \(cases.count) trials, \(failures) fail")
+        return failures
+    }
+}

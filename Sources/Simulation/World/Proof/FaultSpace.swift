@@ -1,0 +1,80 @@
+import FleetCore
+
+/// Everything that can go wrong once in a scenario, counted off its run without faults.
+extension Stage {
+    /// Before an effect, after it, after its reply, in the middle of a write of the ledger and right after it.
+    package var crashes: [Fault] {
+        let sent = effects.indices.flatMap { number in
+            [Fault.Kind.crashBefore, .crashAfter, .crashAfterReply].map { Fault($0, at: .effect(number)) }
+        }
+        let written = (0..<saves).flatMap { number in
+            [Fault.Kind.crashInWrite, .crashAfterWrite].map { Fault($0, at: .save(number)) }
+        }
+        return sent + written
+    }
+
+    /// A disk that is full at a write.
+    package var fullDisks: [Fault] { (0..<saves).map { Fault(.diskFull, at: .save($0)) } }
+
+    /// Every answer of exe.dev that is none, and hosts and servers that do not answer.
+    package var failedReads: [Fault] {
+        reads.indices.flatMap { number -> [Fault] in
+            let kinds: [Fault.Kind] =
+                switch reads[number] {
+                case .vms: APIFault.allCases.map(Fault.Kind.api)
+                case .cluster: [.unreachable, .refused, .apiServerDown]
+                case .host, .nothing: [.unreachable, .refused]
+                }
+            return kinds.map { Fault($0, at: .read(number)) }
+        }
+    }
+
+    /// Lists as they were, with a VM left out, or empty.
+    package var lyingLists: [Fault] {
+        reads.indices.filter { reads[$0] == .vms }.flatMap { number in
+            let partial = (0..<max(3, start.machines.count)).map(Fault.Kind.partialList)
+            return ([.staleList(1), .staleList(2), .staleList(4), .emptyList] + partial).map { Fault($0, at: .read(number)) }
+        }
+    }
+
+    /// Every status of exe.dev for every request, every way in which a step on a host can end badly.
+    package var failedEffects: [Fault] {
+        effects.indices.flatMap { number -> [Fault] in
+            let kinds = effects[number].isForHost ? HostFault.allCases.map(Fault.Kind.host) : APIFault.allCases.map(Fault.Kind.api)
+            return kinds.map { Fault($0, at: .effect(number)) }
+        }
+    }
+
+    /// What happens beside the run: clocks that jump, another run, VMs that vanish or restart, edits of the file, a pause of the process.
+    package var surroundings: [Fault] {
+        let clocks = [3600.0, -3600, Fault.year, -Fault.year].map(Fault.Kind.clockJump)
+        let others: [Fault.Kind] = [.secondRun, .vanish(0), .vanish(1), .reboot(0), .reboot(1), .reboot(2)]
+        let edits = scenario.edits.indices.map(Fault.Kind.edit)
+        return effects.indices.flatMap { number in (clocks + others + edits).map { Fault($0, at: .effect(number)) } }
+    }
+
+    package var singleFaults: [Fault] { crashes + fullDisks + failedReads + lyingLists + failedEffects + surroundings }
+
+    /// The second strikes after the first: effects and saves are counted on from run to run.
+    package var pairsOfCrashes: [[Fault]] {
+        guard effects.count <= Self.pairLimit else { return [] }
+        let all = crashes
+        return all.flatMap { first in all.filter { $0.isLater(than: first) }.map { [first, $0] } }
+    }
+
+    private static let pairLimit = 40
+}
+
+extension Fault {
+    static let year = 365.25 * 86400
+
+    /// Of two of the same kind of point; points of different kinds may come in either order, which is one pair.
+    fileprivate func isLater(than other: Fault) -> Bool {
+        switch (other.point, point) {
+        case (.effect(let first), .effect(let second)), (.save(let first), .save(let second)), (.read(let first), .read(let second)):
+            first < second
+        case (.effect, _): true
+        default: false
+        }
+    }
+}

@@ -1,0 +1,91 @@
+package import FleetCore
+
+/// A scenario and what goes wrong in it, all drawn from one seed.
+package struct Schedule: Sendable {
+    package var stage: Stage
+    package var seed: UInt64
+    package var faults: [Fault]
+
+    package init(seed: UInt64, stages: [Stage]) {
+        var random = Randomness(seed: seed)
+        stage = stages[random.below(stages.count)]
+        self.seed = seed
+        faults = []
+        let count = 1 + random.below(6)
+        for _ in 0..<count { faults.append(Self.fault(in: stage, &random)) }
+    }
+
+    package func run(lifted: Set<Guard> = [], isVerbose: Bool = false) -> Trial.Verdict {
+        var trial = Trial(stage, seed: seed, faults: faults)
+        (trial.lifted, trial.isVerbose) = (lifted, isVerbose)
+        return trial.run()
+    }
+
+    /// Faults lengthen a run, so points beyond that of the calm one are drawn too.
+    private static func fault(in stage: Stage, _ random: inout Randomness) -> Fault {
+        switch random.below(10) {
+        case 0, 1: Fault(read(&random), at: .read(random.below(stage.reads.count + 20)))
+        case 2: Fault(save(&random), at: .save(random.below(stage.saves + 10)))
+        default: Fault(effect(stage, &random), at: .effect(random.below(stage.effects.count + 8)))
+        }
+    }
+
+    private static func read(_ random: inout Randomness) -> Fault.Kind {
+        switch random.below(7) {
+        case 0: .api(pick(APIFault.allCases, &random))
+        case 1: .staleList(1 + random.below(5))
+        case 2: .partialList(random.below(12))
+        case 3: .emptyList
+        case 4: .unreachable
+        case 5: .refused
+        default: .apiServerDown
+        }
+    }
+
+    private static func save(_ random: inout Randomness) -> Fault.Kind {
+        pick([.crashInWrite, .crashAfterWrite, .diskFull], &random)
+    }
+
+    private static func effect(_ stage: Stage, _ random: inout Randomness) -> Fault.Kind {
+        switch random.below(13) {
+        case 0: .crashBefore
+        case 1: .crashAfter
+        case 2: .crashAfterReply
+        case 3, 4, 5: .api(pick(APIFault.allCases, &random))
+        case 6, 7: .host(pick(HostFault.allCases, &random))
+        case 8: .clockJump(pick([3600, -3600, Fault.year, -Fault.year], &random))
+        case 9: .secondRun
+        case 10: .vanish(random.below(10))
+        case 11: .reboot(random.below(10))
+        default: stage.scenario.edits.isEmpty ? .crashAfter : .edit(random.below(stage.scenario.edits.count))
+        }
+    }
+
+    private static func pick<T>(_ all: [T], _ random: inout Randomness) -> T { all[random.below(all.count)] }
+}
+
+extension Schedule {
+    /// The same failure with fewer faults: the shortest prefix that still fails, in the order in which they struck, then without each
+    /// that is not needed.
+    package func shrunk(lifted: Set<Guard> = []) -> Schedule {
+        var smallest = self
+        let struck = run(lifted: lifted).end.struck
+        for length in 0...struck.count {
+            let candidate = with(Array(struck.prefix(length)))
+            guard !candidate.run(lifted: lifted).isGood else { continue }
+            smallest = candidate
+            break
+        }
+        for fault in smallest.faults {
+            let candidate = with(smallest.faults.filter { $0 != fault })
+            if candidate.faults.count < smallest.faults.count, !candidate.run(lifted: lifted).isGood { smallest = candidate }
+        }
+        return smallest
+    }
+
+    package func with(_ faults: [Fault]) -> Schedule {
+        var copy = self
+        copy.faults = faults
+        return copy
+    }
+}
