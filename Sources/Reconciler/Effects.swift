@@ -80,6 +80,14 @@ extension Memory {
     package func intend(_ action: Action, because: String, facts: FleetFacts) throws {}
 }
 
+/// One instant on both clocks: what is remembered beyond this process is told by `wall`, everything else by `uptime`, which never jumps.
+struct Moment: Sendable {
+    var wall: Double
+    var uptime: Double
+
+    init(_ clock: any WallClock) { (wall, uptime) = (clock.now, clock.uptime) }
+}
+
 package protocol WallClock: Sendable {
     /// Seconds since 1970.
     var now: Double { get }

@@ -39,10 +39,10 @@ package struct Reconciler: Sendable {
         let observer = Observer(world: world)
         await withTaskGroup(of: Happening.self) { group in
             repeat {
-                run.decide(now: clock.now, uptime: clock.uptime)
-                for (look, vm) in run.looksDue(now: clock.now) { group.addTask { .saw(look, await observer.look(look, vm: vm)) } }
+                run.decide(at: Moment(clock))
+                for (look, vm) in run.looksDue(uptime: clock.uptime) { group.addTask { .saw(look, await observer.look(look, vm: vm)) } }
                 guard let event = await group.next() else { return }
-                run.note(event, now: clock.now, tell: tell)
+                run.note(event, at: Moment(clock), tell: tell)
             } while true
         }
         if let failure = run.failure { throw failure }
@@ -55,6 +55,7 @@ package struct Reconciler: Sendable {
     ) async throws -> Result {
         var run = Run(fleet: fleet, ledger: ledger, repeats: true, isAttended: isAttended, lifted: lifted)
         run.approved = approved
+        let end = deadline.map { clock.uptime + ($0 - clock.now) }
         let observer = Observer(world: world)
         let performer = Performer(world: world)
         try await withThrowingTaskGroup(of: Happening.self) { group in
@@ -65,31 +66,32 @@ package struct Reconciler: Sendable {
                 }
             }
             while true {
-                let (now, uptime) = (clock.now, clock.uptime)
-                run.decide(now: now, uptime: uptime)
-                if let deadline, now >= deadline { run.ranOutOfTime = true }
+                let moment = Moment(clock)
+                let uptime = moment.uptime
+                run.decide(at: moment)
+                if let end, uptime >= end { run.ranOutOfTime = true }
                 if brake?.isPulled == true { run.wasStopped = true }
-                for (look, vm) in run.looksDue(now: now) { group.addTask { .saw(look, await observer.look(look, vm: vm)) } }
+                for (look, vm) in run.looksDue(uptime: uptime) { group.addTask { .saw(look, await observer.look(look, vm: vm)) } }
                 if let vm = run.leaseDue(uptime: uptime) { askForLease(world, vm, &group) }
                 for action in run.actionsDue(uptime: uptime) { try start(action, &run, memory, performer, &group) }
                 run.report(tell)
                 if run.isIdle { break }
-                if let pause = run.pause(now: now, uptime: uptime, deadline: deadline) {
+                if let pause = run.pause(uptime: uptime, deadline: end) {
                     let clock = clock
-                    run.sleepingUntil = now + pause
+                    run.sleepingUntil = uptime + pause
                     group.addTask {
                         try? await clock.sleep(seconds: pause)
                         return .woke
                     }
                 }
                 guard let event = try await group.next() else { break }
-                run.note(event, now: clock.now, tell: tell)
+                run.note(event, at: Moment(clock), tell: tell)
                 if case .did = event { try memory.save(run.ledger) }
             }
             group.cancelAll()
         }
         if run.grip.mustBeReleased, let vm = run.server { try? await world.releaseLease(on: vm) }
-        run.decide(now: clock.now, uptime: clock.uptime)
+        run.decide(at: Moment(clock))
         try memory.save(run.ledger)
         if let failure = run.failure { throw failure }
         return run.result()
@@ -121,11 +123,11 @@ package struct Reconciler: Sendable {
         }
         let clock = clock
         group.addTask {
-            let began = clock.now
+            let began = clock.uptime
             do throws(EffectError) {
-                return .did(action, .success(try await performer.perform(action, facts: facts)), seconds: clock.now - began)
+                return .did(action, .success(try await performer.perform(action, facts: facts)), seconds: clock.uptime - began)
             } catch {
-                return .did(action, .failure(error), seconds: clock.now - began)
+                return .did(action, .failure(error), seconds: clock.uptime - began)
             }
         }
     }

@@ -16,7 +16,9 @@ struct Run {
     /// Actions stand ready and wait for the Lease.
     private(set) var wantsLease = false
     var looking: Set<Look> = []
-    /// When a look was last finished.
+    /// When the VMs were last listed, in seconds since 1970.
+    private var listedAt: Double?
+    /// When a look was last finished; like all times of the schedule on the clock that nobody sets.
     var looked: [Look: Double] = [:]
     /// Looks in a row that failed.
     var misses: [Look: Int] = [:]
@@ -49,15 +51,16 @@ struct Run {
         return facts
     }
 
-    mutating func decide(now: Double, uptime: Double) {
-        Bookkeeping.learn(seen, fleet: fleet, &ledger, listedAt: looked[.vms])
+    mutating func decide(at moment: Moment) {
+        let now = moment.wall
+        Bookkeeping.learn(seen, fleet: fleet, &ledger, listedAt: listedAt)
         plan = Planner.plan(facts(now: now))
         for index in plan.lines.indices {
             guard !plan.lines[index].decision.isSettled, let block = refusals[plan.lines[index].node] else { continue }
             plan.lines[index].decision = .blocked(block)
         }
         if !refusals.isEmpty { plan.lines = Planner.heldUp(plan.lines, facts(now: now)) }
-        hold(uptime)
+        hold(moment.uptime)
         guard let approved, !lifted.contains(.approval) else { return }
         for index in plan.lines.indices {
             let line = plan.lines[index]
@@ -98,7 +101,7 @@ struct Run {
     // MARK: what to start
 
     /// The looks that something waits for and whose time has come.
-    mutating func looksDue(now: Double) -> [(Look, ObservedVM?)] {
+    mutating func looksDue(uptime: Double) -> [(Look, ObservedVM?)] {
         nextLook = [:]
         guard !isEnding else { return [] }
         var wanted: [Look: Double] = seen.vms == nil ? [.vms: 1] : [:]
@@ -114,7 +117,7 @@ struct Run {
             let interval = wanted[look]!
             guard repeats || looked[look] == nil else { continue }
             let at = (looked[look] ?? -.infinity) + min(interval * Double(1 << min(max(0, (misses[look] ?? 0) - 1), 5)), 30)
-            guard at <= now else {
+            guard at <= uptime else {
                 nextLook[look] = at
                 continue
             }
@@ -180,42 +183,43 @@ struct Run {
     }
 
     /// Seconds until something is due, or nil when a running child will tell.
-    func pause(now: Double, uptime: Double, deadline: Double?) -> Double? {
+    func pause(uptime: Double, deadline: Double?) -> Double? {
         var next = nextLook.values.min() ?? .infinity
-        if needsGrip, let due = grip.nextAsk(uptime) { next = min(next, now + max(due - uptime, 0.5)) }
+        if needsGrip, let due = grip.nextAsk(uptime) { next = min(next, max(due, uptime + 0.5)) }
         for line in plan.lines where acting[line.node] == nil {
-            if case .wait(let wait) = line.decision, wait.look == .nothing { next = min(next, now + wait.interval) }
+            if case .wait(let wait) = line.decision, wait.look == .nothing { next = min(next, uptime + wait.interval) }
         }
         // What runs is not cut at the deadline, so the deadline wakes nobody but an idle loop.
         let isBusy = !acting.isEmpty || !looking.isEmpty || grip.isAsking
         if let deadline, !isBusy { next = min(next, deadline) }
-        if !next.isFinite, !isBusy { next = now + 1 }
+        if !next.isFinite, !isBusy { next = uptime + 1 }
         guard next.isFinite, next < (sleepingUntil ?? .infinity) - 0.001 else { return nil }
-        return max(0.01, next - now)
+        return max(0.01, next - uptime)
     }
 
     // MARK: what was learnt
 
-    mutating func note(_ event: Happening, now: Double, tell: (Event) -> Void) {
+    mutating func note(_ event: Happening, at moment: Moment, tell: (Event) -> Void) {
         switch event {
-        case .woke: if let until = sleepingUntil, now >= until - 0.001 { sleepingUntil = nil }
-        case .saw(let look, let sight): saw(look, sight, now, tell)
+        case .woke: if let until = sleepingUntil, moment.uptime >= until - 0.001 { sleepingUntil = nil }
+        case .saw(let look, let sight): saw(look, sight, moment, tell)
         case .leased(let answer, let uptime): grip.note(answer, uptime)
         case .did(let action, .success(let outcome), let seconds):
             acting[action.node] = nil
-            Bookkeeping.after(action, outcome, &ledger, now: now)
+            Bookkeeping.after(action, outcome, &ledger, now: moment.wall)
             forgetSight(of: action, outcome)
             tell(.actionFinished(action, seconds: seconds))
         case .did(let action, .failure(let error), _):
             acting[action.node] = nil
-            failed(action, error, now, tell)
+            failed(action, error, moment.wall, tell)
         }
     }
 
-    private mutating func saw(_ look: Look, _ sight: Observer.Sight, _ now: Double, _ tell: (Event) -> Void) {
+    private mutating func saw(_ look: Look, _ sight: Observer.Sight, _ moment: Moment, _ tell: (Event) -> Void) {
         looking.remove(look)
         if spoiled.remove(look) != nil { return }
-        looked[look] = now
+        looked[look] = moment.uptime
+        if case .vms = sight { listedAt = moment.wall }
         seen.note(sight)
         if case .cluster = sight { seen.outdated.formIntersection(missedByLook) }
         switch sight {
