@@ -63,28 +63,6 @@ package final class AuditLog: Memory {
         }
     }
 
-    /// An effect that is sent outside of the loop.
-    package func recording(
-        _ action: Action, _ change: Change, because: String, _ send: () async throws(EffectError) -> Void
-    ) async throws {
-        try intend(action, change, because: because)
-        do throws(EffectError) {
-            try await send()
-            ended(action.node, .done, nil)
-        } catch {
-            ended(action.node, Self.outcome(error), error.message)
-            throw error
-        }
-    }
-
-    private static func outcome(_ error: EffectError) -> AuditRecord.Outcome {
-        switch error.remedy {
-        case .retry: .failed
-        case .observeAgain: .unknown
-        case .askOperator: .refused
-        }
-    }
-
     private func ended(_ node: String, _ outcome: AuditRecord.Outcome, _ error: String?) {
         let (now, uptime) = (clock.now, clock.uptime)
         book.withLock { book in

@@ -103,7 +103,7 @@ extension WireTests {
         /// A Lease as another machine would have written it, so many seconds ago.
         private static func lease(_ wire: Wire, verb: String, age: Int) async throws {
             let manifest =
-                #"{"kind":"Lease","metadata":{"name":"exedev-k8s"},"spec":{"holderIdentity":"other/1","leaseDurationSeconds":30,"renewTime":"%s"}}"#
+                #"{"kind":"Lease","metadata":{"name":"exedev-k8s"},"spec":{"holderIdentity":"other/1","leaseDurationSeconds":600,"renewTime":"%s"}}"#
             let script = """
                 printf '\(manifest)' $(date -u -d '-\(age) seconds' +%Y-%m-%dT%H:%M:%S.000000Z) | k3s kubectl -n kube-system \(verb) -f -
                 """
@@ -120,10 +120,21 @@ extension WireTests {
                 let refused = try await wire.k8s("apply", "--yes")
                 #expect(refused.status == 1 && refused.all.contains("other/1 holds the lease"), "\(refused.all)")
                 #expect(try await !wire.kubectl("get node wire-web-n1 -o json").contains("back"))
-                try await Self.lease(wire, verb: "replace", age: 31)
+                try await Self.lease(wire, verb: "replace", age: 601)
                 let taken = try await wire.k8s("apply", "--yes")
                 #expect(taken.status == 0, "\(taken.all)")
                 #expect(try await wire.k8s("plan").status == 0)
+
+                try await Self.lease(wire, verb: "replace", age: 0)
+                let spared = try await wire.k8s("destroy", "--confirm=wire")
+                #expect(spared.status == 1 && spared.all.contains("other/1 holds the lease"), "\(spared.all)")
+                #expect(try wire.vms().count == 2)
+                try await Self.lease(wire, verb: "replace", age: 601)
+                let gone = try await wire.k8s("destroy", "--confirm=wire")
+                #expect(gone.status == 0 && gone.err.contains("removed wire-web-n1\nremoved wire-cp-n1\n"), "\(gone.all)")
+                #expect(try wire.vms().isEmpty)
+                let history = try await wire.k8s("history", "--json", "--node", "wire-cp-n1")
+                #expect(history.out.contains("the operator destroys the fleet"), "\(history.all)")
             }
         }
 
