@@ -46,6 +46,11 @@ struct Workplace {
         return String(file[..<slash])
     }
 
+    /// The fleet's ledger; what had to be done to have one is said aloud.
+    func ledger(_ terminal: Terminal) throws -> Ledger {
+        try state.ledger(for: fleet) { terminal.say("WARNING: \($0)") }
+    }
+
     /// One look at everything, and the plan that follows. Writes nothing.
     func look(_ ledger: Ledger) async throws -> Reconciler.Result {
         try await Reconciler(fleet: fleet, clock: SystemClock(), tell: { _ in }).look(world.reader, ledger: ledger)

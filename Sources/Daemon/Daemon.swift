@@ -183,7 +183,7 @@ package struct Daemon: Sendable {
 
     /// One pass is bounded, so that a node that cannot be mended keeps nobody from looking at the others again.
     private func pass(_ name: String, over site: Site, _ brake: Brake, seconds: Double) async throws -> Reconciler.Result {
-        let ledger = try site.state.ledger(for: site.fleet)
+        let ledger = try site.state.ledger(for: site.fleet) { tell(.event(.ledgerRemarked($0))) }
         try site.state.store(ledger)
         let clock = SystemClock()
         let audit = AuditLog(in: site.state, verb: "daemon", run: run, plan: name)

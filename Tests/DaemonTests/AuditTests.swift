@@ -83,7 +83,7 @@ final class StillClock: WallClock {
         let fleet = try #require(outcome.fleet)
         var seen = Observation()
         seen.vms = [:]
-        let facts = FleetFacts(fleet: fleet, seen: seen, ledger: try state.ledger(for: fleet), now: 0)
+        let facts = FleetFacts(fleet: fleet, seen: seen, ledger: try state.ledger(for: fleet) { _ in }, now: 0)
         let shape = VMShape(image: "exeuntu", cpu: 2, memory: "4GB", disk: "20GB", tags: [])
         for name in ["a", "b", "c"] {
             try audit.intend(.createVM(name: name, shape: shape, ownerTag: "fleet-demo"), because: "no VM has this name", facts: facts)

@@ -72,7 +72,7 @@ final class DaemonLog: NoticeSink {
             // That it is well again is news too.
             said.withLock { $0["the fleet"] = nil }
             progress.show(event)
-        case .actionStarted, .actionFinished, .actionFailed, .outcomeUnknown: progress.show(event)
+        case .actionStarted, .actionFinished, .actionFailed, .outcomeUnknown, .ledgerRemarked: progress.show(event)
         }
     }
 
