@@ -11,8 +11,11 @@ struct Workplace {
     var state: StateDirectory
     var world: LiveWorld
 
-    static func open(_ arguments: Arguments, _ terminal: Terminal) throws -> Workplace {
-        let file = arguments.value("file") ?? "fleet.json"
+    static let standardFile = "fleet.json"
+
+    /// `file`: the one that the arguments name, unless another is given.
+    static func open(_ arguments: Arguments, _ terminal: Terminal, file: String? = nil) throws -> Workplace {
+        let file = file ?? arguments.value("file") ?? standardFile
         let (text, fleet) = try readFleet(file, terminal)
         let state = try StateDirectory(base: stateBase(arguments), cluster: fleet.cluster.name)
         let world = try LiveWorld(
