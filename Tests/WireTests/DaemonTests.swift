@@ -61,12 +61,28 @@ extension WireTests {
                 try wire.write(pools: ["web": "nodes: 2, labels: { round: \"last\" }"])
                 let last = try Self.start(wire)
                 #expect(await Self.settles(last), "seed \(seed): \(last.saidSoFar)")
+                print("soak: seed \(seed), \(rounds) rounds, \(try await Self.figures(of: last, wire))")
                 #expect(await Self.end(last).status == 0)
+                // What a write had not finished is gone with the next one.
+                let files = try FileManager.default.contentsOfDirectory(atPath: wire.state + "/wire")
+                #expect(!files.contains { $0.hasSuffix(".new") || $0.hasSuffix(".damaged") }, "seed \(seed): \(files)")
                 #expect(try wire.vms().keys.sorted() == ["wire-cp-n1", "wire-web-n1", "wire-web-n2"], "seed \(seed)")
                 #expect(!wire.requests().contains { $0.hasPrefix("422 new") }, "seed \(seed)")
                 #expect(try await wire.k8s("plan").status == 0, "seed \(seed)")
                 #expect(try await wire.kubectl("get nodes") == "wire-cp-n1\nwire-web-n1\nwire-web-n2", "seed \(seed)")
             }
+        }
+
+        /// What a daemon that keeps a settled fleet holds, and what it and those before it have sent.
+        private static func figures(of daemon: ChildProcess, _ wire: Wire) async throws -> String {
+            let process = "/proc/\(daemon.id)/"
+            let descriptors = try FileManager.default.contentsOfDirectory(atPath: process + "fd").count
+            // Standard streams, lock, audit log, epoll, timers, signals, a connection to exe.dev and one to the server.
+            #expect(descriptors < 40)
+            let status = try String(contentsOfFile: process + "status", encoding: .utf8)
+            let facts = status.split(separator: "\n").filter { $0.hasPrefix("VmRSS") || $0.hasPrefix("VmHWM") || $0.hasPrefix("Threads") }
+            let effects = try await wire.k8s("history", "--json").out.components(separatedBy: "\"effect\"").count - 1
+            return "\(effects) effects, \(descriptors) descriptors, \(facts.joined(separator: ", "))"
         }
 
         @Test func isTheOnlyOne() async throws {
@@ -79,6 +95,34 @@ extension WireTests {
                     #expect(other.status == 1 && other.err.contains("daemon, pid \(daemon.id)"), "\(other.all)")
                 }
                 #expect(await Self.end(daemon).status == 0)
+            }
+        }
+
+        @Test func keepsSeveralFleetsSideBySide() async throws {
+            try await Wire.run { wire in
+                try wire.write(pools: [:])
+                let (other, files) = (wire.folder + "/blog.json", ["--file", wire.folder + "/blog.json"])
+                try "{ nonsense".write(toFile: other, atomically: true, encoding: .utf8)
+                let refused = try await wire.k8s(["daemon"] + files)
+                #expect(refused.status == 78 && refused.err.contains(other), "\(refused.all)")
+                #expect(wire.requests().isEmpty)
+                let text = try String(contentsOfFile: wire.fleetFile, encoding: .utf8).replacing("\"wire\"", with: "\"blog\"")
+                try text.write(toFile: other, atomically: true, encoding: .utf8)
+                let daemon = try wire.startK8s(["daemon", "--interval", "2"] + files)
+                for name in ["wire", "blog"] {
+                    let isKept = await eventually(within: 120) { daemon.saidSoFar.contains("\(name): the fleet        settled") }
+                    #expect(isKept, "\(daemon.saidSoFar)")
+                }
+                // What is wrong with one of them is no matter to the other.
+                try "{ nonsense".write(toFile: other, atomically: true, encoding: .utf8)
+                let isRefused = await eventually(within: 60) { daemon.saidSoFar.contains("blog: the new fleet file is refused") }
+                #expect(isRefused, "\(daemon.saidSoFar)")
+                try wire.write(pools: ["web": "nodes: 1"])
+                let hasGrown = await eventually(within: 120) { daemon.saidSoFar.contains("wire: wire-web-n1      settled") }
+                #expect(hasGrown, "\(daemon.saidSoFar)")
+                #expect(await Self.end(daemon).status == 0)
+                #expect(try wire.vms().keys.sorted() == ["blog-cp-n1", "wire-cp-n1", "wire-web-n1"])
+                #expect(daemon.saidSoFar.split(separator: "\n").allSatisfy { $0.hasPrefix("wire: ") || !$0.contains("wire-web-") })
             }
         }
 

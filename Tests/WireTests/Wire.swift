@@ -70,9 +70,11 @@ struct Wire: Sendable {
 
     private func common(_ arguments: [String]) -> [String] { arguments + ["--file", fleetFile, "--state", state] }
 
-    func k8s(_ arguments: String...) async throws -> ChildProcess.Ended { try await exec("exedev-k8s", common(arguments)) }
+    func k8s(_ arguments: String...) async throws -> ChildProcess.Ended { try await k8s(arguments) }
+    func k8s(_ arguments: [String]) async throws -> ChildProcess.Ended { try await exec("exedev-k8s", common(arguments)) }
 
-    func startK8s(_ arguments: String...) throws -> ChildProcess { try start("exedev-k8s", common(arguments)) }
+    func startK8s(_ arguments: String...) throws -> ChildProcess { try startK8s(arguments) }
+    func startK8s(_ arguments: [String]) throws -> ChildProcess { try start("exedev-k8s", common(arguments)) }
 
     /// One command of exe.dev, as an operator would send it.
     @discardableResult
