@@ -124,8 +124,8 @@ package struct Daemon: Sendable {
         watch.stoppingSince = Watch.awake
         manager.stopping()
         for post in watch.posts {
-            post.tell(.stopping)
             post.brake?.pull()
+            post.tell(.stopping)
         }
     }
 

@@ -63,8 +63,9 @@ package final class ChildProcess: Sendable {
     }
 }
 
-/// Waits until `condition` holds, by looking again every few milliseconds; false when `seconds` have passed without it.
-package func eventually(within seconds: Double, _ condition: () throws -> Bool) async rethrows -> Bool {
+/// Waits until `condition` holds, by looking again every few milliseconds; false when `seconds` have passed without it. What comes at all
+/// comes long before that: the time is for a machine that is slow and busy, and only a test that fails needs it.
+package func eventually(within seconds: Double = 300, _ condition: () throws -> Bool) async rethrows -> Bool {
     let end = ContinuousClock.now + .seconds(seconds)
     while ContinuousClock.now < end {
         if try condition() { return true }
