@@ -20,8 +20,8 @@ extension WireTests {
             try await Wire.run { wire in
                 try wire.write(pools: ["web": "nodes: 1"])
                 let first = try Self.start(wire)
-                let isAtWork = await eventually { first.saidSoFar.contains("prepare host: ") }
-                let ended = await Self.end(first)
+                let isAtWork = await first.signal(SIGTERM, whenItSays: "prepare host: ")
+                let ended = await first.ended()
                 #expect(isAtWork && ended.status == 0, "\(ended.all)")
                 #expect(ended.err.contains("prepare host done"), "\(ended.all)")
                 #expect(Self.begunAfterAnEnd(in: ended.err) == [], "\(ended.all)")
@@ -61,10 +61,8 @@ extension WireTests {
             try await Wire.run { wire in
                 try wire.write(pools: [:])
                 let daemon = try Self.start(wire)
-                #expect(await eventually { daemon.saidSoFar.contains("prepare host: ") })
-                daemon.signal(SIGTERM)
-                #expect(await eventually { daemon.saidSoFar.contains("stopping") })
-                daemon.signal(SIGTERM)
+                #expect(await daemon.signal(SIGTERM, whenItSays: "prepare host: "))
+                #expect(await daemon.signal(SIGTERM, whenItSays: "stopping"))
                 let status = await daemon.ended().status
                 #expect(status == 128 + SIGTERM || status == 0)
             }

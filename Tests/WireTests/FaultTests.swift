@@ -64,9 +64,7 @@ extension WireTests {
                 _ = try await wire.kubectl("annotate node wire-web-n2 exedev-sim/disruption-budget=blocked")
                 try wire.write(pools: ["web": "nodes: 1"])
                 let apply = try wire.startK8s("apply", "--yes")
-                let isDraining = await eventually { apply.saidSoFar.contains("drain: ") }
-                #expect(isDraining)
-                apply.signal(SIGKILL)
+                #expect(await apply.signal(SIGKILL, whenItSays: "drain: "))
                 _ = await apply.ended()
                 #expect(try wire.vms()["wire-web-n2"] != nil)
                 _ = try await wire.kubectl("annotate node wire-web-n2 exedev-sim/disruption-budget-")
@@ -93,8 +91,9 @@ extension WireTests {
             try await Wire.run { wire in
                 try wire.write(pools: [:])
                 let first = try wire.startK8s("apply", "--yes")
-                let isAtWork = await eventually { first.saidSoFar.contains("create VM") }
+                let isAtWork = await first.signal(SIGSTOP, whenItSays: "create VM")
                 let second = try await wire.k8s("apply", "--yes")
+                first.signal(SIGCONT)
                 #expect(isAtWork && second.status == 1 && second.err.contains("pid \(first.id)"), "\(second.all)")
                 #expect(await first.ended().status == 0)
             }
