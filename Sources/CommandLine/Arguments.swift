@@ -5,12 +5,17 @@ struct Arguments {
         var name: String
         var takesValue: Bool
         var meaning: String
+        /// It may be given several times; of others the last one counts.
+        var isList = false
 
         static func flag(_ name: String, _ meaning: String) -> Option { Option(name: name, takesValue: false, meaning: meaning) }
         static func value(_ name: String, _ meaning: String) -> Option { Option(name: name, takesValue: true, meaning: meaning) }
+        static func list(_ name: String, _ meaning: String) -> Option {
+            Option(name: name, takesValue: true, meaning: meaning, isList: true)
+        }
     }
 
-    private var values: [String: String] = [:]
+    private var lists: [String: [String]] = [:]
     private var flags: Set<String> = []
     private(set) var operands: [String] = []
 
@@ -31,9 +36,9 @@ struct Arguments {
             if !option.takesValue {
                 flags.insert(option.name)
             } else if let equals = word.firstIndex(of: "=") {
-                values[option.name] = String(word[word.index(after: equals)...])
+                lists[option.name, default: []].append(String(word[word.index(after: equals)...]))
             } else if let value = rest.popFirst() {
-                values[option.name] = value
+                lists[option.name, default: []].append(value)
             } else {
                 throw UsageError("--\(option.name) needs a value")
             }
@@ -41,7 +46,9 @@ struct Arguments {
     }
 
     func has(_ flag: String) -> Bool { flags.contains(flag) }
-    func value(_ name: String) -> String? { values[name] }
+    func value(_ name: String) -> String? { lists[name]?.last }
+    /// In the order in which they were given.
+    func values(_ name: String) -> [String] { lists[name] ?? [] }
 
     /// At most `count` operands are meant; more are a mistake worth naming.
     func operands(upTo count: Int) throws(UsageError) -> [String] {

@@ -7,9 +7,18 @@ struct Terminal: Sendable {
     let outIsTerminal = isatty(STDOUT_FILENO) == 1
     let inIsTerminal = isatty(STDIN_FILENO) == 1
     let errorIsTerminal = isatty(STDERR_FILENO) == 1
+    /// Stands before everything said to the operator.
+    private var subject = ""
+
+    /// The same terminal, for what is said of one of several.
+    func speaking(of subject: String) -> Terminal {
+        var copy = self
+        copy.subject = subject + ": "
+        return copy
+    }
 
     func out(_ text: String) { Self.write(text + "\n", to: STDOUT_FILENO) }
-    func say(_ text: String) { Self.write(text + "\n", to: STDERR_FILENO) }
+    func say(_ text: String) { Self.write(subject + text + "\n", to: STDERR_FILENO) }
     func error(_ text: String) { say("exedev-k8s: \(text)") }
 
     /// Asks on a terminal; anything but `yes` is no.

@@ -11,8 +11,11 @@ struct Workplace {
     var state: StateDirectory
     var world: LiveWorld
 
-    static func open(_ arguments: Arguments, _ terminal: Terminal) throws -> Workplace {
-        let file = arguments.value("file") ?? "fleet.json"
+    static let standardFile = "fleet.json"
+
+    /// `file`: the one that the arguments name, unless another is given.
+    static func open(_ arguments: Arguments, _ terminal: Terminal, file: String? = nil) throws -> Workplace {
+        let file = file ?? arguments.value("file") ?? standardFile
         let (text, fleet) = try readFleet(file, terminal)
         let state = try StateDirectory(base: stateBase(arguments), cluster: fleet.cluster.name)
         let world = try LiveWorld(
@@ -44,6 +47,11 @@ struct Workplace {
     private static func folder(of file: String) -> String {
         guard let slash = file.lastIndex(of: "/") else { return FileManager.default.currentDirectoryPath }
         return String(file[..<slash])
+    }
+
+    /// The fleet's ledger; what had to be done to have one is said aloud.
+    func ledger(_ terminal: Terminal) throws -> Ledger {
+        try state.ledger(for: fleet) { terminal.say("WARNING: \($0)") }
     }
 
     /// One look at everything, and the plan that follows. Writes nothing.

@@ -1,231 +1,202 @@
 package import FleetCore
 import FoundationEssentials
 import Glibc
-package import Live
-package import Reconciler
+import Live
+import Reconciler
 
-/// What the daemon keeps: one fleet as its file asked when it was last read, and the hands for it.
-package struct Site: Sendable {
-    package var fleet: DesiredFleet
-    package var state: StateDirectory
-    package var world: LiveWorld
-
-    package init(fleet: DesiredFleet, state: StateDirectory, world: LiveWorld) {
-        (self.fleet, self.state, self.world) = (fleet, state, world)
-    }
-}
-
-/// What the daemon has to say; whoever shows it decides how.
-package enum Notice: Sendable {
-    /// `run`: what the audit log calls this process.
-    case started(DesiredFleet, run: String)
-    case event(Event)
-    /// `next`: seconds until the next pass.
-    case passEnded(Reconciler.Result, next: Double)
-    case passFailed(String, next: Double)
-    case reloaded(DesiredFleet)
-    /// The new file cannot be used; the old one stays in force.
-    case reloadRefused(String)
-    case stopping
-}
-
-/// Reconciles for ever: on a schedule, on a signal, when the fleet file changes. One loop, fed by events; passes run beside it.
+/// Reconciles for ever: on a schedule, on a signal, when a fleet file changes. One loop, fed by events; passes run beside it, one a fleet, so
+/// that a fleet that is slow or fails delays no other.
 package struct Daemon: Sendable {
-    private let file: String
+    private let sources: [FleetSource]
     private let interval: Double
-    private let open: @Sendable () throws -> Site
-    private let sinks: [any NoticeSink]
+    private let sinks: @Sendable (DesiredFleet) -> [any NoticeSink]
     private let manager: ServiceManager
     private let run = AuditRecord.newRun()
-    /// Seconds that a step under way may still take after SIGTERM: the longest deadline of a step on a host.
-    private static let patience = 620
 
-    /// `open` reads the fleet file anew each time and throws when it cannot be used.
+    /// `sinks` makes those of one fleet; they are kept for as long as the daemon runs.
     package init(
-        file: String, interval: Double, environment: [String: String], open: @escaping @Sendable () throws -> Site,
-        sinks: [any NoticeSink]
+        sources: [FleetSource], interval: Double, environment: [String: String],
+        sinks: @escaping @Sendable (DesiredFleet) -> [any NoticeSink]
     ) {
-        (self.file, self.interval, self.open, self.sinks) = (file, interval, open, sinks)
+        (self.sources, self.interval, self.sinks) = (sources, interval, sinks)
         manager = ServiceManager(environment: environment)
     }
-
-    private func tell(_ notice: Notice) { for sink in sinks { sink.note(notice) } }
 
     enum Happening: Sendable {
         case tick
         case signal(Int32)
-        case passEnded(Result<Reconciler.Result, any Error>)
+        /// Of the fleet's index.
+        case passEnded(Int, Result<Reconciler.Result, any Error>)
     }
 
-    /// The fleet file, or a key or token that it needs, cannot be used: starting again would not help.
+    /// A fleet file, or a key or token that it needs, cannot be used: starting again would not help.
     package struct Unusable: Error, Sendable, CustomStringConvertible {
         package var reason: String
         package var description: String { reason }
     }
 
-    /// Returns when it was told to stop; throws `Unusable`, or why it cannot start now (another run holds the fleet).
+    /// Returns when it was told to stop; throws `Unusable`, or why it cannot start now (another run holds a fleet).
     package func run() async throws {
-        let site: Site
-        do { site = try open() } catch { throw Unusable(reason: "\(error)") }
-        var watch = Watch(site: site, schedule: Schedule(interval: interval), stamp: FileStamp(file))
-        let lock = try FleetLock(in: watch.site.state, verb: "daemon")
+        try await run { Signals([SIGTERM, SIGINT, SIGHUP], handler: $0) }
+    }
+
+    /// `listen` is given whom to tell of a signal, and returns what is kept for as long as signals are heard.
+    func run(listen: (@escaping @Sendable (Int32) -> Void) -> AnyObject) async throws {
+        var watch = try open()
+        let locks = try watch.posts.map { Held(try FleetLock(in: $0.site.state, verb: "daemon")) }
         let (inbox, door) = AsyncStream<Happening>.makeStream()
-        let signals = Signals([SIGTERM, SIGINT, SIGHUP]) { door.yield(.signal($0)) }
-        manager.ready(watch.status)
-        tell(.started(watch.site.fleet, run: run))
+        let ears = listen { door.yield(.signal($0)) }
+        manager.ready(status(watch))
+        for post in watch.posts { post.tell(.started(post.site.fleet, run: run)) }
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { await Self.tick(every: min(5, interval), door) }
+            group.addTask { await Self.tick(every: pulse, door) }
             for await happening in inbox {
-                manager.alive()
                 note(happening, &watch)
                 if watch.isDone { break }
-                begin(&watch, &group, door)
+                for index in watch.posts.indices { begin(index, &watch, &group, door) }
+                let awake = Watch.awake
+                manager.pulse(
+                    status(watch), isSound: watch.isSound(awake: awake),
+                    needsSeconds: watch.needsTime(awake: awake) ? Self.stretch : nil)
             }
             group.cancelAll()
         }
-        await watch.site.world.close()
-        withExtendedLifetime(signals) {}
-        _ = consume lock
+        for post in watch.posts { await post.site.close() }
+        withExtendedLifetime((ears, locks)) {}
     }
 
+    /// A lock is no value that an array could hold.
+    private final class Held {
+        let lock: FleetLock
+        init(_ lock: consuming FleetLock) { self.lock = lock }
+    }
+
+    /// Every file is read before anything begins, and all that is wrong is said at once.
+    private func open() throws(Unusable) -> Watch {
+        var posts: [Post] = []
+        var problems: [String] = []
+        for source in sources {
+            let stamp = FileStamp(source.file)
+            do {
+                let site = try source.open()
+                if let other = posts.first(where: { $0.site.state.path == site.state.path }) {
+                    problems.append("\(source.file): the cluster \(site.fleet.cluster.name) is kept from \(other.source.file) already")
+                }
+                posts.append(Post(source, site: site, interval: interval, stamp: stamp, sinks: sinks(site.fleet)))
+            } catch {
+                problems.append("\(source.file): \(error)")
+            }
+        }
+        guard problems.isEmpty else { throw Unusable(reason: problems.joined(separator: "\n")) }
+        return Watch(posts: posts)
+    }
+
+    // MARK: time
+
+    /// Seconds between two looks at the files, and two signs of life.
+    private var pulse: Double { min(5, interval, manager.watchdog.map { $0 / 3 } ?? 5) }
+    /// Seconds that each call for more time to stop asks for; several pulses.
+    private static let stretch = 30
+
+    /// Only wakes the loop: the signs of life are the loop's own.
     private static func tick(every seconds: Double, _ door: AsyncStream<Happening>.Continuation) async {
         repeat { door.yield(.tick) } while (try? await Task.sleep(for: .milliseconds(Int(seconds * 1000)))) != nil
     }
+
+    private func status(_ watch: Watch) -> String { watch.status(uptime: SystemClock().uptime, awake: Watch.awake) }
 
     // MARK: what happened
 
     private func note(_ happening: Happening, _ watch: inout Watch) {
         switch happening {
         case .tick:
-            let stamp = FileStamp(file)
-            if stamp != watch.stamp, !watch.isStopping {
-                watch.stamp = stamp
-                reload(&watch)
-            }
-        case .signal(SIGHUP):
-            guard !watch.isStopping else { return }
-            watch.stamp = FileStamp(file)
-            reload(&watch)
+            let changed = watch.posts.indices.filter { FileStamp(watch.posts[$0].source.file) != watch.posts[$0].stamp }
+            if !changed.isEmpty { reload(changed, &watch) }
+        case .signal(SIGHUP): reload(Array(watch.posts.indices), &watch)
         case .signal: stop(&watch)
-        case .passEnded(let result): ended(result, &watch)
+        case .passEnded(let index, let result): ended(result, &watch.posts[index], isStopping: watch.isStopping)
         }
     }
 
     private func stop(_ watch: inout Watch) {
         // Told twice. Every write of the ledger is whole, and what was sent without an answer is looked for by the next run.
         guard !watch.isStopping else { _exit(128 + SIGTERM) }
-        watch.isStopping = true
-        tell(.stopping)
-        manager.stopping(needsSeconds: Self.patience)
-        watch.brake?.pull()
+        watch.stoppingSince = Watch.awake
+        manager.stopping()
+        for post in watch.posts {
+            post.brake?.pull()
+            post.tell(.stopping)
+        }
     }
 
-    private func reload(_ watch: inout Watch) {
+    private func reload(_ indices: [Int], _ watch: inout Watch) {
+        guard !watch.isStopping else { return }
         manager.reloading()
-        defer { manager.ready(watch.status) }
+        for index in indices { reload(&watch.posts[index]) }
+        manager.ready(status(watch))
+    }
+
+    private func reload(_ post: inout Post) {
+        post.stamp = FileStamp(post.source.file)
         do {
-            let site = try open()
-            guard site.state.path == watch.site.state.path else {
+            let site = try post.source.open()
+            guard site.state.path == post.site.state.path else {
                 throw StateError("the cluster's name or the state directory changed", advice: "restart the service for another cluster")
             }
             // A pass under way goes on with what it began with until its next step; then the new file counts.
-            watch.successor = site
-            watch.brake?.pull()
-            watch.schedule.hurry(now: SystemClock().uptime)
-            tell(.reloaded(site.fleet))
+            post.successor = site
+            post.brake?.pull()
+            post.schedule.hurry(now: SystemClock().uptime)
+            post.tell(.reloaded(site.fleet))
         } catch {
-            tell(.reloadRefused("\(error)"))
+            post.tell(.reloadRefused("\(error)"))
         }
     }
 
-    private func ended(_ result: Result<Reconciler.Result, any Error>, _ watch: inout Watch) {
-        watch.brake = nil
-        guard !watch.isStopping, watch.successor == nil else { return }
-        let (settled, effects): (Bool, Int)
+    private func ended(_ result: Result<Reconciler.Result, any Error>, _ post: inout Post, isStopping: Bool) {
+        post.brake = nil
+        guard !isStopping, post.successor == nil else { return }
+        post.passEnded(result, uptime: SystemClock().uptime, chance: .random(in: 0...1))
+        let next = post.schedule.next - SystemClock().uptime
         switch result {
-        case .success(let result): (settled, effects) = (result.plan.isSettled, result.effects)
-        case .failure: (settled, effects) = (false, 0)
+        case .success(let result): post.tell(.passEnded(result, next: next))
+        case .failure(let error): post.tell(.passFailed("\(error)", next: next))
         }
-        watch.schedule.passEnded(settled: settled, effects: effects, now: SystemClock().uptime, chance: .random(in: 0...1))
-        let next = watch.schedule.next - SystemClock().uptime
-        switch result {
-        case .success(let result):
-            watch.outcome = settled ? "settled" : "not settled"
-            tell(.passEnded(result, next: next))
-        case .failure(let error):
-            watch.outcome = "\(error)"
-            tell(.passFailed("\(error)", next: next))
-        }
-        manager.status(watch.status)
     }
 
     // MARK: passes
 
-    private func begin(_ watch: inout Watch, _ group: inout TaskGroup<Void>, _ door: AsyncStream<Happening>.Continuation) {
-        guard watch.brake == nil, !watch.isStopping, SystemClock().uptime >= watch.schedule.next else { return }
-        if let site = watch.successor {
-            let old = watch.site.world
+    private func begin(_ index: Int, _ watch: inout Watch, _ group: inout TaskGroup<Void>, _ door: AsyncStream<Happening>.Continuation) {
+        guard watch.posts[index].brake == nil, !watch.isStopping, SystemClock().uptime >= watch.posts[index].schedule.next else { return }
+        if let site = watch.posts[index].successor {
+            let old = watch.posts[index].site
             group.addTask { await old.close() }
-            (watch.site, watch.successor) = (site, nil)
+            (watch.posts[index].site, watch.posts[index].successor) = (site, nil)
         }
         let brake = Brake()
-        watch.brake = brake
-        watch.passes += 1
-        let (site, seconds, name) = (watch.site, max(60, interval), "pass-\(watch.passes)")
+        (watch.posts[index].brake, watch.posts[index].began) = (brake, Watch.awake)
+        watch.posts[index].passes += 1
+        let post = watch.posts[index]
         group.addTask {
             do {
-                door.yield(.passEnded(.success(try await pass(name, over: site, brake, seconds: seconds))))
+                door.yield(.passEnded(index, .success(try await pass(of: post, brake))))
             } catch {
-                door.yield(.passEnded(.failure(error)))
+                door.yield(.passEnded(index, .failure(error)))
             }
         }
     }
 
-    /// One pass is bounded, so that a node that cannot be mended keeps nobody from looking at the others again.
-    private func pass(_ name: String, over site: Site, _ brake: Brake, seconds: Double) async throws -> Reconciler.Result {
-        let ledger = try site.state.ledger(for: site.fleet)
+    private func pass(of post: Post, _ brake: Brake) async throws -> Reconciler.Result {
+        let site = post.site
+        let ledger = try site.state.ledger(for: site.fleet) { post.tell(.event(.ledgerRemarked($0))) }
         try site.state.store(ledger)
         let clock = SystemClock()
-        let audit = AuditLog(in: site.state, verb: "daemon", run: run, plan: name)
+        let audit = AuditLog(in: site.state, verb: "daemon", run: run, plan: "pass-\(post.passes)")
         let reconciler = Reconciler(fleet: site.fleet, clock: clock, isAttended: false) {
-            tell(.event($0))
+            post.tell(.event($0))
             audit.note($0)
         }
         return try await reconciler.converge(
-            site.world, ledger: ledger, memory: audit, approved: nil, deadline: clock.now + seconds, brake: brake)
-    }
-}
-
-/// All that the loop knows.
-struct Watch: Sendable {
-    var site: Site
-    var schedule: Schedule
-    var stamp: FileStamp?
-    /// A reading of the file that takes over when the pass under way has ended.
-    var successor: Site?
-    /// Passes that were begun.
-    var passes = 0
-    /// Of the pass under way.
-    var brake: Brake?
-    var isStopping = false
-    var outcome = "no pass yet"
-
-    init(site: Site, schedule: Schedule, stamp: FileStamp?) {
-        (self.site, self.schedule, self.stamp) = (site, schedule, stamp)
-    }
-
-    var isDone: Bool { isStopping && brake == nil }
-    var status: String { "fleet \(site.fleet.cluster.name), \(site.fleet.nodes.count) nodes: \(outcome)" }
-}
-
-/// What changes when a file is written or replaced.
-struct FileStamp: Sendable, Equatable {
-    private let words: [Int64]
-
-    /// Nil when there is no file.
-    init?(_ file: String) {
-        var facts = stat()
-        guard stat(file, &facts) == 0 else { return nil }
-        words = [Int64(facts.st_ino), Int64(facts.st_size), Int64(facts.st_mtim.tv_sec), Int64(facts.st_mtim.tv_nsec)]
+            site.world, ledger: ledger, memory: audit, approved: nil, deadline: clock.now + post.bound, brake: brake)
     }
 }

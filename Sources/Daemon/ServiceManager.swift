@@ -13,22 +13,36 @@ struct ServiceManager: Sendable {
         watchdog = isOurs ? environment["WATCHDOG_USEC"].flatMap(Double.init).map { $0 / 1_000_000 } : nil
     }
 
-    func ready(_ status: String) { send("READY=1\nSTATUS=\(status)") }
-    func status(_ text: String) { send("STATUS=\(text)") }
-    func alive() { if watchdog != nil { send("WATCHDOG=1") } }
+    func ready(_ status: String) { send("READY=1", Self.status(status)) }
+
+    /// Called by the loop each time that something happened, at the least at each tick. `isSound`: something hangs when it is false, and the
+    /// sign of life is withheld. `needsSeconds`: the stop is not done in that time; it counts from each message anew.
+    func pulse(_ status: String, isSound: Bool, needsSeconds seconds: Int?) {
+        var fields = [Self.status(status)]
+        if watchdog != nil, isSound { fields.append("WATCHDOG=1") }
+        if let seconds { fields.append("EXTEND_TIMEOUT_USEC=\(seconds * 1_000_000)") }
+        send(fields)
+    }
 
     /// `ready` ends it.
     func reloading() {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
-        send("RELOADING=1\nMONOTONIC_USEC=\(time.tv_sec * 1_000_000 + time.tv_nsec / 1000)")
+        send("RELOADING=1", "MONOTONIC_USEC=\(time.tv_sec * 1_000_000 + time.tv_nsec / 1000)")
     }
 
-    /// Steps on hosts that are under way are waited for.
-    func stopping(needsSeconds seconds: Int) { send("STOPPING=1\nEXTEND_TIMEOUT_USEC=\(seconds * 1_000_000)") }
+    func stopping() { send("STOPPING=1") }
 
-    private func send(_ state: String) {
+    /// One line of bounded length: each further line would be a message of its own.
+    private static func status(_ text: String) -> String {
+        "STATUS=" + text.split(whereSeparator: \.isNewline).joined(separator: " / ").prefix(800)
+    }
+
+    private func send(_ fields: String...) { send(fields) }
+
+    private func send(_ fields: [String]) {
         guard let path else { return }
+        let state = fields.joined(separator: "\n")
         let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { return }
         defer { close(descriptor) }

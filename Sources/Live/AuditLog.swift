@@ -59,29 +59,7 @@ package final class AuditLog: Memory {
         case .outcomeUnknown(let action, let reason): ended(action.node, .unknown, reason)
         // Of a node without an effect under way it is the plan's word, not an outcome.
         case .blocked(let node, let reason, _): ended(node, .refused, reason)
-        case .actionStarted, .lookFailed, .waiting, .nodeSettled: break
-        }
-    }
-
-    /// An effect that is sent outside of the loop.
-    package func recording(
-        _ action: Action, _ change: Change, because: String, _ send: () async throws(EffectError) -> Void
-    ) async throws {
-        try intend(action, change, because: because)
-        do throws(EffectError) {
-            try await send()
-            ended(action.node, .done, nil)
-        } catch {
-            ended(action.node, Self.outcome(error), error.message)
-            throw error
-        }
-    }
-
-    private static func outcome(_ error: EffectError) -> AuditRecord.Outcome {
-        switch error.remedy {
-        case .retry: .failed
-        case .observeAgain: .unknown
-        case .askOperator: .refused
+        case .actionStarted, .lookFailed, .waiting, .nodeSettled, .ledgerRemarked: break
         }
     }
 

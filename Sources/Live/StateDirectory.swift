@@ -7,70 +7,17 @@ package import Shell
 /// The fleet's folder on this machine: ledger, secrets and the lock, all of them 0600 from their first byte.
 package struct StateDirectory: Sendable {
     package let path: String
+    let shape: LedgerShape
 
     /// `base` is `--state`, `$STATE_DIRECTORY` or the user's state folder; it must be absolute so that two runs from two folders
-    /// cannot make two clusters (a defect of an earlier tool).
-    package init(base: String, cluster: String) throws(StateError) {
+    /// cannot make two clusters (a defect of an earlier tool). `shape` is that of the ledger; a test brings its own.
+    package init(base: String, cluster: String, shape: LedgerShape = .current) throws(StateError) {
         guard base.hasPrefix("/") else {
             throw StateError("the state directory \(base) is not an absolute path", advice: "pass --state with an absolute path")
         }
         path = base + "/" + cluster
+        self.shape = shape
         try Self.makeFolder(path)
-    }
-
-    // MARK: the ledger
-
-    /// Nil when there is none yet.
-    package func loadLedger() throws(StateError) -> Ledger? {
-        guard let bytes = try Self.read(ledgerFile) else { return nil }
-        do {
-            return try decode(bytes)
-        } catch let trouble where !trouble.isFinal {
-            // A disk that lost bytes: what the write before the last one knew is true still, and the rest is looked up.
-            guard let older = try Self.read(previousLedgerFile), let ledger = try? decode(older) else { throw trouble }
-            return ledger
-        }
-    }
-
-    private var ledgerFile: String { path + "/ledger.json" }
-    private var previousLedgerFile: String { path + "/ledger.json.previous" }
-
-    private func decode(_ bytes: [UInt8]) throws(StateError) -> Ledger {
-        guard let version = try? JSONDecoder().decode(SchemaOnly.self, from: Data(bytes)), version.schema >= 1 else {
-            throw StateError(
-                "\(path)/ledger.json cannot be read", advice: "restore it from a copy; without it the fleet's VMs are not touched")
-        }
-        guard version.schema <= Ledger.schema else {
-            throw StateError(
-                "\(path)/ledger.json has schema \(version.schema), this program knows \(Ledger.schema)",
-                advice: "use the newer program that wrote it", isFinal: true)
-        }
-        do {
-            return try JSONDecoder().decode(Ledger.self, from: Data(bytes))
-        } catch {
-            throw StateError(
-                "\(path)/ledger.json cannot be read: \(error)", advice: "restore it from a copy; without it the fleet's VMs are not touched"
-            )
-        }
-    }
-
-    /// The ledger of this fleet, founded now if there is none.
-    package func ledger(for fleet: DesiredFleet) throws(StateError) -> Ledger {
-        if let ledger = try loadLedger() { return ledger }
-        let cluster = fleet.cluster
-        return Ledger(
-            cluster: cluster.name, clusterID: Self.randomHex(bytes: 16), clusterCIDR: cluster.clusterCIDR.description,
-            serviceCIDR: cluster.serviceCIDR.description)
-    }
-
-    package func store(_ ledger: Ledger) throws(StateError) {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-        guard let data = try? encoder.encode(ledger) else { throw StateError("the ledger cannot be encoded", advice: nil) }
-        let kept = previousLedgerFile + ".new"
-        unlink(kept)
-        if link(ledgerFile, kept) == 0 { rename(kept, previousLedgerFile) }
-        try Self.replace(ledgerFile, with: Array(data))
     }
 
     // MARK: secrets that we made ourselves
@@ -85,8 +32,6 @@ package struct StateDirectory: Sendable {
     }
 
     // MARK: files
-
-    private struct SchemaOnly: Decodable { var schema: Int }
 
     static func randomHex(bytes count: Int) -> String {
         var generator = SystemRandomNumberGenerator()
@@ -156,12 +101,6 @@ package struct StateDirectory: Sendable {
     }
 }
 
-extension StateDirectory: Memory {
-    package func save(_ ledger: Ledger) throws {
-        try store(ledger)
-    }
-}
-
 package struct StateError: Error, Sendable, CustomStringConvertible {
     package var message: String
     package var advice: String?
@@ -179,13 +118,4 @@ package struct StateError: Error, Sendable, CustomStringConvertible {
     static func system(_ path: String) -> StateError { StateError("\(path): \(String(cString: strerror(errno)))", advice: nil) }
 
     package var description: String { advice.map { "\(message)\n  \($0)" } ?? message }
-}
-
-extension StateDirectory {
-    /// After destroy: the next fleet of that name is another cluster, with tokens of its own.
-    package func forgetCluster() throws(StateError) {
-        for file in ["ledger.json", "ledger.json.previous", SecretName.serverToken.rawValue, SecretName.agentToken.rawValue] {
-            guard unlink(path + "/" + file) == 0 || errno == ENOENT else { throw .system(path + "/" + file) }
-        }
-    }
 }

@@ -1,25 +1,124 @@
-import FleetCore
+package import FleetCore
+import K3s
 
-/// The end of a fleet: every VM that carries its tag is removed, servers too. What the verb `destroy` does once the operator agreed.
+/// The end of a fleet: every VM that carries its tag is removed, its server last. What the verb `destroy` does once the operator agreed, and
+/// what the simulated world proves. It needs no ledger: what is ours is what carries the tag.
 package struct Destruction: Sendable {
-    let tag: String
-    let world: any WorldWriter
+    private let fleet: DesiredFleet
+    private let world: any WorldWriter
+    private let memory: any Memory
+    private let clock: any WallClock
+    private let tell: @Sendable (Event) -> Void
 
-    package init(tag: String, world: any WorldWriter) { (self.tag, self.world) = (tag, world) }
-
-    /// The names of the VMs that carry the tag now.
-    package func owned() async throws(EffectError) -> [String] {
-        try await world.listVMs().filter { $0.tags.contains(tag) }.map(\.name).sorted()
+    package init(
+        of fleet: DesiredFleet, in world: any WorldWriter, memory: any Memory, clock: any WallClock,
+        tell: @escaping @Sendable (Event) -> Void
+    ) {
+        (self.fleet, self.world, self.memory, self.clock, self.tell) = (fleet, world, memory, clock, tell)
     }
 
-    /// Removes `names` and returns what is still there.
-    package func remove(_ names: [String], removed: (String) -> Void) async throws(EffectError) -> [String] {
-        for name in names {
-            // Looked at again just before: ownership is what is observed now, not what was true when the operator typed.
-            guard try await owned().contains(name) else { continue }
-            try await world.removeVM(name)
-            removed(name)
+    /// The VMs that carry the tag now, in the order in which they go: the server keeps the Lease, so it is the last.
+    package func owned() async throws(EffectError) -> [ObservedVM] {
+        let owned = try await world.listVMs().filter { $0.tags.contains(fleet.cluster.tag) }.sorted { $0.name < $1.name }
+        return owned.filter { !isServer($0) } + owned.filter(isServer)
+    }
+
+    private func isServer(_ vm: ObservedVM) -> Bool { fleet.nodes.contains { $0.role == .server && $0.name == vm.name } }
+
+    /// Removes `names`, which the operator has seen, and returns what is still there.
+    package func remove(_ names: [String]) async throws -> [String] {
+        var hold = Hold()
+        do {
+            try await remove(names, &hold)
+        } catch {
+            if hold.grip.mustBeReleased, let server = hold.server { try? await world.releaseLease(on: server) }
+            throw error
         }
-        return try await owned()
+        // The cluster's keys go when nothing is left, and one list may be partial: gone is what two of them lack.
+        let left = try await owned() + owned()
+        return Set(left.map(\.name)).sorted()
+    }
+
+    private func remove(_ names: [String], _ hold: inout Hold) async throws {
+        var owned = try await owned()
+        for name in names {
+            try await take(&hold, owned)
+            // Looked at again just before: ownership is what is observed now, not what was true when the operator typed.
+            owned = try await self.owned()
+            if let vm = owned.first(where: { $0.name == name }) { try await remove(vm) }
+        }
+    }
+
+    private func remove(_ vm: ObservedVM) async throws {
+        let (action, reason) = (Action.removeVM(name: vm.name), "the operator destroys the fleet")
+        var seen = Observation()
+        seen.note(vm)
+        let nothing = Ledger(cluster: fleet.cluster.name, clusterID: "", clusterCIDR: "", serviceCIDR: "")
+        try memory.intend(action, because: reason, facts: FleetFacts(fleet: fleet, seen: seen, ledger: nothing, now: clock.now))
+        tell(.actionStarted(action, because: reason))
+        let began = clock.uptime
+        do throws(EffectError) {
+            try await world.removeVM(vm.name)
+        } catch {
+            switch error.remedy {
+            case .retry: tell(.actionFailed(action, reason: error.message, retryIn: nil))
+            case .observeAgain: tell(.outcomeUnknown(action, reason: error.message))
+            case .askOperator(let advice): tell(.blocked(node: vm.name, reason: error.message, advice: advice))
+            }
+            throw error
+        }
+        tell(.actionFinished(action, seconds: clock.uptime - began))
+    }
+
+    // MARK: the Lease
+
+    /// What is known of the cluster's Lease.
+    private struct Hold {
+        var grip = Grip()
+        var server: ObservedVM?
+        /// The server gave no answer: it has no Lease to ask for.
+        var isSilent = false
+    }
+
+    /// A cluster that answers is ended only by who holds its Lease, as it is changed only by who does.
+    private func take(_ hold: inout Hold, _ owned: [ObservedVM]) async throws {
+        guard let server = owned.last(where: isServer) else { return }
+        hold.server = server
+        while !hold.isSilent {
+            let now = clock.uptime
+            guard let due = hold.grip.nextAsk(now), due <= now || !hold.grip.isFirm(now) else { return }
+            if due > now { try await clock.sleep(seconds: due - now) }
+            hold.isSilent = await !answers(server)
+            if hold.isSilent { return }
+            hold.grip.ask(clock.uptime)
+            hold.grip.note(await lease(on: server), clock.uptime)
+            if let block = hold.grip.block(clock.uptime) {
+                throw EffectError(block.reason, remedy: .askOperator(advice: block.advice))
+            }
+        }
+    }
+
+    private func lease(on server: ObservedVM) async -> Result<LeaseAnswer, EffectError> {
+        do throws(EffectError) {
+            return .success(try await world.holdLease(on: server, seconds: Int(Grip.duration)))
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    /// Asked twice: one connection may be lost by chance.
+    private func answers(_ server: ObservedVM) async -> Bool {
+        var failure = "it is not running"
+        for _ in 0..<2 where server.status == .running {
+            do throws(EffectError) {
+                let reading = try await world.readCluster(on: server)
+                if reading.apiReady { return true }
+                failure = reading.reason ?? "its API server is not ready"
+            } catch {
+                failure = error.message
+            }
+        }
+        tell(.lookFailed(.cluster, reason: "\(server.name): \(failure)"))
+        return false
     }
 }

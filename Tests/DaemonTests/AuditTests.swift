@@ -32,16 +32,16 @@ final class StillClock: WallClock {
         try String(contentsOfFile: state.path + AuditLog.file + suffix, encoding: .utf8)
     }
 
-    @Test func tellsTheIntentBeforeAndTheOutcomeAfter() async throws {
+    @Test func tellsTheIntentBeforeAndTheOutcomeAfter() throws {
         let scratch = try Scratch()
         let (state, clock) = (try scratch.state(), StillClock())
         let audit = AuditLog(in: state, verb: "destroy", run: "r1", plan: "p1", clock: clock)
         #expect(!FileManager.default.fileExists(atPath: state.path + AuditLog.file), "nothing is made before there is something to tell")
-        try await audit.recording(Self.removal, Self.change, because: "told to") { () async throws(EffectError) in
-            let intents = try? AuditHistory(in: state).effects
-            #expect(intents?.map(\.outcome) == [nil] && intents?.first?.reason == "told to")
-            clock.pass(2.25)
-        }
+        try audit.intend(Self.removal, Self.change, because: "told to")
+        let intents = try AuditHistory(in: state).effects
+        #expect(intents.map(\.outcome) == [nil] && intents.first?.reason == "told to")
+        clock.pass(2.25)
+        audit.note(.actionFinished(Self.removal, seconds: 0))
         let common = #""node":"demo-web-n1""#
         let shared = #""plan":"p1","reason":"told to","run":"r1""#
         #expect(
@@ -59,17 +59,16 @@ final class StillClock: WallClock {
     }
 
     @Test(arguments: [
-        (EffectError.Remedy.retry(after: nil), AuditRecord.Outcome.failed), (.observeAgain, .unknown), (.askOperator(advice: ""), .refused),
+        (Event.actionFailed(removal, reason: "no answer", retryIn: nil), AuditRecord.Outcome.failed),
+        (.outcomeUnknown(removal, reason: "no answer"), .unknown),
+        (.blocked(node: removal.node, reason: "no answer", advice: ""), .refused),
     ])
-    func tellsHowItFailed(remedy: EffectError.Remedy, outcome: AuditRecord.Outcome) async throws {
+    func tellsHowItFailed(event: Event, outcome: AuditRecord.Outcome) throws {
         let scratch = try Scratch()
         let state = try scratch.state()
         let audit = AuditLog(in: state, verb: "destroy", run: "r1", plan: "p1")
-        await #expect(throws: EffectError.self) {
-            try await audit.recording(Self.removal, Self.change, because: "") { () async throws(EffectError) in
-                throw EffectError("no answer", remedy: remedy)
-            }
-        }
+        try audit.intend(Self.removal, Self.change, because: "")
+        audit.note(event)
         let effect = try #require(try AuditHistory(in: state).effects.first)
         #expect(effect.outcome == outcome && effect.error == "no answer" && effect.seconds != nil)
     }
@@ -84,7 +83,7 @@ final class StillClock: WallClock {
         let fleet = try #require(outcome.fleet)
         var seen = Observation()
         seen.vms = [:]
-        let facts = FleetFacts(fleet: fleet, seen: seen, ledger: try state.ledger(for: fleet), now: 0)
+        let facts = FleetFacts(fleet: fleet, seen: seen, ledger: try state.ledger(for: fleet) { _ in }, now: 0)
         let shape = VMShape(image: "exeuntu", cpu: 2, memory: "4GB", disk: "20GB", tags: [])
         for name in ["a", "b", "c"] {
             try audit.intend(.createVM(name: name, shape: shape, ownerTag: "fleet-demo"), because: "no VM has this name", facts: facts)
@@ -162,13 +161,11 @@ final class StillClock: WallClock {
     }
 
     /// Here: a link to where nothing can be written. A link is not followed either way.
-    @Test func whatCannotBeWrittenDownIsNotSent() async throws {
+    @Test func whatCannotBeWrittenDownIsNotSent() throws {
         let scratch = try Scratch()
         let state = try scratch.state()
         try FileManager.default.createSymbolicLink(atPath: state.path + AuditLog.file, withDestinationPath: "/dev/full")
         let audit = AuditLog(in: state, verb: "destroy", run: "r1", plan: "p1")
-        await #expect(throws: StateError.self) {
-            try await audit.recording(Self.removal, Self.change, because: "") { () async throws(EffectError) in Issue.record("was sent") }
-        }
+        #expect(throws: StateError.self) { try audit.intend(Self.removal, Self.change, because: "") }
     }
 }

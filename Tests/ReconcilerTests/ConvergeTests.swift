@@ -18,6 +18,12 @@ final class FakeWorld: WorldWriter {
         var loseRepliesOfNew = false
         /// Another machine that holds the Lease.
         var rival: String?
+        var leaseFails = false
+        /// A VM that lists lack until so many looks were made.
+        var hidden: String?
+        var hiddenUntil = 0
+        /// What happens in the world after each effect.
+        var afterEffect: (@Sendable (inout State) -> Void)?
         var crashAfter = Int.max
     }
 
@@ -32,6 +38,7 @@ final class FakeWorld: WorldWriter {
             guard state.effects < state.crashAfter else { return .failure(EffectError("crashed", remedy: .askOperator(advice: ""))) }
             state.effects += 1
             state.log.append(name)
+            defer { state.afterEffect?(&state) }
             do throws(EffectError) { return .success(try body(&state)) } catch { return .failure(error) }
         }
         return try result.get()
@@ -40,7 +47,8 @@ final class FakeWorld: WorldWriter {
     func listVMs() async throws(EffectError) -> [ObservedVM] {
         state.withLock {
             $0.looks += 1
-            return Array($0.vms.values)
+            let hidden = $0.looks <= $0.hiddenUntil ? $0.hidden : nil
+            return $0.vms.values.filter { $0.name != hidden }
         }
     }
 
@@ -99,7 +107,8 @@ final class FakeWorld: WorldWriter {
     func share(_ vm: String, as share: Share) async throws(EffectError) -> Share { try effect("share \(vm)") { _ in share } }
 
     func holdLease(on vm: ObservedVM, seconds: Int) async throws(EffectError) -> LeaseAnswer {
-        let rival = state.withLock { $0.rival }
+        let (rival, fails) = state.withLock { ($0.rival, $0.leaseFails) }
+        if fails { throw EffectError("etcdserver: no leader", remedy: .retry(after: nil)) }
         return rival.map { .held(by: $0, left: 30) } ?? .ours
     }
 
@@ -148,8 +157,9 @@ final class VirtualClock: WallClock {
     private let time = Mutex(1_000_000.0)
     var now: Double { time.withLock { $0 } }
     var uptime: Double { now }
+    func pass(seconds: Double) { time.withLock { $0 += seconds } }
     func sleep(seconds: Double) async throws {
-        time.withLock { $0 += seconds }
+        pass(seconds: seconds)
         await Task.yield()
     }
 }

@@ -58,13 +58,36 @@ package final class ChildProcess: Sendable {
 
     package func signal(_ number: Int32) { kill(id, number) }
 
+    /// Sends a signal as soon as the program has said `words`, or has ended: false when it never said them. Watched on a thread of its own:
+    /// tests that compute hold the pool's threads for seconds, in which the program would go on.
+    package func signal(_ number: Int32, whenItSays words: String, within seconds: Double = 300) async -> Bool {
+        await withCheckedContinuation { continuation in
+            Thread.detachNewThread { [self] in
+                let end = ContinuousClock.now + .seconds(seconds)
+                var says = saidSoFar.contains(words)
+                while !says, ContinuousClock.now < end, !hasEnded {
+                    usleep(2000)
+                    says = saidSoFar.contains(words)
+                }
+                kill(id, number)
+                continuation.resume(returning: says)
+            }
+        }
+    }
+
+    private var hasEnded: Bool {
+        var information = siginfo_t()
+        return waitid(P_PID, id_t(id), &information, WEXITED | WNOHANG | WNOWAIT) == 0 && information.si_signo == SIGCHLD
+    }
+
     private static func text(_ file: String) -> String {
         FileManager.default.contents(atPath: file).map { String(decoding: $0, as: UTF8.self) } ?? ""
     }
 }
 
-/// Waits until `condition` holds, by looking again every few milliseconds; false when `seconds` have passed without it.
-package func eventually(within seconds: Double, _ condition: () throws -> Bool) async rethrows -> Bool {
+/// Waits until `condition` holds, by looking again every few milliseconds; false when `seconds` have passed without it. What comes at all
+/// comes long before that: the time is for a machine that is slow and busy, and only a test that fails needs it.
+package func eventually(within seconds: Double = 300, _ condition: () throws -> Bool) async rethrows -> Bool {
     let end = ContinuousClock.now + .seconds(seconds)
     while ContinuousClock.now < end {
         if try condition() { return true }

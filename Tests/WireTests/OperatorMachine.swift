@@ -89,7 +89,7 @@ struct OperatorMachine: Sendable {
             --kill-signal=SIGRTMIN+3 --console=passive --link-journal=no --resolv-conf=off --timezone=off
         END
         setsid -f sh boot $1 $group < /dev/null > console 2>&1
-        for try in $(seq 200); do
+        for try in $(seq 2000); do
             [ ! -s nspawn ] || leader=$(cat /proc/$(cat nspawn)/task/*/children 2>/dev/null | tr ' ' '\\n' | head -n 1)
             if [ -n "${leader:-}" ]; then
                 echo $leader > leader

@@ -27,6 +27,9 @@ extension WireTests {
                     try await Self.expect(machine, "the old one stays in force")
                     #expect(try await machine.sh("systemctl is-active exedev-k8s").out == "active\n")
                     #expect(try wire.vms().count == 3)
+                    try await Self.expect("converged 3/3, next pass in ") {
+                        try await machine.sh("systemctl show exedev-k8s -p StatusText").out
+                    }
 
                     #expect(try await machine.sh("systemctl stop exedev-k8s").status == 0)
                     let end = try await machine.sh("systemctl show exedev-k8s -p Result,ExecMainStatus,NRestarts | sort")
@@ -67,13 +70,19 @@ extension WireTests {
         }
 
         private static func expect(_ machine: OperatorMachine, _ words: String) async throws {
+            try await expect(words) { try await machine.journal("exedev-k8s") }
+        }
+
+        /// Waits until what is said has `words`.
+        private static func expect(_ words: String, saidBy said: () async throws -> String) async throws {
             var text = ""
-            for _ in 0..<600 {
-                text = try await machine.journal("exedev-k8s")
+            let end = ContinuousClock.now + .seconds(300)
+            while ContinuousClock.now < end {
+                text = try await said()
                 if text.contains(words) { return }
                 try await Task.sleep(for: .milliseconds(100))
             }
-            Issue.record("the journal lacks \(words): \(text)")
+            Issue.record("nobody says \(words): \(text)")
         }
     }
 }

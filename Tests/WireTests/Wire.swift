@@ -46,6 +46,18 @@ struct Wire: Sendable {
         }
     }
 
+    /// Ends the simulator as a crash would; its machines live on. It is gone when this returns.
+    func killSimulator() async throws {
+        let text = try String(contentsOfFile: sim + "/serve.pid", encoding: .utf8)
+        let process = try #require(pid_t(text.trimmingCharacters(in: .whitespacesAndNewlines)))
+        kill(process, SIGKILL)
+        let isGone = await eventually {
+            guard let stat = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8) else { return true }
+            return stat.contains(") Z ")
+        }
+        try #require(isGone)
+    }
+
     private func down() async { _ = try? await exec("exedev-sim", ["down", "--state", sim]) }
 
     /// Mounts and network namespaces of this simulator, whatever others are up.
@@ -70,9 +82,11 @@ struct Wire: Sendable {
 
     private func common(_ arguments: [String]) -> [String] { arguments + ["--file", fleetFile, "--state", state] }
 
-    func k8s(_ arguments: String...) async throws -> ChildProcess.Ended { try await exec("exedev-k8s", common(arguments)) }
+    func k8s(_ arguments: String...) async throws -> ChildProcess.Ended { try await k8s(arguments) }
+    func k8s(_ arguments: [String]) async throws -> ChildProcess.Ended { try await exec("exedev-k8s", common(arguments)) }
 
-    func startK8s(_ arguments: String...) throws -> ChildProcess { try start("exedev-k8s", common(arguments)) }
+    func startK8s(_ arguments: String...) throws -> ChildProcess { try startK8s(arguments) }
+    func startK8s(_ arguments: [String]) throws -> ChildProcess { try start("exedev-k8s", common(arguments)) }
 
     /// One command of exe.dev, as an operator would send it.
     @discardableResult
@@ -117,6 +131,12 @@ struct Wire: Sendable {
     func requests() -> [String] {
         let text = (try? String(contentsOfFile: sim + "/requests.log", encoding: .utf8)) ?? ""
         return text.split(separator: "\n").map { line in line.split(separator: " ").dropFirst().joined(separator: " ") }
+    }
+
+    /// Every `new` that was refused because its name was taken, with what was asked for before it.
+    var refusedCreations: [String] {
+        let all = requests()
+        return all.indices.filter { all[$0].hasPrefix("422 new") }.map { all[max(0, $0 - 15)...$0].joined(separator: "\n") }
     }
 
     func set(faults: String) throws {

@@ -128,8 +128,7 @@ import Testing
         try await Wire.run { wire in
             try wire.write(pools: ["web": "nodes: 2, share: { port: 8080 }"])
             let apply = try wire.startK8s("apply", "--yes")
-            let reached = await eventually(within: 60) { apply.saidSoFar.contains(moment) }
-            apply.signal(SIGKILL)
+            let reached = await apply.signal(SIGKILL, whenItSays: moment)
             let killed = await apply.ended()
             #expect(reached && killed.status == 128 + SIGKILL, "\(killed.all)")
             let next = try await wire.k8s("apply", "--yes")

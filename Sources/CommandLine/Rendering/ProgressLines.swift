@@ -35,6 +35,7 @@ struct ProgressLines: Sendable {
         case .waiting(let node, let reason): "\(node.padded(to: 16)) waits: \(reason)"
         case .blocked(let node, let reason, let advice): "\(node.padded(to: 16)) blocked: \(reason); \(advice)"
         case .nodeSettled(let node): "\(node.padded(to: 16)) settled"
+        case .ledgerRemarked(let text): "WARNING: \(text)"
         }
     }
 }

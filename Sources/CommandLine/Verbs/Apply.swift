@@ -25,7 +25,7 @@ extension Verb {
     private static func converge(
         _ place: Workplace, _ planFile: String?, _ arguments: Arguments, _ terminal: Terminal, timeout: Double
     ) async throws -> ExitStatus {
-        let ledger = try place.state.ledger(for: place.fleet)
+        let ledger = try place.ledger(terminal)
         try place.state.store(ledger)
         let before = try await place.look(ledger)
         let document = place.document(before)

@@ -7,25 +7,28 @@ import Synchronization
 
 extension Verb {
     static let daemon = Verb(
-        name: "daemon", summary: "keep the fleet as the file asks, for ever; reloads the file when it changes and on SIGHUP",
+        name: "daemon", summary: "keep fleets as their files ask, for ever; reloads a file when it changes and all on SIGHUP",
         operands: "[options]",
-        options: Arguments.Option.common.filter { $0.name != "json" } + [
-            .value("interval", "seconds between two passes over a settled fleet (default 300)")
+        options: Arguments.Option.common.filter { $0.name != "json" && $0.name != "file" } + [
+            .list("file", "a fleet file (default fleet.json); given several times, several fleets are kept side by side"),
+            .value("interval", "seconds between two passes over a settled fleet (default 300)"),
         ]
     ) { arguments, terminal in
         _ = try arguments.operands(upTo: 0)
         guard let interval = Double(arguments.value("interval") ?? "300"), interval >= 1, interval <= 86400 else {
             throw UsageError("--interval takes seconds, from 1 to 86400")
         }
-        let log = DaemonLog(terminal: terminal)
-        let open: @Sendable () throws -> Site = {
-            let place = try Workplace.open(arguments, terminal)
-            return Site(fleet: place.fleet, state: place.state, world: place.world)
+        let files = arguments.values("file").isEmpty ? [Workplace.standardFile] : arguments.values("file")
+        let sources = files.map { file in
+            FleetSource(file: file) {
+                let place = try Workplace.open(arguments, terminal, file: file)
+                return Site(fleet: place.fleet, state: place.state, world: place.world) { await place.world.close() }
+            }
         }
         do {
-            let daemon = Daemon(
-                file: arguments.value("file") ?? "fleet.json", interval: interval, environment: ProcessInfo.processInfo.environment,
-                open: open, sinks: [log])
+            let daemon = Daemon(sources: sources, interval: interval, environment: ProcessInfo.processInfo.environment) { fleet in
+                [DaemonLog(terminal: files.count == 1 ? terminal : terminal.speaking(of: fleet.cluster.name))]
+            }
             try await daemon.run()
             return .done
         } catch let error as Daemon.Unusable {
@@ -72,7 +75,7 @@ final class DaemonLog: NoticeSink {
             // That it is well again is news too.
             said.withLock { $0["the fleet"] = nil }
             progress.show(event)
-        case .actionStarted, .actionFinished, .actionFailed, .outcomeUnknown: progress.show(event)
+        case .actionStarted, .actionFinished, .actionFailed, .outcomeUnknown, .ledgerRemarked: progress.show(event)
         }
     }
 

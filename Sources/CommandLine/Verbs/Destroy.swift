@@ -18,45 +18,46 @@ extension Verb {
 
     private static func remove(_ place: Workplace, _ arguments: Arguments, _ terminal: Terminal) async throws -> ExitStatus {
         let name = place.fleet.cluster.name
-        let owned = try await ownedVMs(place)
-        guard !owned.isEmpty else {
-            terminal.say("No VM carries the tag \(place.fleet.cluster.tag).")
-            // An empty list may be that of another account: what opens a cluster is not thrown away for it.
-            let ledger = try place.state.loadLedger()
-            if ledger.map({ $0.founder != nil || !$0.vms.isEmpty }) == true {
-                terminal.say("The ledger and the tokens of a cluster are in \(place.state.path) and would be forgotten.")
-                guard try agrees(name, 0, arguments, terminal) else { return .failed }
-            }
-            try place.state.forgetCluster()
-            return .done
-        }
-        terminal.out(owned.map { "- " + $0.name }.joined(separator: "\n"))
-        guard try agrees(name, owned.count, arguments, terminal) else { return .failed }
         let audit = AuditLog(in: place.state, verb: "destroy", run: AuditRecord.newRun(), plan: "destroy")
-        for name in owned.map(\.name) {
-            // Looked at again just before: ownership is what is observed now, not what was true when the operator typed.
-            guard let vm = try await ownedVMs(place).first(where: { $0.name == name }) else { continue }
-            try await remove(vm, place, audit)
-            terminal.say("removed \(name)")
+        let destruction = Destruction(of: place.fleet, in: place.world, memory: audit, clock: SystemClock()) { event in
+            audit.note(event)
+            show(event, terminal)
         }
-        let left = try await ownedVMs(place).map(\.name)
+        let owned = try await destruction.owned().map(\.name)
+        guard !owned.isEmpty else { return try forget(place, arguments, terminal) }
+        terminal.out(owned.map { "- " + $0 }.joined(separator: "\n"))
+        guard try agrees(name, owned.count, arguments, terminal) else { return .failed }
+        let left: [String]
+        do {
+            left = try await destruction.remove(owned)
+        } catch let error as EffectError {
+            guard case .askOperator(let advice) = error.remedy else { throw error }
+            throw Failure(error.message, advice: advice)
+        }
         guard left.isEmpty else { throw Failure("still there: \(left.joined(separator: ", "))", advice: "run destroy again") }
         try place.state.forgetCluster()
         terminal.say("The fleet \(name) is gone.")
         return .done
     }
 
-    private static func remove(_ vm: ObservedVM, _ place: Workplace, _ audit: AuditLog) async throws {
-        let action = Action.removeVM(name: vm.name)
-        var seen = Observation()
-        seen.vms = [vm.name: vm]
-        try await audit.recording(action, action.change(seen, record: .init()), because: "the operator destroys the fleet") {
-            () async throws(EffectError) in try await place.world.removeVM(vm.name)
+    /// An empty list may be that of another account: what opens a cluster is not thrown away for it.
+    private static func forget(_ place: Workplace, _ arguments: Arguments, _ terminal: Terminal) throws -> ExitStatus {
+        terminal.say("No VM carries the tag \(place.fleet.cluster.tag).")
+        let ledger = try place.state.loadLedger { terminal.say("WARNING: \($0)") }
+        if ledger.map({ $0.founder != nil || !$0.vms.isEmpty }) == true {
+            terminal.say("The ledger and the tokens of a cluster are in \(place.state.path) and would be forgotten.")
+            guard try agrees(place.fleet.cluster.name, 0, arguments, terminal) else { return .failed }
         }
+        try place.state.forgetCluster()
+        return .done
     }
 
-    private static func ownedVMs(_ place: Workplace) async throws -> [ObservedVM] {
-        try await place.world.listVMs().filter { $0.tags.contains(place.fleet.cluster.tag) }.sorted { $0.name < $1.name }
+    private static func show(_ event: Event, _ terminal: Terminal) {
+        switch event {
+        case .actionFinished(let action, _): terminal.say("removed \(action.node)")
+        case .lookFailed(_, let reason): terminal.say("the cluster does not answer and has no lease to ask for: \(reason)")
+        default: break
+        }
     }
 
     private static func agrees(_ name: String, _ count: Int, _ arguments: Arguments, _ terminal: Terminal) throws -> Bool {

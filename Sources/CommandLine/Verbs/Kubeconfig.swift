@@ -15,7 +15,7 @@ extension Verb {
     ) { arguments, terminal in
         _ = try arguments.operands(upTo: 0)
         let place = try Workplace.open(arguments, terminal)
-        let result = try await place.look(place.state.ledger(for: place.fleet))
+        let result = try await place.look(place.ledger(terminal))
         let facts = FleetFacts(fleet: place.fleet, seen: result.seen, ledger: result.ledger, now: SystemClock().now)
         guard let control = facts.controlPlane, let name = facts.serverName, let vm = result.seen.vms?[name] else {
             throw Failure(facts.controlPlaneReason, advice: "run apply first")

@@ -14,7 +14,7 @@ extension Verb {
     ) { arguments, terminal in
         _ = try arguments.operands(upTo: 0)
         let place = try Workplace.open(arguments, terminal)
-        let result = try await place.look(place.state.ledger(for: place.fleet))
+        let result = try await place.look(place.ledger(terminal))
         var document = place.document(result)
         if let file = arguments.value("out") { try StateDirectory.replace(file, with: Array((document.json + "\n").utf8)) }
         if arguments.has("scripts") { document.add(scripts: scripts(result, place)) }

@@ -10,7 +10,7 @@ extension Verb {
     ) { arguments, terminal in
         _ = try arguments.operands(upTo: 0)
         let place = try Workplace.open(arguments, terminal)
-        let result = try await place.look(place.state.ledger(for: place.fleet))
+        let result = try await place.look(place.ledger(terminal))
         let document = StatusDocument(result, fleet: place.fleet)
         terminal.out(arguments.has("json") ? document.json : document.text)
         await place.world.close()

@@ -8,4 +8,6 @@ package enum Event: Sendable {
     case waiting(node: String, reason: String)
     case blocked(node: String, reason: String, advice: String)
     case nodeSettled(String)
+    /// The ledger on disk was not as it should be, and what was done about it.
+    case ledgerRemarked(String)
 }

@@ -11,6 +11,7 @@ final class NspawnMachines: Machines {
     // Programs are waited for on threads of this queue, never on the two of the concurrency pool.
     private let queue = DispatchQueue(label: "machines", attributes: .concurrent)
     private let running = Routes()
+    private let turns = Turns()
 
     init(state: StateDirectory, image: RootImage, executable: String, relay: Relay) {
         self.state = state
@@ -20,20 +21,26 @@ final class NspawnMachines: Machines {
     }
 
     func create(_ vm: VirtualMachine) async throws {
-        try await script("prepare", vm.name, "\(vm.index)", vm.address, directory(of: vm), image.path, state.keys)
-        try await start(vm)
-        await relay.set(routes: running.add(vm))
+        try await turns.alone(with: vm.name) {
+            try await script("prepare", vm.name, "\(vm.index)", vm.address, directory(of: vm), image.path, state.keys)
+            try await start(vm)
+            await relay.set(routes: running.add(vm))
+        }
     }
 
     func remove(_ vm: VirtualMachine) async {
-        await relay.set(routes: running.remove(vm))
-        try? await script("remove", vm.name, "\(vm.index)", directory(of: vm))
+        await turns.alone(with: vm.name) {
+            await relay.set(routes: running.remove(vm))
+            try? await script("remove", vm.name, "\(vm.index)", directory(of: vm))
+        }
     }
 
     func restart(_ vm: VirtualMachine) async {
-        try? await script("reset", vm.name)
-        // A machine that was powered off has no supervisor any more; one that has keeps its own (it holds a lock).
-        try? await start(vm)
+        await turns.alone(with: vm.name) {
+            try? await script("reset", vm.name)
+            // A machine that was powered off has no supervisor any more; one that has keeps its own (it holds a lock).
+            try? await start(vm)
+        }
     }
 
     func answersSSH(_ vm: VirtualMachine) async -> Bool {
@@ -72,6 +79,34 @@ final class NspawnMachines: Machines {
         await withCheckedContinuation { continuation in
             queue.async { continuation.resume(returning: body()) }
         }
+    }
+}
+
+/// Lets one at a time be done to the machine of a name. A name is free again as soon as `rm` was told, and may be asked for anew while
+/// the old machine is still being taken away: its folder and its network have that name too.
+private actor Turns {
+    /// By name, whoever waits; there is an entry while somebody has the turn.
+    private var waiting: [String: [CheckedContinuation<Void, Never>]] = [:]
+
+    nonisolated func alone<Failure>(with name: String, _ body: () async throws(Failure) -> Void) async throws(Failure) {
+        await take(name)
+        do throws(Failure) {
+            try await body()
+        } catch {
+            await give(name)
+            throw error
+        }
+        await give(name)
+    }
+
+    private func take(_ name: String) async {
+        guard waiting[name] != nil else { return waiting[name] = [] }
+        await withCheckedContinuation { waiting[name]?.append($0) }
+    }
+
+    private func give(_ name: String) {
+        guard waiting[name]?.isEmpty == false else { return waiting[name] = nil }
+        waiting[name]?.removeFirst().resume()
     }
 }
 

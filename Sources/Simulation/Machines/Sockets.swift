@@ -36,16 +36,20 @@ enum Sockets {
         return descriptor
     }
 
-    /// A port that is free on 127.0.0.1 now.
+    /// A port that is free on 127.0.0.1 now. None of those that the kernel gives to outgoing connections: one of them may have it when
+    /// the simulator is killed and comes up again.
     static func freePort() throws -> UInt16 {
-        let descriptor = try listen(address: "127.0.0.1", port: 0)
-        defer { close(descriptor) }
-        var address = sockaddr_in()
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        withUnsafeMutablePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { _ = getsockname(descriptor, $0, &length) }
+        var tries = 0
+        while true {
+            let port = UInt16.random(in: 20000..<32000)
+            do {
+                close(try listen(address: "127.0.0.1", port: port))
+                return port
+            } catch {
+                tries += 1
+                if tries == 100 { throw error }
+            }
         }
-        return UInt16(bigEndian: address.sin_port)
     }
 
     private static func call(

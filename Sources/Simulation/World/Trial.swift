@@ -163,11 +163,10 @@ struct Course {
 
     private mutating func destroy() -> Bool {
         guard let process = world.boot(.destroy, fleet) else { return false }
-        let destruction = Destruction(tag: fleet.cluster.tag, world: process)
+        let destruction = Destruction(of: fleet, in: process, memory: process, clock: process, tell: { _ in })
         let left = world.run { () async -> [String]? in
-            do throws(EffectError) {
-                let owned = try await destruction.owned()
-                return try await destruction.remove(owned, removed: { _ in })
+            do {
+                return try await destruction.remove(destruction.owned().map(\.name))
             } catch {
                 return nil
             }

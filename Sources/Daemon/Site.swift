@@ -1,0 +1,27 @@
+package import FleetCore
+package import Live
+package import Reconciler
+
+/// One fleet as its file asked when it was last read, and the hands for it.
+package struct Site: Sendable {
+    package var fleet: DesiredFleet
+    package var state: StateDirectory
+    package var world: any WorldWriter
+    /// Lets go of the world's connections.
+    package var close: @Sendable () async -> Void
+
+    package init(fleet: DesiredFleet, state: StateDirectory, world: any WorldWriter, close: @escaping @Sendable () async -> Void) {
+        (self.fleet, self.state, self.world, self.close) = (fleet, state, world, close)
+    }
+}
+
+/// Where a fleet is asked for.
+package struct FleetSource: Sendable {
+    let file: String
+    let open: @Sendable () throws -> Site
+
+    /// `open` reads the fleet file anew each time and throws when it cannot be used.
+    package init(file: String, open: @escaping @Sendable () throws -> Site) {
+        (self.file, self.open) = (file, open)
+    }
+}

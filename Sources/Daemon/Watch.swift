@@ -1,0 +1,112 @@
+import FleetCore
+import Glibc
+import Live
+import Reconciler
+
+/// All that the loop knows: a post for each fleet. Times are seconds on a clock that nobody sets; `awake` is one that stands while the
+/// machine sleeps, for what must not be late because of that.
+struct Watch: Sendable {
+    var posts: [Post]
+    /// When it was told to stop (`awake`).
+    var stoppingSince: Double?
+
+    /// Seconds that a step under way may still take when nothing new is begun: the longest deadline of a step on a host.
+    static let patience = 620.0
+
+    var isStopping: Bool { stoppingSince != nil }
+    var isBusy: Bool { posts.contains { $0.brake != nil } }
+    var isDone: Bool { isStopping && !isBusy }
+
+    /// Every wait of a pass has a deadline: one that is still under way when all of them are over hangs, and only a restart ends it.
+    func isSound(awake: Double) -> Bool {
+        posts.allSatisfy { $0.brake == nil || awake - $0.began < $0.bound + Self.patience }
+    }
+
+    /// More time to stop is asked for while a step is under way and within its deadline.
+    func needsTime(awake: Double) -> Bool {
+        guard isBusy, let stoppingSince else { return false }
+        return awake - stoppingSince < Self.patience
+    }
+
+    /// For `systemctl status`: `converged 4/4, next pass in 42 s`.
+    func status(uptime: Double, awake: Double) -> String {
+        let wanted = posts.reduce(0) { $0 + $1.site.fleet.nodes.count }
+        let settled = posts.reduce(0) { $0 + $1.settledCount }
+        let isOne = posts.count == 1
+        var words = [(isOne ? "" : "\(posts.count) fleets, ") + "converged \(settled)/\(wanted)"]
+        for post in posts { if let trouble = post.trouble { words.append(isOne ? trouble : "\(post.name) \(trouble)") } }
+        for post in posts where post.brake != nil {
+            words.append((isOne ? "" : "\(post.name) ") + "at work for \(Int(max(0, awake - post.began))) s")
+        }
+        if isStopping {
+            words.append("stopping")
+        } else if let next = posts.filter({ $0.brake == nil }).map(\.schedule.next).min() {
+            words.append("next pass in \(Int(max(0, next - uptime).rounded())) s")
+        }
+        return words.joined(separator: ", ")
+    }
+
+    static var awake: Double {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+    }
+}
+
+/// What the loop knows of one fleet.
+struct Post: Sendable {
+    let source: FleetSource
+    let sinks: [any NoticeSink]
+    var site: Site
+    var schedule: Schedule
+    var stamp: FileStamp?
+    /// A reading of the file that takes over when the pass under way has ended.
+    var successor: Site?
+    /// Passes that were begun.
+    var passes = 0
+    /// Of the pass under way.
+    var brake: Brake?
+    /// When it was begun (`Watch.awake`).
+    var began = 0.0
+    /// The nodes that the last pass left settled.
+    private var settled: Set<String> = []
+    /// What the last pass complained of.
+    private(set) var trouble: String?
+
+    init(_ source: FleetSource, site: Site, interval: Double, stamp: FileStamp?, sinks: [any NoticeSink]) {
+        (self.source, self.site, self.stamp, self.sinks) = (source, site, stamp, sinks)
+        schedule = Schedule(interval: interval)
+    }
+
+    var name: String { site.fleet.cluster.name }
+    var settledCount: Int { site.fleet.nodes.count { settled.contains($0.name) } }
+    /// Seconds after which a pass begins nothing any more, so that a node that cannot be mended keeps nobody from looking at the others
+    /// again.
+    var bound: Double { max(60, schedule.interval) }
+
+    func tell(_ notice: Notice) { for sink in sinks { sink.note(notice) } }
+
+    mutating func passEnded(_ result: Result<Reconciler.Result, any Error>, uptime: Double, chance: Double) {
+        switch result {
+        case .success(let result):
+            settled = Set(result.plan.lines.filter(\.decision.isSettled).map(\.node))
+            trouble = result.plan.isSettled ? nil : "not settled"
+            schedule.passEnded(settled: result.plan.isSettled, effects: result.effects, now: uptime, chance: chance)
+        case .failure(let error):
+            trouble = "failed: \(error)"
+            schedule.passEnded(settled: false, effects: 0, now: uptime, chance: chance)
+        }
+    }
+}
+
+/// What changes when a file is written or replaced.
+struct FileStamp: Sendable, Equatable {
+    private let words: [Int64]
+
+    /// Nil when there is no file.
+    init?(_ file: String) {
+        var facts = stat()
+        guard stat(file, &facts) == 0 else { return nil }
+        words = [Int64(facts.st_ino), Int64(facts.st_size), Int64(facts.st_mtim.tv_sec), Int64(facts.st_mtim.tv_nsec)]
+    }
+}

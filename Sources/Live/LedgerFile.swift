@@ -1,0 +1,108 @@
+package import FleetCore
+import FoundationEssentials
+import Glibc
+import Reconciler
+import Shell
+
+/// `ledger.json` and what stands beside it: `.previous`, the ledger before the last write; `.v<N>`, the last one of an older schema;
+/// `.damaged`, a file that could not be read. A file comes to be by a rename only, and reading changes none of them: `plan` and `status` do.
+extension StateDirectory {
+    private var ledgerFile: String { path + "/ledger.json" }
+    private var previousLedgerFile: String { ledgerFile + ".previous" }
+
+    /// Nil when there is none yet. `remark` is told what had to be done to have one; the operator must see it.
+    package func loadLedger(remark: (String) -> Void) throws(StateError) -> Ledger? {
+        let bytes = try Self.read(ledgerFile)
+        guard bytes != nil || access(previousLedgerFile, F_OK) == 0 else { return nil }
+        do throws(StateError) {
+            guard let bytes else { throw StateError("\(ledgerFile) is gone", advice: Self.restore) }
+            let (ledger, schema) = try decode(bytes, of: ledgerFile)
+            if schema < shape.schema {
+                remark("\(ledgerFile) is brought from schema \(schema) to \(shape.schema); the old file is kept as ledger.json.v\(schema)")
+            }
+            return ledger
+        } catch let trouble where !trouble.isFinal {
+            // A disk that lost bytes: what the write before the last one knew is true still, and the rest is looked up.
+            guard let older = try Self.read(previousLedgerFile), let (ledger, _) = try? decode(older, of: previousLedgerFile) else {
+                throw trouble
+            }
+            remark("\(trouble.message): going on from ledger.json.previous, the ledger as it was before the last write")
+            return ledger
+        }
+    }
+
+    /// The ledger of this fleet, founded now if there is none.
+    package func ledger(for fleet: DesiredFleet, remark: (String) -> Void) throws(StateError) -> Ledger {
+        if let ledger = try loadLedger(remark: remark) { return ledger }
+        let cluster = fleet.cluster
+        return Ledger(
+            cluster: cluster.name, clusterID: Self.randomHex(bytes: 16), clusterCIDR: cluster.clusterCIDR.description,
+            serviceCIDR: cluster.serviceCIDR.description)
+    }
+
+    package func store(_ ledger: Ledger) throws(StateError) {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+        guard let data = try? encoder.encode(ledger) else { throw StateError("the ledger cannot be encoded", advice: nil) }
+        try keepOld()
+        try Self.replace(ledgerFile, with: Array(data))
+    }
+
+    /// The file that is about to be replaced stays under another name. A damaged one never takes the place of a good one.
+    private func keepOld() throws(StateError) {
+        guard let bytes = try Self.read(ledgerFile) else { return }
+        guard let (_, schema) = try? decode(bytes, of: ledgerFile) else { return keep("damaged") }
+        if schema < shape.schema { keep("v\(schema)") }
+        keep("previous")
+    }
+
+    private func keep(_ name: String) {
+        let (kept, fresh) = ("\(ledgerFile).\(name)", "\(ledgerFile).\(name).new")
+        unlink(fresh)
+        if link(ledgerFile, fresh) == 0 { rename(fresh, kept) }
+    }
+
+    private struct SchemaOnly: Decodable { var schema: Int }
+
+    private static let restore = "restore it from a copy; without it the fleet's VMs are not touched"
+
+    /// The ledger in today's shape, and the schema of the file.
+    private func decode(_ bytes: [UInt8], of file: String) throws(StateError) -> (Ledger, schema: Int) {
+        guard let schema = try? JSONDecoder().decode(SchemaOnly.self, from: Data(bytes)).schema, schema >= 1 else {
+            throw StateError("\(file) cannot be read", advice: Self.restore)
+        }
+        guard schema <= shape.schema else {
+            throw StateError(
+                "\(file) has schema \(schema), this program knows schemas up to \(shape.schema)",
+                advice: "run the newer exedev-k8s that wrote it: this one would lose what it does not know", isFinal: true)
+        }
+        do {
+            if schema == shape.schema { return (try JSONDecoder().decode(Ledger.self, from: Data(bytes)), schema) }
+            let old = try JSONDecoder().decode(JSONValue.self, from: Data(bytes))
+            let data = try JSONEncoder().encode(shape.migrated(old, from: schema))
+            return (try JSONDecoder().decode(Ledger.self, from: data), schema)
+        } catch let error as LedgerShape.NoWay {
+            throw StateError(
+                "\(file) has schema \(schema) and cannot be brought to \(shape.schema): \(error)",
+                advice: "go on with the older exedev-k8s that wrote it, and report this", isFinal: true)
+        } catch {
+            throw StateError("\(file) cannot be read: \(error)", advice: Self.restore)
+        }
+    }
+
+    /// After destroy: the next fleet of that name is another cluster, with tokens of its own. The ledger goes last, so that a crash on the
+    /// way leaves what `destroy` needs to go on.
+    package func forgetCluster() throws(StateError) {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
+        let copies = names.filter { $0.hasPrefix("ledger.json.") }
+        for file in copies + [SecretName.serverToken.rawValue, SecretName.agentToken.rawValue, "ledger.json"] {
+            guard unlink(path + "/" + file) == 0 || errno == ENOENT else { throw .system(path + "/" + file) }
+        }
+    }
+}
+
+extension StateDirectory: Memory {
+    package func save(_ ledger: Ledger) throws {
+        try store(ledger)
+    }
+}

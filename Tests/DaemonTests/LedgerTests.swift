@@ -1,0 +1,158 @@
+import FleetCore
+import Foundation
+import Testing
+
+@testable import Live
+
+@Suite struct LedgerTests {
+    /// A ledger of schema 1 as it was written before there was any other. It must be readable for ever.
+    private static let schema1 = """
+        {"schema":1,"cluster":"demo","clusterID":"c1","clusterCIDR":"10.244.0.0/16","serviceCIDR":"10.245.0.0/16","founder":"demo-cp-n1",
+        "caHash":"ca","digests":{"v1.34.9+k3s1":"ab"},"vms":{"demo-web-n1":{"hasStaleIdentity":true,"creating":1.7e9,"createdAt":"today",
+        "started":1800000000.25,"config":"x","removal":"drained","share":{"isPublic":true,"port":80,"users":["a@b.c"]}},
+        "demo-old-n1":{"hasStaleIdentity":false}},"attempts":{"demo-web-n1":{"count":3,"notBefore":1800000060,"failure":"no answer"}}}
+        """
+
+    /// Shapes that never were: schema 1 called the founder `server`, schema 2 counted times in milliseconds.
+    private static let invented = LedgerShape(
+        schema: 3,
+        steps: [
+            1: { fields in fields["founder"] = fields.removeValue(forKey: "server") },
+            2: { fields in
+                guard case .object(var attempts)? = fields["attempts"] else { throw Odd() }
+                for case (let node, .object(var attempt)) in attempts {
+                    guard case .integer(let time)? = attempt["notBefore"] else { throw Odd() }
+                    attempt["notBefore"] = .double(Double(time) / 1000)
+                    attempts[node] = .object(attempt)
+                }
+                fields["attempts"] = .object(attempts)
+            },
+        ])
+    private static let old = """
+        {"schema":1,"cluster":"demo","clusterID":"c1","clusterCIDR":"a","serviceCIDR":"b","server":"demo-cp-n1","digests":{},"vms":{},
+        "attempts":{"demo-web-n1":{"count":3,"notBefore":1800000060500,"failure":"no answer"}}}
+        """
+    private struct Odd: Error {}
+
+    private func state(_ scratch: borrowing Scratch, shape: LedgerShape = .current, files: [String: String]) throws -> StateDirectory {
+        let state = try StateDirectory(base: scratch.path, cluster: "demo", shape: shape)
+        for (name, text) in files { try text.write(toFile: state.path + "/" + name, atomically: false, encoding: .utf8) }
+        return state
+    }
+
+    private func files(_ state: StateDirectory) throws -> [String: String] {
+        let names = try FileManager.default.contentsOfDirectory(atPath: state.path)
+        return Dictionary(uniqueKeysWithValues: try names.map { ($0, try String(contentsOfFile: state.path + "/" + $0, encoding: .utf8)) })
+    }
+
+    private func load(_ state: StateDirectory) throws -> (ledger: Ledger?, remarks: [String]) {
+        var remarks: [String] = []
+        let ledger = try state.loadLedger { remarks.append($0) }
+        return (ledger, remarks)
+    }
+
+    @Test func readsWhatTheFirstSchemaHeld() throws {
+        let scratch = try Scratch()
+        let loaded = try load(state(scratch, files: ["ledger.json": Self.schema1]))
+        let ledger = try #require(loaded.ledger)
+        #expect(ledger.founder == "demo-cp-n1" && ledger.digests == ["v1.34.9+k3s1": "ab"] && ledger.vms.count == 2)
+        #expect(ledger.vms["demo-web-n1"]?.removal == .drained && ledger.vms["demo-web-n1"]?.started == 1_800_000_000.25)
+        #expect(ledger.attempts["demo-web-n1"]?.notBefore == 1_800_000_060)
+        #expect(loaded.remarks == [])
+    }
+
+    @Test func everyOlderSchemaHasAWay() throws {
+        for schema in 1..<max(1, Ledger.schema) {
+            #expect(throws: Never.self) { try LedgerShape.current.migrated(.object([:]), from: schema) }
+        }
+    }
+
+    @Test func bringsAnOldFileToTodaysShapeAndKeepsIt() throws {
+        let scratch = try Scratch()
+        let state = try state(scratch, shape: Self.invented, files: ["ledger.json": Self.old])
+        let before = try files(state)
+        let (loaded, remarks) = try load(state)
+        let ledger = try #require(loaded)
+        #expect(ledger.schema == 3 && ledger.founder == "demo-cp-n1" && ledger.attempts["demo-web-n1"]?.notBefore == 1_800_000_060.5)
+        #expect(remarks.count == 1 && remarks[0].contains("from schema 1 to 3") && remarks[0].contains("ledger.json.v1"))
+        #expect(try files(state) == before, "reading writes nothing")
+        for _ in 0..<3 { try state.store(ledger) }
+        #expect(try files(state).keys.sorted() == ["ledger.json", "ledger.json.previous", "ledger.json.v1"])
+        #expect(try files(state)["ledger.json.v1"] == Self.old)
+        let again = try load(state)
+        #expect(again.ledger == ledger && again.remarks == [])
+    }
+
+    @Test func aStepSeesEveryKindOfValueUnchanged() throws {
+        let text = #"{"a":[1,-2.5,"x",true,false,null,{}],"big":9007199254740993,"schema":1}"#
+        let value = try JSONDecoder().decode(JSONValue.self, from: Data(text.utf8))
+        let shape = LedgerShape(schema: 2, steps: [1: { _ in }])
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
+        let out = try String(decoding: encoder.encode(shape.migrated(value, from: 1)), as: UTF8.self)
+        #expect(out == text.replacing(#""schema":1"#, with: #""schema":2"#))
+    }
+
+    @Test func refusesANewerSchemaAndSaysWhatHelps() throws {
+        let scratch = try Scratch()
+        let newer = Self.schema1.replacing(#""schema":1"#, with: #""schema":7"#)
+        let state = try state(scratch, files: ["ledger.json": newer, "ledger.json.previous": Self.schema1])
+        let error = #expect(throws: StateError.self) { try load(state) }
+        #expect(error?.message == "\(state.path)/ledger.json has schema 7, this program knows schemas up to \(Ledger.schema)")
+        #expect(error?.advice?.contains("newer exedev-k8s") == true)
+    }
+
+    @Test(arguments: [(LedgerShape(schema: 3, steps: [1: { _ in }]), "forgotten schema 2"), (invented, "from schema 2 to 3 failed")])
+    func refusesWhatItCannotBringOver(shape: LedgerShape, words: String) throws {
+        let scratch = try Scratch()
+        let odd = Self.old.replacing("1800000060500", with: #""soon""#)
+        let state = try state(scratch, shape: shape, files: ["ledger.json": odd, "ledger.json.previous": Self.old])
+        let error = #expect(throws: StateError.self) { try load(state) }
+        #expect(error?.message.contains(words) == true && error?.message.contains("ledger.json") == true && error?.advice != nil)
+    }
+
+    /// At every byte: a file that was cut is not read, the one before it is, and somebody is told.
+    @Test func goesOnFromThePreviousFileWhenTheLastIsTorn() throws {
+        let scratch = try Scratch()
+        let state = try state(scratch, files: [:])
+        var ledger = try JSONDecoder().decode(Ledger.self, from: Data(Self.schema1.utf8))
+        try state.store(ledger)
+        let good = try #require(try files(state)["ledger.json"])
+        ledger.caHash = "other"
+        try state.store(ledger)
+        let whole = try #require(try files(state)["ledger.json"])
+        for length in 0..<(whole.utf8.count - 1) {
+            try String(whole.prefix(length)).write(toFile: state.path + "/ledger.json", atomically: false, encoding: .utf8)
+            let loaded = try load(state)
+            #expect(loaded.ledger?.caHash == "ca" && loaded.remarks.count == 1, "cut at \(length)")
+        }
+        let torn = try #require(try files(state)["ledger.json"])
+        try state.store(try #require(try load(state).ledger))
+        let after = try files(state)
+        #expect(after["ledger.json.damaged"] == torn && after["ledger.json.previous"] == good && after["ledger.json"] == good)
+        #expect(try load(state).remarks == [])
+    }
+
+    @Test func aLedgerThatIsGoneIsNotFoundedAnew() throws {
+        let scratch = try Scratch()
+        let state = try state(scratch, files: ["ledger.json.previous": Self.schema1])
+        let loaded = try load(state)
+        #expect(loaded.ledger?.clusterID == "c1" && loaded.remarks.first?.contains("is gone") == true)
+    }
+
+    @Test func refusesWhenNothingCanBeRead() throws {
+        let scratch = try Scratch()
+        let state = try state(scratch, files: ["ledger.json": "{", "ledger.json.previous": ""])
+        let error = #expect(throws: StateError.self) { try load(state) }
+        #expect(error?.message.contains("ledger.json cannot be read") == true && error?.advice?.contains("copy") == true)
+    }
+
+    @Test func forgetsEveryCopy() throws {
+        let scratch = try Scratch()
+        let state = try state(scratch, shape: Self.invented, files: ["ledger.json": Self.old])
+        try state.store(try #require(try load(state).ledger))
+        try StateDirectory.replace(state.path + "/server-token", with: [1])
+        try state.forgetCluster()
+        #expect(try files(state).isEmpty)
+    }
+}
