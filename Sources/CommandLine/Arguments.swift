@@ -10,7 +10,7 @@ struct Arguments {
         static func value(_ name: String, _ meaning: String) -> Option { Option(name: name, takesValue: true, meaning: meaning) }
     }
 
-    private var values: [String: String] = [:]
+    private var values: [String: [String]] = [:]
     private var flags: Set<String> = []
     private(set) var operands: [String] = []
 
@@ -31,9 +31,9 @@ struct Arguments {
             if !option.takesValue {
                 flags.insert(option.name)
             } else if let equals = word.firstIndex(of: "=") {
-                values[option.name] = String(word[word.index(after: equals)...])
+                values[option.name, default: []].append(String(word[word.index(after: equals)...]))
             } else if let value = rest.popFirst() {
-                values[option.name] = value
+                values[option.name, default: []].append(value)
             } else {
                 throw UsageError("--\(option.name) needs a value")
             }
@@ -41,7 +41,10 @@ struct Arguments {
     }
 
     func has(_ flag: String) -> Bool { flags.contains(flag) }
-    func value(_ name: String) -> String? { values[name] }
+    /// The last one, when it was given more than once.
+    func value(_ name: String) -> String? { values[name]?.last }
+    /// Of an option that may be repeated.
+    func values(_ name: String) -> [String] { values[name] ?? [] }
 
     /// At most `count` operands are meant; more are a mistake worth naming.
     func operands(upTo count: Int) throws(UsageError) -> [String] {

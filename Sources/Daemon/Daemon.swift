@@ -35,6 +35,7 @@ package struct Daemon: Sendable {
     private let interval: Double
     private let open: @Sendable () throws -> Site
     private let sinks: [any NoticeSink]
+    private let endpoint: Endpoint?
     private let manager: ServiceManager
     private let run = AuditRecord.newRun()
     /// Seconds that a step under way may still take after SIGTERM: the longest deadline of a step on a host.
@@ -43,13 +44,15 @@ package struct Daemon: Sendable {
     /// `open` reads the fleet file anew each time and throws when it cannot be used.
     package init(
         file: String, interval: Double, environment: [String: String], open: @escaping @Sendable () throws -> Site,
-        sinks: [any NoticeSink]
+        sinks: [any NoticeSink], endpoint: Endpoint? = nil
     ) {
-        (self.file, self.interval, self.open, self.sinks) = (file, interval, open, sinks)
+        (self.file, self.interval, self.open, self.endpoint) = (file, interval, open, endpoint)
+        self.sinks = sinks + (endpoint.map { [$0] } ?? [])
         manager = ServiceManager(environment: environment)
     }
 
     private func tell(_ notice: Notice) { for sink in sinks { sink.note(notice) } }
+    private func beat(_ pulse: Pulse) { for sink in sinks { sink.beat(pulse) } }
 
     enum Happening: Sendable {
         case tick
@@ -69,6 +72,8 @@ package struct Daemon: Sendable {
         do { site = try open() } catch { throw Unusable(reason: "\(error)") }
         var watch = Watch(site: site, schedule: Schedule(interval: interval), stamp: FileStamp(file))
         let lock = try FleetLock(in: watch.site.state, verb: "daemon")
+        try endpoint?.open(in: watch.site.state)
+        defer { endpoint?.close() }
         let (inbox, door) = AsyncStream<Happening>.makeStream()
         let signals = Signals([SIGTERM, SIGINT, SIGHUP]) { door.yield(.signal($0)) }
         manager.ready(watch.status)
@@ -77,6 +82,7 @@ package struct Daemon: Sendable {
             group.addTask { await Self.tick(every: min(5, interval), door) }
             for await happening in inbox {
                 manager.alive()
+                beat(.alive)
                 note(happening, &watch)
                 if watch.isDone { break }
                 begin(&watch, &group, door)
@@ -140,7 +146,7 @@ package struct Daemon: Sendable {
 
     private func ended(_ result: Result<Reconciler.Result, any Error>, _ watch: inout Watch) {
         watch.brake = nil
-        guard !watch.isStopping, watch.successor == nil else { return }
+        guard !watch.isStopping, watch.successor == nil else { return beat(.passCutShort) }
         let (settled, effects): (Bool, Int)
         switch result {
         case .success(let result): (settled, effects) = (result.plan.isSettled, result.effects)
@@ -171,6 +177,8 @@ package struct Daemon: Sendable {
         let brake = Brake()
         watch.brake = brake
         watch.passes += 1
+        let before = watch.site.world.traffic
+        beat(.passBegan { [world = watch.site.world] in (world.traffic.api - before.api, world.traffic.ssh - before.ssh) })
         let (site, seconds, name) = (watch.site, max(60, interval), "pass-\(watch.passes)")
         group.addTask {
             do {

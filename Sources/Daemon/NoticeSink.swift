@@ -2,4 +2,5 @@
 /// what takes time is queued by the sink.
 package protocol NoticeSink: Sendable {
     func note(_ notice: Notice)
+    func beat(_ pulse: Pulse)
 }

@@ -10,13 +10,17 @@ extension Verb {
         name: "daemon", summary: "keep the fleet as the file asks, for ever; reloads the file when it changes and on SIGHUP",
         operands: "[options]",
         options: Arguments.Option.common.filter { $0.name != "json" } + [
-            .value("interval", "seconds between two passes over a settled fleet (default 300)")
+            .value("interval", "seconds between two passes over a settled fleet (default 300)"),
+            .value("listen", "serve /metrics, /healthz, /readyz and /status on ADDRESS:PORT too; loopback unless --allow-user is there"),
+            .value("allow-user", "an exe.dev user id that may ask there through exe.dev's proxy, and nobody else; repeatable"),
         ]
     ) { arguments, terminal in
         _ = try arguments.operands(upTo: 0)
         guard let interval = Double(arguments.value("interval") ?? "300"), interval >= 1, interval <= 86400 else {
             throw UsageError("--interval takes seconds, from 1 to 86400")
         }
+        let environment = ProcessInfo.processInfo.environment
+        let endpoint = Endpoint(version: Program.version, listen: try listenAddress(arguments), environment: environment)
         let log = DaemonLog(terminal: terminal)
         let open: @Sendable () throws -> Site = {
             let place = try Workplace.open(arguments, terminal)
@@ -24,13 +28,26 @@ extension Verb {
         }
         do {
             let daemon = Daemon(
-                file: arguments.value("file") ?? "fleet.json", interval: interval, environment: ProcessInfo.processInfo.environment,
-                open: open, sinks: [log])
+                file: arguments.value("file") ?? "fleet.json", interval: interval, environment: environment, open: open, sinks: [log],
+                endpoint: endpoint)
             try await daemon.run()
             return .done
         } catch let error as Daemon.Unusable {
             terminal.error("\(error)")
             return .configuration
+        }
+    }
+
+    private static func listenAddress(_ arguments: Arguments) throws(UsageError) -> ListenAddress? {
+        let users = arguments.values("allow-user")
+        guard let text = arguments.value("listen") else {
+            guard users.isEmpty else { throw UsageError("--allow-user says who may ask on --listen, which is missing") }
+            return nil
+        }
+        do throws(ListenAddress.Unusable) {
+            return try ListenAddress(text, allowedUsers: users)
+        } catch {
+            throw UsageError("--listen: \(error)")
         }
     }
 }
