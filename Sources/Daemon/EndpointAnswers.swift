@@ -15,10 +15,11 @@ extension HTTPRequest {
 
     /// Not from a page in somebody's browser whose name was made to resolve to 127.0.0.1.
     private var isForThisMachine: Bool {
-        guard let host = headers["host"] else { return true }
-        let name = host.hasPrefix("[") ? host.prefix { $0 != "]" } + "]" : host.prefix { $0 != ":" }
-        return ["", "localhost", "[::1]"].contains(name.lowercased())
-            || name.hasPrefix("127.") && name.allSatisfy { $0.isNumber || $0 == "." }
+        guard let host = headers["host"]?.lowercased() else { return true }
+        let end = host.hasPrefix("[") ? host.firstIndex(of: "]").map { host.index(after: $0) } : host.firstIndex(of: ":")
+        let (name, rest) = (host[..<(end ?? host.endIndex)], host[(end ?? host.endIndex)...])
+        guard rest.isEmpty || rest.hasPrefix(":") else { return false }
+        return ["localhost", "[::1]"].contains(name) || name.hasPrefix("127.") && name.allSatisfy { $0.isNumber || $0 == "." }
     }
 }
 

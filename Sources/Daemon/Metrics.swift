@@ -24,7 +24,7 @@ extension Standing {
     private func addLoop(_ page: inout OpenMetrics) {
         page.counter(
             "exedev_k8s_reconcile",
-            "Passes over the fleet: success left it settled, requeue_after did not, requeue was cut short by a new fleet file.",
+            "Passes: success left the fleet settled, requeue_after did not, requeue was cut short.",
             PassResult.allCases.map { (["result": $0.rawValue], counts.passes[$0] ?? 0) })
         page.counter("exedev_k8s_reconcile_errors", "Passes that failed.", [([:], counts.passes[.error] ?? 0)])
         page.histogram("exedev_k8s_reconcile_time_seconds", "How long a pass took.", counts.seconds)
@@ -60,7 +60,8 @@ extension Standing {
             ["settled", "act", "wait", "blocked", "reported"].map { kind in
                 (["decision": kind], Double(findings?.plan.lines.count { $0.decision.kind == kind } ?? 0))
             })
-        page.gauge("exedev_k8s_vm_budget_used", "VMs with our tag.", findings?.owned.map { [(OpenMetrics.Labels(), Double($0.count))] } ?? [])
+        let used = findings?.owned.map { [(OpenMetrics.Labels(), Double($0.count))] }
+        page.gauge("exedev_k8s_vm_budget_used", "VMs with our tag.", used ?? [])
         page.gauge("exedev_k8s_vm_budget_limit", "limits.maxVMs.", fleet.map { [(OpenMetrics.Labels(), Double($0.limits.maxVMs))] } ?? [])
         page.gauge(
             "exedev_k8s_breaker_open", "Whether so many VMs are gone at once that none is made anew.",
