@@ -2,6 +2,7 @@ import FleetCore
 
 /// What `kubectl` would show of the fleet's state, in the shape of a Kubernetes condition.
 package struct Condition: Sendable, Hashable, Codable {
+    /// What is judged.
     package enum Kind: String, Sendable, Codable {
         case settled = "Settled"
         case progressing = "Progressing"
@@ -10,6 +11,7 @@ package struct Condition: Sendable, Hashable, Codable {
         case degraded = "Degraded"
     }
 
+    /// Whether it is so.
     package enum Status: String, Sendable, Codable {
         case yes = "True"
         case no = "False"

@@ -62,7 +62,7 @@ package final class Endpoint: NoticeSink {
 
     /// `address`: nil on the Unix socket, where the file's mode says who may ask.
     private func serve(_ descriptor: Int32, _ address: ListenAddress?) throws(HTTPServerError) -> HTTPServer {
-        // Held weakly by nobody: `close` ends the server, and with it this.
+        // The server keeps this alive until `close`.
         try HTTPServer(listeningOn: descriptor, bodyLimit: 1024) { [self] request in
             if let address, let refusal = request.refusal(allowedUsers: address.allowedUsers) { return refusal }
             let uptime = clock.uptime
@@ -70,11 +70,13 @@ package final class Endpoint: NoticeSink {
         }
     }
 
+    /// Learns from what the daemon says.
     package func note(_ notice: Notice) {
         let (now, uptime) = (clock.now, clock.uptime)
         standing.withLock { $0.note(notice, now: now, uptime: uptime) }
     }
 
+    /// Learns how the loop goes.
     package func beat(_ pulse: Pulse) {
         let (now, uptime) = (clock.now, clock.uptime)
         standing.withLock { $0.beat(pulse, now: now, uptime: uptime) }

@@ -6,6 +6,7 @@ package enum EndpointClient {
     private static let patience = 3.0
     private static let cap = 8 << 20
 
+    /// A whole answer.
     package struct Reply: Sendable {
         package var status: Int
         /// Names in lower case.
@@ -13,12 +14,14 @@ package enum EndpointClient {
         package var body: [UInt8]
     }
 
+    /// Why there is none, in words for the operator.
     package struct NoAnswer: Error, Sendable, CustomStringConvertible {
         package var description: String
 
         package init(description: String) { self.description = description }
     }
 
+    /// `socket` is the path of the daemon's.
     package static func get(_ path: String, at socket: String) throws(NoAnswer) -> Reply {
         guard let descriptor = UnixSocket.connect(socket) else {
             let isDead = errno == ENOENT || errno == ECONNREFUSED

@@ -10,6 +10,7 @@ package struct Findings: Sendable {
     /// When it ended (seconds since 1970).
     let time: Double
 
+    /// What came of a look at `fleet`.
     package init(_ result: Reconciler.Result, fleet: DesiredFleet, time: Double) {
         (self.fleet, self.time) = (fleet, time)
         (plan, seen) = (result.plan, result.seen)

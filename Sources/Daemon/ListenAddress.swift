@@ -8,6 +8,7 @@ package struct ListenAddress: Sendable {
     /// exe.dev user ids, one of which a request must name. Empty when whoever is on this machine may ask.
     let allowedUsers: Set<String>
 
+    /// Why a text is no such address.
     package struct Unusable: Error, Sendable, CustomStringConvertible {
         package var description: String
     }

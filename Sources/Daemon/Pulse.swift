@@ -9,5 +9,6 @@ package enum Pulse: Sendable {
 }
 
 extension NoticeSink {
+    /// Most have no use for it.
     package func beat(_ pulse: Pulse) {}
 }

@@ -12,6 +12,7 @@ package struct StatusDocument: Codable, Sendable {
     package var conditions: [Condition]
     package var nodes: [Node]
 
+    /// A line of the plan and what was seen of its node.
     package struct Node: Codable, Sendable {
         package var name: String
         package var pool: String

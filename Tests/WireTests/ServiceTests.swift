@@ -58,7 +58,7 @@ extension WireTests {
             }
         }
 
-        @Test(arguments: ["exedev-k8s.service", "exedev-k8s-apply.service"])
+        @Test(arguments: ["exedev-k8s.service", "exedev-k8s@.service", "exedev-k8s-apply.service"])
         func unitIsShutIn(unit: String) async throws {
             let file = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
                 .appending(path: "systemd/\(unit)").path
@@ -73,7 +73,7 @@ extension WireTests {
             let socket = try await machine.sh("stat -c '%a %U %F' /run/exedev-k8s/exedev-k8s.sock")
             #expect(socket.out == "600 exedev-k8s socket\n", "\(socket.all)")
             let status = try await machine.sh(
-                "exedev-k8s status --json --file /etc/exedev-k8s/fleet.json --state /var/lib/exedev-k8s")
+                "/usr/local/bin/exedev-k8s status --json --file /etc/exedev-k8s/fleet.json --state /var/lib/exedev-k8s")
             #expect(status.err.contains("from the daemon") && status.out.contains("wire-web-n2"), "\(status.all)")
         }
 
