@@ -28,9 +28,10 @@ extension Verb {
         let state = try StateDirectory(base: Workplace.stateBase(arguments), cluster: fleet.cluster.name)
         do throws(EndpointClient.NoAnswer) {
             let reply = try EndpointClient.get("/status", at: Endpoint.socket(in: state))
-            guard reply.status == 200, let document = try? JSONDecoder().decode(StatusDocument.self, from: Data(reply.body)),
+            guard reply.status == 200 else { throw EndpointClient.NoAnswer(description: "the daemon has not seen the fleet yet") }
+            guard let document = try? JSONDecoder().decode(StatusDocument.self, from: Data(reply.body)),
                 let age = document.age(now: SystemClock().now)
-            else { throw EndpointClient.NoAnswer(description: "the daemon has not seen the fleet yet") }
+            else { throw EndpointClient.NoAnswer(description: "the daemon is of another version than this program") }
             let news = document.conditions.first { $0.type == .settled && $0.reason != "NodesNotSettled" }?.message ?? ""
             terminal.say("from the daemon, which looked \(age) s ago (--live looks now)" + (news.isEmpty ? "" : "; " + news))
             return document
