@@ -64,7 +64,7 @@ let package = Package(
         library("Live", on: ["Reconciler", "ExeDev", "SSH", "FleetCore", "K3s", "Shell"]),
         library("Simulation", on: ["Reconciler", "FleetCore", "K3s", "HTTPServer", "Shell"]),
         // layer 4
-        library("Daemon", on: ["Live", "Reconciler", "FleetCore"]),
+        library("Daemon", on: ["HTTPServer", "Live", "Reconciler", "FleetCore", "K3s"]),
         library("CommandLine", on: ["Daemon", "Live", "Reconciler", "ExeDev", "FleetCore", "K3s", "Shell", "SSH"]),
         // layer 5
         program("exedev-k8s", on: ["CommandLine"]),
@@ -79,7 +79,7 @@ let package = Package(
         tests("ExeDevTests", on: ["ExeDev", "Shell"]),
         tests("SSHTests", on: ["SSH"]),
         tests("HTTPServerTests", on: ["HTTPServer"]),
-        tests("DaemonTests", on: ["Daemon", "FleetCore", "K3s", "Live", "Reconciler"]),
+        tests("DaemonTests", on: ["Daemon", "FleetCore", "HTTPServer", "K3s", "Live", "Reconciler"]),
         tests("SimulationTests", on: ["Simulation", "Shell"]),
         tests("ConvergenceTests", on: ["Simulation", "Reconciler", "FleetCore", "K3s"]),
         tests("CommandLineTests", on: ["CommandLine", "Daemon", "FleetCore", "K3s", "Live", "Reconciler", "Shell"]),

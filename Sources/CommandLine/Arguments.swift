@@ -6,16 +6,15 @@ struct Arguments {
         var takesValue: Bool
         var meaning: String
         /// It may be given several times; of others the last one counts.
-        var isList = false
 
         static func flag(_ name: String, _ meaning: String) -> Option { Option(name: name, takesValue: false, meaning: meaning) }
         static func value(_ name: String, _ meaning: String) -> Option { Option(name: name, takesValue: true, meaning: meaning) }
         static func list(_ name: String, _ meaning: String) -> Option {
-            Option(name: name, takesValue: true, meaning: meaning, isList: true)
+            Option(name: name, takesValue: true, meaning: meaning)
         }
     }
 
-    private var lists: [String: [String]] = [:]
+    private var values: [String: [String]] = [:]
     private var flags: Set<String> = []
     private(set) var operands: [String] = []
 
@@ -36,9 +35,9 @@ struct Arguments {
             if !option.takesValue {
                 flags.insert(option.name)
             } else if let equals = word.firstIndex(of: "=") {
-                lists[option.name, default: []].append(String(word[word.index(after: equals)...]))
+                values[option.name, default: []].append(String(word[word.index(after: equals)...]))
             } else if let value = rest.popFirst() {
-                lists[option.name, default: []].append(value)
+                values[option.name, default: []].append(value)
             } else {
                 throw UsageError("--\(option.name) needs a value")
             }
@@ -46,9 +45,10 @@ struct Arguments {
     }
 
     func has(_ flag: String) -> Bool { flags.contains(flag) }
-    func value(_ name: String) -> String? { lists[name]?.last }
-    /// In the order in which they were given.
-    func values(_ name: String) -> [String] { lists[name] ?? [] }
+    /// The last one, when it was given more than once.
+    func value(_ name: String) -> String? { values[name]?.last }
+    /// Of an option that may be repeated.
+    func values(_ name: String) -> [String] { values[name] ?? [] }
 
     /// At most `count` operands are meant; more are a mistake worth naming.
     func operands(upTo count: Int) throws(UsageError) -> [String] {

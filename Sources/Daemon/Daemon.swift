@@ -44,6 +44,8 @@ package struct Daemon: Sendable {
     func run(listen: (@escaping @Sendable (Int32) -> Void) -> AnyObject) async throws {
         var watch = try open()
         let locks = try watch.posts.map { Held(try FleetLock(in: $0.site.state, verb: "daemon")) }
+        defer { for post in watch.posts { post.close() } }
+        for post in watch.posts { try post.open() }
         let (inbox, door) = AsyncStream<Happening>.makeStream()
         let ears = listen { door.yield(.signal($0)) }
         manager.ready(status(watch))
@@ -51,6 +53,7 @@ package struct Daemon: Sendable {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await Self.tick(every: pulse, door) }
             for await happening in inbox {
+                for post in watch.posts { post.beat(.alive) }
                 note(happening, &watch)
                 if watch.isDone { break }
                 for index in watch.posts.indices { begin(index, &watch, &group, door) }
@@ -155,7 +158,7 @@ package struct Daemon: Sendable {
 
     private func ended(_ result: Result<Reconciler.Result, any Error>, _ post: inout Post, isStopping: Bool) {
         post.brake = nil
-        guard !isStopping, post.successor == nil else { return }
+        guard !isStopping, post.successor == nil else { return post.beat(.passCutShort) }
         post.passEnded(result, uptime: SystemClock().uptime, chance: .random(in: 0...1))
         let next = post.schedule.next - SystemClock().uptime
         switch result {
@@ -177,6 +180,8 @@ package struct Daemon: Sendable {
         (watch.posts[index].brake, watch.posts[index].began) = (brake, Watch.awake)
         watch.posts[index].passes += 1
         let post = watch.posts[index]
+        let before = post.site.traffic()
+        post.beat(.passBegan { [traffic = post.site.traffic] in (traffic().api - before.api, traffic().ssh - before.ssh) })
         group.addTask {
             do {
                 door.yield(.passEnded(index, .success(try await pass(of: post, brake))))

@@ -7,11 +7,16 @@ package struct Site: Sendable {
     package var fleet: DesiredFleet
     package var state: StateDirectory
     package var world: any WorldWriter
+    /// Requests to exe.dev and SSH connections that the world has made so far.
+    package var traffic: @Sendable () -> (api: Int, ssh: Int)
     /// Lets go of the world's connections.
     package var close: @Sendable () async -> Void
 
-    package init(fleet: DesiredFleet, state: StateDirectory, world: any WorldWriter, close: @escaping @Sendable () async -> Void) {
-        (self.fleet, self.state, self.world, self.close) = (fleet, state, world, close)
+    package init(
+        fleet: DesiredFleet, state: StateDirectory, world: any WorldWriter, traffic: @escaping @Sendable () -> (api: Int, ssh: Int),
+        close: @escaping @Sendable () async -> Void
+    ) {
+        (self.fleet, self.state, self.world, self.traffic, self.close) = (fleet, state, world, traffic, close)
     }
 }
 

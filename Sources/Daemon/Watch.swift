@@ -85,6 +85,11 @@ struct Post: Sendable {
     var bound: Double { max(60, schedule.interval) }
 
     func tell(_ notice: Notice) { for sink in sinks { sink.note(notice) } }
+    func beat(_ pulse: Pulse) { for sink in sinks { sink.beat(pulse) } }
+
+    /// Only who holds the fleet's lock may.
+    func open() throws { for sink in sinks { try sink.open(in: site.state) } }
+    func close() { for sink in sinks { sink.close() } }
 
     mutating func passEnded(_ result: Result<Reconciler.Result, any Error>, uptime: Double, chance: Double) {
         switch result {

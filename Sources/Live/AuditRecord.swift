@@ -46,6 +46,11 @@ package struct AuditRecord: Sendable, Equatable, Codable {
     package static func time(_ seconds: Double) -> String {
         Date(timeIntervalSince1970: seconds).formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
     }
+
+    /// The way back; nil for another text.
+    package static func seconds(_ time: String) -> Double? {
+        (try? Date(time, strategy: Date.ISO8601FormatStyle(includingFractionalSeconds: true)))?.timeIntervalSince1970
+    }
 }
 
 /// What the log says, one record an effect, the oldest first. `time` is when the effect was sent.

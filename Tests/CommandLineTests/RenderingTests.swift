@@ -55,6 +55,11 @@ import Testing
                 == "- cluster:\n    server: https://100.64.0.1:6443\n  name: demo\ncurrent-context: demo")
     }
 
+    @Test func keepsEveryValueOfAnOption() throws {
+        let arguments = try Arguments(["--user", "a", "--user=b=c"], options: [.value("user", ""), .value("out", "")])
+        #expect(arguments.values("user") == ["a", "b=c"] && arguments.value("user") == "b=c" && arguments.values("out") == [])
+    }
+
     @Test func refusesUnknownOptions() {
         #expect(throws: UsageError.self) { try Arguments(["--ye"], options: [.flag("yes", "")]) }
         #expect(throws: UsageError.self) { try Arguments(["--out"], options: [.value("out", "")]) }

@@ -13,7 +13,9 @@ import Testing
         "HTTPServer": ["CMicrohttpd", "FoundationEssentials", "Glibc", "Synchronization"],
         "SSH": ["CLibcrypto", "CLibssh2", "Dispatch", "FoundationEssentials", "Glibc", "Synchronization"],
         "Live": ["ExeDev", "FleetCore", "FoundationEssentials", "Glibc", "K3s", "Reconciler", "SSH", "Shell", "Synchronization"],
-        "Daemon": ["Dispatch", "FleetCore", "FoundationEssentials", "Glibc", "Live", "Reconciler", "Synchronization"],
+        "Daemon": [
+            "Dispatch", "FleetCore", "FoundationEssentials", "Glibc", "HTTPServer", "K3s", "Live", "Reconciler", "Synchronization",
+        ],
         // exe.dev on one machine, in memory and over real wires; never the live hands.
         "Simulation": ["Dispatch", "Foundation", "FleetCore", "Glibc", "HTTPServer", "K3s", "Reconciler", "Shell", "Synchronization"],
     ]

@@ -118,7 +118,9 @@ extension WireTests {
                     let other = try await wire.exec("exedev-k8s", words + ["--file", wire.fleetFile, "--state", wire.state])
                     #expect(other.status == 1 && other.err.contains("daemon, pid \(daemon.id)"), "\(other.all)")
                 }
+                try await wire.expectEndpoint()
                 #expect(await Self.end(daemon).status == 0)
+                try await wire.expectNoEndpoint()
             }
         }
 

@@ -22,6 +22,7 @@ extension WireTests {
                     #expect(try await machine.sh("systemctl reload exedev-k8s").status == 0)
                     try await Self.expect(machine, "wire-web-n2      settled")
 
+                    try await Self.expectEndpoint(machine)
                     try machine.write(fleet: "{ nonsense")
                     #expect(try await machine.sh("systemctl reload exedev-k8s").status == 0)
                     try await Self.expect(machine, "the old one stays in force")
@@ -32,6 +33,7 @@ extension WireTests {
                     }
 
                     #expect(try await machine.sh("systemctl stop exedev-k8s").status == 0)
+                    #expect(try await machine.sh("ls /run/exedev-k8s /var/lib/exedev-k8s/wire/daemon.sock").status != 0)
                     let end = try await machine.sh("systemctl show exedev-k8s -p Result,ExecMainStatus,NRestarts | sort")
                     #expect(end.out == "ExecMainStatus=0\nNRestarts=0\nResult=success\n", "\(end.all)")
                 }
@@ -59,7 +61,7 @@ extension WireTests {
             }
         }
 
-        @Test(arguments: ["exedev-k8s.service", "exedev-k8s-apply.service"])
+        @Test(arguments: ["exedev-k8s.service", "exedev-k8s@.service", "exedev-k8s-apply.service"])
         func unitIsShutIn(unit: String) async throws {
             let file = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
                 .appending(path: "systemd/\(unit)").path
@@ -67,6 +69,15 @@ extension WireTests {
             let environment = ["PATH": "/usr/sbin:/usr/bin:/sbin:/bin"]
             let ended = try await ChildProcess(words, environment: environment, folder: NSTemporaryDirectory()).ended()
             #expect(ended.status == 0, "\(ended.all)")
+        }
+
+        /// As the unit shuts it in, the daemon answers in its runtime directory, and `status` finds it from the state directory.
+        private static func expectEndpoint(_ machine: OperatorMachine) async throws {
+            let socket = try await machine.sh("stat -c '%a %U %F' /run/exedev-k8s/exedev-k8s.sock")
+            #expect(socket.out == "600 exedev-k8s socket\n", "\(socket.all)")
+            let status = try await machine.sh(
+                "/usr/local/bin/exedev-k8s status --json --file /etc/exedev-k8s/fleet.json --state /var/lib/exedev-k8s")
+            #expect(status.err.contains("from the daemon") && status.out.contains("wire-web-n2"), "\(status.all)")
         }
 
         private static func expect(_ machine: OperatorMachine, _ words: String) async throws {

@@ -1,6 +1,7 @@
 import FleetCore
 import FoundationEssentials
 import K3s
+import Live
 
 /// A plan as a machine reads it, and as `--out` keeps it. `formatVersion` changes when a field changes its meaning or goes; fields may be added.
 struct PlanDocument: Codable {

@@ -12,6 +12,8 @@ extension Verb {
         options: Arguments.Option.common.filter { $0.name != "json" && $0.name != "file" } + [
             .list("file", "a fleet file (default fleet.json); given several times, several fleets are kept side by side"),
             .value("interval", "seconds between two passes over a settled fleet (default 300)"),
+            .value("listen", "serve /metrics, /healthz, /readyz and /status on ADDRESS:PORT too; loopback unless --allow-user is there"),
+            .list("allow-user", "an exe.dev user id that may ask there through exe.dev's proxy, and nobody else; repeatable"),
         ]
     ) { arguments, terminal in
         _ = try arguments.operands(upTo: 0)
@@ -19,21 +21,46 @@ extension Verb {
             throw UsageError("--interval takes seconds, from 1 to 86400")
         }
         let files = arguments.values("file").isEmpty ? [Workplace.standardFile] : arguments.values("file")
+        let listen = try listenAddress(arguments)
+        guard listen == nil || files.count == 1 else { throw UsageError("--listen serves one fleet: start a daemon for each that needs it") }
+        let environment = ProcessInfo.processInfo.environment
         let sources = files.map { file in
             FleetSource(file: file) {
                 let place = try Workplace.open(arguments, terminal, file: file)
-                return Site(fleet: place.fleet, state: place.state, world: place.world) { await place.world.close() }
+                return Site(fleet: place.fleet, state: place.state, world: place.world) {
+                    (place.world.traffic.api, place.world.traffic.ssh)
+                } close: {
+                    await place.world.close()
+                }
             }
         }
         do {
-            let daemon = Daemon(sources: sources, interval: interval, environment: ProcessInfo.processInfo.environment) { fleet in
-                [DaemonLog(terminal: files.count == 1 ? terminal : terminal.speaking(of: fleet.cluster.name))]
+            let daemon = Daemon(sources: sources, interval: interval, environment: environment) { fleet in
+                let name = fleet.cluster.name
+                let isOne = files.count == 1
+                return [
+                    DaemonLog(terminal: isOne ? terminal : terminal.speaking(of: name)),
+                    Endpoint(version: Program.version, listen: listen, environment: environment, name: isOne ? "exedev-k8s" : name),
+                ]
             }
             try await daemon.run()
             return .done
         } catch let error as Daemon.Unusable {
             terminal.error("\(error)")
             return .configuration
+        }
+    }
+
+    private static func listenAddress(_ arguments: Arguments) throws(UsageError) -> ListenAddress? {
+        let users = arguments.values("allow-user")
+        guard let text = arguments.value("listen") else {
+            guard users.isEmpty else { throw UsageError("--allow-user says who may ask on --listen, which is missing") }
+            return nil
+        }
+        do throws(ListenAddress.Unusable) {
+            return try ListenAddress(text, allowedUsers: users)
+        } catch {
+            throw UsageError("--listen: \(error)")
         }
     }
 }

@@ -1,0 +1,94 @@
+import FleetCore
+
+/// What `kubectl` would show of the fleet's state, in the shape of a Kubernetes condition.
+package struct Condition: Sendable, Hashable, Codable {
+    /// What is judged.
+    package enum Kind: String, Sendable, Codable {
+        case settled = "Settled"
+        case progressing = "Progressing"
+        case blocked = "Blocked"
+        case breakerOpen = "BreakerOpen"
+        case degraded = "Degraded"
+    }
+
+    /// Whether it is so.
+    package enum Status: String, Sendable, Codable {
+        case yes = "True"
+        case no = "False"
+        case unknown = "Unknown"
+    }
+
+    package var type: Kind
+    package var status: Status
+    package var reason: String
+    package var message: String
+    /// When `status` last changed, as the daemon saw it; nil where nobody has watched.
+    package var lastTransitionTime: String?
+    /// Which reading of the fleet file it is about; nil without a daemon.
+    package var observedGeneration: Int?
+
+    init(_ type: Kind, _ status: Status, _ reason: String, _ message: String = "") {
+        (self.type, self.status, self.reason, self.message) = (type, status, reason, message)
+    }
+
+    /// The conditions of now; one whose status stayed keeps the time of its last change.
+    static func merged(_ new: [Condition], over old: [Condition], time: String, generation: Int) -> [Condition] {
+        new.map { condition in
+            var condition = condition
+            let before = old.first { $0.type == condition.type && $0.status == condition.status }
+            condition.lastTransitionTime = before?.lastTransitionTime ?? time
+            condition.observedGeneration = generation
+            return condition
+        }
+    }
+}
+
+extension Findings {
+    /// What one look tells without knowing who acts on it. That is not whether somebody works on the fleet, nor, as an operator is there to
+    /// judge, whether the breaker is open.
+    var conditions: [Condition] { [settled, blocked, degraded] }
+
+    var settled: Condition {
+        let open = plan.lines.filter { !$0.decision.isSettled }
+        if open.isEmpty { return Condition(.settled, .yes, "AllNodesSettled") }
+        return Condition(.settled, .no, "NodesNotSettled", Self.list(open))
+    }
+
+    /// Under a daemon, which does what can be done.
+    var progressing: Condition {
+        let open = plan.lines.filter { !$0.decision.isSettled }
+        let moving = open.filter { if case .blocked = $0.decision { false } else { true } }
+        if !moving.isEmpty { return Condition(.progressing, .yes, "NodesNotSettled", Self.list(moving)) }
+        return Condition(.progressing, .no, open.isEmpty ? "AllNodesSettled" : "NodesBlocked")
+    }
+
+    var blocked: Condition {
+        let blocked = plan.lines.filter { if case .blocked = $0.decision { true } else { false } }
+        return blocked.isEmpty
+            ? Condition(.blocked, .no, "NoNodeBlocked") : Condition(.blocked, .yes, "NodesBlocked", Self.list(blocked))
+    }
+
+    var breakerOpen: Condition {
+        guard let reason = breaker else { return Condition(.breakerOpen, .no, "NoMassLoss") }
+        return Condition(.breakerOpen, .yes, "VMsVanished", reason)
+    }
+
+    var degraded: Condition {
+        let silent = fleet.nodes.filter { !isReady($0.name) }
+        if silent.isEmpty { return Condition(.degraded, .no, "AllNodesReady") }
+        let (some, more) = Self.few(silent.map(\.name))
+        return Condition(
+            .degraded, .yes, "NodesNotReady",
+            "\(silent.count) of \(fleet.nodes.count) nodes are not ready: \(some.joined(separator: ", "))\(more)")
+    }
+
+    private static func list(_ lines: [Plan.Line]) -> String {
+        let (some, more) = few(lines.map { "\($0.node): \($0.decision.drift)" })
+        return some.joined(separator: "; ") + more
+    }
+
+    /// A message of a large fleet stays readable.
+    private static func few(_ words: [String]) -> (some: [String], more: String) {
+        (Array(words.prefix(5)), words.count > 5 ? " and \(words.count - 5) more" : "")
+    }
+}

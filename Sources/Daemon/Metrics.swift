@@ -1,0 +1,83 @@
+import FleetCore
+import Live
+
+extension Standing {
+    /// What `/metrics` answers. No label holds a VM's name: pools, kinds and results are few, whatever happens to the fleet.
+    func metrics(version: String) -> String {
+        var page = OpenMetrics()
+        addLoop(&page)
+        addTraffic(&page)
+        addFleet(&page)
+        page.gauge(
+            "exedev_k8s_spec_generation", "Fleet files that took effect since the start, each other than the one before.",
+            [([:], Double(generation))])
+        page.gauge(
+            "exedev_k8s_observed_generation", "The generation that the last pass which ended was over.", [([:], Double(observedGeneration))]
+        )
+        page.gauge(
+            "exedev_k8s_spec_refused", "Whether the newest fleet file has errors and an older one is in force.",
+            [([:], refusal == nil ? 0 : 1)])
+        page.info("exedev_k8s_build", "The program.", ["version": version])
+        return page.text
+    }
+
+    private func addLoop(_ page: inout OpenMetrics) {
+        page.counter(
+            "exedev_k8s_reconcile",
+            "Passes: success left the fleet settled, requeue_after did not, requeue was cut short.",
+            PassResult.allCases.map { (["result": $0.rawValue], counts.passes[$0] ?? 0) })
+        page.counter("exedev_k8s_reconcile_errors", "Passes that failed.", [([:], counts.passes[.error] ?? 0)])
+        page.histogram("exedev_k8s_reconcile_time_seconds", "How long a pass took.", counts.seconds)
+        page.gauge("exedev_k8s_active_workers", "Passes under way.", [([:], isPassUnderWay ? 1 : 0)])
+        page.gauge("exedev_k8s_max_concurrent_reconciles", "Passes that may be under way at once.", [([:], 1)])
+        page.gauge(
+            "exedev_k8s_last_converged_timestamp_seconds", "When a pass last left the fleet settled; 0 before the first.",
+            [([:], lastConverged ?? 0)])
+    }
+
+    private func addTraffic(_ page: inout OpenMetrics) {
+        page.counter("exedev_k8s_api_requests", "Requests to exe.dev.", [([:], sent.api)])
+        page.counter("exedev_k8s_ssh_connections", "SSH connections that were opened.", [([:], sent.ssh)])
+        let results: [AuditRecord.Outcome] = [.done, .failed, .unknown, .refused]
+        let kinds = Step.allCases.flatMap { kind in results.map { Effect(kind: kind, result: $0) } }
+        page.counter(
+            "exedev_k8s_effects", "Steps that answered, by what came of them.",
+            kinds.map { (["kind": $0.kind.rawValue, "result": $0.result.rawValue], counts.effects[$0] ?? 0) })
+    }
+
+    /// Nothing is said of what was not seen.
+    private func addFleet(_ page: inout OpenMetrics) {
+        let names = Set((findings?.owned ?? []).map(\.name))
+        page.gauge("exedev_k8s_desired_nodes", "Nodes that the fleet file asks for.", byPool { _ in true })
+        page.gauge(
+            "exedev_k8s_observed_nodes", "Of those, how many exe.dev lists with our tag.",
+            findings?.owned == nil ? [] : byPool { names.contains($0.name) })
+        page.gauge(
+            "exedev_k8s_ready_nodes", "Of those, how many the cluster calls ready.",
+            findings.map { found in byPool { found.isReady($0.name) } } ?? [])
+        page.gauge(
+            "exedev_k8s_decisions", "What the last pass left the nodes with.",
+            ["settled", "act", "wait", "blocked", "reported"].map { kind in
+                (["decision": kind], Double(findings?.plan.lines.count { $0.decision.kind == kind } ?? 0))
+            })
+        let used = findings?.owned.map { [(OpenMetrics.Labels(), Double($0.count))] }
+        page.gauge("exedev_k8s_vm_budget_used", "VMs with our tag.", used ?? [])
+        page.gauge("exedev_k8s_vm_budget_limit", "limits.maxVMs.", fleet.map { [(OpenMetrics.Labels(), Double($0.limits.maxVMs))] } ?? [])
+        page.gauge(
+            "exedev_k8s_breaker_open", "Whether so many VMs are gone at once that none is made anew.",
+            [([:], findings?.breaker == nil ? 0 : 1)])
+    }
+
+    private func byPool(_ holds: (DesiredNode) -> Bool) -> [(OpenMetrics.Labels, Double)] {
+        (fleet?.count(holds) ?? []).map { (["pool": $0.pool], Double($0.count)) }
+    }
+}
+
+extension DesiredFleet {
+    /// How many nodes `holds` is true of, by pool; every pool that has nodes is there.
+    fileprivate func count(_ holds: (DesiredNode) -> Bool) -> [(pool: String, count: Int)] {
+        var counts: [String: Int] = [:]
+        for node in nodes { counts[node.pool, default: 0] += holds(node) ? 1 : 0 }
+        return counts.keys.sorted().map { ($0, counts[$0]!) }
+    }
+}

@@ -1,0 +1,173 @@
+import FleetCore
+import Live
+import Reconciler
+
+/// All that the endpoint can tell. A value: what the daemon says goes in, with the time as a parameter.
+struct Standing: Sendable {
+    private(set) var fleet: DesiredFleet?
+    /// Counts the fleet files that took effect since the start, each other than the one before.
+    private(set) var generation = 0
+    /// The generation that the last pass which ended was over.
+    private(set) var observedGeneration = 0
+    /// Why the newest fleet file is not the one in force.
+    private(set) var refusal: String?
+    private(set) var isStopping = false
+    /// Of the last pass that ended.
+    private(set) var findings: Findings?
+    /// Why the last pass failed; nil when it ended.
+    private(set) var failure: String?
+    private(set) var lastConverged: Double?
+    private(set) var conditions: [Condition] = []
+    private(set) var counts = Counts()
+    /// The loop's last sign of life, and the beginning of the pass under way: seconds on the clock that nobody sets.
+    private(set) var lastSign: Double?
+    private var passBegan: Double?
+    private var traffic: (@Sendable () -> (api: Int, ssh: Int))?
+    /// Effects under way, by node.
+    private var open: [String: Step] = [:]
+    /// Something was changed that no pass has looked at to its end.
+    private var isChanging = false
+
+    struct Effect: Hashable, Sendable {
+        var kind: Step
+        var result: AuditRecord.Outcome
+    }
+
+    enum PassResult: String, Sendable, CaseIterable { case success, error, requeue, requeueAfter = "requeue_after" }
+
+    /// What only ever grows.
+    struct Counts: Sendable {
+        var passes: [PassResult: Int] = [:]
+        var effects: [Effect: Int] = [:]
+        var (api, ssh) = (0, 0)
+        var seconds = Histogram()
+    }
+
+    var isPassUnderWay: Bool { passBegan != nil }
+
+    /// Requests and connections so far, those of the pass under way included.
+    var sent: (api: Int, ssh: Int) {
+        let more = traffic?() ?? (api: 0, ssh: 0)
+        return (counts.api + more.api, counts.ssh + more.ssh)
+    }
+
+    /// The loop has come round not long ago: it ticks every five seconds at least.
+    func isAlive(uptime: Double) -> Bool { lastSign.map { uptime - $0 < 30 } ?? false }
+
+    /// Why no pass speaks for the fleet file in force; nil when one does.
+    var unreadiness: String? {
+        if isStopping { return "stopping" }
+        return generation > 0 && isObserved ? nil : Self.unlooked
+    }
+
+    // MARK: what the daemon says
+
+    mutating func note(_ notice: Notice, now: Double, uptime: Double) {
+        switch notice {
+        case .started(let fleet, _): take(fleet)
+        case .reloaded(let fleet): take(fleet)
+        case .reloadRefused(let reason): refusal = reason
+        case .stopping: isStopping = true
+        case .event(let event): note(event)
+        case .passFailed(let reason, _):
+            failure = reason
+            endPass(.error, uptime)
+        case .passEnded(let result, _):
+            guard let fleet else { return }
+            (failure, isChanging, observedGeneration) = (nil, false, generation)
+            findings = Findings(result, fleet: fleet, time: now)
+            if result.plan.isSettled { lastConverged = now }
+            endPass(result.plan.isSettled ? .success : .requeueAfter, uptime)
+        }
+        judge(now)
+    }
+
+    mutating func beat(_ pulse: Pulse, now: Double, uptime: Double) {
+        switch pulse {
+        case .alive:
+            lastSign = uptime
+            return
+        case .passBegan(let traffic): (passBegan, self.traffic) = (uptime, traffic)
+        case .passCutShort: endPass(.requeue, uptime)
+        }
+        judge(now)
+    }
+
+    private mutating func take(_ fleet: DesiredFleet) {
+        refusal = nil
+        guard fleet != self.fleet else { return }
+        self.fleet = fleet
+        generation += 1
+    }
+
+    private mutating func endPass(_ result: PassResult, _ uptime: Double) {
+        guard let began = passBegan else { return }
+        (counts.api, counts.ssh) = sent
+        (passBegan, traffic, open) = (nil, nil, [:])
+        counts.passes[result, default: 0] += 1
+        counts.seconds.observe(uptime - began)
+    }
+
+    private mutating func note(_ event: Event) {
+        switch event {
+        case .actionStarted(let action, _):
+            open[action.node] = action.step
+            isChanging = true
+        case .actionFinished(let action, _): ended(action.node, .done)
+        case .actionFailed(let action, _, _): ended(action.node, .failed)
+        case .outcomeUnknown(let action, _): ended(action.node, .unknown)
+        // Of a node without an effect under way it is the plan's word, not an outcome.
+        case .blocked(let node, _, _): ended(node, .refused)
+        case .lookFailed, .waiting, .nodeSettled, .ledgerRemarked: break
+        }
+    }
+
+    private mutating func ended(_ node: String, _ result: AuditRecord.Outcome) {
+        guard let kind = open.removeValue(forKey: node) else { return }
+        counts.effects[Effect(kind: kind, result: result), default: 0] += 1
+    }
+}
+
+// MARK: what follows from it
+
+extension Standing {
+    /// What `/status` answers.
+    var document: StatusDocument {
+        StatusDocument(cluster: fleet?.cluster.name ?? "", findings: findings, conditions: conditions)
+    }
+
+    private mutating func judge(_ now: Double) {
+        conditions = Condition.merged(
+            [settled, progressing, blocked, breakerOpen, degraded], over: conditions, time: AuditRecord.time(now),
+            generation: observedGeneration)
+    }
+
+    private static let unlooked = "no pass has ended since the fleet file was read"
+    private static let underWay = "steps were begun that no pass has yet looked at to its end"
+    private var isObserved: Bool { observedGeneration == generation }
+
+    private var settled: Condition {
+        if let failure { return Condition(.settled, .unknown, "PassFailed", failure) }
+        if isChanging { return Condition(.settled, .no, "ActionsUnderWay", Self.underWay) }
+        guard let findings, isObserved else { return Condition(.settled, .unknown, "NotLookedYet", Self.unlooked) }
+        return findings.settled
+    }
+
+    private var progressing: Condition {
+        if isStopping { return Condition(.progressing, .no, "Stopping", "nothing new is begun") }
+        if let failure { return Condition(.progressing, .no, "PassFailed", failure) }
+        if isChanging { return Condition(.progressing, .yes, "ActionsUnderWay", Self.underWay) }
+        guard let findings, isObserved else { return Condition(.progressing, .yes, "NotLookedYet", Self.unlooked) }
+        return findings.progressing
+    }
+
+    private var blocked: Condition { findings?.blocked ?? Condition(.blocked, .unknown, "NotLookedYet", Self.unlooked) }
+
+    private var breakerOpen: Condition { findings?.breakerOpen ?? Condition(.breakerOpen, .unknown, "NotLookedYet", Self.unlooked) }
+
+    private var degraded: Condition {
+        if let failure { return Condition(.degraded, .yes, "PassFailed", failure) }
+        if let refusal { return Condition(.degraded, .yes, "FleetFileRefused", refusal) }
+        return findings?.degraded ?? Condition(.degraded, .unknown, "NotLookedYet", Self.unlooked)
+    }
+}

@@ -1,0 +1,60 @@
+import FleetCore
+import K3s
+import Live
+
+/// The fleet as it is: what `status --json` prints and `/status` answers.
+package struct StatusDocument: Codable, Sendable {
+    package var formatVersion = 1
+    package var cluster: String
+    package var settled: Bool
+    /// When the fleet was looked at: `2026-11-24T05:12:07.123Z`. Nil while nobody has.
+    package var time: String?
+    package var conditions: [Condition]
+    package var nodes: [Node]
+
+    /// A line of the plan and what was seen of its node.
+    package struct Node: Codable, Sendable {
+        package var name: String
+        package var pool: String
+        package var vm: String
+        package var node: String
+        package var version: String
+        package var address: String
+        package var labels: [String: String]
+        package var taints: [String]
+        /// The labels that we look after, by key; all of them are in `labels`.
+        package var managed: [String]
+        /// What keeps the node from being settled; empty when nothing does.
+        package var drift: String
+    }
+
+    /// Of a look that nobody acts on.
+    package init(_ findings: Findings) {
+        self.init(cluster: findings.fleet.cluster.name, findings: findings, conditions: findings.conditions)
+    }
+
+    /// Whole seconds since the look; nil when there was none.
+    package func age(now: Double) -> Int? { time.flatMap(AuditRecord.seconds).map { max(0, Int(now - $0)) } }
+
+    init(cluster: String, findings: Findings?, conditions: [Condition]) {
+        (self.cluster, self.conditions) = (cluster, conditions)
+        settled = conditions.contains { $0.type == .settled && $0.status == .yes }
+        time = findings.map { AuditRecord.time($0.time) }
+        nodes = findings.map { findings in findings.plan.lines.map { Node($0, findings.seen) } } ?? []
+    }
+}
+
+extension StatusDocument.Node {
+    init(_ line: Plan.Line, _ seen: Observation) {
+        (name, pool) = (line.node, line.pool)
+        let reading = seen.node(line.node)
+        vm = seen.vms?[line.node].map(\.status.words) ?? "absent"
+        node = reading?.ready.words ?? "absent"
+        version = reading?.version?.description ?? "-"
+        address = reading?.internalIP ?? "-"
+        labels = reading?.labels ?? [:]
+        taints = reading?.taints.map(\.description) ?? []
+        managed = (reading?.annotations[NodeShape.managedLabels] ?? "").split(separator: ",").map(String.init)
+        drift = line.decision.drift
+    }
+}

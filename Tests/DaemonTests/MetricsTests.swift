@@ -1,0 +1,142 @@
+import FleetCore
+import Foundation
+import Reconciler
+import Testing
+
+@testable import Daemon
+
+@Suite struct MetricsTests {
+    /// A settled pass, one with every outcome of a step, one that failed, one cut short, and one under way.
+    private static func story() throws -> Story {
+        let fleet = try Samples.fleet()
+        var story = Story()
+        story.note(.started(fleet, run: "r1"))
+        story.pass(.passEnded(Samples.result(fleet), next: 300))
+        story.beat(.passBegan { (api: 3, ssh: 1) })
+        let step = Samples.step
+        for end in [
+            Event.actionFinished(step, seconds: 1), .actionFailed(step, reason: "no", retryIn: nil), .outcomeUnknown(step, reason: "lost"),
+            .blocked(node: step.node, reason: "no", advice: ""), .blocked(node: "demo-web-n2", reason: "no", advice: ""),
+        ] {
+            if case .blocked(let node, _, _) = end, node != step.node {} else { story.note(.event(.actionStarted(step, because: ""))) }
+            story.note(.event(end))
+        }
+        let breaker = Decision.blocked(Block("2 of 3 VMs are gone", advice: "wait", isBreaker: true))
+        story.note(.passEnded(Samples.result(fleet, ["demo-web-n1": breaker], gone: ["demo-web-n1"]), next: 5))
+        story.pass(.passFailed("exe.dev is down", next: 5))
+        story.beat(.passBegan { (api: 3, ssh: 1) })
+        story.note(.reloaded(try Samples.fleet(web: 3)))
+        story.beat(.passCutShort)
+        story.note(.reloadRefused("line 3: no"))
+        story.beat(.passBegan { (api: 10, ssh: 0) })
+        return story
+    }
+
+    @Test func saysAllThatIsCounted() throws {
+        let page = try Self.story().standing.metrics(version: "0.1.0")
+        // Of 48 effects and 44 buckets what is not empty; the rest of the page word for word.
+        let told = page.split(separator: "\n", omittingEmptySubsequences: false).filter { line in
+            !(line.contains("_effects_total{") && line.hasSuffix(" 0")) && !line.contains("_bucket{")
+        }
+        #expect(told.joined(separator: "\n") == Self.want)
+        #expect(page.components(separatedBy: "_effects_total{").count == 1 + 48)
+        #expect(!page.contains("demo-web-n1"))
+    }
+
+    @Test func isWellFormedBeforeAnythingIsKnown() {
+        let page = Standing().metrics(version: "a\"b\\c\nd")
+        #expect(page.hasSuffix("exedev_k8s_build_info{version=\"a\\\"b\\\\c\\nd\"} 1\n# EOF\n"))
+        #expect(page.contains("\nexedev_k8s_reconcile_total{result=\"success\"} 0\n"))
+        #expect(page.contains("\nexedev_k8s_last_converged_timestamp_seconds 0\n"))
+        #expect(!page.contains("\nexedev_k8s_observed_nodes{"), "nothing is said of what was not seen")
+    }
+
+    @Test func cumulatesItsBuckets() {
+        var histogram = Histogram()
+        for value in [0.001, 0.005, 0.3, 59, 60, 61, 9999] { histogram.observe(value) }
+        let counts = Dictionary(uniqueKeysWithValues: histogram.cumulated.map { ($0.bound, $0.count) })
+        #expect(counts["0.005"] == 2 && counts["0.01"] == 2 && counts["0.3"] == 3 && counts["60.0"] == 5 && counts["120.0"] == 6)
+        #expect(counts["600.0"] == 6 && counts["+Inf"] == 7 && histogram.count == 7)
+    }
+
+    private static let want = """
+        # TYPE exedev_k8s_reconcile counter
+        # HELP exedev_k8s_reconcile Passes: success left the fleet settled, requeue_after did not, requeue was cut short.
+        exedev_k8s_reconcile_total{result="success"} 1
+        exedev_k8s_reconcile_total{result="error"} 1
+        exedev_k8s_reconcile_total{result="requeue"} 1
+        exedev_k8s_reconcile_total{result="requeue_after"} 1
+        # TYPE exedev_k8s_reconcile_errors counter
+        # HELP exedev_k8s_reconcile_errors Passes that failed.
+        exedev_k8s_reconcile_errors_total 1
+        # TYPE exedev_k8s_reconcile_time_seconds histogram
+        # UNIT exedev_k8s_reconcile_time_seconds seconds
+        # HELP exedev_k8s_reconcile_time_seconds How long a pass took.
+        exedev_k8s_reconcile_time_seconds_count 4
+        exedev_k8s_reconcile_time_seconds_sum 14
+        # TYPE exedev_k8s_active_workers gauge
+        # HELP exedev_k8s_active_workers Passes under way.
+        exedev_k8s_active_workers 1
+        # TYPE exedev_k8s_max_concurrent_reconciles gauge
+        # HELP exedev_k8s_max_concurrent_reconciles Passes that may be under way at once.
+        exedev_k8s_max_concurrent_reconciles 1
+        # TYPE exedev_k8s_last_converged_timestamp_seconds gauge
+        # UNIT exedev_k8s_last_converged_timestamp_seconds seconds
+        # HELP exedev_k8s_last_converged_timestamp_seconds When a pass last left the fleet settled; 0 before the first.
+        exedev_k8s_last_converged_timestamp_seconds 1795000003
+        # TYPE exedev_k8s_api_requests counter
+        # HELP exedev_k8s_api_requests Requests to exe.dev.
+        exedev_k8s_api_requests_total 22
+        # TYPE exedev_k8s_ssh_connections counter
+        # HELP exedev_k8s_ssh_connections SSH connections that were opened.
+        exedev_k8s_ssh_connections_total 4
+        # TYPE exedev_k8s_effects counter
+        # HELP exedev_k8s_effects Steps that answered, by what came of them.
+        exedev_k8s_effects_total{kind="forget",result="done"} 1
+        exedev_k8s_effects_total{kind="forget",result="failed"} 1
+        exedev_k8s_effects_total{kind="forget",result="unknown"} 1
+        exedev_k8s_effects_total{kind="forget",result="refused"} 1
+        # TYPE exedev_k8s_desired_nodes gauge
+        # HELP exedev_k8s_desired_nodes Nodes that the fleet file asks for.
+        exedev_k8s_desired_nodes{pool="servers"} 1
+        exedev_k8s_desired_nodes{pool="web"} 3
+        # TYPE exedev_k8s_observed_nodes gauge
+        # HELP exedev_k8s_observed_nodes Of those, how many exe.dev lists with our tag.
+        exedev_k8s_observed_nodes{pool="servers"} 1
+        exedev_k8s_observed_nodes{pool="web"} 1
+        # TYPE exedev_k8s_ready_nodes gauge
+        # HELP exedev_k8s_ready_nodes Of those, how many the cluster calls ready.
+        exedev_k8s_ready_nodes{pool="servers"} 1
+        exedev_k8s_ready_nodes{pool="web"} 1
+        # TYPE exedev_k8s_decisions gauge
+        # HELP exedev_k8s_decisions What the last pass left the nodes with.
+        exedev_k8s_decisions{decision="settled"} 2
+        exedev_k8s_decisions{decision="act"} 0
+        exedev_k8s_decisions{decision="wait"} 0
+        exedev_k8s_decisions{decision="blocked"} 1
+        exedev_k8s_decisions{decision="reported"} 0
+        # TYPE exedev_k8s_vm_budget_used gauge
+        # HELP exedev_k8s_vm_budget_used VMs with our tag.
+        exedev_k8s_vm_budget_used 2
+        # TYPE exedev_k8s_vm_budget_limit gauge
+        # HELP exedev_k8s_vm_budget_limit limits.maxVMs.
+        exedev_k8s_vm_budget_limit 25
+        # TYPE exedev_k8s_breaker_open gauge
+        # HELP exedev_k8s_breaker_open Whether so many VMs are gone at once that none is made anew.
+        exedev_k8s_breaker_open 1
+        # TYPE exedev_k8s_spec_generation gauge
+        # HELP exedev_k8s_spec_generation Fleet files that took effect since the start, each other than the one before.
+        exedev_k8s_spec_generation 2
+        # TYPE exedev_k8s_observed_generation gauge
+        # HELP exedev_k8s_observed_generation The generation that the last pass which ended was over.
+        exedev_k8s_observed_generation 1
+        # TYPE exedev_k8s_spec_refused gauge
+        # HELP exedev_k8s_spec_refused Whether the newest fleet file has errors and an older one is in force.
+        exedev_k8s_spec_refused 1
+        # TYPE exedev_k8s_build info
+        # HELP exedev_k8s_build The program.
+        exedev_k8s_build_info{version="0.1.0"} 1
+        # EOF
+
+        """
+}

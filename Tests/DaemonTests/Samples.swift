@@ -1,0 +1,82 @@
+import FleetCore
+import K3s
+
+@testable import Daemon
+@testable import Reconciler
+
+/// What a daemon may have seen.
+enum Samples {
+    static let now = 1_795_000_000.0
+
+    /// One server and `web` agents, the servers' pool first.
+    static func fleet(web: Int = 2) throws -> DesiredFleet {
+        let text = """
+            {
+              apiVersion: "exedev-k8s/v1",
+              cluster: {
+                name: "demo", k3s: "v1.34.9+k3s1", servers: 1, network: { mode: "tailscale", authKey: { env: "TS_AUTHKEY" } },
+              },
+              pools: { web: { nodes: \(web) } },
+            }
+            """
+        guard let fleet = FleetFile.parse(text, file: "f").fleet else { throw Unreadable() }
+        return fleet
+    }
+
+    struct Unreadable: Error {}
+
+    /// Every node of the fleet settled and ready, but for what `decisions` says of some; VMs of the names in `gone` are not listed.
+    static func result(_ fleet: DesiredFleet, _ decisions: [String: Decision] = [:], gone: Set<String> = []) -> Reconciler.Result {
+        var seen = Observation()
+        seen.vms = Dictionary(
+            uniqueKeysWithValues: fleet.nodes.filter { !gone.contains($0.name) }.map { node in
+                (
+                    node.name,
+                    ObservedVM(
+                        name: node.name, status: .running, tags: [fleet.cluster.tag], address: .init(host: "h", port: nil, user: nil),
+                        createdAt: nil, url: nil)
+                )
+            })
+        var reading = ClusterReading()
+        reading.apiReady = true
+        reading.nodes = fleet.nodes.map { node in
+            NodeReading(
+                name: node.name, ready: gone.contains(node.name) ? .unknown : .ready, version: node.k3s, internalIP: "100.64.1.2",
+                labels: node.labels)
+        }
+        seen.cluster = .read(reading)
+        let lines = fleet.nodes.map { node in
+            Plan.Line(node: node.name, pool: node.pool, decision: decisions[node.name] ?? .settled, then: [])
+        }
+        return .init(
+            plan: Plan(cluster: "demo", lines: lines), seen: seen,
+            ledger: Ledger(cluster: "demo", clusterID: "id", clusterCIDR: "10.244.0.0/16", serviceCIDR: "10.245.0.0/16"), effects: 0,
+            ranOutOfTime: false)
+    }
+
+    static let step = Action.forget(node: "demo-web-n1")
+}
+
+/// What is known after some events, a second apart.
+struct Story {
+    var standing = Standing()
+    var time = Samples.now
+
+    mutating func note(_ notices: Notice...) {
+        for notice in notices {
+            time += 1
+            standing.note(notice, now: time, uptime: time)
+        }
+    }
+
+    mutating func beat(_ pulse: Pulse) {
+        time += 1
+        standing.beat(pulse, now: time, uptime: time)
+    }
+
+    /// A pass that sends a request and takes a second longer than it takes to tell.
+    mutating func pass(_ end: Notice...) {
+        beat(.passBegan { (api: 3, ssh: 1) })
+        for notice in end { note(notice) }
+    }
+}
