@@ -2,95 +2,39 @@ import Daemon
 import FleetCore
 import FoundationEssentials
 import Live
-import Reconciler
-import Synchronization
 
 extension Verb {
     static let daemon = Verb(
         name: "daemon", summary: "keep the fleet as the file asks, for ever; reloads the file when it changes and on SIGHUP",
         operands: "[options]",
         options: Arguments.Option.common.filter { $0.name != "json" } + [
-            .value("interval", "seconds between two passes over a settled fleet (default 300)")
+            .value("interval", "seconds between two passes over a settled fleet (default 300)"),
+            .value("log", "plain, json, journal, or auto: journal under systemd, else plain (default auto)"),
         ]
     ) { arguments, terminal in
         _ = try arguments.operands(upTo: 0)
         guard let interval = Double(arguments.value("interval") ?? "300"), interval >= 1, interval <= 86400 else {
             throw UsageError("--interval takes seconds, from 1 to 86400")
         }
-        let log = DaemonLog(terminal: terminal)
+        let environment = ProcessInfo.processInfo.environment
+        let format = try LogFormat.named(arguments.value("log") ?? "auto", environment: environment, errorIs: LogFormat.standardError)
+        let log = DaemonLog(format: format) { terminal.say($0) }
         let open: @Sendable () throws -> Site = {
-            let place = try Workplace.open(arguments, terminal)
+            let place = try Workplace.open(arguments) { log.say(LogEntry($0.severity == .error ? .fileProblem : .fileWarning, "\($0)")) }
             return Site(fleet: place.fleet, state: place.state, world: place.world)
         }
         do {
             let daemon = Daemon(
-                file: arguments.value("file") ?? "fleet.json", interval: interval, environment: ProcessInfo.processInfo.environment,
-                open: open, sinks: [log])
+                file: arguments.value("file") ?? "fleet.json", interval: interval, environment: environment, open: open,
+                sinks: [log])
             try await daemon.run()
             return .done
         } catch let error as Daemon.Unusable {
-            terminal.error("\(error)")
+            log.say(LogEntry(.cannotStart, "\(error)"))
             return .configuration
+        } catch {
+            log.say(LogEntry(.cannotStart, "\(error)"))
+            return .failed
         }
-    }
-}
-
-/// One line per transition, silence over a settled fleet.
-final class DaemonLog: NoticeSink {
-    private let terminal: Terminal
-    private let progress: ProgressLines
-    /// What was last said of each node, and of the fleet.
-    private let said = Mutex<[String: String]>([:])
-
-    init(terminal: Terminal) {
-        self.terminal = terminal
-        progress = ProgressLines(terminal: terminal, showsElapsed: false)
-    }
-
-    func note(_ notice: Notice) {
-        switch notice {
-        case .started(let fleet, _): terminal.say("keeping the fleet \(fleet.cluster.name): \(fleet.nodes.count) nodes")
-        case .event(let event): show(event)
-        case .passEnded(let result, let next):
-            said.withLock { $0["the pass"] = nil }
-            for line in result.plan.lines { say(words(of: line.decision), of: line.node) }
-            say(result.plan.isSettled ? "settled" : "not settled; next pass in \(Int(next)) s", of: "the fleet")
-        case .passFailed(let reason, let next):
-            said.withLock { $0["the fleet"] = nil }
-            say("failed: \(reason); next in \(Int(next)) s", of: "the pass", key: reason)
-        case .reloaded(let fleet): terminal.say("read the fleet file anew: \(fleet.nodes.count) nodes")
-        case .reloadRefused(let reason): terminal.say("the new fleet file is refused, the old one stays in force: \(reason)")
-        case .stopping: terminal.say("stopping: steps under way are finished, nothing new is begun")
-        }
-    }
-
-    /// What a node waits for changes by the second; only how a pass left it is worth a line.
-    private func show(_ event: Event) {
-        switch event {
-        case .waiting, .nodeSettled, .blocked: break
-        case .lookFailed:
-            // That it is well again is news too.
-            said.withLock { $0["the fleet"] = nil }
-            progress.show(event)
-        case .actionStarted, .actionFinished, .actionFailed, .outcomeUnknown: progress.show(event)
-        }
-    }
-
-    private func words(of decision: Decision) -> String {
-        switch decision {
-        case .settled: "settled"
-        case .act(let action, let because): "\(action.step.words): \(because)"
-        case .wait(let wait): "waits: \(wait.reason)"
-        case .blocked(let block): "blocked: \(block.reason); \(block.advice)"
-        case .reported(let text): text
-        }
-    }
-
-    private func say(_ text: String, of subject: String, key: String? = nil) {
-        let isNews = said.withLock { said in
-            defer { said[subject] = key ?? text }
-            return said[subject] != key ?? text
-        }
-        if isNews { terminal.say(subject.padded(to: 16) + " " + text) }
     }
 }
