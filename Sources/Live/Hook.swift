@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Glibc
 import Spawn
 
 /// Somebody's program that takes events on standard input.
@@ -21,6 +22,12 @@ package struct Hook: Sendable {
     /// `path` is the PATH that the program is given.
     package init(program: String, path: String, seconds: Double = 30) {
         (self.program, self.path, self.seconds) = (program, path, seconds)
+    }
+
+    /// Whether there is such a program and this user may run it.
+    package static func isProgram(_ file: String) -> Bool {
+        var facts = stat()
+        return stat(file, &facts) == 0 && facts.st_mode & S_IFMT == S_IFREG && access(file, X_OK) == 0
     }
 
     /// `variables` and PATH are all the environment that it has: no token and no credential is ours to hand on.

@@ -10,7 +10,7 @@ extension Verb {
         options: Arguments.Option.common.filter { $0.name != "json" } + [
             .value("interval", "seconds between two passes over a settled fleet (default 300)"),
             .value("log", "plain, json, journal, or auto: journal under systemd, else plain (default auto)"),
-        ]
+        ] + Arguments.Option.outlets
     ) { arguments, terminal in
         _ = try arguments.operands(upTo: 0)
         guard let interval = Double(arguments.value("interval") ?? "300"), interval >= 1, interval <= 86400 else {
@@ -24,17 +24,17 @@ extension Verb {
             return Site(fleet: place.fleet, state: place.state, world: place.world)
         }
         do {
+            let notifier = Notifier(try arguments.outlets(environment: environment)) { log.say($0) }
             let daemon = Daemon(
                 file: arguments.value("file") ?? "fleet.json", interval: interval, environment: environment, open: open,
-                sinks: [log])
-            try await daemon.run()
+                sinks: [log, notifier])
+            try await notifier.delivering { try await daemon.run() }
             return .done
-        } catch let error as Daemon.Unusable {
-            log.say(LogEntry(.cannotStart, "\(error)"))
-            return .configuration
+        } catch let error as UsageError {
+            throw error
         } catch {
             log.say(LogEntry(.cannotStart, "\(error)"))
-            return .failed
+            return error is Daemon.Unusable || error is Failure ? .configuration : .failed
         }
     }
 }

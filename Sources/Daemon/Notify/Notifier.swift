@@ -1,0 +1,104 @@
+import FleetCore
+import Live
+package import Reconciler
+import Synchronization
+
+/// Tells others of the daemon's transitions. Every outlet has a queue of its own, so that neither the loop nor another outlet waits for it;
+/// when a queue is full, the oldest of it goes.
+package final class Notifier: NoticeSink {
+    private struct State {
+        var transitions = Transitions()
+        var cluster = ""
+        var run = ""
+        var count = 0
+    }
+
+    private let state = Mutex(State())
+    private let lines: [Line]
+    private let clock: any WallClock
+    private let log: @Sendable (LogEntry) -> Void
+
+    /// At most `queue` events wait for an outlet.
+    package init(
+        _ outlets: [any Outlet], queue: Int = 64, clock: any WallClock = SystemClock(), log: @escaping @Sendable (LogEntry) -> Void
+    ) {
+        lines = outlets.map { Line($0, room: queue) }
+        (self.clock, self.log) = (clock, log)
+    }
+
+    package func note(_ notice: Notice) {
+        let now = clock.now
+        // Under the lock, so that events go into the queues in the order of their numbers.
+        let overrun: [Line] = state.withLock { state in
+            if case .started(let fleet, let run) = notice { (state.cluster, state.run) = (fleet.cluster.name, run) }
+            var overrun: [Line] = []
+            for transition in state.transitions.note(notice) {
+                state.count += 1
+                let notification = Notification(
+                    transition, number: state.count, cluster: state.cluster, run: state.run, time: now)
+                overrun += lines.filter { $0.put(notification) }
+            }
+            return overrun
+        }
+        for line in overrun {
+            log(LogEntry(.notifyFailed, "the \(line.outlet.name) cannot keep up: its queue is full, and the oldest events are dropped"))
+        }
+    }
+
+    /// Delivers while `body` runs, and for `grace` seconds after it: what was not delivered by then is lost.
+    package func delivering<Value: Sendable>(grace: Double = 5, _ body: () async throws -> Value) async throws -> Value {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for line in lines { group.addTask { await self.serve(line) } }
+            let outcome: Result<Value, any Error>
+            do { outcome = .success(try await body()) } catch { outcome = .failure(error) }
+            for line in lines { line.finish() }
+            let clock = clock
+            group.addTask {
+                try await clock.sleep(seconds: grace)
+                throw CancellationError()
+            }
+            // The grace is over with its error, or with everything delivered.
+            for _ in lines { if await group.nextResult().map({ (try? $0.get()) == nil }) ?? true { break } }
+            group.cancelAll()
+            while await group.nextResult() != nil {}
+            return try outcome.get()
+        }
+    }
+
+    private func serve(_ line: Line) async {
+        for await notification in line.notifications {
+            guard !Task.isCancelled else { return }
+            let delivery = await line.outlet.deliver(notification)
+            let about = "the \(line.outlet.name) (\(notification.kind))"
+            if !delivery.output.isEmpty { log(LogEntry(.hookSaid, node: notification.node, "\(about) says: \(delivery.output)")) }
+            if let failure = delivery.failure { log(LogEntry(.notifyFailed, node: notification.node, "\(about) failed: \(failure)")) }
+        }
+    }
+}
+
+/// An outlet and what waits for it.
+private final class Line: Sendable {
+    let outlet: any Outlet
+    let notifications: AsyncStream<Notification>
+    private let door: AsyncStream<Notification>.Continuation
+    private let room: Int
+    /// Events were dropped, and that was said, since the queue was last half empty.
+    private let isOverrun = Atomic(false)
+
+    init(_ outlet: any Outlet, room: Int) {
+        (self.outlet, self.room) = (outlet, room)
+        (notifications, door) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(room))
+    }
+
+    /// True when that has begun to push older ones out.
+    func put(_ notification: Notification) -> Bool {
+        switch door.yield(notification) {
+        case .dropped: return !isOverrun.exchange(true, ordering: .relaxed)
+        case .enqueued(let left) where left * 2 >= room: isOverrun.store(false, ordering: .relaxed)
+        default: break
+        }
+        return false
+    }
+
+    func finish() { door.finish() }
+}
