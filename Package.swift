@@ -81,7 +81,7 @@ let package = Package(
         tests("ExeDevTests", on: ["ExeDev", "Shell"]),
         tests("SSHTests", on: ["SSH"]),
         tests("HTTPServerTests", on: ["HTTPServer"]),
-        tests("DaemonTests", on: ["Daemon", "FleetCore", "HTTPServer", "K3s", "Live", "Reconciler"]),
+        tests("DaemonTests", on: ["Daemon", "FleetCore", "HTTPServer", "K3s", "Live", "Reconciler", "TestSupport"]),
         tests("SimulationTests", on: ["Simulation", "Shell"]),
         tests("ConvergenceTests", on: ["Simulation", "Reconciler", "FleetCore", "K3s"]),
         tests("CommandLineTests", on: ["CommandLine", "Daemon", "FleetCore", "K3s", "Live", "Reconciler", "Shell"]),

@@ -34,9 +34,9 @@ package final class Notifier: NoticeSink {
             var overrun: [Line] = []
             for transition in state.transitions.note(notice) {
                 state.count += 1
-                let notification = Notification(
+                let announcement = Announcement(
                     transition, number: state.count, cluster: state.cluster, run: state.run, time: now)
-                overrun += lines.filter { $0.put(notification) }
+                overrun += lines.filter { $0.put(announcement) }
             }
             return overrun
         }
@@ -66,12 +66,12 @@ package final class Notifier: NoticeSink {
     }
 
     private func serve(_ line: Line) async {
-        for await notification in line.notifications {
+        for await announcement in line.announcements {
             guard !Task.isCancelled else { return }
-            let delivery = await line.outlet.deliver(notification)
-            let about = "the \(line.outlet.name) (\(notification.kind))"
-            if !delivery.output.isEmpty { log(LogEntry(.hookSaid, node: notification.node, "\(about) says: \(delivery.output)")) }
-            if let failure = delivery.failure { log(LogEntry(.notifyFailed, node: notification.node, "\(about) failed: \(failure)")) }
+            let delivery = await line.outlet.deliver(announcement)
+            let about = "the \(line.outlet.name) (\(announcement.kind))"
+            if !delivery.output.isEmpty { log(LogEntry(.hookSaid, node: announcement.node, "\(about) says: \(delivery.output)")) }
+            if let failure = delivery.failure { log(LogEntry(.notifyFailed, node: announcement.node, "\(about) failed: \(failure)")) }
         }
     }
 }
@@ -79,20 +79,20 @@ package final class Notifier: NoticeSink {
 /// An outlet and what waits for it.
 private final class Line: Sendable {
     let outlet: any Outlet
-    let notifications: AsyncStream<Notification>
-    private let door: AsyncStream<Notification>.Continuation
+    let announcements: AsyncStream<Announcement>
+    private let door: AsyncStream<Announcement>.Continuation
     private let room: Int
     /// Events were dropped, and that was said, since the queue was last half empty.
     private let isOverrun = Atomic(false)
 
     init(_ outlet: any Outlet, room: Int) {
         (self.outlet, self.room) = (outlet, room)
-        (notifications, door) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(room))
+        (announcements, door) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(room))
     }
 
     /// True when that has begun to push older ones out.
-    func put(_ notification: Notification) -> Bool {
-        switch door.yield(notification) {
+    func put(_ announcement: Announcement) -> Bool {
+        switch door.yield(announcement) {
         case .dropped: return !isOverrun.exchange(true, ordering: .relaxed)
         case .enqueued(let left) where left * 2 >= room: isOverrun.store(false, ordering: .relaxed)
         default: break

@@ -5,7 +5,7 @@ package protocol Outlet: Sendable {
     /// What the log calls it. Never an address, which may be a secret.
     var name: String { get }
     /// Returns when it was taken or given up, with what is worth a word in the log.
-    func deliver(_ notification: Notification) async -> Delivery
+    func deliver(_ announcement: Announcement) async -> Delivery
 }
 
 /// How it went.
@@ -27,8 +27,8 @@ package struct WebhookOutlet: Outlet {
     package init(_ webhook: Webhook) { self.webhook = webhook }
 
     package var name: String { "webhook" }
-    package func deliver(_ notification: Notification) async -> Delivery {
-        Delivery(failure: await webhook.deliver(notification.json))
+    package func deliver(_ announcement: Announcement) async -> Delivery {
+        Delivery(failure: await webhook.deliver(announcement.json))
     }
 }
 
@@ -39,9 +39,9 @@ package struct HookOutlet: Outlet {
     package init(_ hook: Hook) { self.hook = hook }
 
     package var name: String { "hook" }
-    package func deliver(_ notification: Notification) async -> Delivery {
-        let variables = ["CLUSTER": notification.cluster, "KIND": notification.kind, "NODE": notification.node ?? ""]
-        let outcome = await hook.run(notification.json, variables: variables)
+    package func deliver(_ announcement: Announcement) async -> Delivery {
+        let variables = ["CLUSTER": announcement.cluster, "KIND": announcement.kind, "NODE": announcement.node ?? ""]
+        let outcome = await hook.run(announcement.json, variables: variables)
         return Delivery(failure: outcome.failure, output: outcome.output)
     }
 }

@@ -2,7 +2,7 @@ import FoundationEssentials
 import Live
 
 /// One event as it is told to others: the body of a webhook's POST, and what a hook reads.
-package struct Notification: Sendable, Hashable, Codable {
+package struct Announcement: Sendable, Hashable, Codable {
     /// Raised when a field changes its meaning or goes; fields and kinds may be added.
     package var formatVersion = 1
     /// The same when an event is sent again, and of no other event.
