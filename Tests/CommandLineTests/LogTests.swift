@@ -45,7 +45,7 @@ private final class JournalSocket {
     /// What was sent is there before the sender goes on.
     func next() -> [UInt8]? {
         var buffer = [UInt8](repeating: 0, count: 1 << 18)
-        let count = recv(descriptor, &buffer, buffer.count, Int32(MSG_DONTWAIT.rawValue))
+        let count = recv(descriptor, &buffer, buffer.count, Int32(MSG_DONTWAIT))
         return count < 0 ? nil : Array(buffer[..<count])
     }
 }
