@@ -65,7 +65,10 @@ final class DaemonLog: NoticeSink {
         switch format {
         case .plain: print(entry.plain)
         case .json: print(entry.json(context, time: clock.now))
-        case .journal: if Datagram.send(entry.journal(context), to: socket) != 0 { print(entry.plain) }
+        case .journal:
+            // The journal finds a datagram's unit by its sender, and one that cannot start is gone before that: what is said until then
+            // goes to standard error, of which the journal knows whose it is.
+            if context.run == nil || Datagram.send(entry.journal(context), to: socket) != 0 { print(entry.prefixed) }
         }
     }
 }

@@ -126,8 +126,16 @@ private final class JournalSocket {
 
     @Test func printsWhatTheJournalDoesNotTake() {
         let (log, printed) = log(.journal)
-        log.say(Self.entries[1])
-        #expect(printed.all.last == "the fleet        settled")
+        for entry in Self.entries { log.say(entry) }
+        #expect(printed.all.last == "<3>refused:\n<3>  look ünder it")
+    }
+
+    /// The process may be gone before the journal asks whose it was.
+    @Test func printsWhatIsSaidBeforeTheStart() throws {
+        let (socket, printed) = (try JournalSocket(), Printed())
+        let log = DaemonLog(format: .journal, socket: socket.path, clock: StoppedClock()) { printed.add($0) }
+        log.say(LogEntry(.cannotStart, "there is no file"))
+        #expect(printed.all == ["<3>there is no file"] && socket.next() == nil)
     }
 
     @Test func knowsWhereStandardErrorLeads() throws {

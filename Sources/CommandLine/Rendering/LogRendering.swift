@@ -17,6 +17,11 @@ extension LogEntry {
         return subject.padded(to: 16) + " " + text
     }
 
+    /// As sd-daemon(3) has it: the priority in front of every line.
+    var prefixed: String {
+        plain.split(separator: "\n", omittingEmptySubsequences: false).map { "<\(kind.priority.rawValue)>\($0)" }.joined(separator: "\n")
+    }
+
     /// One line of JSON, whatever the text holds. `time`: seconds since 1970.
     func json(_ context: LogContext, time: Double) -> String {
         struct Line: Encodable {
