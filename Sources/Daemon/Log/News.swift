@@ -16,6 +16,7 @@ package struct News: Sendable {
 
     package init() {}
 
+    /// What of this notice is worth saying now.
     package mutating func entries(_ notice: Notice) -> [LogEntry] {
         switch notice {
         case .started(let fleet, _):

@@ -55,6 +55,7 @@ package struct Transitions: Sendable {
 
     package init() {}
 
+    /// What others are to be told because of this notice.
     package mutating func note(_ notice: Notice) -> [Transition] {
         switch notice {
         case .event(.actionStarted(let action, let because)):
