@@ -51,6 +51,7 @@ let package = Package(
         shim("CLibssh2", pkgConfig: "libssh2", apt: "libssh2-1-dev"),
         shim("CLibcrypto", pkgConfig: "libcrypto", apt: "libssl-dev"),
         shim("CMicrohttpd", pkgConfig: "libmicrohttpd", apt: "libmicrohttpd-dev"),
+        .systemLibrary(name: "CSpawn"),
         // layer 1: pure
         library("Shell"),
         library("K3s", on: ["Shell"]),
@@ -60,9 +61,10 @@ let package = Package(
         library("ExeDev", on: ["CLibcurl", "Shell"]),
         library("SSH", on: ["CLibssh2", "CLibcrypto"]),
         library("HTTPServer", on: ["CMicrohttpd"]),
+        library("Spawn", on: ["CSpawn"]),
         // layer 3: the two pairs of hands
-        library("Live", on: ["Reconciler", "ExeDev", "SSH", "FleetCore", "K3s", "Shell"]),
-        library("Simulation", on: ["Reconciler", "FleetCore", "K3s", "HTTPServer", "Shell"]),
+        library("Live", on: ["Reconciler", "ExeDev", "SSH", "Spawn", "FleetCore", "K3s", "Shell"]),
+        library("Simulation", on: ["Reconciler", "FleetCore", "K3s", "HTTPServer", "Shell", "Spawn"]),
         // layer 4
         library("Daemon", on: ["HTTPServer", "Live", "Reconciler", "FleetCore", "K3s"]),
         library("CommandLine", on: ["Daemon", "Live", "Reconciler", "ExeDev", "FleetCore", "K3s", "Shell", "SSH"]),
@@ -79,7 +81,7 @@ let package = Package(
         tests("ExeDevTests", on: ["ExeDev", "Shell"]),
         tests("SSHTests", on: ["SSH"]),
         tests("HTTPServerTests", on: ["HTTPServer"]),
-        tests("DaemonTests", on: ["Daemon", "FleetCore", "HTTPServer", "K3s", "Live", "Reconciler"]),
+        tests("DaemonTests", on: ["Daemon", "FleetCore", "HTTPServer", "K3s", "Live", "Reconciler", "TestSupport"]),
         tests("SimulationTests", on: ["Simulation", "Shell"]),
         tests("ConvergenceTests", on: ["Simulation", "Reconciler", "FleetCore", "K3s"]),
         tests("CommandLineTests", on: ["CommandLine", "Daemon", "FleetCore", "K3s", "Live", "Reconciler", "Shell"]),

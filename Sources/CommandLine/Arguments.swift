@@ -5,13 +5,11 @@ struct Arguments {
         var name: String
         var takesValue: Bool
         var meaning: String
-        /// It may be given several times; of others the last one counts.
 
         static func flag(_ name: String, _ meaning: String) -> Option { Option(name: name, takesValue: false, meaning: meaning) }
         static func value(_ name: String, _ meaning: String) -> Option { Option(name: name, takesValue: true, meaning: meaning) }
-        static func list(_ name: String, _ meaning: String) -> Option {
-            Option(name: name, takesValue: true, meaning: meaning)
-        }
+        /// It may be given several times; of others the last one counts.
+        static func list(_ name: String, _ meaning: String) -> Option { Option(name: name, takesValue: true, meaning: meaning) }
     }
 
     private var values: [String: [String]] = [:]

@@ -13,10 +13,13 @@ struct Workplace {
 
     static let standardFile = "fleet.json"
 
-    /// `file`: the one that the arguments name, unless another is given.
-    static func open(_ arguments: Arguments, _ terminal: Terminal, file: String? = nil) throws -> Workplace {
-        let file = file ?? arguments.value("file") ?? standardFile
-        let (text, fleet) = try readFleet(file, terminal)
+    static func open(_ arguments: Arguments, _ terminal: Terminal) throws -> Workplace {
+        try open(arguments, file: arguments.value("file") ?? standardFile) { terminal.say("\($0)") }
+    }
+
+    /// `report` takes the problems of the fleet file.
+    static func open(_ arguments: Arguments, file: String, report: (Diagnostic) -> Void) throws -> Workplace {
+        let (text, fleet) = try readFleet(file, report)
         let state = try StateDirectory(base: stateBase(arguments), cluster: fleet.cluster.name)
         let world = try LiveWorld(
             fleet: fleet, fleetFolder: folder(of: file), state: state, environment: ProcessInfo.processInfo.environment,
@@ -26,12 +29,16 @@ struct Workplace {
 
     /// The fleet file, or every problem of it at once.
     static func readFleet(_ file: String, _ terminal: Terminal) throws -> (text: String, fleet: DesiredFleet) {
+        try readFleet(file) { terminal.say("\($0)") }
+    }
+
+    private static func readFleet(_ file: String, _ report: (Diagnostic) -> Void) throws -> (text: String, fleet: DesiredFleet) {
         guard let bytes = try StateDirectory.read(file) else {
             throw Failure("there is no file \(file)", advice: "name it with --file, or start from fleet.example.json")
         }
         let text = String(decoding: bytes, as: UTF8.self)
         let outcome = FleetFile.parse(text, file: file)
-        for diagnostic in outcome.diagnostics { terminal.say("\(diagnostic)") }
+        for diagnostic in outcome.diagnostics { report(diagnostic) }
         guard let fleet = outcome.fleet else { throw Failure("\(file) has errors; nothing was done") }
         return (text, fleet)
     }

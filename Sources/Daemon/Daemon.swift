@@ -44,12 +44,25 @@ package struct Daemon: Sendable {
     func run(listen: (@escaping @Sendable (Int32) -> Void) -> AnyObject) async throws {
         var watch = try open()
         let locks = try watch.posts.map { Held(try FleetLock(in: $0.site.state, verb: "daemon")) }
-        defer { for post in watch.posts { post.close() } }
-        for post in watch.posts { try post.open() }
+        do { for post in watch.posts { try post.open() } } catch {
+            for post in watch.posts { post.close() }
+            throw error
+        }
         let (inbox, door) = AsyncStream<Happening>.makeStream()
         let ears = listen { door.yield(.signal($0)) }
         manager.ready(status(watch))
         for post in watch.posts { post.tell(.started(post.site.fleet, run: run)) }
+        await withTaskGroup(of: Void.self) { group in
+            for sink in watch.posts.flatMap(\.sinks) { group.addTask { await sink.serve() } }
+            await keep(&watch, inbox, door)
+            for post in watch.posts { post.close() }
+        }
+        for post in watch.posts { await post.site.close() }
+        withExtendedLifetime((ears, locks)) {}
+    }
+
+    /// The loop.
+    private func keep(_ watch: inout Watch, _ inbox: AsyncStream<Happening>, _ door: AsyncStream<Happening>.Continuation) async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await Self.tick(every: pulse, door) }
             for await happening in inbox {
@@ -64,8 +77,6 @@ package struct Daemon: Sendable {
             }
             group.cancelAll()
         }
-        for post in watch.posts { await post.site.close() }
-        withExtendedLifetime((ears, locks)) {}
     }
 
     /// A lock is no value that an array could hold.

@@ -7,5 +7,8 @@ package protocol NoticeSink: Sendable {
     func beat(_ pulse: Pulse)
     /// Told once, when the fleet's lock is held; an error ends the daemon.
     func open(in state: StateDirectory) throws
+    /// What it does beside being told, until it is closed and a little longer.
+    func serve() async
+    /// Nothing more will be told.
     func close()
 }

@@ -14,5 +14,6 @@ extension NoticeSink {
     // Most have no use for these.
     package func beat(_ pulse: Pulse) {}
     package func open(in state: StateDirectory) throws {}
+    package func serve() async {}
     package func close() {}
 }

@@ -1,4 +1,3 @@
-import FoundationEssentials
 import Glibc
 
 /// What systemd is told over `NOTIFY_SOCKET` (sd_notify(3)); nothing when nobody listens.
@@ -42,21 +41,7 @@ struct ServiceManager: Sendable {
 
     private func send(_ fields: [String]) {
         guard let path else { return }
-        let state = fields.joined(separator: "\n")
-        let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        guard descriptor >= 0 else { return }
-        defer { close(descriptor) }
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        // A name that begins with @ is abstract: its first byte is zero.
-        var name = Array(path.utf8.prefix(MemoryLayout.size(ofValue: address.sun_path) - 1))
-        if name.first == UInt8(ascii: "@") { name[0] = 0 }
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: name) }
-        let size = socklen_t(MemoryLayout<sa_family_t>.size + name.count)
-        withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                _ = sendto(descriptor, state, state.utf8.count, Int32(MSG_NOSIGNAL), $0, size)
-            }
-        }
+        // Best effort: whoever does not listen any more has no use for it.
+        _ = Datagram.send(Array(fields.joined(separator: "\n").utf8), to: path)
     }
 }

@@ -1,18 +1,30 @@
-/// sha256 of a text's UTF-8 bytes, as lower-case hex. FIPS 180-4; pure, because this layer has no crypto library beneath it.
-package func sha256Hex(_ text: String) -> String {
+/// sha256 of a text's UTF-8 bytes, as lower-case hex.
+package func sha256Hex(_ text: String) -> String { hex(sha256(Array(text.utf8))) }
+
+/// Lower-case, two digits a byte.
+package func hex(_ bytes: [UInt8]) -> String {
+    bytes.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+}
+
+/// FIPS 180-4; pure, because this layer has no crypto library beneath it.
+package func sha256(_ bytes: [UInt8]) -> [UInt8] {
     var state: [UInt32] = [
         0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19,
     ]
-    var message = Array(text.utf8)
+    var message = bytes
     let bits = UInt64(message.count) * 8
     message.append(0x80)
     message += [UInt8](repeating: 0, count: (120 - message.count % 64) % 64)
     for shift in stride(from: UInt64(56), through: 0, by: -8) { message.append(UInt8(truncatingIfNeeded: bits >> shift)) }
     for start in stride(from: 0, to: message.count, by: 64) { compress(&state, message[start..<start + 64]) }
-    return state.map { word in
-        let digits = String(word, radix: 16)
-        return String(repeating: "0", count: 8 - digits.count) + digits
-    }.joined()
+    return state.flatMap { word in stride(from: 24, through: 0, by: -8).map { UInt8(truncatingIfNeeded: word >> UInt32($0)) } }
+}
+
+/// RFC 2104 over SHA-256: who knows `key` made this.
+package func hmacSHA256(key: [UInt8], _ message: [UInt8]) -> [UInt8] {
+    let short = key.count > 64 ? sha256(key) : key
+    let padded = short + [UInt8](repeating: 0, count: 64 - short.count)
+    return sha256(padded.map { $0 ^ 0x5c } + sha256(padded.map { $0 ^ 0x36 } + message))
 }
 
 private func compress(_ state: inout [UInt32], _ block: ArraySlice<UInt8>) {

@@ -1,6 +1,7 @@
 package import FleetCore
 import FoundationEssentials
 import Glibc
+import K3s
 import Reconciler
 package import Shell
 
@@ -35,10 +36,7 @@ package struct StateDirectory: Sendable {
 
     static func randomHex(bytes count: Int) -> String {
         var generator = SystemRandomNumberGenerator()
-        return (0..<count).map { _ in
-            let byte = UInt8.random(in: 0...255, using: &generator)
-            return String(byte >> 4, radix: 16) + String(byte & 15, radix: 16)
-        }.joined()
+        return hex((0..<count).map { _ in UInt8.random(in: 0...255, using: &generator) })
     }
 
     package static func read(_ file: String) throws(StateError) -> [UInt8]? {

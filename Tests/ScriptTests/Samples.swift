@@ -49,7 +49,8 @@ enum Sample {
     /// Every kind of order, with names that need quoting.
     static let orders: [HostOrder] = [
         prepare(.server), prepare(.agent, expected: "00ff", node: hostile), .install(setup(.server)), .install(setup(.agent)),
-        .forget(node: hostile), .shape(node: hostile, shape), .drain(node: hostile), .uncordon(node: hostile), .stop(node: hostile, .server),
+        .forget(node: hostile), .shape(node: hostile, shape), .drain(node: hostile), .uncordon(node: hostile),
+        .stop(node: hostile, .server),
         .stop(node: hostile, .agent), .deleteNode(hostile),
     ]
 }

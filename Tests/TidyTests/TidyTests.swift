@@ -12,12 +12,17 @@ import Testing
         "ExeDev": ["CLibcurl", "Dispatch", "FoundationEssentials", "Shell", "Synchronization"],
         "HTTPServer": ["CMicrohttpd", "FoundationEssentials", "Glibc", "Synchronization"],
         "SSH": ["CLibcrypto", "CLibssh2", "Dispatch", "FoundationEssentials", "Glibc", "Synchronization"],
-        "Live": ["ExeDev", "FleetCore", "FoundationEssentials", "Glibc", "K3s", "Reconciler", "SSH", "Shell", "Synchronization"],
+        "Live": [
+            "ExeDev", "FleetCore", "FoundationEssentials", "Glibc", "K3s", "Reconciler", "SSH", "Shell", "Spawn", "Synchronization",
+        ],
         "Daemon": [
             "Dispatch", "FleetCore", "FoundationEssentials", "Glibc", "HTTPServer", "K3s", "Live", "Reconciler", "Synchronization",
         ],
+        "Spawn": ["CSpawn", "Dispatch", "FoundationEssentials", "Glibc", "Synchronization"],
         // exe.dev on one machine, in memory and over real wires; never the live hands.
-        "Simulation": ["Dispatch", "Foundation", "FleetCore", "Glibc", "HTTPServer", "K3s", "Reconciler", "Shell", "Synchronization"],
+        "Simulation": [
+            "Dispatch", "Foundation", "FleetCore", "Glibc", "HTTPServer", "K3s", "Reconciler", "Shell", "Spawn", "Synchronization",
+        ],
     ]
 
     static func files(of target: String) throws -> [URL] {
@@ -38,7 +43,9 @@ import Testing
     }
 
     /// A C library is seen by one target, also of those that have no list above.
-    @Test(arguments: [("CLibcurl", "ExeDev"), ("CLibssh2", "SSH"), ("CLibcrypto", "SSH"), ("CMicrohttpd", "HTTPServer")])
+    @Test(arguments: [
+        ("CLibcurl", "ExeDev"), ("CLibssh2", "SSH"), ("CLibcrypto", "SSH"), ("CMicrohttpd", "HTTPServer"), ("CSpawn", "Spawn"),
+    ])
     func libraryHasOneOwner(library: String, owner: String) throws {
         let others = try FileManager.default.contentsOfDirectory(atPath: Self.root.appending(path: "Sources").path).filter { $0 != owner }
         for target in others where !target.contains(".") {

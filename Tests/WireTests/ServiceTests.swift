@@ -13,10 +13,12 @@ extension WireTests {
         @Test func daemonKeepsTheFleetAsAService() async throws {
             try await Wire.run { wire in
                 try await OperatorMachine.run(wire, fleet: Self.fleet(wire, pools: ["web": "nodes: 1"])) { machine in
-                    let started = try await machine.sh("systemctl start exedev-k8s")
+                    let started = try await machine.sh(Self.hook + "systemctl start exedev-k8s")
                     #expect(started.status == 0, "\(started.all)")
                     try await Self.expect(machine, "the fleet        settled")
                     #expect(try wire.vms().keys.sorted() == ["wire-cp-n1", "wire-web-n1"])
+                    try await Self.expectFields(machine)
+                    try await Self.expect(machine, "the hook (settled) says: 1 settled wire <> exe.dev's token: none")
 
                     try machine.write(fleet: Self.fleet(wire, pools: ["web": "nodes: 2"]))
                     #expect(try await machine.sh("systemctl reload exedev-k8s").status == 0)
@@ -44,6 +46,7 @@ extension WireTests {
             try await Wire.run { wire in
                 try await OperatorMachine.run(wire, fleet: "{ nonsense") { machine in
                     #expect(try await machine.sh("systemctl start exedev-k8s").status != 0)
+                    #expect(try await machine.sh("journalctl -u exedev-k8s -p err -o cat --no-pager").out.contains("fleet.json:1:"))
                     let end = try await machine.sh("systemctl show exedev-k8s -p Result,ExecMainStatus,NRestarts,ActiveState | sort")
                     #expect(end.out == "ActiveState=failed\nExecMainStatus=78\nNRestarts=0\nResult=exit-code\n", "\(end.all)")
                 }
@@ -78,6 +81,30 @@ extension WireTests {
             let status = try await machine.sh(
                 "/usr/local/bin/exedev-k8s status --json --file /etc/exedev-k8s/fleet.json --state /var/lib/exedev-k8s")
             #expect(status.err.contains("from the daemon") && status.out.contains("wire-web-n2"), "\(status.all)")
+        }
+
+        /// A hook, under the unit's hardening: it tells what it was given, and tries to see what it must not.
+        private static let hook = """
+            cat > /usr/local/bin/hook <<'END'
+            #!/bin/sh
+            echo "$(grep -c '"kind":"'$KIND'"') $KIND $CLUSTER <$NODE> exe.dev's token: ${EXE_DEV_API_KEY:-${CREDENTIALS_DIRECTORY:-none}}"
+            END
+            chmod 755 /usr/local/bin/hook
+            mkdir -p /etc/systemd/system/exedev-k8s.service.d
+            start=$(sed -n 's/^ExecStart=//p' /usr/local/lib/systemd/system/exedev-k8s.service)
+            printf '[Service]\\nExecStart=\\nExecStart=%s --hook /usr/local/bin/hook\\n' "$start" > /etc/systemd/system/exedev-k8s.service.d/hook.conf
+            systemctl daemon-reload
+
+            """
+
+        /// What a program finds in the journal.
+        private static func expectFields(_ machine: OperatorMachine) async throws {
+            let lines = try await machine.sh("journalctl -u exedev-k8s NODE=wire-web-n1 -o json --no-pager").out.split(separator: "\n")
+            let found = try lines.map { try JSONDecoder().decode([String: String].self, from: Data($0.utf8)) }
+            let settled = try #require(found.last { $0["MESSAGE"] == "wire-web-n1      settled" }, "\(lines)")
+            #expect(settled["MESSAGE_ID"] == "f828c6dc468e4dd9898255cb2bb4058a" && settled["PRIORITY"] == "6", "\(settled)")
+            #expect(settled["CLUSTER"] == "wire" && settled["RUN_ID"]?.count == 12, "\(settled)")
+            #expect(settled["SYSLOG_IDENTIFIER"] == "exedev-k8s", "\(settled)")
         }
 
         private static func expect(_ machine: OperatorMachine, _ words: String) async throws {

@@ -1,5 +1,6 @@
 import Foundation
 import HTTPServer
+import Spawn
 
 /// What a guest finds at 10.42.0.1:8089: the tailnet's door and the mirror of k3s. A VM is known by its address.
 struct GuestService: Sendable {

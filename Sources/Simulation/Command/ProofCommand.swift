@@ -30,7 +30,8 @@ enum ProofCommand {
 
     static func run(_ verb: String, _ options: Options) throws -> Int32 {
         // Two of the nodes are the server and the batch agent.
-        let stages = try Scenario.all(web: options.nodes - 2).filter { options.scenario == nil || $0.name == options.scenario }.map(Stage.init)
+        let stages = try Scenario.all(web: options.nodes - 2).filter { options.scenario == nil || $0.name == options.scenario }.map(
+            Stage.init)
         guard !stages.isEmpty else { throw Stage.Failure(description: "there is no scenario of that name") }
         return verb == "fuzz" ? fuzz(options, stages) : prove(stages)
     }

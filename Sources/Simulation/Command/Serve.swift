@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import HTTPServer
+import Spawn
 
 /// `exedev-sim serve`: everything that lives as long as the simulator does. The machines live longer.
 struct Serve {

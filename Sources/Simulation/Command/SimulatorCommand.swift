@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Spawn
 
 /// The command line of `exedev-sim`.
 package enum SimulatorCommand {

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Spawn
 
 /// The simulator's files, and the names that follow from where they are.
 struct StateDirectory: Sendable {

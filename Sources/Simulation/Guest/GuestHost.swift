@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Spawn
 
 /// What the guest's programs do to the machine they run on.
 enum GuestHost {

@@ -1,6 +1,7 @@
 import Dispatch
 import Foundation
 import Glibc
+import Spawn
 
 /// VMs as systemd-nspawn containers in network namespaces of their own.
 final class NspawnMachines: Machines {

@@ -1,4 +1,5 @@
 import Foundation
+import Spawn
 
 /// The root file system that all VMs share: made once a machine, kept in the cache.
 struct RootImage {

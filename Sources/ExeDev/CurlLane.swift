@@ -1,0 +1,155 @@
+import CLibcurl
+import Dispatch
+import Synchronization
+
+/// One request and what has come back so far.
+///
+/// Unchecked: everything but the atomic is touched only by the lane's queue, which runs one exchange at a time.
+final class Exchange: @unchecked Sendable {
+    let body: [UInt8]
+    /// Whole lines, with name and value.
+    let headerLines: [String]
+    let deadline: Duration
+    /// More of an answer is not taken.
+    let cap: Int
+    let isCancelled = Atomic<Bool>(false)
+    var answer: [UInt8] = []
+    var headers: [String: String] = [:]
+    var isOverCap = false
+    private var given = 0
+
+    init(body: [UInt8], headerLines: [String], deadline: Duration, cap: Int) {
+        (self.body, self.headerLines, self.deadline, self.cap) = (body, headerLines, deadline, cap)
+    }
+
+    func give(_ room: UnsafeMutableRawBufferPointer) -> Int {
+        let part = body[given...].prefix(room.count)
+        room.copyBytes(from: part)
+        given += part.count
+        return part.count
+    }
+
+    func take(_ bytes: UnsafeBufferPointer<UInt8>) -> Int {
+        guard answer.count + bytes.count <= cap else {
+            isOverCap = true
+            return 0
+        }
+        answer += bytes
+        return bytes.count
+    }
+
+    func takeHeader(_ bytes: UnsafeBufferPointer<UInt8>) {
+        let line = String(decoding: bytes, as: UTF8.self)
+        guard let colon = line.firstIndex(of: ":") else { return }
+        let value = line[line.index(after: colon)...].drop { $0 == " " }.prefix { !$0.isNewline }
+        headers[line[..<colon].lowercased()] = String(value)
+    }
+}
+
+/// A libcurl handle with its kept connection.
+///
+/// Unchecked: the handle and the header list are touched only on `queue`, a serial queue.
+final class Lane: @unchecked Sendable {
+    private static let libraryIsReady = curl_global_init(Int(CURL_GLOBAL_DEFAULT))
+
+    private let queue: DispatchQueue
+    private let handle: UnsafeMutableRawPointer
+    private var headers: UnsafeMutablePointer<curl_slist>?
+
+    init(_ name: String) {
+        _ = Self.libraryIsReady
+        queue = DispatchQueue(label: name)
+        guard let handle = curl_easy_init() else { preconditionFailure("libcurl gave no handle: out of memory") }
+        self.handle = handle
+    }
+
+    deinit {
+        curl_slist_free_all(headers)
+        curl_easy_cleanup(handle)
+    }
+
+    /// Waits for its turn, then for the answer. A cancelled task is answered at once.
+    func send(_ exchange: Exchange, to url: String) async throws(TransportFailure) -> HTTPReply {
+        let result: Result<HTTPReply, TransportFailure> = await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                queue.async { continuation.resume(returning: self.perform(exchange, url: url)) }
+            }
+        } onCancel: {
+            exchange.isCancelled.store(true, ordering: .relaxed)
+        }
+        return try result.get()
+    }
+
+    private func perform(_ exchange: Exchange, url: String) -> Result<HTTPReply, TransportFailure> {
+        if exchange.isCancelled.load(ordering: .relaxed) { return .failure(TransportFailure(reason: "cancelled", wasSent: false)) }
+        let pointer = Unmanaged.passUnretained(exchange).toOpaque()
+        configure(exchange, pointer, url: url)
+        let code = curl_easy_perform(handle)
+        return outcome(code, exchange)
+    }
+
+    private func configure(_ exchange: Exchange, _ pointer: UnsafeMutableRawPointer, url: String) {
+        curl_easy_reset(handle)
+        curl_slist_free_all(headers)
+        headers = nil
+        for line in exchange.headerLines + ["Expect:"] { headers = curl_slist_append(headers, line) }
+        _ = exedev_curl_set_string(handle, CURLOPT_URL, url)
+        _ = exedev_curl_set_list(handle, CURLOPT_HTTPHEADER, headers)
+        _ = exedev_curl_set_string(handle, CURLOPT_USERAGENT, "exedev-k8s")
+        _ = exedev_curl_set_long(handle, CURLOPT_POST, 1)
+        _ = exedev_curl_set_long(handle, CURLOPT_POSTFIELDSIZE, exchange.body.count)
+        _ = exedev_curl_set_long(handle, CURLOPT_NOSIGNAL, 1)
+        _ = exedev_curl_set_long(handle, CURLOPT_FOLLOWLOCATION, 0)
+        _ = exedev_curl_set_long(handle, CURLOPT_SSL_VERIFYPEER, 1)
+        _ = exedev_curl_set_long(handle, CURLOPT_SSL_VERIFYHOST, 2)
+        _ = exedev_curl_set_long(handle, CURLOPT_CONNECTTIMEOUT, 30)
+        let milliseconds = exchange.deadline.components.seconds * 1000 + exchange.deadline.components.attoseconds / 1_000_000_000_000_000
+        _ = exedev_curl_set_long(handle, CURLOPT_TIMEOUT_MS, Int(milliseconds))
+        configureBody(pointer)
+        _ = exedev_curl_set_pointer(handle, CURLOPT_WRITEDATA, pointer)
+        _ = exedev_curl_set_data(handle, CURLOPT_WRITEFUNCTION) { data, size, count, context in
+            let bytes = UnsafeRawBufferPointer(start: data, count: size * count).bindMemory(to: UInt8.self)
+            return Unmanaged<Exchange>.fromOpaque(context!).takeUnretainedValue().take(bytes)
+        }
+        _ = exedev_curl_set_pointer(handle, CURLOPT_HEADERDATA, pointer)
+        _ = exedev_curl_set_data(handle, CURLOPT_HEADERFUNCTION) { data, size, count, context in
+            let bytes = UnsafeRawBufferPointer(start: data, count: size * count).bindMemory(to: UInt8.self)
+            Unmanaged<Exchange>.fromOpaque(context!).takeUnretainedValue().takeHeader(bytes)
+            return size * count
+        }
+        _ = exedev_curl_set_long(handle, CURLOPT_NOPROGRESS, 0)
+        _ = exedev_curl_set_pointer(handle, CURLOPT_XFERINFODATA, pointer)
+        _ = exedev_curl_set_progress(handle) { context, _, _, _, _ in
+            Unmanaged<Exchange>.fromOpaque(context!).takeUnretainedValue().isCancelled.load(ordering: .relaxed) ? 1 : 0
+        }
+    }
+
+    /// A body that cannot be rewound: libcurl would otherwise send a POST again by itself when a kept connection dies without an
+    /// answer, and a command must never be carried out twice.
+    private func configureBody(_ pointer: UnsafeMutableRawPointer) {
+        _ = exedev_curl_set_pointer(handle, CURLOPT_READDATA, pointer)
+        _ = exedev_curl_set_data(handle, CURLOPT_READFUNCTION) { buffer, size, count, context in
+            let room = UnsafeMutableRawBufferPointer(start: buffer, count: size * count)
+            return Unmanaged<Exchange>.fromOpaque(context!).takeUnretainedValue().give(room)
+        }
+        _ = exedev_curl_set_seek(handle) { _, _, _ in Int32(CURL_SEEKFUNC_FAIL) }
+    }
+
+    private func outcome(_ code: CURLcode, _ exchange: Exchange) -> Result<HTTPReply, TransportFailure> {
+        var status = 0
+        _ = exedev_curl_get_long(handle, CURLINFO_RESPONSE_CODE, &status)
+        switch code {
+        case CURLE_OK: return .success(HTTPReply(status: status, headers: exchange.headers, body: exchange.answer, isTruncated: false))
+        case CURLE_PARTIAL_FILE where status != 0, CURLE_WRITE_ERROR where exchange.isOverCap:
+            return .success(HTTPReply(status: status, headers: exchange.headers, body: exchange.answer, isTruncated: true))
+        case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_CONNECT, CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION,
+            CURLE_COULDNT_RESOLVE_PROXY:
+            return .failure(TransportFailure(reason: words(code), wasSent: false))
+        case CURLE_ABORTED_BY_CALLBACK: return .failure(TransportFailure(reason: "cancelled", wasSent: true))
+        case CURLE_OPERATION_TIMEDOUT: return .failure(TransportFailure(reason: "no answer in \(exchange.deadline)", wasSent: true))
+        default: return .failure(TransportFailure(reason: words(code), wasSent: true))
+        }
+    }
+
+    private func words(_ code: CURLcode) -> String { String(cString: curl_easy_strerror(code)) }
+}

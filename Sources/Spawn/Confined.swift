@@ -1,0 +1,109 @@
+import CSpawn
+import Dispatch
+package import FoundationEssentials
+import Glibc
+import Synchronization
+
+/// Somebody else's program: run with a deadline and without anything of ours but what it is given.
+package struct Confined: Sendable {
+    /// How it went.
+    package struct Ended: Sendable {
+        /// The exit status, or 128 and the signal.
+        package var status: Int32
+        /// Standard output and error together, up to the limit.
+        package var output: Data
+        /// It was killed, for time or because nobody waits for it any more.
+        package var wasKilled: Bool
+    }
+
+    private let program: String
+    private let environment: [String: String]
+    private let seconds: Double
+    private let limit: Int
+
+    /// `environment` is all that the program sees. It is killed with all that it started after `seconds`; what it prints beyond `limit`
+    /// bytes is thrown away.
+    package init(_ program: String, environment: [String: String], seconds: Double, limit: Int) {
+        (self.program, self.environment, self.seconds, self.limit) = (program, environment, seconds, limit)
+    }
+
+    /// `input`: below a pipe's 64 KiB. Cancelled, it kills the program.
+    package func run(input: Data) async throws -> Ended {
+        let isCancelled = Flag()
+        return try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                DispatchQueue.global().async {
+                    continuation.resume(with: Result { try runBlocking(input: input, isCancelled: { isCancelled.isRaised }) })
+                }
+            }
+        } onCancel: {
+            isCancelled.raise()
+        }
+    }
+
+    private func runBlocking(input: Data, isCancelled: () -> Bool) throws -> Ended {
+        let pipes = try Pipes(input: input)
+        let process = try start(pipes)
+        _ = fcntl(pipes.output, F_SETFL, O_NONBLOCK)
+        var output = Data()
+        let end = ContinuousClock.now + .milliseconds(Int(seconds * 1000))
+        var wasKilled = false
+        while !Self.hasEnded(process) {
+            if isCancelled() || ContinuousClock.now >= end {
+                wasKilled = true
+                break
+            }
+            // Its output says nothing about its end: it may close it and go on, or end and leave it to a child. So both are looked at.
+            var ready = pollfd(fd: pipes.output, events: Int16(POLLIN), revents: 0)
+            if poll(&ready, 1, 20) > 0, !drain(pipes.output, &output) { usleep(20_000) }
+        }
+        // Not reaped yet, so the number is still this group's. What it left running goes with it.
+        kill(-process, SIGKILL)
+        let status = Subprocess.reap(process)
+        _ = drain(pipes.output, &output)
+        return Ended(status: status, output: output, wasKilled: wasKilled)
+    }
+
+    /// In a process group of its own, with the signals' default effects: the daemon ignores some, and its threads block others.
+    private func start(_ pipes: borrowing Pipes) throws -> pid_t {
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var (none, all) = (sigset_t(), sigset_t())
+        sigemptyset(&none)
+        sigfillset(&all)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setsigdefault(&attributes, &all)
+        posix_spawnattr_setpgroup(&attributes, 0)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
+        return try Subprocess.spawn([program], pipes, environment: environment, attributes: &attributes) { actions in
+            posix_spawn_file_actions_adddup2(&actions, 1, 2)
+            // Locks and connections are ours, also those that a library opened without CLOEXEC.
+            posix_spawn_file_actions_addclosefrom_np(&actions, 3)
+        }
+    }
+
+    /// Leaves it to be reaped.
+    private static func hasEnded(_ process: pid_t) -> Bool {
+        var facts = siginfo_t()
+        return waitid(P_PID, id_t(process), &facts, WEXITED | WNOHANG | WNOWAIT) == 0 && facts.si_signo != 0
+    }
+
+    /// Takes what is there; false when there will be no more.
+    private func drain(_ descriptor: Int32, _ output: inout Data) -> Bool {
+        var chunk = [UInt8](repeating: 0, count: 65536)
+        while true {
+            let got = read(descriptor, &chunk, chunk.count)
+            if got > 0 { output.append(contentsOf: chunk[..<min(got, limit - output.count)]) }
+            if got == 0 { return false }
+            if got < 0 && errno != EINTR { return true }
+        }
+    }
+}
+
+/// Raised once, seen from elsewhere.
+private final class Flag: Sendable {
+    private let value = Atomic(false)
+    var isRaised: Bool { value.load(ordering: .relaxed) }
+    func raise() { value.store(true, ordering: .relaxed) }
+}

@@ -1,0 +1,122 @@
+import CSpawn
+package import FoundationEssentials
+import Glibc
+
+/// A program that was run to its end.
+///
+/// Not Foundation's `Process`: on Linux that waits until every process that inherited its socket is gone, so a program
+/// that leaves a daemon behind (a machine's supervisor, `serve`) would never seem to end.
+package struct Subprocess: Sendable {
+    /// Why a program could not be run, or ended badly.
+    package struct Failure: Error, CustomStringConvertible {
+        package let description: String
+
+        package init(description: String) { self.description = description }
+    }
+
+    /// The exit status, or 128 and the signal.
+    package let status: Int32
+    package let output: Data
+
+    /// Blocks the calling thread until the program ended. `input` (below a pipe's 64 KiB) goes to its standard input; its standard
+    /// error is ours unless `quiet`. A daemon that it leaves must have redirected its own standard output.
+    package static func run(_ program: String, _ arguments: [String], input: Data = Data(), quiet: Bool = false) throws -> Subprocess {
+        let pipes = try Pipes(input: input)
+        let process = try spawn([program] + arguments, pipes) { actions in
+            if quiet { posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0) }
+        }
+        let output = drain(pipes.output)
+        return Subprocess(status: reap(process), output: output)
+    }
+
+    /// Runs a program that must end well.
+    package static func check(_ program: String, _ arguments: [String]) throws {
+        let ended = try run(program, arguments)
+        guard ended.status == 0 else {
+            throw Failure(description: "\(program) \(arguments.prefix(2).joined(separator: " ")) ended with \(ended.status)")
+        }
+    }
+
+    private static func drain(_ descriptor: Int32) -> Data {
+        var data = Data()
+        var chunk = [UInt8](repeating: 0, count: 65536)
+        while true {
+            let got = read(descriptor, &chunk, chunk.count)
+            if got > 0 { data.append(contentsOf: chunk[..<got]) }
+            if got == 0 || (got < 0 && errno != EINTR) { return data }
+        }
+    }
+
+    // MARK: what Confined shares
+
+    /// Waits for the program and lets the kernel forget it.
+    static func reap(_ process: pid_t) -> Int32 {
+        var status: Int32 = 0
+        while waitpid(process, &status, 0) < 0, errno == EINTR {}
+        // What the macros of sys/wait.h do: exit status in the second byte, signal in the low seven bits.
+        return status & 0x7f == 0 ? (status >> 8) & 0xff : 128 + status & 0x7f
+    }
+
+    /// Nil for `environment` is ours. The program's standard error is our own unless `adjust` says otherwise.
+    static func spawn(
+        _ words: [String], _ pipes: borrowing Pipes, environment: [String: String]? = nil, attributes: inout posix_spawnattr_t,
+        adjust: (inout posix_spawn_file_actions_t) -> Void
+    ) throws -> pid_t {
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_adddup2(&actions, pipes.programsInput, 0)
+        posix_spawn_file_actions_adddup2(&actions, pipes.programsOutput, 1)
+        adjust(&actions)
+        var arguments = words.map { strdup($0) } + [nil]
+        var variables = (environment ?? [:]).map { strdup($0.key + "=" + $0.value) } + [nil]
+        defer { (arguments + variables).forEach { free($0) } }
+        var process: pid_t = 0
+        let code =
+            environment == nil
+            ? posix_spawnp(&process, words[0], &actions, &attributes, &arguments, environ)
+            : posix_spawnp(&process, words[0], &actions, &attributes, &arguments, &variables)
+        pipes.closeProgramsEnds()
+        guard code == 0 else { throw Failure(description: "cannot run \(words[0]): \(String(cString: strerror(code)))") }
+        return process
+    }
+
+    private static func spawn(
+        _ words: [String], _ pipes: borrowing Pipes, adjust: (inout posix_spawn_file_actions_t) -> Void
+    ) throws -> pid_t {
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        return try spawn(words, pipes, attributes: &attributes, adjust: adjust)
+    }
+}
+
+/// A program's standard input, filled and closed, and its output. No other program that is started meanwhile inherits an end.
+struct Pipes: ~Copyable {
+    /// Where we read what it prints.
+    let output: Int32
+    let programsInput: Int32
+    let programsOutput: Int32
+
+    init(input: Data) throws {
+        var (source, sink): ([Int32], [Int32]) = ([-1, -1], [-1, -1])
+        guard pipe2(&source, O_CLOEXEC) == 0 else { throw Subprocess.Failure(description: "no pipe: errno \(errno)") }
+        guard pipe2(&sink, O_CLOEXEC) == 0 else {
+            let code = errno
+            source.forEach { _ = close($0) }
+            throw Subprocess.Failure(description: "no pipe: errno \(code)")
+        }
+        (programsInput, output, programsOutput) = (source[0], sink[0], sink[1])
+        // While we hold the end that is read, writing can neither fail nor raise SIGPIPE.
+        _ = input.withUnsafeBytes { write(source[1], $0.baseAddress, $0.count) }
+        close(source[1])
+    }
+
+    /// After the start: while we hold the end that is written, there is no end of what the program prints.
+    func closeProgramsEnds() {
+        close(programsInput)
+        close(programsOutput)
+    }
+
+    deinit { close(output) }
+}
