@@ -137,6 +137,23 @@ extension WireTests {
             }
         }
 
+        /// `rm` frees the name at once and takes its time with the machine: whoever asks for the name meanwhile gets another machine.
+        @Test func aNameThatIsAskedForAgainGetsAMachineOfItsOwn() async throws {
+            try await Wire.run { wire in
+                #expect(try await wire.ctl("new --name=wire-web-n1").status == 0)
+                let removal = try wire.start("exedev-ctl", ["exec", "rm wire-web-n1"])
+                #expect(try await eventually { try wire.vms().isEmpty })
+                let again = try await wire.ctl("new --name=wire-web-n1")
+                #expect(await removal.ended().status == 0)
+                #expect(again.status == 0, "\(again.all)")
+                // Refused until the machine's sshd answers.
+                let end = ContinuousClock.now + .seconds(120)
+                var share = try await wire.ctl("share port wire-web-n1 8080")
+                while share.status != 0, ContinuousClock.now < end { share = try await wire.ctl("share port wire-web-n1 8080") }
+                #expect(share.status == 0, "\(share.all)")
+            }
+        }
+
         @Test func simulatorForgetsNothingWhenKilledAndLeavesNothingWhenDown() async throws {
             try await Wire.run { wire in
                 try wire.write(pools: [:])
