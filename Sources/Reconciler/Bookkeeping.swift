@@ -7,7 +7,9 @@ enum Bookkeeping {
     static func before(_ action: Action, _ ledger: inout Ledger, now: Double) {
         switch action {
         case .createVM(let name, _, _): ledger.vms[name, default: .init()].creating = now
-        case .install(let setup) where setup.role == .server: ledger.founder = setup.name
+        case .install(let setup):
+            if setup.role == .server { ledger.founder = setup.name }
+            ledger.vms[setup.name, default: .init()].started = now
         case .drain(let name): ledger.vms[name, default: .init()].removal = .begun
         default: break
         }
@@ -23,8 +25,7 @@ enum Bookkeeping {
         case (.prepare(_, let version, _), .done(let output)):
             if let digest = value("k3s-sha256", in: output) { ledger.digests[version.description] = digest }
         case (.install(let setup), _):
-            ledger.vms[name, default: .init()].started = now
-            ledger.vms[name]?.config = setup.configHash
+            ledger.vms[name, default: .init()].config = setup.configHash
             if ledger.vms[name]?.removal != nil { ledger.vms[name]?.removal = .returning }
         case (.forget, _): ledger.vms[name]?.hasStaleIdentity = false
         case (.share, .shared(let share)): ledger.vms[name, default: .init()].share = share
@@ -38,7 +39,11 @@ enum Bookkeeping {
     }
 
     /// Facts of the world that the ledger must know before anything is decided. `listedAt`: when the VMs were listed.
-    static func learn(_ seen: Observation, fleet: DesiredFleet, _ ledger: inout Ledger, listedAt: Double?) {
+    static func learn(_ seen: Observation, fleet: DesiredFleet, _ ledger: inout Ledger, listedAt: Double?, now: Double) {
+        // Written by a clock that ran ahead: it was no later than now.
+        for (name, record) in ledger.vms {
+            if let started = record.started, started > now { ledger.vms[name]?.started = now }
+        }
         if let vms = seen.vms, let listedAt { missed(vms, fleet, &ledger, listedAt) }
         for node in fleet.nodes {
             guard let vm = seen.vms?[node.name], vm.tags.contains(fleet.cluster.tag) else { continue }

@@ -112,11 +112,10 @@ package struct Reconciler: Sendable {
         _ action: Action, _ run: inout Run, _ memory: any Memory, _ performer: Performer,
         _ group: inout ThrowingTaskGroup<Happening, any Error>
     ) throws {
-        let facts = run.facts(now: clock.now)
-        Bookkeeping.before(action, &run.ledger, now: facts.now)
+        let moment = Moment(clock)
+        let facts = run.facts(now: moment.wall, uptime: moment.uptime)
+        run.begin(action, at: moment)
         try memory.save(run.ledger)
-        run.acting[action.node] = action
-        run.effects += 1
         if case .act(_, let because)? = run.plan.lines.first(where: { $0.node == action.node })?.decision {
             try memory.intend(action, because: because, facts: facts)
             tell(.actionStarted(action, because: because))

@@ -15,6 +15,9 @@ struct Run {
     var grip = Grip()
     /// Actions stand ready and wait for the Lease.
     private(set) var wantsLease = false
+    /// When k3s was last told to start on a node.
+    private var started: [String: Double] = [:]
+    private var hashed: [String: HashedSetup] = [:]
     var looking: Set<Look> = []
     /// When the VMs were last listed, in seconds since 1970.
     private var listedAt: Double?
@@ -45,21 +48,25 @@ struct Run {
         plan = Plan(cluster: fleet.cluster.name, lines: [])
     }
 
-    func facts(now: Double) -> FleetFacts {
+    func facts(now: Double, uptime: Double = -.infinity) -> FleetFacts {
         var facts = FleetFacts(fleet: fleet, seen: seen, ledger: ledger, now: now, isAttended: isAttended)
-        facts.lifted = lifted
+        (facts.lifted, facts.hashed) = (lifted, hashed)
+        facts.restarting = Set(started.filter { uptime - $0.value < Pacing.staleReadiness }.keys)
         return facts
     }
 
     mutating func decide(at moment: Moment) {
         let now = moment.wall
-        Bookkeeping.learn(seen, fleet: fleet, &ledger, listedAt: listedAt)
-        plan = Planner.plan(facts(now: now))
+        Bookkeeping.learn(seen, fleet: fleet, &ledger, listedAt: listedAt, now: now)
+        var facts = self.facts(now: now, uptime: moment.uptime)
+        hashed = facts.rehashed()
+        facts.hashed = hashed
+        plan = Planner.plan(facts)
         for index in plan.lines.indices {
             guard !plan.lines[index].decision.isSettled, let block = refusals[plan.lines[index].node] else { continue }
             plan.lines[index].decision = .blocked(block)
         }
-        if !refusals.isEmpty { plan.lines = Planner.heldUp(plan.lines, facts(now: now)) }
+        if !refusals.isEmpty { plan.lines = Planner.heldUp(plan.lines, facts) }
         hold(moment.uptime)
         guard let approved, !lifted.contains(.approval) else { return }
         for index in plan.lines.indices {
@@ -195,6 +202,16 @@ struct Run {
         if !next.isFinite, !isBusy { next = uptime + 1 }
         guard next.isFinite, next < (sleepingUntil ?? .infinity) - 0.001 else { return nil }
         return max(0.01, next - uptime)
+    }
+
+    // MARK: what was begun
+
+    /// Written down before the action is sent.
+    mutating func begin(_ action: Action, at moment: Moment) {
+        Bookkeeping.before(action, &ledger, now: moment.wall)
+        acting[action.node] = action
+        effects += 1
+        if case .install = action { started[action.node] = moment.uptime }
     }
 
     // MARK: what was learnt

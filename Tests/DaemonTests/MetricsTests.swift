@@ -39,7 +39,7 @@ import Testing
             !(line.contains("_effects_total{") && line.hasSuffix(" 0")) && !line.contains("_bucket{")
         }
         #expect(told.joined(separator: "\n") == Self.want)
-        #expect(page.components(separatedBy: "_effects_total{").count == 1 + 48)
+        #expect(page.components(separatedBy: "_effects_total{").count == 1 + 4 * Step.allCases.count)
         #expect(!page.contains("demo-web-n1"))
     }
 

@@ -6,7 +6,11 @@ package struct Observation: Sendable {
     package var vms: [String: ObservedVM]?
     /// What the inside of a VM said, by VM name.
     package var hosts: [String: ObservedHost] = [:]
-    package var cluster: ObservedCluster = .unseen
+    package var cluster: ObservedCluster = .unseen {
+        didSet { index() }
+    }
+    /// Where a node stands in the reading, by name: a plan asks for each of them several times.
+    private var places: [String: Int] = [:]
     /// Nodes that an action of ours changed after the cluster was read: of these the reading says nothing any more.
     package var outdated: Set<String> = []
 
@@ -14,8 +18,21 @@ package struct Observation: Sendable {
 
     /// The Kubernetes node of that name, if the cluster was read.
     package func node(_ name: String) -> NodeReading? {
-        guard case .read(let reading) = cluster else { return nil }
-        return reading.nodes.first { $0.name == name }
+        guard case .read(let reading) = cluster, let place = places[name] else { return nil }
+        return reading.nodes[place]
+    }
+
+    /// A node's overlay address: as its cluster knows it, else as its host says.
+    func overlay(of name: String) -> String? {
+        if let address = node(name)?.internalIP { return address }
+        if case .probed(let probe) = hosts[name], case .up(let address) = probe.overlay { return address }
+        return nil
+    }
+
+    private mutating func index() {
+        places = [:]
+        guard case .read(let reading) = cluster else { return }
+        for (place, node) in reading.nodes.enumerated() where places[node.name] == nil { places[node.name] = place }
     }
 
     package mutating func note(_ vm: ObservedVM) {

@@ -1,5 +1,11 @@
 package import K3s
 
+/// A configuration with its hash.
+package struct HashedSetup: Sendable, Hashable {
+    package var setup: NodeSetup
+    package var hash: String
+}
+
 /// What a decision about one node may know of the whole fleet.
 package struct FleetFacts: Sendable {
     package var fleet: DesiredFleet
@@ -7,6 +13,10 @@ package struct FleetFacts: Sendable {
     package var ledger: Ledger
     /// Seconds since 1970.
     package var now: Double
+    /// Nodes whose k3s this run told to start a moment ago, so that their readiness may still be that of before.
+    package var restarting: Set<String> = []
+    /// What was computed before, by node: hashing the configuration of every node at every decision would be most of a plan's cost.
+    package var hashed: [String: HashedSetup] = [:]
     /// Guards that the proof by simulation has taken away; always empty in the product.
     package var lifted: Set<Guard> = []
 
@@ -18,6 +28,11 @@ package struct FleetFacts: Sendable {
         (self.fleet, self.seen, self.ledger, self.now) = (fleet, seen, ledger, now)
         let known = isAttended || seen.vms == nil ? [] : fleet.nodes.map(\.name).filter { ledger.vms[$0]?.createdAt != nil }
         vanished = (known.count { seen.vms?[$0] == nil }, known.count)
+    }
+
+    func configHash(_ setup: NodeSetup) -> String {
+        if let known = hashed[setup.name], known.setup == setup { return known.hash }
+        return setup.configHash
     }
 
     func holds(_ rule: Guard) -> Bool { !lifted.contains(rule) }
@@ -61,6 +76,17 @@ package struct FleetFacts: Sendable {
     }
 
     package func record(_ name: String) -> Ledger.VMRecord { ledger.vms[name] ?? .init() }
+
+    /// `hashed` as it is now: computed anew where the configuration has changed.
+    package func rehashed() -> [String: HashedSetup] {
+        var all = hashed
+        for node in fleet.nodes where record(node.name).config != nil {
+            guard let overlay = seen.overlay(of: node.name) else { continue }
+            let setup = setup(of: node, overlay: overlay)
+            if all[node.name]?.setup != setup { all[node.name] = HashedSetup(setup: setup, hash: setup.configHash) }
+        }
+        return all
+    }
 
     /// What the node's k3s is configured with, once its overlay address is known.
     package func setup(of node: DesiredNode, overlay: String) -> NodeSetup {

@@ -34,7 +34,7 @@ extension Planner {
 }
 
 /// Limits that hold over the whole plan: what exceeds them waits for a place.
-enum Pacing {
+package enum Pacing {
     static func apply(to plan: inout Plan, _ facts: FleetFacts) {
         if facts.holds(.deletionsPerPass) { deletions(&plan, facts) }
         if facts.holds(.maxUnavailable) { restarts(&plan, facts) }
@@ -75,13 +75,13 @@ enum Pacing {
     }
 
     /// Seconds a node may look ready although its kubelet is gone: the patience of Kubernetes, 40 s, and a little (facts/k3s.md §8.4).
-    private static let staleReadiness = 45.0
+    package static let staleReadiness = 45.0
 
     /// Not ready, or restarted so lately that its readiness is still that of before.
     private static func isDown(_ name: String, _ facts: FleetFacts) -> Bool {
         guard let node = facts.seen.node(name) else { return false }
         let started = facts.record(name).started.map { facts.now - $0 } ?? .infinity
-        return node.ready != .ready || facts.seen.outdated.contains(name) || (0..<staleReadiness).contains(started)
+        return node.ready != .ready || facts.seen.outdated.contains(name) || facts.restarting.contains(name) || (0..<staleReadiness).contains(started)
     }
 
     /// Creations of this very plan count too.

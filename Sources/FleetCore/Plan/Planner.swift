@@ -155,7 +155,7 @@ package enum Planner {
         if want.role == .agent, facts.controlPlane == nil {
             return .wait(Wait(facts.controlPlaneReason, look: .cluster, every: 1))
         }
-        if started == nil || facts.record(want.name).config != facts.setup(of: want, overlay: overlay).configHash {
+        if started == nil || facts.record(want.name).config != facts.configHash(facts.setup(of: want, overlay: overlay)) {
             return .act(
                 .install(facts.setup(of: want, overlay: overlay)), because: "an earlier install was cut short or its configuration changed")
         }
@@ -233,7 +233,7 @@ package enum Planner {
     static func reconfigured(_ want: DesiredNode, _ overlay: String, _ facts: FleetFacts) -> Decision? {
         guard let config = facts.record(want.name).config, want.role == .server || facts.controlPlane != nil else { return nil }
         let setup = facts.setup(of: want, overlay: overlay)
-        return config == setup.configHash ? nil : .act(.install(setup), because: "its configuration changed")
+        return config == facts.configHash(setup) ? nil : .act(.install(setup), because: "its configuration changed")
     }
 
     /// The way from an action to a settled node, as far as it can be known beforehand.

@@ -154,8 +154,12 @@ struct Course {
         case .settled: return plan.isSettled
         case .destroyed: return false
         case .blocked(let reasons):
+            // A VM that vanished was made anew as the file asks, and what hindered it went with it.
+            let someAreNew = world.state.withLock { state in state.struck.contains { if case .vanish = $0.kind { true } else { false } } }
             return plan.lines.allSatisfy { line in
-                guard case .blocked(let block) = line.decision else { return line.decision.isSettled && reasons[line.node] == nil }
+                guard case .blocked(let block) = line.decision else {
+                    return line.decision.isSettled && (someAreNew || reasons[line.node] == nil)
+                }
                 return reasons[line.node].map(block.reason.contains) ?? block.reason.contains("control plane")
             }
         }
