@@ -50,10 +50,8 @@ package struct NodeReading: Sendable, Hashable {
     package var unschedulable: Bool
     package var deleting: Bool
 
-    package var roles: [String] {
-        let prefix = "node-role.kubernetes.io/"
-        return labels.keys.filter { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) }.sorted()
-    }
+    /// k3s runs there as a server.
+    package var isControlPlane: Bool { labels["node-role.kubernetes.io/control-plane"] != nil }
 
     package init(
         name: String, ready: Readiness, version: K3sVersion?, internalIP: String?, labels: [String: String] = [:],

@@ -41,6 +41,16 @@ package struct Observer: Sendable {
 }
 
 extension Observation {
+    /// Whether the sight tells anything that is not known.
+    func differs(from sight: Observer.Sight) -> Bool {
+        switch sight {
+        case .vms(let list): list.count != vms?.count || list.contains { vms?[$0.name] != $0 }
+        case .host(let name, let host): hosts[name] != host
+        case .cluster(let reading): cluster != reading || !outdated.isEmpty
+        case .failed: true
+        }
+    }
+
     package mutating func note(_ sight: Observer.Sight) {
         switch sight {
         case .vms(let list): vms = Dictionary(list.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })

@@ -68,10 +68,16 @@ package struct Reconciler: Sendable {
             while true {
                 let moment = Moment(clock)
                 let uptime = moment.uptime
-                run.decide(at: moment)
+                if run.hasNews(uptime: uptime) { run.decide(at: moment) }
+                var looks = run.looksDue(uptime: uptime)
+                // Woken for something else than a look: for a back-off that is over.
+                if looks.isEmpty, run.isWoken {
+                    run.decide(at: moment)
+                    looks = run.looksDue(uptime: uptime)
+                }
                 if let end, uptime >= end { run.ranOutOfTime = true }
                 if brake?.isPulled == true { run.wasStopped = true }
-                for (look, vm) in run.looksDue(uptime: uptime) { group.addTask { .saw(look, await observer.look(look, vm: vm)) } }
+                for (look, vm) in looks { group.addTask { .saw(look, await observer.look(look, vm: vm)) } }
                 if let vm = run.leaseDue(uptime: uptime) { askForLease(world, vm, &group) }
                 for action in run.actionsDue(uptime: uptime) { try start(action, &run, memory, performer, &group) }
                 run.report(tell)

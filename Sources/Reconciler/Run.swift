@@ -18,6 +18,10 @@ struct Run {
     /// When k3s was last told to start on a node.
     private var started: [String: Double] = [:]
     private var hashed: [String: HashedSetup] = [:]
+    private var isNews = true
+    /// A sleeper has woken since the last decision or look.
+    private(set) var isWoken = false
+    private var decidedAt = -Double.infinity
     var looking: Set<Look> = []
     /// When the VMs were last listed, in seconds since 1970.
     private var listedAt: Double?
@@ -55,7 +59,11 @@ struct Run {
         return facts
     }
 
+    /// Whether a decision may differ from the last one. What passes with time alone is judged every now and then.
+    func hasNews(uptime: Double) -> Bool { isNews || uptime - decidedAt >= 2 }
+
     mutating func decide(at moment: Moment) {
+        (isNews, isWoken, decidedAt) = (false, false, moment.uptime)
         let now = moment.wall
         Bookkeeping.learn(seen, fleet: fleet, &ledger, listedAt: listedAt, now: now)
         var facts = self.facts(now: now, uptime: moment.uptime)
@@ -130,6 +138,7 @@ struct Run {
             }
             guard let subject = subject(of: look) else { continue }
             looking.insert(look)
+            isWoken = false
             if look == .cluster { missedByLook = [] }
             due.append((look, subject.vm))
         }
@@ -217,6 +226,11 @@ struct Run {
     // MARK: what was learnt
 
     mutating func note(_ event: Happening, at moment: Moment, tell: (Event) -> Void) {
+        switch event {
+        case .woke: isWoken = true
+        case .saw(_, let sight): isNews = isNews || seen.differs(from: sight)
+        case .did, .leased: isNews = true
+        }
         switch event {
         case .woke: if let until = sleepingUntil, moment.uptime >= until - 0.001 { sleepingUntil = nil }
         case .saw(let look, let sight): saw(look, sight, moment, tell)

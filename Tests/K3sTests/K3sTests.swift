@@ -112,7 +112,7 @@ import Testing
             "=== exedev-k8s cluster begin\nhostname=a\nca=ff\nnodes=\(json)\nready=yes\n=== exedev-k8s cluster end\n")
         #expect(reading.apiReady && reading.caHash == "ff" && reading.nodes.count == 2)
         #expect(
-            reading.nodes[0].ready == .ready && reading.nodes[0].roles == ["control-plane"] && reading.nodes[0].internalIP == "100.64.0.1")
+            reading.nodes[0].ready == .ready && reading.nodes[0].isControlPlane && reading.nodes[0].internalIP == "100.64.0.1")
         #expect(reading.nodes[1].ready == .unknown && reading.nodes[1].deleting && reading.nodes[1].unschedulable)
         #expect(throws: ReadingError.self) {
             try ClusterReading.parse("=== exedev-k8s cluster begin\nhostname=a\nnodes={\n=== exedev-k8s cluster end\n")

@@ -4,7 +4,12 @@ package struct CIDR: Sendable, Hashable, CustomStringConvertible {
     /// 0 to 32.
     package let prefix: Int
 
-    private init(_ address: UInt32, _ prefix: Int) { (self.address, self.prefix) = (address, prefix) }
+    package let description: String
+
+    private init(_ address: UInt32, _ prefix: Int) {
+        (self.address, self.prefix) = (address, prefix)
+        description = "\(address >> 24).\(address >> 16 & 255).\(address >> 8 & 255).\(address & 255)/\(prefix)"
+    }
 
     /// Where exe.dev puts its VMs (facts/exedev.md §6, Feb 2026); also k3s's own default for pods.
     static let exeDev = CIDR(10 << 24 | 42 << 16, 16)
@@ -18,7 +23,7 @@ package struct CIDR: Sendable, Hashable, CustomStringConvertible {
         let halves = text.split(separator: "/", omittingEmptySubsequences: false)
         guard halves.count == 2, let address = Self.address(halves[0]), let prefix = Self.decimal(halves[1], upTo: 32) else { return nil }
         guard address & ~Self.mask(prefix) == 0 else { return nil }
-        (self.address, self.prefix) = (address, prefix)
+        self.init(address, prefix)
     }
 
     /// The number of an IPv4 address, or nil.
@@ -47,8 +52,4 @@ package struct CIDR: Sendable, Hashable, CustomStringConvertible {
     package func isInside(_ other: CIDR) -> Bool { prefix >= other.prefix && overlaps(other) }
 
     package func contains(_ address: UInt32) -> Bool { address & Self.mask(prefix) == self.address }
-
-    package var description: String {
-        "\(address >> 24).\(address >> 16 & 255).\(address >> 8 & 255).\(address & 255)/\(prefix)"
-    }
 }

@@ -9,6 +9,7 @@ extension NodeShape {
     ///
     /// Only keys that we put there before are ever removed: everybody else's labels and taints stay.
     package static func drift(of node: NodeReading, from want: DesiredNode) -> NodeShape? {
+        if isShaped(node, want) { return nil }
         let ownedLabels = Set(list(node.annotations[managedLabels]))
         let ownedTaints = Set(list(node.annotations[managedTaints]))
         var labels: [String: String?] = [:]
@@ -28,6 +29,13 @@ extension NodeShape {
         let words = labels.keys.sorted().map { key in labels[key]! == nil ? "\(key)-" : "\(key)=\(labels[key]!!)" }
         let taintWords = isTainted ? [] : ["taints " + want.taints.map(\.description).joined(separator: " ")]
         return NodeShape(labels: labels, taints: taints, annotations: annotations, summary: (words + taintWords).joined(separator: ", "))
+    }
+
+    /// The usual case, and cheap: what is noted as ours is what is wanted, and it is there.
+    private static func isShaped(_ node: NodeReading, _ want: DesiredNode) -> Bool {
+        node.taints == want.taints && want.labels.allSatisfy { node.labels[$0.key] == $0.value }
+            && node.annotations[managedLabels] == want.labels.keys.sorted().joined(separator: ",")
+            && node.annotations[managedTaints] == want.taints.map(identity).sorted().joined(separator: ",")
     }
 
     private static func list(_ text: String?) -> [String] { (text ?? "").split(separator: ",").map(String.init) }

@@ -216,7 +216,7 @@ package enum Planner {
                 "the server answers for another cluster than the one that was founded here (its CA differs)",
                 advice: "restore the server's disk, or destroy the fleet and apply again")
         }
-        let isServer = node.roles.contains("control-plane")
+        let isServer = node.isControlPlane
         guard isServer == (want.role == .server) else {
             return Block("the node is \(isServer ? "a server" : "an agent")", advice: "give the pool another vmPrefix")
         }

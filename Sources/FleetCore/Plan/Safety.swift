@@ -76,7 +76,7 @@ package enum Safety {
         guard action.step.isDestructive else { return nil }
         let isServer =
             facts.ledger.founder == action.node || facts.serverName == action.node
-            || facts.seen.node(action.node)?.roles.contains("control-plane") == true
+            || facts.seen.node(action.node)?.isControlPlane == true
         return isServer ? Block("\(action.node) is a server", advice: "servers are removed by destroy only") : nil
     }
 

@@ -62,7 +62,7 @@ extension FuzzEntry {
         for text in answers(bytes, "cluster", head: "") + answers(bytes, "cluster", head: "nodes=") {
             guard let reading = try? ClusterReading.parse(text) else { continue }
             try expect(!reading.hostname.isEmpty, "no hostname")
-            for node in reading.nodes { _ = (node.roles, node.ready.words, node.taints.map(\.description)) }
+            for node in reading.nodes { _ = (node.isControlPlane, node.ready.words, node.taints.map(\.description)) }
         }
     }
 
