@@ -40,10 +40,7 @@ enum Bookkeeping {
 
     /// Facts of the world that the ledger must know before anything is decided. `listedAt`: when the VMs were listed.
     static func learn(_ seen: Observation, fleet: DesiredFleet, _ ledger: inout Ledger, listedAt: Double?, now: Double) {
-        // Written by a clock that ran ahead: it was no later than now.
-        for (name, record) in ledger.vms {
-            if let started = record.started, started > now { ledger.vms[name]?.started = now }
-        }
+        ledger.comeBack(to: now)
         if let vms = seen.vms, let listedAt { missed(vms, fleet, &ledger, listedAt) }
         for node in fleet.nodes {
             guard let vm = seen.vms?[node.name], vm.tags.contains(fleet.cluster.tag) else { continue }
@@ -70,7 +67,7 @@ enum Bookkeeping {
 
     /// What the list lacks may be gone or left out: of what nobody asks for any more the record is dropped after a while.
     private static func missed(_ vms: [String: ObservedVM], _ fleet: DesiredFleet, _ ledger: inout Ledger, _ listedAt: Double) {
-        for (name, record) in ledger.vms where record.createdAt != nil {
+        for (name, record) in ledger.vms where record.createdAt != nil || record.creating != nil {
             guard vms[name] == nil else {
                 ledger.vms[name]?.missingSince = nil
                 continue

@@ -54,7 +54,7 @@ struct Run {
 
     func facts(now: Double, uptime: Double = -.infinity) -> FleetFacts {
         var facts = FleetFacts(fleet: fleet, seen: seen, ledger: ledger, now: now, isAttended: isAttended)
-        (facts.lifted, facts.hashed) = (lifted, hashed)
+        (facts.lifted, facts.hashed, facts.listedAt) = (lifted, hashed, repeats ? listedAt : nil)
         facts.restarting = Set(started.filter { uptime - $0.value < Pacing.staleReadiness }.keys)
         return facts
     }
@@ -337,7 +337,7 @@ struct Run {
     }
 
     private mutating func wait(_ action: Action, _ count: Int, _ seconds: Double, _ error: EffectError, _ now: Double) {
-        ledger.attempts[action.node] = .init(count: count, notBefore: now + seconds, failure: error.message)
+        ledger.attempts[action.node] = .init(count: count, notBefore: now + seconds, failure: error.message, failedAt: now)
     }
 
     /// Nodes whose action needs the operator in this run.

@@ -56,10 +56,27 @@ package struct Ledger: Sendable, Hashable, Codable {
         package var count: Int
         /// Seconds since 1970.
         package var notBefore: Double
+        /// When it failed; later than now when the clock was set back since.
+        package var failedAt: Double?
         package var failure: String
 
-        package init(count: Int, notBefore: Double, failure: String) {
-            (self.count, self.notBefore, self.failure) = (count, notBefore, failure)
+        package init(count: Int, notBefore: Double, failure: String, failedAt: Double? = nil) {
+            (self.count, self.notBefore, self.failure, self.failedAt) = (count, notBefore, failure, failedAt)
+        }
+    }
+}
+
+extension Ledger {
+    /// What was written by a clock that has been set back since was no later than now.
+    package mutating func comeBack(to now: Double) {
+        for (name, record) in vms {
+            if let started = record.started, started > now { vms[name]?.started = now }
+            if let creating = record.creating, creating > now { vms[name]?.creating = now }
+        }
+        for (name, attempt) in attempts {
+            guard let failedAt = attempt.failedAt, failedAt > now else { continue }
+            attempts[name]?.notBefore -= failedAt - now
+            attempts[name]?.failedAt = now
         }
     }
 }

@@ -13,6 +13,8 @@ package struct FleetFacts: Sendable {
     package var ledger: Ledger
     /// Seconds since 1970.
     package var now: Double
+    /// When the VMs were listed, in a run that lists them again when in doubt; nil in one that looks once.
+    package var listedAt: Double?
     /// Nodes whose k3s this run told to start a moment ago, so that their readiness may still be that of before.
     package var restarting: Set<String> = []
     /// What was computed before, by node: hashing the configuration of every node at every decision would be most of a plan's cost.
@@ -69,9 +71,7 @@ package struct FleetFacts: Sendable {
 
     /// VMs that count against `limits.maxVMs`: those seen, those being made, and those that were here and that one list may have left out.
     package var occupants: Set<String> {
-        let remembered = ledger.vms.filter { _, record in
-            record.createdAt != nil || record.creating.map { now - $0 < Planner.creationGrace } == true
-        }
+        let remembered = ledger.vms.filter { _, record in record.createdAt != nil || record.creating != nil }
         return Set(ownedVMs.map(\.name)).union(remembered.keys)
     }
 

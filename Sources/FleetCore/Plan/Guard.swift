@@ -6,7 +6,7 @@ package enum Guard: String, Sendable, Hashable, CaseIterable {
     // Pacing
     case deletionsPerPass, maxUnavailable, maxVMs
     // Planner
-    case livingGhost, clustersWord, creationGrace, freshIdentity, backOff, outdatedReading, lostServer, otherCluster
+    case livingGhost, clustersWord, secondList, creationGrace, freshIdentity, backOff, outdatedReading, lostServer, otherCluster
     // Run
     case approval, deletionsInFlight, spoiledLook
 }

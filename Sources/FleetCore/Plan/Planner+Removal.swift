@@ -45,7 +45,7 @@ package enum Pacing {
     static func deletions(_ plan: inout Plan, _ facts: FleetFacts) {
         let limit = facts.fleet.limits.deletionsPerPass
         let leaving = plan.lines.indices.filter { plan.lines[$0].decision.action?.step.isDestructive == true }
-        let order = leaving.sorted { progress(plan.lines[$0]) > progress(plan.lines[$1]) }
+        let order = leaving.sorted { progress(plan.lines[$0], facts) > progress(plan.lines[$1], facts) }
         // Those that are half gone and wait, for a back-off or another look, keep their place.
         let wanted = Set(facts.fleet.nodes.map(\.name))
         let waiting = plan.lines.count { line in
@@ -57,7 +57,10 @@ package enum Pacing {
         }
     }
 
-    private static func progress(_ line: Plan.Line) -> Int { 4 - line.then.count }
+    /// Of two that are to be drained, the one that may be cordoned already has come further.
+    private static func progress(_ line: Plan.Line, _ facts: FleetFacts) -> Int {
+        2 * (4 - line.then.count) + (facts.record(line.node).removal == nil ? 0 : 1)
+    }
 
     /// A node that is in the cluster is restarted only while its pool has no more than `maxUnavailable` down.
     static func restarts(_ plan: inout Plan, _ facts: FleetFacts) {

@@ -5,6 +5,8 @@ package enum Planner {
     /// Seconds a lost `new` may still produce its VM before it is taken for not done: exe.dev cuts a command at 30 s (facts/exedev.md
     /// §2.3, 2026). Should it come later still, the next `new` is refused, because names are unique.
     static let creationGrace = 40.0
+    /// Seconds between two lists that must both lack a VM that was here before it is taken for gone.
+    static let secondListAfter = 5.0
     /// Seconds k3s may take to join before the evidence is fetched (facts/k3s.md §9, suggested deadlines).
     static func startDeadline(_ role: Role) -> Double { role == .server ? 300 : 180 }
 
@@ -104,6 +106,11 @@ package enum Planner {
             facts.holds(.clustersWord)
         {
             return .wait(Wait("the cluster's word on a VM that exe.dev no longer lists", look: .cluster, every: 1))
+        }
+        if facts.record(want.name).createdAt != nil, let listed = facts.listedAt, facts.holds(.secondList),
+            listed - (facts.record(want.name).missingSince ?? listed) < secondListAfter
+        {
+            return .wait(Wait("a second list of VMs that lacks it: one may be old or partial", look: .vms, every: 3))
         }
         if want.role == .server, facts.ledger.caHash != nil, facts.holds(.lostServer) {
             return .blocked(
