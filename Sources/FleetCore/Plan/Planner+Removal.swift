@@ -52,14 +52,17 @@ package enum Pacing {
             guard case .wait = line.decision, !wanted.contains(line.node) else { return false }
             return facts.record(line.node).removal != nil || facts.seen.node(line.node)?.unschedulable == true
         }
-        for index in order.dropFirst(max(0, limit - waiting)) {
+        // And those that the list leaves out.
+        let listed = Set(plan.lines.map(\.node))
+        let unlisted = facts.ledger.vms.count { $0.value.removal != nil && !wanted.contains($0.key) && !listed.contains($0.key) }
+        for index in order.dropFirst(max(0, limit - waiting - unlisted)) {
             plan.lines[index].decision = .wait(Wait("limits.deletionsPerPass is \(limit)", look: .nothing, every: 2))
         }
     }
 
-    /// Of two that are to be drained, the one that may be cordoned already has come further.
+    /// What may be cordoned already is finished before anything else is begun.
     private static func progress(_ line: Plan.Line, _ facts: FleetFacts) -> Int {
-        2 * (4 - line.then.count) + (facts.record(line.node).removal == nil ? 0 : 1)
+        (facts.record(line.node).removal == nil ? 0 : 10) + 4 - line.then.count
     }
 
     /// A node that is in the cluster is restarted only while its pool has no more than `maxUnavailable` down.

@@ -131,13 +131,16 @@ package enum Planner {
         }
     }
 
+    /// Our tag is on the VM, and another cluster's, or another ledger's, mark is inside.
+    static func otherCluster(_ probe: HostProbe, _ facts: FleetFacts) -> Block? {
+        guard let other = probe.clusterID, other != facts.ledger.clusterID, facts.holds(.otherCluster) else { return nil }
+        return Block(
+            "the host belongs to another cluster (\(other))",
+            advice: "use the state directory that set it up, or remove the VM by hand if it is not needed")
+    }
+
     static func bare(_ want: DesiredNode, _ probe: HostProbe, _ facts: FleetFacts) -> Decision {
-        if let other = probe.clusterID, other != facts.ledger.clusterID, facts.holds(.otherCluster) {
-            return .blocked(
-                Block(
-                    "the host belongs to another cluster (\(other))",
-                    advice: "remove the VM by hand if it is not needed; this ledger did not set it up"))
-        }
+        if let block = otherCluster(probe, facts) { return .blocked(block) }
         guard probe.isBooted else {
             return .wait(Wait("systemd is \(probe.systemd)", look: .host(want.name), every: 1))
         }
@@ -145,9 +148,7 @@ package enum Planner {
     }
 
     static func prepared(_ want: DesiredNode, _ probe: HostProbe, _ overlay: String, _ facts: FleetFacts) -> Decision {
-        if let other = probe.clusterID, other != facts.ledger.clusterID {
-            return .blocked(Block("the host belongs to another cluster (\(other))", advice: "use the state directory that set it up"))
-        }
+        if let block = otherCluster(probe, facts) { return .blocked(block) }
         if want.role == .agent, facts.controlPlane == nil {
             return .wait(Wait(facts.controlPlaneReason, look: .cluster, every: 1))
         }

@@ -1,3 +1,4 @@
+import FleetCore
 import Foundation
 
 /// `exedev-sim fuzz` and `exedev-sim prove`: the shipped planner and loop in the world in memory, under faults.
@@ -33,7 +34,11 @@ enum ProofCommand {
         let stages = try Scenario.all(web: options.nodes - 2).filter { options.scenario == nil || $0.name == options.scenario }.map(
             Stage.init)
         guard !stages.isEmpty else { throw Stage.Failure(description: "there is no scenario of that name") }
-        return verb == "fuzz" ? fuzz(options, stages) : prove(stages)
+        switch verb {
+        case "fuzz": return fuzz(options, stages)
+        case "guards": return guards(options, stages)
+        default: return prove(stages)
+        }
     }
 
     // MARK: random schedules
@@ -54,7 +59,7 @@ enum ProofCommand {
             }
         }
         let seconds = (clock.now - began) / .seconds(1)
-        print(
+        say(
             "\(options.seeds.count) schedules over \(options.nodes) nodes: no violation. \(effects) effects, trace \(trace), "
                 + String(format: "%.0f schedules/s", Double(options.seeds.count) / seconds))
         return 0
@@ -64,11 +69,30 @@ enum ProofCommand {
     private static func report(_ schedule: Schedule) {
         let small = schedule.shrunk()
         let verdict = small.run(isVerbose: true)
-        print("seed \(schedule.seed): \"\(schedule.stage.scenario.name)\" fails")
-        print("faults: \(schedule.faults)\nenough: \(small.faults)")
-        for violation in verdict.violations { print("  \(violation)") }
-        for (number, plan) in verdict.plans.enumerated() { print("pass \(number + 1):\n\(plan)") }
-        print(verdict.log.joined(separator: "\n"))
+        say("seed \(schedule.seed): \"\(schedule.stage.scenario.name)\" fails")
+        say("faults: \(schedule.faults)\nenough: \(small.faults)")
+        for violation in verdict.violations { say("  \(violation)") }
+        for (number, plan) in verdict.plans.enumerated() { say("pass \(number + 1):\n\(plan)") }
+        say(verdict.log.joined(separator: "\n"))
+    }
+
+    // MARK: guards
+
+    /// Takes each rule away in turn: somebody must notice.
+    private static func guards(_ options: Options, _ stages: [Stage]) -> Int32 {
+        var unproved: [Guard] = []
+        for rule in Guard.allCases {
+            guard let proof = GuardTable.proof(of: rule, stages: stages, seeds: options.seeds) else {
+                unproved.append(rule)
+                continue
+            }
+            say("\(rule.rawValue) | \(proof.scenario) | \(proof.faults) | seed \(proof.seed) | \(proof.violation.prefix(110))")
+        }
+        guard unproved.isEmpty else {
+            say("nobody notices the absence of: \(unproved.map(\.rawValue))")
+            return 1
+        }
+        return 0
     }
 
     // MARK: every fault
@@ -82,7 +106,7 @@ enum ProofCommand {
                 ("failed effects", stage.failedEffects.map { [$0] }), ("surroundings", stage.surroundings.map { [$0] }),
                 ("pairs of crashes", stage.pairsOfCrashes),
             ]
-            print("\(stage.scenario.name): \(stage.effects.count) effects, \(stage.reads.count) reads, \(stage.saves) saves")
+            say("\(stage.scenario.name): \(stage.effects.count) effects, \(stage.reads.count) reads, \(stage.saves) saves")
             for (name, cases) in kinds { failures += prove(name, cases, stage) }
         }
         return failures == 0 ? 0 : 1
@@ -94,9 +118,14 @@ enum ProofCommand {
             let verdict = Trial(stage, seed: 7, faults: faults).run()
             guard !verdict.isGood else { continue }
             failures += 1
-            if failures <= 3 { print("  FAILS \(faults): \(verdict.violations.prefix(2).joined(separator: "; "))") }
+            if failures <= 3 { say("  FAILS \(faults): \(verdict.violations.prefix(2).joined(separator: "; "))") }
         }
-        print("  \(name): \(cases.count) trials, \(failures) fail")
+        say("  \(name): \(cases.count) trials, \(failures) fail")
         return failures
+    }
+
+    /// Written at once: a proof takes minutes, and somebody waits for its lines.
+    private static func say(_ line: String) {
+        try? FileHandle.standardOutput.write(contentsOf: Data((line + "\n").utf8))
     }
 }

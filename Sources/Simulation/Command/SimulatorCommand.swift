@@ -16,6 +16,7 @@ package enum SimulatorCommand {
 
         The shipped planner and loop in a world in memory with virtual time; needs neither root nor a network:
           fuzz    [--seeds A..B] [--nodes N] [--scenario NAME]   random faults; a failure prints its seed and the fewest faults
+          guards  [--seeds A..B]                                 takes each safety rule away: which trial notices?
           prove   [--nodes N] [--scenario NAME]                  every fault at every effect, read and write, and pairs of crashes
         """
 
@@ -26,7 +27,7 @@ package enum SimulatorCommand {
             print(help)
             return 0
         }
-        if let verb = arguments.first, ["fuzz", "prove"].contains(verb) {
+        if let verb = arguments.first, ["fuzz", "guards", "prove"].contains(verb) {
             guard let options = ProofCommand.options(Array(arguments.dropFirst())) else { return wrong("\(verb): a wrong option") }
             do { return try ProofCommand.run(verb, options) } catch { return failed("\(error)") }
         }

@@ -14,6 +14,8 @@ struct OracleMemory: Sendable {
     var foundings: [String: Int] = [:]
     /// When k3s was last started on a node by an install of ours.
     var restarted: [String: Double] = [:]
+    /// When an effect last failed, by process and effect.
+    var failures: [String: Double] = [:]
 }
 
 /// A rule that must hold at every effect, whatever goes wrong. Named after what it forbids; the number is that of the fault catalogue
@@ -26,7 +28,7 @@ struct Oracle: Sendable {
     static let all = [
         onlyOwnAndRecordedVMsAreRemoved, nothingOutsideSpecAndOwned, serversAreNotTakenDown, dataBearingVMsAreNotRecreated,
         unavailabilityStaysInBudget, noCreationOverALivingNode, removalKeepsItsOrder, theLockIsHeld, lookingWritesNothing,
-        onlyWhatWasApproved, theLivingAreNotForgotten,
+        onlyWhatWasApproved, theBreakerHolds, theLivingAreNotForgotten, otherClustersHostsAreLeftAlone, nothingIsHammered,
     ]
 
     /// S1: ownership is on the VM and in the ledger on disk; destroy asks for the tag alone, since the operator typed the name.
@@ -111,6 +113,26 @@ struct Oracle: Sendable {
     static let onlyWhatWasApproved = Oracle(name: "S13 only what was approved") { effect, process, _, _ in
         guard let approved = process.approved else { return nil }
         return approved[effect.subject]?.contains(effect.step) == true ? nil : "not in the approved plan"
+    }
+
+    /// S15: unattended, with two VMs and more than a third gone at once, none is made anew.
+    static let theBreakerHolds = Oracle(name: "S15 the breaker holds") { effect, process, _, world in
+        guard case .create(let name, _, _) = effect, !process.isAttended, let disk = world.disk else { return nil }
+        let known = process.fleet.nodes.map(\.name).filter { disk.vms[$0]?.createdAt != nil }
+        let gone = known.count { world.machine($0) == nil }
+        return known.contains(name) && gone >= 2 && gone * 3 > known.count ? "\(gone) of \(known.count) are gone" : nil
+    }
+
+    /// What another cluster set up is not ours to write on, whatever its tag says.
+    static let otherClustersHostsAreLeftAlone = Oracle(name: "other clusters' hosts are left alone") { effect, _, _, world in
+        guard case .order(_, let host) = effect, let mark = world.machine(host)?.disk.clusterID, let disk = world.disk else { return nil }
+        return mark == disk.clusterID ? nil : "\(host) bears the mark of \(mark)"
+    }
+
+    /// A process that was told no waits before it asks the same again.
+    static let nothingIsHammered = Oracle(name: "nothing is hammered") { effect, _, id, world in
+        guard let failed = world.memory.failures["\(id) \(effect.words)"], world.now - failed < 0.9 else { return nil }
+        return "it failed a moment ago"
     }
 
     /// A node password is taken away only from a machine that is no more: the kubelet of a deleted node does not come back by itself.

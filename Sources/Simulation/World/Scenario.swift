@@ -1,4 +1,5 @@
 package import FleetCore
+package import Reconciler
 
 /// What is asked of the program in which world, and how that must end once nothing goes wrong any more.
 package struct Scenario: Sendable {
@@ -21,6 +22,10 @@ package struct Scenario: Sendable {
     package var ending = Ending.settled
     /// Effects, in words, that each start tries anew because only trying tells whether the hindrance is gone.
     package var retried: Set<String> = []
+    /// Nobody reads the plan.
+    package var isAttended = true
+    /// What the operator approved; nil is everything.
+    package var approved: Reconciler.Approval?
     package var disturbance: @Sendable (inout WorldState) -> Void = { _ in }
 
     package init(_ name: String, before: DesiredFleet?, after: DesiredFleet) {
@@ -36,6 +41,18 @@ package struct Scenario: Sendable {
     func disturbed(_ body: @escaping @Sendable (inout WorldState) -> Void) -> Scenario {
         var copy = self
         copy.disturbance = body
+        return copy
+    }
+
+    func unattended() -> Scenario {
+        var copy = self
+        copy.isAttended = false
+        return copy
+    }
+
+    func approving(_ nodes: [String]) -> Scenario {
+        var copy = self
+        copy.approved = Dictionary(uniqueKeysWithValues: nodes.map { ($0, Set(Step.allCases)) })
         return copy
     }
 
@@ -122,6 +139,16 @@ extension Scenario {
                     world.vanish("demo-cp-n1")
                     world.rebuild("demo-cp-n1", tags: ["fleet-demo"])
                 },
+            Scenario("many VMs gone at once, nobody there", before: fleet, after: fleet).unattended()
+                .ending(.blocked(Dictionary(uniqueKeysWithValues: (1...web).map { ("demo-web-n\($0)", "breaker") })))
+                .disturbed { world in for number in 1...web { world.vanish("demo-web-n\(number)") } },
+            Scenario("approved in part", before: fleet, after: more).approving(["demo-web-n\(web + 1)"])
+                .ending(.blocked(["demo-web-n\(web + 2)": "not in the approved plan"])),
+            Scenario("host of another cluster", before: nil, after: fleet).ending(.blocked([victim: "another cluster"]))
+                .disturbed { world in
+                    world.rebuild(victim, tags: ["fleet-demo"])
+                    world.belong(victim, to: "another")
+                },
             destroy(fleet),
         ]
     }
@@ -136,4 +163,10 @@ extension Scenario {
 extension WorldState {
     /// Somebody makes a VM of that name.
     mutating func rebuild(_ name: String, tags: [String]) { _ = add(name, tags: tags, shape: nil) }
+
+    /// It bears the mark of another cluster inside.
+    mutating func belong(_ name: String, to clusterID: String) {
+        guard let index = at(name) else { return }
+        machines[index].write(now: now) { $0.clusterID = clusterID }
+    }
 }

@@ -173,7 +173,10 @@ extension SimulatedProcess {
         let result = world.state.withLock { $0.arrive(effect, number, fault, by: id) }
         if fault == .crashAfter { end() }
         await nap(back)
-        world.state.withLock { $0.inFlight[number] = nil }
+        world.state.withLock { state in
+            state.inFlight[number] = nil
+            if case .failure = result { state.memory.failures["\(id) \(effect.words)"] = state.now }
+        }
         guard isAlive else { throw Self.dead }
         return try result.get()
     }

@@ -42,12 +42,12 @@ package final class SimulatedWorld: Sendable {
     }
 
     /// Starts a process of the daemon's machine. Nil when the fleet lock is another's.
-    package func boot(_ mode: WorldState.ProcessRecord.Mode, _ fleet: DesiredFleet, approved: Reconciler.Approval? = nil)
-        -> SimulatedProcess?
-    {
+    package func boot(_ mode: WorldState.ProcessRecord.Mode, _ fleet: DesiredFleet, approved: Reconciler.Approval? = nil,
+        isAttended: Bool = true
+    ) -> SimulatedProcess? {
         state.withLock { state in
             guard mode == .look || state.lockHolder == nil || state.ignoresLock else { return nil }
-            state.processes.append(.init(mode: mode, fleet: fleet, approved: approved))
+            state.processes.append(.init(mode: mode, fleet: fleet, approved: approved, isAttended: isAttended))
             let id = state.processes.count - 1
             if mode != .look, state.lockHolder == nil { state.lockHolder = id }
             return SimulatedProcess(world: self, id: id)

@@ -52,7 +52,7 @@ extension WorldState {
         (effects, reads, saves, faults, struck, violations, inFlight) = ([], [], 0, [:], [], [], [:])
         (processes, lockHolder) = ([], nil)
         trace = TraceHash()
-        memory.leaving = []
+        (memory.leaving, memory.failures) = ([], [:])
     }
 
     var ending: Stage.Ending {

@@ -63,7 +63,6 @@ struct Course {
     var plans: [String] = []
     var complaints: [String] = []
     var isDone = false
-    var approved: Reconciler.Approval?
 
     init(scenario: Scenario, world: SimulatedWorld, lifted: Set<Guard>, isVerbose: Bool) {
         (self.scenario, self.world, self.lifted, self.isVerbose) = (scenario, world, lifted, isVerbose)
@@ -124,10 +123,10 @@ struct Course {
     }
 
     private mutating func apply() -> Bool {
-        guard let process = world.boot(.apply, fleet) else { return false }
+        guard let process = world.boot(.apply, fleet, approved: scenario.approved, isAttended: scenario.isAttended) else { return false }
         let ledger = world.state.withLock { $0.ledger(for: fleet) }
-        let reconciler = Reconciler(fleet: fleet, clock: process, lifted: lifted, tell: { _ in })
-        let approved = approved
+        let reconciler = Reconciler(fleet: fleet, clock: process, isAttended: scenario.isAttended, lifted: lifted, tell: { _ in })
+        let approved = scenario.approved
         let ran = world.run { () async -> (result: Reconciler.Result?, error: String?) in
             do {
                 return (
@@ -160,6 +159,8 @@ struct Course {
                 guard case .blocked(let block) = line.decision else {
                     return line.decision.isSettled && (someAreNew || reasons[line.node] == nil)
                 }
+                if block.isBreaker, !scenario.isAttended { return true }
+                if block.reason.contains("not in the approved plan"), scenario.approved != nil { return true }
                 return reasons[line.node].map(block.reason.contains) ?? block.reason.contains("control plane")
             }
         }

@@ -53,6 +53,7 @@ package struct WorldState: Sendable {
         package var mode: Mode
         package var fleet: DesiredFleet
         package var approved: Reconciler.Approval?
+        package var isAttended = true
         package var isAlive = true
         /// How this process dies at its next write of the ledger.
         var diesAtSave: Fault.Kind?

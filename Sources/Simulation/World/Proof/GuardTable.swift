@@ -1,0 +1,41 @@
+package import FleetCore
+
+/// A rule that was taken away, and the trial that noticed: with the rule the same trial is good.
+package struct GuardProof: Sendable {
+    package var rule: Guard
+    package var scenario: String
+    package var seed: UInt64
+    package var faults: [Fault]
+    /// The first thing that went wrong without the rule.
+    package var violation: String
+}
+
+package enum GuardTable {
+    /// The first trial that notices the absence of `rule`: of a scenario without faults, with one, or with those of a seed.
+    package static func proof(of rule: Guard, stages: [Stage], seeds: ClosedRange<UInt64>) -> GuardProof? {
+        for stage in stages {
+            if let proof = proof(rule, stage, seed: 7, faults: []) { return proof }
+        }
+        for stage in stages {
+            for fault in stage.singleFaults {
+                if let proof = proof(rule, stage, seed: 7, faults: [fault]) { return proof }
+            }
+        }
+        for seed in seeds {
+            let schedule = Schedule(seed: seed, stages: stages)
+            if let proof = proof(rule, schedule.stage, seed: seed, faults: schedule.faults) { return proof }
+        }
+        return nil
+    }
+
+    private static func proof(_ rule: Guard, _ stage: Stage, seed: UInt64, faults: [Fault]) -> GuardProof? {
+        var trial = Trial(stage, seed: seed, faults: faults)
+        trial.lifted = [rule]
+        let without = trial.run()
+        guard !without.isGood else { return nil }
+        trial.lifted = []
+        guard trial.run().isGood else { return nil }
+        return GuardProof(
+            rule: rule, scenario: stage.scenario.name, seed: seed, faults: faults, violation: without.violations.first ?? "")
+    }
+}
