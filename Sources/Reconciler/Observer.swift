@@ -53,7 +53,12 @@ extension Observation {
 
     package mutating func note(_ sight: Observer.Sight) {
         switch sight {
-        case .vms(let list): vms = Dictionary(list.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        case .vms(let list):
+            let former = vms ?? [:]
+            let current = Dictionary(list.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+            // What was seen inside a machine says nothing of another one under its name.
+            hosts = hosts.filter { former[$0.key]?.createdAt == current[$0.key]?.createdAt }
+            vms = current
         case .host(let name, let host): hosts[name] = host
         case .cluster(let reading): cluster = reading
         case .failed: break

@@ -269,6 +269,8 @@ struct Run {
     private mutating func forgetSight(of action: Action, _ outcome: Performer.Outcome) {
         switch (action, outcome) {
         case (.createVM, .created(let vm)):
+            // What was seen inside a machine of that name was inside another one.
+            stale(.host(vm.name))
             seen.note(vm)
             spoil(.vms)
         case (.tagVM(let name, let tags), _): seen.vms?[name]?.tags += tags

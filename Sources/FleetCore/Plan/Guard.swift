@@ -6,7 +6,19 @@ package enum Guard: String, Sendable, Hashable, CaseIterable {
     // Pacing
     case deletionsPerPass, maxUnavailable, maxVMs
     // Planner
-    case livingGhost, clustersWord, secondList, creationGrace, freshIdentity, backOff, outdatedReading, lostServer, otherCluster
+    case foreignState, livingGhost, clustersWord, secondList, creationGrace, freshIdentity, backOff, outdatedReading, lostServer,
+        otherCluster
     // Run
     case approval, deletionsInFlight, spoiledLook
+
+    /// Rules that forbid the same earlier or again, so that the absence of this one alone would not show.
+    package var cover: Set<Guard> {
+        switch self {
+        case .ownershipIsSeen: [.foreignState]
+        case .foreignState: [.ownershipIsSeen]
+        case .creationFitsBudget: [.maxVMs]
+        case .maxVMs: [.creationFitsBudget]
+        default: []
+        }
+    }
 }

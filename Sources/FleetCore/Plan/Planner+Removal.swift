@@ -87,7 +87,8 @@ package enum Pacing {
     private static func isDown(_ name: String, _ facts: FleetFacts) -> Bool {
         guard let node = facts.seen.node(name) else { return false }
         let started = facts.record(name).started.map { facts.now - $0 } ?? .infinity
-        return node.ready != .ready || facts.seen.outdated.contains(name) || facts.restarting.contains(name) || (0..<staleReadiness).contains(started)
+        return node.ready != .ready || facts.seen.outdated.contains(name) || facts.restarting.contains(name)
+            || (0..<staleReadiness).contains(started)
     }
 
     /// Creations of this very plan count too.

@@ -34,12 +34,17 @@ package enum Planner {
 
     static func line(for node: DesiredNode, _ facts: FleetFacts) -> Plan.Line {
         let state = NodeState(
-            of: node.name, version: node.k3s, role: node.role, tag: facts.fleet.cluster.tag, seen: facts.seen,
+            of: node.name, version: node.k3s, role: node.role, tag: ownerTag(node.name, facts), seen: facts.seen,
             digest: facts.ledger.digests[node.k3s.description],
             isFresh: facts.record(node.name).hasStaleIdentity && facts.holds(.freshIdentity))
         let decision = admitted(changed(node.name, facts) ?? decide(node, state, facts), node.name, facts)
         return Plan.Line(
             node: node.name, pool: node.pool, decision: decision, then: decision.action.map { following($0, node, facts) } ?? [])
+    }
+
+    /// The tag that makes a VM ours.
+    private static func ownerTag(_ name: String, _ facts: FleetFacts) -> String {
+        facts.holds(.foreignState) ? facts.fleet.cluster.tag : facts.seen.vms?[name]?.tags.first ?? facts.fleet.cluster.tag
     }
 
     /// Nothing is decided about a node on a reading that is older than our last action there.
@@ -56,7 +61,9 @@ package enum Planner {
         if let attempt = facts.ledger.attempts[name], attempt.notBefore > facts.now, attempt.notBefore <= facts.now + 3600,
             facts.holds(.backOff)
         {
-            return .wait(Wait("trying again soon: \(attempt.failure)", look: .nothing, every: attempt.notBefore - facts.now))
+            // It may fail because the VM is gone.
+            return .wait(
+                Wait("trying again soon: \(attempt.failure)", look: .nothing, every: attempt.notBefore - facts.now, evidence: .vms))
         }
         return decision
     }
@@ -152,10 +159,12 @@ package enum Planner {
         if want.role == .agent, facts.controlPlane == nil {
             return .wait(Wait(facts.controlPlaneReason, look: .cluster, every: 1))
         }
-        if want.role == .agent, facts.record(want.name).hasStaleIdentity {
-            return .act(.forget(node: want.name), because: "the VM is new and its name may have a node password in the cluster")
-        }
+        if want.role == .agent, facts.record(want.name).hasStaleIdentity { return forget(want) }
         return .act(.install(facts.setup(of: want, overlay: overlay)), because: "k3s is not set up")
+    }
+
+    private static func forget(_ want: DesiredNode) -> Decision {
+        .act(.forget(node: want.name), because: "the VM is new and its name may have a node password in the cluster")
     }
 
     static func installed(_ want: DesiredNode, _ probe: HostProbe, _ overlay: String, _ facts: FleetFacts) -> Decision {
@@ -163,6 +172,7 @@ package enum Planner {
         if want.role == .agent, facts.controlPlane == nil {
             return .wait(Wait(facts.controlPlaneReason, look: .cluster, every: 1))
         }
+        if want.role == .agent, facts.record(want.name).hasStaleIdentity { return forget(want) }
         if started == nil || facts.record(want.name).config != facts.configHash(facts.setup(of: want, overlay: overlay)) {
             return .act(
                 .install(facts.setup(of: want, overlay: overlay)), because: "an earlier install was cut short or its configuration changed")

@@ -132,6 +132,8 @@ struct Oracle: Sendable {
     /// A process that was told no waits before it asks the same again.
     static let nothingIsHammered = Oracle(name: "nothing is hammered") { effect, _, id, world in
         guard let failed = world.memory.failures["\(id) \(effect.words)"], world.now - failed < 0.9 else { return nil }
+        // A wait that was counted on a clock that was put forward is over.
+        guard !world.struck.contains(where: { if case .clockJump = $0.kind { true } else { false } }) else { return nil }
         return "it failed a moment ago"
     }
 
@@ -163,7 +165,8 @@ extension WorldState {
             guard let complaint = oracle.complaint(effect, processes[id], id, self) else { continue }
             violate("\(oracle.name): \(effect.words): \(complaint)")
         }
-        if effect.step.isDestructive, processes[id].mode == .apply { memory.leaving.insert(effect.subject) }
+        guard effect.step.isDestructive, processes[id].mode == .apply, machine(effect.subject) != nil else { return }
+        memory.leaving.insert(effect.subject)
     }
 
     /// What must be true of the world after an effect: S7, VMs in their budget, and S8, one VM a name.

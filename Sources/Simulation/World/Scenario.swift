@@ -144,6 +144,8 @@ extension Scenario {
                 .disturbed { world in for number in 1...web { world.vanish("demo-web-n\(number)") } },
             Scenario("approved in part", before: fleet, after: more).approving(["demo-web-n\(web + 1)"])
                 .ending(.blocked(["demo-web-n\(web + 2)": "not in the approved plan"])),
+            Scenario("stray VM with our tag", before: fleet, after: fleet).ending(.blocked(["demo-old-n1": "not in this ledger"]))
+                .disturbed { $0.rebuild("demo-old-n1", tags: ["fleet-demo"]) },
             Scenario("host of another cluster", before: nil, after: fleet).ending(.blocked([victim: "another cluster"]))
                 .disturbed { world in
                     world.rebuild(victim, tags: ["fleet-demo"])

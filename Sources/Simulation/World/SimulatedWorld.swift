@@ -42,7 +42,8 @@ package final class SimulatedWorld: Sendable {
     }
 
     /// Starts a process of the daemon's machine. Nil when the fleet lock is another's.
-    package func boot(_ mode: WorldState.ProcessRecord.Mode, _ fleet: DesiredFleet, approved: Reconciler.Approval? = nil,
+    package func boot(
+        _ mode: WorldState.ProcessRecord.Mode, _ fleet: DesiredFleet, approved: Reconciler.Approval? = nil,
         isAttended: Bool = true
     ) -> SimulatedProcess? {
         state.withLock { state in

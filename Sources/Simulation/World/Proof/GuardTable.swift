@@ -1,6 +1,6 @@
 package import FleetCore
 
-/// A rule that was taken away, and the trial that noticed: with the rule the same trial is good.
+/// A rule that was taken away, and the trial that noticed: with the rule, and without those that cover it, the same trial is good.
 package struct GuardProof: Sendable {
     package var rule: Guard
     package var scenario: String
@@ -30,10 +30,10 @@ package enum GuardTable {
 
     private static func proof(_ rule: Guard, _ stage: Stage, seed: UInt64, faults: [Fault]) -> GuardProof? {
         var trial = Trial(stage, seed: seed, faults: faults)
-        trial.lifted = [rule]
+        trial.lifted = rule.cover.union([rule])
         let without = trial.run()
         guard !without.isGood else { return nil }
-        trial.lifted = []
+        trial.lifted = rule.cover
         guard trial.run().isGood else { return nil }
         return GuardProof(
             rule: rule, scenario: stage.scenario.name, seed: seed, faults: faults, violation: without.violations.first ?? "")
