@@ -172,13 +172,7 @@ struct Run {
     func actionsDue(uptime: Double) -> [Action] {
         guard !isEnding, !wantsLease || grip.isFirm(uptime) else { return [] }
         let free = max(0, fleet.limits.hostsAtOnce - acting.count)
-        return Array(plan.actions.filter { acting[$0.node] == nil && !leavesTooMany($0) }.prefix(free))
-    }
-
-    /// Removals in flight count against `deletionsPerPass` too.
-    private func leavesTooMany(_ action: Action) -> Bool {
-        !lifted.contains(.deletionsInFlight) && action.step.isDestructive
-            && acting.values.filter(\.step.isDestructive).count >= fleet.limits.deletionsPerPass
+        return Array(plan.actions.filter { acting[$0.node] == nil }.prefix(free))
     }
 
     // MARK: when to stop

@@ -9,7 +9,7 @@ package enum Guard: String, Sendable, Hashable, CaseIterable {
     case foreignState, livingGhost, clustersWord, secondList, creationGrace, freshIdentity, backOff, outdatedReading, lostServer,
         otherCluster
     // Run
-    case approval, deletionsInFlight, spoiledLook
+    case approval, spoiledLook
 
     /// Rules that forbid the same earlier or again, so that the absence of this one alone would not show.
     package var cover: Set<Guard> {
@@ -18,6 +18,10 @@ package enum Guard: String, Sendable, Hashable, CaseIterable {
         case .foreignState: [.ownershipIsSeen]
         case .creationFitsBudget: [.maxVMs]
         case .maxVMs: [.creationFitsBudget]
+        // One list alone makes nobody build a VM anew: each of these asks somebody else too.
+        case .clustersWord: [.secondList]
+        case .secondList: [.clustersWord]
+        case .spoiledLook: [.clustersWord, .secondList]
         default: []
         }
     }

@@ -7,6 +7,7 @@ enum ProofCommand {
         var seeds: ClosedRange<UInt64> = 1...1000
         var nodes = 4
         var scenario: String?
+        var rule: String?
     }
 
     static func options(_ words: [String]) -> Options? {
@@ -23,6 +24,7 @@ enum ProofCommand {
                 guard let nodes = Int(value), nodes >= 4, nodes <= 500 else { return nil }
                 options.nodes = nodes
             case "--scenario": options.scenario = value
+            case "--rule": options.rule = value
             default: return nil
             }
         }
@@ -81,7 +83,7 @@ enum ProofCommand {
     /// Takes each rule away in turn: somebody must notice.
     private static func guards(_ options: Options, _ stages: [Stage]) -> Int32 {
         var unproved: [Guard] = []
-        for rule in Guard.allCases {
+        for rule in Guard.allCases where options.rule == nil || options.rule == rule.rawValue {
             guard let proof = GuardTable.proof(of: rule, stages: stages, seeds: options.seeds) else {
                 unproved.append(rule)
                 continue

@@ -16,6 +16,8 @@ struct OracleMemory: Sendable {
     var restarted: [String: Double] = [:]
     /// When an effect last failed, by process and effect.
     var failures: [String: Double] = [:]
+    /// `process name` of VMs whose creation was answered.
+    var told: Set<String> = []
 }
 
 /// A rule that must hold at every effect, whatever goes wrong. Named after what it forbids; the number is that of the fault catalogue
@@ -80,10 +82,14 @@ struct Oracle: Sendable {
     }
 
     /// S8: exe.dev's names are unique, so a second VM cannot come to be; that one is asked for is wrong all the same.
-    static let noCreationOverALivingNode = Oracle(name: "S8 no creation over a living node") { effect, _, _, world in
-        guard case .create(let name, _, _) = effect, world.machine(name)?.unit?.registeredAt != nil, world.apiServer != nil else {
-            return nil
+    static let noCreationOverALivingNode = Oracle(name: "S8 no creation over a living node") { effect, _, id, world in
+        guard case .create(let name, _, _) = effect else { return nil }
+        let isUnderWay = world.late.contains { if case .create(name, _, _) = $0.effect { true } else { false } }
+        if isUnderWay { return "an earlier one is still under way at exe.dev" }
+        if world.memory.told.contains("\(id) \(name)"), world.machine(name) != nil, !world.struck.contains(where: \.kind.misleads) {
+            return "this very process was told that its VM is there"
         }
+        guard world.machine(name)?.unit?.registeredAt != nil, world.apiServer != nil else { return nil }
         return "its VM and its node are alive"
     }
 
@@ -118,6 +124,8 @@ struct Oracle: Sendable {
     /// S15: unattended, with two VMs and more than a third gone at once, none is made anew.
     static let theBreakerHolds = Oracle(name: "S15 the breaker holds") { effect, process, _, world in
         guard case .create(let name, _, _) = effect, !process.isAttended, let disk = world.disk else { return nil }
+        // Whoever was shown a list of before may believe that fewer are gone.
+        guard !world.struck.contains(where: \.kind.misleads) else { return nil }
         let known = process.fleet.nodes.map(\.name).filter { disk.vms[$0]?.createdAt != nil }
         let gone = known.count { world.machine($0) == nil }
         return known.contains(name) && gone >= 2 && gone * 3 > known.count ? "\(gone) of \(known.count) are gone" : nil

@@ -144,6 +144,8 @@ extension Scenario {
                 .disturbed { world in for number in 1...web { world.vanish("demo-web-n\(number)") } },
             Scenario("approved in part", before: fleet, after: more).approving(["demo-web-n\(web + 1)"])
                 .ending(.blocked(["demo-web-n\(web + 2)": "not in the approved plan"])),
+            Scenario("shrink by a node that has become a server", before: sketch { $0.web += 1 }, after: fleet)
+                .ending(.blocked(["demo-web-n\(web + 1)": "is a server"])).disturbed { $0.promote("demo-web-n\(web + 1)") },
             Scenario("stray VM with our tag", before: fleet, after: fleet).ending(.blocked(["demo-old-n1": "not in this ledger"]))
                 .disturbed { $0.rebuild("demo-old-n1", tags: ["fleet-demo"]) },
             Scenario("host of another cluster", before: nil, after: fleet).ending(.blocked([victim: "another cluster"]))
@@ -165,6 +167,13 @@ extension Scenario {
 extension WorldState {
     /// Somebody makes a VM of that name.
     mutating func rebuild(_ name: String, tags: [String]) { _ = add(name, tags: tags, shape: nil) }
+
+    /// Somebody made a server of it by hand.
+    mutating func promote(_ name: String) {
+        guard let index = at(name), let api = apiServer else { return }
+        machines[index].write(now: now) { $0.serverData = api.cluster }
+        _ = clusters[api.cluster].change(name) { $0.labels["node-role.kubernetes.io/control-plane"] = "true" }
+    }
 
     /// It bears the mark of another cluster inside.
     mutating func belong(_ name: String, to clusterID: String) {

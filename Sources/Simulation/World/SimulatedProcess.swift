@@ -66,40 +66,32 @@ extension WorldState {
 extension SimulatedProcess: WorldWriter {
     package func listVMs() async throws(EffectError) -> [ObservedVM] {
         let fault = try await begin(.vms)
+        let list: [ObservedVM]
         switch fault {
         case .api(let fault): throw fault.error(mutating: false)
-        case .emptyList: return []
-        case .staleList(let back): return world.state.withLock { $0.list(back: back) }
+        case .emptyList: list = []
+        case .staleList(let back): list = world.state.withLock { $0.list(back: back) }
         case .partialList(let hidden):
-            var list = world.state.withLock { $0.list(back: 0) }
-            if !list.isEmpty { list.remove(at: hidden % list.count) }
-            return list
-        default: return world.state.withLock { $0.list(back: 0) }
+            let whole = world.state.withLock { $0.list(back: 0) }
+            list = whole.enumerated().filter { $0.offset != hidden % max(1, whole.count) }.map(\.element)
+        default: list = world.state.withLock { $0.list(back: 0) }
         }
+        return try await onItsWay(list, upTo: 3)
     }
 
     package func probe(_ vm: ObservedVM) async throws(EffectError) -> HostProbe {
-        let fault = try await begin(.host(vm.name))
-        switch fault {
-        case .unreachable: throw EffectError("timed out", remedy: .retry(after: nil))
-        case .refused: throw EffectError("the host key is another", remedy: .askOperator(advice: "look why"))
-        default: break
-        }
+        try Self.refuse(try await begin(.host(vm.name)))
         let probe = world.state.withLock { state -> HostProbe? in
             guard let machine = state.machine(vm.name), !machine.isStopped, state.now >= machine.sshAt else { return nil }
             return machine.probe(now: state.now)
         }
         guard let probe else { throw EffectError("connection refused", remedy: .retry(after: nil)) }
-        return probe
+        return try await onItsWay(probe)
     }
 
     package func readCluster(on vm: ObservedVM) async throws(EffectError) -> ClusterReading {
         let fault = try await begin(.cluster)
-        switch fault {
-        case .unreachable: throw EffectError("timed out", remedy: .retry(after: nil))
-        case .refused: throw EffectError("the host key is another", remedy: .askOperator(advice: "look why"))
-        default: break
-        }
+        try Self.refuse(fault)
         guard var reading = world.state.withLock({ $0.readCluster(on: vm.name) }) else {
             throw EffectError("connection refused", remedy: .retry(after: nil))
         }
@@ -107,7 +99,22 @@ extension SimulatedProcess: WorldWriter {
         if fault == .apiServerDown {
             (reading.apiReady, reading.reason, reading.nodes) = (false, "etcdserver: request timed out", [])
         }
-        return reading
+        return try await onItsWay(reading)
+    }
+
+    private static func refuse(_ fault: Fault.Kind?) throws(EffectError) {
+        switch fault {
+        case .unreachable: throw EffectError("timed out", remedy: .retry(after: nil))
+        case .refused: throw EffectError("the host key is another", remedy: .askOperator(advice: "look why"))
+        default: break
+        }
+    }
+
+    /// What was read travels back and grows old on the way.
+    private func onItsWay<T>(_ answer: T, upTo longest: Double = 0.4) async throws(EffectError) -> T {
+        await nap(world.state.withLock { $0.random.seconds(0.05, longest) })
+        guard isAlive else { throw Self.dead }
+        return answer
     }
 
     package func createVM(name: String, shape: VMShape, ownerTag: String) async throws(EffectError) -> ObservedVM {
@@ -172,6 +179,7 @@ extension SimulatedProcess {
         await nap(back)
         world.state.withLock { state in
             state.inFlight[number] = nil
+            if case .create(let name, _, _) = effect, case .success = result { state.memory.told.insert("\(id) \(name)") }
             if case .failure = result { state.memory.failures["\(id) \(effect.words)"] = state.now }
         }
         guard isAlive else { throw Self.dead }
@@ -203,7 +211,7 @@ extension WorldState {
             return (nil, nil)
         }
         reads.append(look)
-        return (fault(at: .read(number)), look == .vms ? random.seconds(0.2, 0.8) : random.seconds(0.05, 0.3))
+        return (fault(at: .read(number)), look == .vms ? random.seconds(0.1, 0.5) : random.seconds(0.05, 0.2))
     }
 
     mutating func enter(_ effect: Effect, by id: Int) -> (fault: Fault.Kind?, there: Double, back: Double, number: Int)? {

@@ -52,7 +52,7 @@ extension WorldState {
         (effects, reads, saves, faults, struck, violations, inFlight) = ([], [], 0, [:], [], [], [:])
         (processes, lockHolder) = ([], nil)
         trace = TraceHash()
-        (memory.leaving, memory.failures) = ([], [:])
+        (memory.leaving, memory.failures, memory.told) = ([], [:], [])
     }
 
     var ending: Stage.Ending {

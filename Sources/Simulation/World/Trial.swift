@@ -153,8 +153,8 @@ struct Course {
         case .settled: return plan.isSettled
         case .destroyed: return false
         case .blocked(let reasons):
-            // A VM that vanished was made anew as the file asks, and what hindered it went with it.
-            let someAreNew = world.state.withLock { state in state.struck.contains { if case .vanish = $0.kind { true } else { false } } }
+            // A VM that vanished, or that a list hid from the breaker, was made anew as the file asks, and what hindered it went with it.
+            let someAreNew = world.state.withLock { $0.struck.contains(where: \.kind.misleads) }
             return plan.lines.allSatisfy { line in
                 guard case .blocked(let block) = line.decision else {
                     return line.decision.isSettled && (someAreNew || reasons[line.node] == nil)
