@@ -17,7 +17,7 @@ package enum SimulatorCommand {
         The shipped planner and loop in a world in memory with virtual time; needs neither root nor a network:
           fuzz    [--seeds A..B] [--nodes N] [--scenario NAME]   random faults; a failure prints its seed and the fewest faults
           guards  [--seeds A..B] [--rule NAME]                   takes each safety rule away: which trial notices?
-          prove   [--nodes N] [--scenario NAME]                  every fault at every effect, read and write, and pairs of crashes
+          prove   [--nodes N] [--scenario NAME] [--part K/N]     every fault at every effect, read and write, and pairs of crashes
         """
 
     /// `installScript` is what the k3s mirror serves as `install.sh`; without one it answers 404.

@@ -1,0 +1,47 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// The shipped planner and loop in the world in memory, as the released `exedev-sim` proves them: every fault, random ones, every rule
+/// taken away. Here because it needs the optimised program; nothing of the wire is in it.
+extension WireTests {
+    @Suite struct ProofTests {
+        private static func sim(_ words: String...) async throws -> ChildProcess.Ended {
+            let programs = try #require(
+                ProcessInfo.processInfo.environment["EXEDEV_BIN"], "EXEDEV_BIN names the folder of the built programs: run make test")
+            let folder = NSTemporaryDirectory() + "/proof-" + UUID().uuidString.prefix(8)
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            defer { try? FileManager.default.removeItem(atPath: folder) }
+            return await (try ChildProcess([programs + "/exedev-sim"] + words, environment: [:], folder: folder)).ended()
+        }
+
+        @Test func noFaultAtAnyStepDoesHarm() async throws {
+            async let first = Self.sim("prove", "--part", "1/2")
+            async let second = Self.sim("prove", "--part", "2/2")
+            for ended in [try await first, try await second] { #expect(ended.status == 0, "\(ended.all)") }
+        }
+
+        /// Other seeds each day; a failure prints its own, and `exedev-sim fuzz --seeds N..N` runs it again.
+        @Test(arguments: [(4, 6000), (10, 400)]) func randomFaultsDoNoHarm(nodes: Int, count: Int) async throws {
+            let first = 1_000_000 * (Int(Date().timeIntervalSince1970) / 86400)
+            print("seeds \(first)..\(first + count), \(nodes) nodes")
+            let ended = try await Self.sim("fuzz", "--nodes", "\(nodes)", "--seeds", "\(first)..\(first + count)")
+            #expect(ended.status == 0, "\(ended.all.prefix(4000))")
+            print(ended.out)
+        }
+
+        @Test func everyRuleIsMissedWhenItIsGone() async throws {
+            let ended = try await Self.sim("guards", "--seeds", "1..1000")
+            #expect(ended.status == 0, "\(ended.all)")
+            print(ended.out)
+        }
+
+        @Test func theSameSeedsTakeTheSameWay() async throws {
+            let (first, second) = (try await Self.sim("fuzz", "--seeds", "1..300"), try await Self.sim("fuzz", "--seeds", "1..300"))
+            func trace(_ ended: ChildProcess.Ended) -> Substring? {
+                ended.out.components(separatedBy: "trace ").last?.split(separator: ",").first
+            }
+            #expect(first.status == 0 && trace(first) != nil && trace(first) == trace(second), "\(first.all)\n\(second.all)")
+        }
+    }
+}
