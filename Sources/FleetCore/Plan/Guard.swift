@@ -21,6 +21,7 @@ package enum Guard: String, Sendable, Hashable, CaseIterable {
         // One list alone makes nobody build a VM anew: each of these asks somebody else too.
         case .clustersWord: [.secondList]
         case .secondList: [.clustersWord]
+        case .livingGhost: [.secondList]
         case .spoiledLook: [.clustersWord, .secondList]
         default: []
         }

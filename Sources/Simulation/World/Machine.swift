@@ -61,6 +61,13 @@ package struct Machine: Sendable, Hashable {
         body(&disk)
     }
 
+    /// What is synced at once. A node password is taken for that, which k3s does not promise: a power cut that loses it leaves a node that
+    /// the cluster refuses, and mending that is not built yet.
+    mutating func writeThrough(_ body: (inout HostDisk) -> Void) {
+        body(&disk)
+        body(&durable)
+    }
+
     /// k3s starts again with the machine when its unit is enabled.
     mutating func boot(now: Double, seconds: Double, losesWrites: Bool) {
         if losesWrites, now - writtenAt <= Self.writeBack { disk = durable }

@@ -166,7 +166,7 @@ extension WorldState {
                     version: (machine.disk.binary ?? setup.version).description, taints: taints), password: password, now: now)
             machines[index].unit?.registeredAt = now
             machines[index].unit?.complaint = nil
-            if machine.disk.password == nil { machines[index].write(now: now) { $0.password = password } }
+            if machine.disk.password == nil { machines[index].writeThrough { $0.password = password } }
             memory.joined.insert("\(cluster)/\(setup.name)")
         } catch {
             machines[index].unit?.complaint = error.description
