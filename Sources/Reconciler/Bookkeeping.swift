@@ -10,6 +10,8 @@ enum Bookkeeping {
         case .install(let setup):
             if setup.role == .server { ledger.founder = setup.name }
             ledger.vms[setup.name, default: .init()].started = now
+            // It may run again from now on, whatever becomes of the answer.
+            if [.stopped, .nodeDeleted].contains(ledger.vms[setup.name]?.removal) { ledger.vms[setup.name]?.removal = .drained }
         case .drain(let name): ledger.vms[name, default: .init()].removal = .begun
         default: break
         }

@@ -16,6 +16,16 @@ import Testing
         #expect(try Self.run("shrink", [Fault(.crashAfterReply, at: .effect(effect)), Fault(.edit(0), at: .effect(effect))]) == [])
     }
 
+    /// Seed 20781002595: k3s was told to start again on its way out, the answer was lost, and its node was deleted while it ran.
+    @Test(arguments: 8..<22) func anInstallWithoutAnAnswerIsStoppedAgain(at effect: Int) throws {
+        for second in effect + 1..<effect + 6 {
+            let faults = [
+                Fault(.edit(0), at: .effect(3)), Fault(.crashAfterReply, at: .effect(effect)), Fault(.crashAfter, at: .effect(second)),
+            ]
+            #expect(try Self.run("pool renamed", faults) == [])
+        }
+    }
+
     /// Seeds 1 and 201: a clock that was set back stopped the loop for as long as it was set back.
     @Test(arguments: 0..<12) func aClockThatIsSetBackStopsNobody(at effect: Int) throws {
         #expect(try Self.run("configuration change", [Fault(.clockJump(-Self.year), at: .effect(effect))]) == [])
