@@ -33,6 +33,8 @@ package final class ChildProcess: Sendable {
         posix_spawn_file_actions_addopen(&actions, 0, inFile, O_RDONLY, 0)
         posix_spawn_file_actions_addopen(&actions, 1, outFile, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
         posix_spawn_file_actions_addopen(&actions, 2, errFile, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+        // What other tests have open is none of its business.
+        for descriptor in Int32(3)..<1024 where fcntl(descriptor, F_GETFD) >= 0 { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
         var arguments = words.map { strdup($0) } + [nil]
         var variables = environment.map { strdup($0.key + "=" + $0.value) } + [nil]
         defer { (arguments + variables).forEach { free($0) } }
