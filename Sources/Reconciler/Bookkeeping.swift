@@ -13,6 +13,8 @@ enum Bookkeeping {
             // It may run again from now on, whatever becomes of the answer.
             if [.stopped, .nodeDeleted].contains(ledger.vms[setup.name]?.removal) { ledger.vms[setup.name]?.removal = .drained }
         case .drain(let name): ledger.vms[name, default: .init()].removal = .begun
+        // Should the answer be lost, its absence is our doing.
+        case .removeVM(let name): ledger.vms[name, default: .init()].removal = .nodeDeleted
         default: break
         }
     }

@@ -28,7 +28,13 @@ package struct FleetFacts: Sendable {
     /// `isAttended`: an operator saw the plan and asked for it.
     package init(fleet: DesiredFleet, seen: Observation, ledger: Ledger, now: Double, isAttended: Bool = true) {
         (self.fleet, self.seen, self.ledger, self.now) = (fleet, seen, ledger, now)
-        let known = isAttended || seen.vms == nil ? [] : fleet.nodes.map(\.name).filter { ledger.vms[$0]?.createdAt != nil }
+        let known =
+            isAttended || seen.vms == nil
+            ? []
+            : fleet.nodes.map(\.name).filter {
+                // Those that we were removing ourselves are no loss.
+                ledger.vms[$0]?.createdAt != nil && ledger.vms[$0]?.removal == nil
+            }
         vanished = (known.count { seen.vms?[$0] == nil }, known.count)
     }
 
