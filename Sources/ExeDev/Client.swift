@@ -6,6 +6,7 @@ package struct ExeDevClient: Sendable {
     let sleep: @Sendable (Duration) async throws -> Void
     /// 0 to 1, for jitter.
     let random: @Sendable () -> Double
+    private var gate: Gate = { true }
 
     /// 429 is refused before the command is read (SDK 0.4.0), so it is always safe to send again.
     static let throttleRetries = 5
@@ -17,6 +18,13 @@ package struct ExeDevClient: Sendable {
         random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }
     ) {
         (self.transport, self.sleep, self.random) = (transport, sleep, random)
+    }
+
+    /// The same client, whose commands that change something leave only while `gate` is open.
+    package func gated(_ gate: @escaping Gate) -> ExeDevClient {
+        var copy = self
+        copy.gate = gate
+        return copy
     }
 
     package func list(pattern: String? = nil, long: Bool = false) async throws(ExeDevError) -> VMList {
@@ -129,7 +137,8 @@ package struct ExeDevClient: Sendable {
         while true {
             let failure: ExeDevError
             do throws(TransportFailure) {
-                let reply = try await transport.post(Array(command.line.utf8), deadline: command.deadline)
+                let reply = try await transport.post(
+                    Array(command.line.utf8), deadline: command.deadline, gate: command.isMutating ? gate : { true })
                 guard let error = Classify.status(reply, command) else { return reply }
                 failure = error
             } catch {

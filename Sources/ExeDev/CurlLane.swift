@@ -12,14 +12,16 @@ final class Exchange: @unchecked Sendable {
     let deadline: Duration
     /// More of an answer is not taken.
     let cap: Int
+    /// Asked when its turn has come.
+    let gate: Gate
     let isCancelled = Atomic<Bool>(false)
     var answer: [UInt8] = []
     var headers: [String: String] = [:]
     var isOverCap = false
     private var given = 0
 
-    init(body: [UInt8], headerLines: [String], deadline: Duration, cap: Int) {
-        (self.body, self.headerLines, self.deadline, self.cap) = (body, headerLines, deadline, cap)
+    init(body: [UInt8], headerLines: [String], deadline: Duration, cap: Int, gate: @escaping Gate = { true }) {
+        (self.body, self.headerLines, self.deadline, self.cap, self.gate) = (body, headerLines, deadline, cap, gate)
     }
 
     func give(_ room: UnsafeMutableRawBufferPointer) -> Int {
@@ -82,6 +84,7 @@ final class Lane: @unchecked Sendable {
 
     private func perform(_ exchange: Exchange, url: String) -> Result<HTTPReply, TransportFailure> {
         if exchange.isCancelled.load(ordering: .relaxed) { return .failure(TransportFailure(reason: "cancelled", wasSent: false)) }
+        guard exchange.gate() else { return .failure(.shut) }
         let pointer = Unmanaged.passUnretained(exchange).toOpaque()
         configure(exchange, pointer, url: url)
         let code = curl_easy_perform(handle)

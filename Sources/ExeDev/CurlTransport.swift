@@ -31,9 +31,13 @@ package final class CurlTransport: ExeDevTransport {
     }
 
     package func post(_ body: [UInt8], deadline: Duration) async throws(TransportFailure) -> HTTPReply {
+        try await post(body, deadline: deadline, gate: { true })
+    }
+
+    package func post(_ body: [UInt8], deadline: Duration, gate: @escaping Gate) async throws(TransportFailure) -> HTTPReply {
         sent.add(1, ordering: .relaxed)
         let lane = lanes[next.add(1, ordering: .relaxed).newValue & (Self.laneCount - 1)]
         let headers = ["Authorization: Bearer " + token.text, "Content-Type: text/plain", "Accept: application/json, application/x-ndjson"]
-        return try await lane.send(Exchange(body: body, headerLines: headers, deadline: deadline, cap: 8 << 20), to: endpoint)
+        return try await lane.send(Exchange(body: body, headerLines: headers, deadline: deadline, cap: 8 << 20, gate: gate), to: endpoint)
     }
 }

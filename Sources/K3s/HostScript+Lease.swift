@@ -12,12 +12,15 @@ extension HostScript {
                 left=$(( $(date -d "$renewed" +%s || echo 0) + lasts - $(date +%s) ))
                 [ "$left" -le 0 ] || { echo "lease=held $holder $left"; exit 0; }
             fi
-            """ + putLease(holder: #""$me""#, seconds: seconds) + "echo lease=ours"
+            """ + putLease(seconds: seconds) + """
+            if [ -z "$holder" ] || [ "$holder" = "$me" ]; then echo lease=ours; else echo "lease=taken $holder"; fi
+            """
     }
 
-    /// Lets go, so that another machine need not wait; does nothing when it is not ours.
+    /// Lets go, so that another machine need not wait; does nothing when it is not ours. The name of who held it last stays: whoever takes it
+    /// next learns that somebody else was at work.
     package static func releaseLease(holder: String) -> Script {
-        seenLease(holder) + #"[ "$holder" = "$me" ] || exit 0"# + putLease(holder: "''", seconds: 1)
+        seenLease(holder) + #"[ "$holder" = "$me" ] || exit 0"# + putLease(seconds: 1)
     }
 
     private static func seenLease(_ me: String) -> Script {
@@ -32,21 +35,24 @@ extension HostScript {
             """
     }
 
-    private static func putLease(holder: String, seconds: Int) -> Script {
+    private static func putLease(seconds: Int) -> Script {
         let manifest =
             #"{"apiVersion":"coordination.k8s.io/v1","kind":"Lease","metadata":{%s"name":"\#(leaseName)","namespace":"kube-system"},"#
             + #""spec":{"holderIdentity":"%s","leaseDurationSeconds":\#(seconds),"renewTime":"%s"}}"#
         return """
             verb=create at=
             [ -z "$version" ] || { verb=replace; at="\\"resourceVersion\\":\\"$version\\","; }
-            printf \(manifest) "$at" \(raw: holder) "$(date -u +%Y-%m-%dT%H:%M:%S.000000Z)" | k3s kubectl "$verb" -f - >/dev/null
+            printf \(manifest) "$at" "$me" "$(date -u +%Y-%m-%dT%H:%M:%S.000000Z)" | k3s kubectl "$verb" -f - >/dev/null
             """
     }
 }
 
 /// What `holdLease` printed.
 package enum LeaseAnswer: Sendable, Hashable {
+    /// And nobody else's since it was ours before, if it was.
     case ours
+    /// Ours now; the last to hold it was somebody else, who may have changed anything.
+    case taken(from: String)
     /// Somebody else's is good for so many more seconds.
     case held(by: String, left: Int)
 
@@ -54,6 +60,7 @@ package enum LeaseAnswer: Sendable, Hashable {
         for line in output.split(whereSeparator: \.isNewline) where line.hasPrefix("lease=") {
             let words = line.dropFirst("lease=".count).split(separator: " ")
             if words == ["ours"] { return .ours }
+            if words.count == 2, words[0] == "taken" { return .taken(from: String(words[1])) }
             if words.count == 3, words[0] == "held", let left = Int(words[2]) { return .held(by: String(words[1]), left: left) }
         }
         throw ReadingError("the answer about the lease was not understood", in: output)

@@ -31,7 +31,10 @@ struct Hosts: Sendable {
     }
 
     /// Runs a script as root and returns its standard output. `mutates`: a lost answer then means that the outcome is unknown.
-    func run(_ script: Script, on vm: ObservedVM, deadline: Double, mutates: Bool) async throws(EffectError) -> String {
+    /// `gate`: see `SSHClient.run`.
+    func run(
+        _ script: Script, on vm: ObservedVM, deadline: Double, mutates: Bool, gate: @escaping @Sendable () -> Bool = { true }
+    ) async throws(EffectError) -> String {
         let bytes: [UInt8]
         do {
             bytes = try HostScript.addressed(script, to: vm.name).bytes(revealing: secrets.reveal)
@@ -41,7 +44,7 @@ struct Hosts: Sendable {
         let result: ExecResult
         do throws(SSHError) {
             result = try await client.run(
-                on: target(vm), command: Self.shell, stdin: bytes, deadline: .seconds(deadline), outputLimit: 8 << 20)
+                on: target(vm), command: Self.shell, stdin: bytes, deadline: .seconds(deadline), outputLimit: 8 << 20, gate: gate)
         } catch {
             throw Self.effect(error, mutates: mutates)
         }

@@ -7,7 +7,8 @@ import Shell
 
 /// The real hands: exe.dev over HTTPS, hosts over SSH.
 package struct LiveWorld: Sendable {
-    let client: ExeDevClient
+    private(set) var client: ExeDevClient
+    private var fence: Fence?
     let transport: CurlTransport
     let hosts: Hosts
     let releases: ReleaseSource
@@ -115,7 +116,14 @@ extension LiveWorld: WorldWriter {
 
     package func run(_ order: HostOrder, on vm: ObservedVM) async throws(EffectError) -> String {
         try await hosts.run(
-            order.script(releases: releases, time: SystemClock().now), on: vm, deadline: order.deadline, mutates: true)
+            order.script(releases: releases, time: SystemClock().now), on: vm, deadline: order.deadline, mutates: true,
+            gate: { [fence] in fence?.isOpen ?? true })
+    }
+
+    package func fenced(by fence: Fence) -> any WorldWriter {
+        var copy = self
+        (copy.fence, copy.client) = (fence, client.gated { fence.isOpen })
+        return copy
     }
 
     // MARK: commands

@@ -63,6 +63,8 @@ enum Bookkeeping {
         }
         if ledger.caHash == nil, case .read(let reading) = seen.cluster, reading.apiReady, let hash = reading.caHash {
             ledger.caHash = hash
+            // Whoever sent the order, the cluster was founded there.
+            if ledger.founder == nil { ledger.founder = fleet.nodes.first { $0.role == .server }?.name }
         }
     }
 

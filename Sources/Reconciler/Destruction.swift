@@ -5,6 +5,7 @@ import K3s
 /// what the simulated world proves. It needs no ledger: what is ours is what carries the tag.
 package struct Destruction: Sendable {
     private let fleet: DesiredFleet
+    private let fence: Fence
     private let world: any WorldWriter
     private let memory: any Memory
     private let clock: any WallClock
@@ -14,7 +15,9 @@ package struct Destruction: Sendable {
         of fleet: DesiredFleet, in world: any WorldWriter, memory: any Memory, clock: any WallClock,
         tell: @escaping @Sendable (Event) -> Void
     ) {
-        (self.fleet, self.world, self.memory, self.clock, self.tell) = (fleet, world, memory, clock, tell)
+        fence = Fence(clock: clock)
+        self.world = world.fenced(by: fence)
+        (self.fleet, self.memory, self.clock, self.tell) = (fleet, memory, clock, tell)
     }
 
     /// The VMs that carry the tag now, in the order in which they go: the server keeps the Lease, so it is the last.
@@ -43,6 +46,7 @@ package struct Destruction: Sendable {
         var owned = try await owned()
         for name in names {
             try await take(&hold, owned)
+            fence.hold(until: hold.server == nil || hold.isSilent ? .infinity : hold.grip.heldUntil)
             // Looked at again just before: ownership is what is observed now, not what was true when the operator typed.
             owned = try await self.owned()
             if let vm = owned.first(where: { $0.name == name }) { try await remove(vm) }
@@ -58,6 +62,7 @@ package struct Destruction: Sendable {
         tell(.actionStarted(action, because: reason))
         let began = clock.uptime
         do throws(EffectError) {
+            try fence.check()
             try await world.removeVM(vm.name)
         } catch {
             switch error.remedy {

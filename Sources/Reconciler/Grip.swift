@@ -11,7 +11,7 @@ struct Grip {
     static let margin = 20.0
 
     private(set) var isAsking = false
-    private var heldUntil = -Double.infinity
+    private(set) var heldUntil = -Double.infinity
     private var askedAt = 0.0
     private var askAgainAt = -Double.infinity
     private var rival: (name: String, until: Double)?
@@ -37,7 +37,7 @@ struct Grip {
     mutating func note(_ answer: Result<LeaseAnswer, EffectError>, _ now: Double) {
         isAsking = false
         switch answer {
-        case .success(.ours): (heldUntil, rival, misses) = (askedAt + Self.duration, nil, 0)
+        case .success(.ours), .success(.taken): (heldUntil, rival, misses) = (askedAt + Self.duration, nil, 0)
         case .success(.held(let name, let left)):
             (heldUntil, rival) = (-.infinity, (name, now + Double(left)))
             askAgainAt = now + min(10, Double(left))

@@ -1,7 +1,7 @@
 package import FleetCore
 import K3s
 
-/// The one door to effects: asks the safety rules, then does one action.
+/// The one door to effects: asks the safety rules and the fence, then does one action.
 struct Performer: Sendable {
     enum Outcome: Sendable {
         case created(ObservedVM)
@@ -10,11 +10,15 @@ struct Performer: Sendable {
     }
 
     let world: any WorldWriter
+    let fence: Fence
+
+    init(world: any WorldWriter, fence: Fence) { (self.world, self.fence) = (world.fenced(by: fence), fence) }
 
     func perform(_ action: Action, facts: FleetFacts) async throws(EffectError) -> Outcome {
         if let block = Safety.refusal(of: action, facts: facts) {
             throw EffectError(block.reason, remedy: .askOperator(advice: block.advice))
         }
+        try fence.check()
         switch action {
         case .createVM(let name, let shape, let tag):
             return .created(try await world.createVM(name: name, shape: shape, ownerTag: tag))

@@ -57,7 +57,8 @@ package struct Reconciler: Sendable {
         run.approved = approved
         let end = deadline.map { clock.uptime + ($0 - clock.now) }
         let observer = Observer(world: world)
-        let performer = Performer(world: world)
+        let fence = Fence(clock: clock)
+        let performer = Performer(world: world, fence: fence)
         try await withThrowingTaskGroup(of: Happening.self) { group in
             if let brake {
                 group.addTask {
@@ -79,6 +80,7 @@ package struct Reconciler: Sendable {
                 if brake?.isPulled == true { run.wasStopped = true }
                 for (look, vm) in looks { group.addTask { .saw(look, await observer.look(look, vm: vm)) } }
                 if let vm = run.leaseDue(uptime: uptime) { askForLease(world, vm, &group) }
+                fence.hold(until: run.openUntil(uptime: uptime))
                 for action in run.actionsDue(uptime: uptime) { try start(action, &run, memory, performer, &group) }
                 run.report(tell)
                 if run.isIdle { break }

@@ -87,7 +87,7 @@ struct Run {
 
     /// A cluster that answers is changed only by who holds its Lease; one that does not answer has none to ask for.
     private mutating func hold(_ uptime: Double) {
-        wantsLease = repeats && facts(now: 0).controlPlane != nil && !plan.actions.isEmpty
+        wantsLease = repeats && facts(now: 0).controlPlane != nil && !plan.actions.isEmpty && !lifted.contains(.lease)
         guard wantsLease, let block = grip.block(uptime) else { return }
         for index in plan.lines.indices where plan.lines[index].decision.action != nil { plan.lines[index].decision = .blocked(block) }
     }
@@ -105,6 +105,16 @@ struct Run {
 
     /// Something stands ready to be begun, or was begun under the Lease and is not done.
     private var needsGrip: Bool { wantsLease || (!acting.isEmpty && grip.mustBeReleased) }
+
+    /// Until when a change may leave that is decided now.
+    func openUntil(uptime: Double) -> Double {
+        guard !lifted.contains(.fence) else { return .infinity }
+        return min(uptime + Self.standstill, needsGrip ? grip.heldUntil : .infinity)
+    }
+
+    /// Seconds for which a decision is good: the loop comes round more often than that, unless the whole process stands still.
+    private static let standstill = 20.0
+    private static let heartbeat = 8.0
 
     /// The fleet's server as a VM, if it was seen.
     var server: ObservedVM? { facts(now: 0).serverName.flatMap { seen.vms?[$0] } }
@@ -202,6 +212,7 @@ struct Run {
         // What runs is not cut at the deadline, so the deadline wakes nobody but an idle loop.
         let isBusy = !acting.isEmpty || !looking.isEmpty || grip.isAsking
         if let deadline, !isBusy { next = min(next, deadline) }
+        if !acting.isEmpty { next = min(next, uptime + Self.heartbeat) }
         if !next.isFinite, !isBusy { next = uptime + 1 }
         guard next.isFinite, next < (sleepingUntil ?? .infinity) - 0.001 else { return nil }
         return max(0.01, next - uptime)
@@ -226,9 +237,11 @@ struct Run {
         case .did, .leased: isNews = true
         }
         switch event {
-        case .woke: if let until = sleepingUntil, moment.uptime >= until - 0.001 { sleepingUntil = nil }
+        case .woke: woke(moment)
         case .saw(let look, let sight): saw(look, sight, moment, tell)
-        case .leased(let answer, let uptime): grip.note(answer, uptime)
+        case .leased(let answer, let uptime):
+            grip.note(answer, uptime)
+            if case .success(.taken) = answer, !lifted.contains(.newHold) { tookOver(uptime) }
         case .did(let action, .success(let outcome), let seconds):
             acting[action.node] = nil
             Bookkeeping.after(action, outcome, &ledger, now: moment.wall)
@@ -238,6 +251,25 @@ struct Run {
             acting[action.node] = nil
             failed(action, error, moment.wall, tell)
         }
+    }
+
+    private mutating func woke(_ moment: Moment) {
+        guard let until = sleepingUntil, moment.uptime >= until - 0.001 else { return }
+        sleepingUntil = nil
+        if moment.uptime > until + Self.standstill { forgetSights() }
+    }
+
+    /// Somebody else was at work until now, and what they restarted may still look ready.
+    private mutating func tookOver(_ uptime: Double) {
+        forgetSights()
+        for node in fleet.nodes { started[node.name] = uptime }
+    }
+
+    /// What was seen may be long past: others were at work, or we stood still. Everything is looked at again before anything is begun.
+    private mutating func forgetSights() {
+        (seen, looked, misses) = (Observation(), [:], [:])
+        spoiled.formUnion(looking)
+        isNews = true
     }
 
     private mutating func saw(_ look: Look, _ sight: Observer.Sight, _ moment: Moment, _ tell: (Event) -> Void) {

@@ -24,19 +24,21 @@ package actor SSHClient {
 
     package nonisolated var connectionsOpened: Int { opened.load(ordering: .relaxed) }
 
-    /// Runs a command with `stdin` as its standard input. Connects first if need be; a command is never sent twice.
-    package func run(on target: SSHTarget, command: String, stdin: [UInt8], deadline: Duration, outputLimit: Int) async throws(SSHError)
-        -> ExecResult
-    {
+    /// Runs a command with `stdin` as its standard input. Connects first if need be; a command is never sent twice. `gate` is asked when its
+    /// turn has come, for connecting may take minutes: when it is shut, nothing is sent.
+    package func run(
+        on target: SSHTarget, command: String, stdin: [UInt8], deadline: Duration, outputLimit: Int,
+        gate: @escaping @Sendable () -> Bool = { true }
+    ) async throws(SSHError) -> ExecResult {
         let session = try await session(for: target)
         do throws(SSHError) {
-            return try await session.run(command, stdin: stdin, seconds: deadline, outputLimit: outputLimit)
+            return try await session.run(command, stdin: stdin, seconds: deadline, outputLimit: outputLimit, gate: gate)
         } catch {
             sessions[target] = nil
             // A kept connection that had died in silence: nothing was sent, so one fresh try is safe.
             guard case .disconnected(_, _, false) = error else { throw error }
         }
-        return try await self.session(for: target).run(command, stdin: stdin, seconds: deadline, outputLimit: outputLimit)
+        return try await self.session(for: target).run(command, stdin: stdin, seconds: deadline, outputLimit: outputLimit, gate: gate)
     }
 
     package func close(_ target: SSHTarget) async {

@@ -148,13 +148,16 @@ actor SSHSession {
 
     // MARK: one command
 
-    func run(_ command: String, stdin: [UInt8], seconds: Duration, outputLimit: Int) async throws(SSHError) -> ExecResult {
+    func run(
+        _ command: String, stdin: [UInt8], seconds: Duration, outputLimit: Int, gate: @Sendable () -> Bool
+    ) async throws(SSHError) -> ExecResult {
         await takeTurn()
         defer { passTurn() }
         let deadline = UInt64.deadline(seconds)
         var wasSent = false
         do throws(SSHError) {
             let channel = try await open(deadline)
+            guard gate() else { throw .cancelled(commandSent: false) }
             wasSent = true
             return try await converse(channel, command, stdin, outputLimit, deadline)
         } catch {

@@ -38,7 +38,7 @@ private final class Recorder: Outlet {
         let notifier = Notifier([first, second], grace: 60, clock: StillClock()) { said.add($0) }
         try await delivering(notifier) {
             for notice in [Say.started, Say.stuck, Say.settled, Say.settled] { notifier.note(notice) }
-            #expect(await eventually(within: 10) { first.told.all.count == 2 && said.all.count == 4 })
+            #expect(await eventually { first.told.all.count == 2 && said.all.count == 4 })
         }
         #expect(first.told.all == second.told.all)
         #expect(
@@ -68,7 +68,7 @@ private final class Recorder: Outlet {
         try await delivering(notifier) {
             notifier.note(Say.started)
             notifier.note(Say.settled)
-            #expect(await eventually(within: 10) { slow.told.all.count == 1 })
+            #expect(await eventually { slow.told.all.count == 1 })
             // Ten more; the loop is not held up by the one that is under way.
             for _ in 0..<5 {
                 notifier.note(Say.repair)
@@ -76,7 +76,7 @@ private final class Recorder: Outlet {
             }
             #expect(said.all.map(\.kind) == [.notifyFailed])
             door.finish()
-            #expect(await eventually(within: 10) { slow.told.all.count == 4 })
+            #expect(await eventually { slow.told.all.count == 4 })
         }
         #expect(slow.told.all.map(\.id) == ["r1-1", "r1-9", "r1-10", "r1-11"])
     }
@@ -96,7 +96,7 @@ private final class Recorder: Outlet {
         await #expect(throws: CocoaError.self) {
             try await delivering(notifier) {
                 notifier.note(Say.settled)
-                #expect(await eventually(within: 10) { recorder.told.all.count == 1 })
+                #expect(await eventually { recorder.told.all.count == 1 })
                 throw CocoaError(.fileNoSuchFile)
             }
         }

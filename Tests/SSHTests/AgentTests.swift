@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import SSH
+import TestSupport
 import Testing
 
 @Suite(.serialized) struct AgentTests {
@@ -12,7 +13,8 @@ import Testing
             kill(agent, SIGKILL)
             waitpid(agent, nil, 0)
         }
-        for _ in 0..<500 where !FileManager.default.fileExists(atPath: socket) { try await Task.sleep(for: .milliseconds(10)) }
+        // The socket's file is there before the agent listens on it.
+        #expect(await eventually { (try? SSHAgent.keys(socket: socket)) != nil })
         try RealSSHD.run("/usr/bin/env", ["SSH_AUTH_SOCK=\(socket)", "/usr/bin/ssh-add", "-q", "\(sshd.folder)/user"])
         try await body(socket)
     }

@@ -7,9 +7,9 @@ package enum Guard: String, Sendable, Hashable, CaseIterable {
     case deletionsPerPass, maxUnavailable, maxVMs
     // Planner
     case foreignState, livingGhost, clustersWord, secondList, creationGrace, freshIdentity, backOff, outdatedReading, lostServer,
-        otherCluster
+        otherCluster, clusterAnswersFirst
     // Run
-    case approval, spoiledLook
+    case approval, spoiledLook, lease, fence, newHold
 
     /// Rules that forbid the same earlier or again, so that the absence of this one alone would not show.
     package var cover: Set<Guard> {

@@ -57,6 +57,10 @@ package enum Planner {
     static func admitted(_ decision: Decision, _ name: String, _ facts: FleetFacts) -> Decision {
         guard case .act(let action, _) = decision else { return decision }
         if let block = Safety.refusal(of: action, facts: facts) { return .blocked(block) }
+        // Only who holds a cluster's Lease changes its fleet, and one that does not answer cannot be asked for it: its server is mended first.
+        if facts.ledger.caHash != nil, facts.controlPlane == nil, name != facts.serverName, facts.holds(.clusterAnswersFirst) {
+            return .wait(Wait(facts.controlPlaneReason, look: .cluster, every: 1))
+        }
         // No back-off is longer than an hour: one that seems so was written by a clock that ran ahead.
         if let attempt = facts.ledger.attempts[name], attempt.notBefore > facts.now, attempt.notBefore <= facts.now + 3600,
             facts.holds(.backOff)

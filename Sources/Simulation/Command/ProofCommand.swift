@@ -45,7 +45,9 @@ enum ProofCommand {
         switch verb {
         case "fuzz": return fuzz(options, stages)
         case "guards": return guards(options, stages)
-        default: return prove(stages.enumerated().filter { $0.offset % options.part.of == options.part.number - 1 }.map(\.element))
+        default:
+            let part = stages.enumerated().filter { $0.offset % options.part.of == options.part.number - 1 }.map(\.element)
+            return prove(part, isVerbose: options.scenario != nil)
         }
     }
 
@@ -76,9 +78,14 @@ enum ProofCommand {
     /// Seed, the shortest prefix of faults that still fails, and the plan at each pass.
     private static func report(_ schedule: Schedule) {
         let small = schedule.shrunk()
-        let verdict = small.run(isVerbose: true)
         say("seed \(schedule.seed): \"\(schedule.stage.scenario.name)\" fails")
         say("faults: \(schedule.faults)\nenough: \(small.faults)")
+        tell(small)
+    }
+
+    /// What goes wrong, the plan at each pass, and all that happened.
+    private static func tell(_ schedule: Schedule) {
+        let verdict = schedule.run(isVerbose: true)
         for violation in verdict.violations { say("  \(violation)") }
         for (number, plan) in verdict.plans.enumerated() { say("pass \(number + 1):\n\(plan)") }
         say(verdict.log.joined(separator: "\n"))
@@ -109,28 +116,30 @@ enum ProofCommand {
 
     // MARK: every fault
 
-    private static func prove(_ stages: [Stage]) -> Int32 {
+    private static func prove(_ stages: [Stage], isVerbose: Bool) -> Int32 {
         var failures = 0
         for stage in stages {
             let kinds: [(String, [[Fault]])] = [
                 ("crashes", stage.crashes.map { [$0] }), ("full disks", stage.fullDisks.map { [$0] }),
                 ("failed reads", stage.failedReads.map { [$0] }), ("lying lists", stage.lyingLists.map { [$0] }),
-                ("failed effects", stage.failedEffects.map { [$0] }), ("surroundings", stage.surroundings.map { [$0] }),
+                ("failed effects", stage.failedEffects.map { [$0] }), ("failed asks for the Lease", stage.failedAsks.map { [$0] }),
+                ("surroundings", stage.surroundings.map { [$0] }), ("takeovers", stage.takeovers),
                 ("pairs of crashes", stage.pairsOfCrashes),
             ]
             say("\(stage.scenario.name): \(stage.effects.count) effects, \(stage.reads.count) reads, \(stage.saves) saves")
-            for (name, cases) in kinds { failures += prove(name, cases, stage) }
+            for (name, cases) in kinds { failures += prove(name, cases, stage, isVerbose: isVerbose) }
         }
         return failures == 0 ? 0 : 1
     }
 
-    private static func prove(_ name: String, _ cases: [[Fault]], _ stage: Stage) -> Int {
+    private static func prove(_ name: String, _ cases: [[Fault]], _ stage: Stage, isVerbose: Bool) -> Int {
         var failures = 0
         for faults in cases {
             let verdict = Trial(stage, seed: 7, faults: faults).run()
             guard !verdict.isGood else { continue }
             failures += 1
             if failures <= 3 { say("  FAILS \(faults): \(verdict.violations.prefix(2).joined(separator: "; "))") }
+            if failures == 1, isVerbose { tell(Schedule(stage: stage, seed: 7, faults: faults)) }
         }
         say("  \(name): \(cases.count) trials, \(failures) fail")
         return failures

@@ -5,6 +5,8 @@ package struct Fault: Sendable, Hashable, CustomStringConvertible {
     /// Counted from the start of a trial, from 0.
     package enum Point: Sendable, Hashable {
         case effect(Int), read(Int), save(Int)
+        /// The Lease is asked for.
+        case ask(Int)
     }
 
     package enum Kind: Sendable, Hashable {
@@ -23,6 +25,12 @@ package struct Fault: Sendable, Hashable, CustomStringConvertible {
         case unreachable, refused, apiServerDown
         // what happens beside the run
         case clockJump(Double), edit(Int), secondRun, vanish(Int), reboot(Int)
+        /// Another machine, with a copy of the state directory, starts too.
+        case rival
+        /// The process stands still for so many seconds, with what it had decided before in its hands.
+        case pause(Double)
+        /// exe.dev cannot be reached for so many seconds.
+        case outage(Double)
 
         /// After it a run may end in good faith although there is something to do.
         var misleads: Bool {

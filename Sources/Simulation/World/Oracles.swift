@@ -30,14 +30,16 @@ struct Oracle: Sendable {
     static let all = [
         onlyOwnAndRecordedVMsAreRemoved, nothingOutsideSpecAndOwned, serversAreNotTakenDown, dataBearingVMsAreNotRecreated,
         unavailabilityStaysInBudget, noCreationOverALivingNode, removalKeepsItsOrder, theLockIsHeld, lookingWritesNothing,
-        onlyWhatWasApproved, theBreakerHolds, theLivingAreNotForgotten, otherClustersHostsAreLeftAlone, nothingIsHammered,
+        onlyWhatWasApproved, theLeaseIsHeld, theBreakerHolds, theLivingAreNotForgotten, otherClustersHostsAreLeftAlone, nothingIsHammered,
     ]
 
     /// S1: ownership is on the VM and in the ledger on disk; destroy asks for the tag alone, since the operator typed the name.
     static let onlyOwnAndRecordedVMsAreRemoved = Oracle(name: "S1 only own and recorded VMs are removed") { effect, process, _, world in
         guard effect.step.isDestructive, let machine = world.machine(effect.subject) else { return nil }
         guard machine.tags.contains(process.fleet.cluster.tag) else { return "the VM has not our tag" }
-        return process.mode == .apply && world.disk?.vms[machine.name] == nil ? "the ledger does not know the VM" : nil
+        // That it is about to be removed is written down before, so a record alone proves nothing.
+        let isKnown = world.desks[process.desk].ledger?.vms[machine.name]?.createdAt != nil
+        return process.mode == .apply && !isKnown ? "the ledger does not know the VM" : nil
     }
 
     /// S2.
@@ -105,9 +107,18 @@ struct Oracle: Sendable {
         }
     }
 
-    /// S11.
-    static let theLockIsHeld = Oracle(name: "S11 the lock is held") { _, _, id, world in
-        world.lockHolder == id ? nil : "process \(id) acts, \(world.lockHolder.map(String.init) ?? "nobody") holds the lock"
+    /// S11, on one machine.
+    static let theLockIsHeld = Oracle(name: "S11 the lock is held") { _, process, id, world in
+        let holder = world.desks[process.desk].lockHolder
+        return holder == id ? nil : "process \(id) acts, \(holder.map(String.init) ?? "nobody") holds the lock"
+    }
+
+    /// S11, across machines. A server that is down is mended without the Lease, for there is nobody to ask; the host takes one script at a
+    /// time, and both machines mend it alike.
+    static let theLeaseIsHeld = Oracle(name: "S11 the lease is held") { effect, process, _, world in
+        guard let holder = world.leaseholder, holder != process.desk else { return nil }
+        let isServers = process.fleet.nodes.contains { $0.role == .server && $0.name == effect.subject }
+        return isServers && process.mode == .apply ? nil : "desk-\(process.desk) acts while desk-\(holder) holds the lease"
     }
 
     /// S12.
@@ -162,7 +173,7 @@ extension WorldState {
 
     /// k3s was started there, by us, and has not said that it is ready.
     func isRestartingByUs(_ name: String) -> Bool {
-        if inFlight.values.contains(where: { $0.step == .install && $0.subject == name }) && isMember(name) { return true }
+        if inFlight.values.contains(where: { $0.effect.step == .install && $0.effect.subject == name }) && isMember(name) { return true }
         guard isMember(name), let unit = machine(name)?.unit, memory.restarted[name] == unit.startedAt else { return false }
         return unit.registeredAt.map { now < $0 + Self.readyAfter } ?? true
     }

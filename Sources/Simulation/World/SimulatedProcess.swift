@@ -8,14 +8,16 @@ import Synchronization
 package struct SimulatedProcess: Sendable {
     let world: SimulatedWorld
     package let id: Int
+    let thread: SingleThread
+    private var fence: Fence?
+
+    init(world: SimulatedWorld, id: Int, thread: SingleThread) { (self.world, self.id, self.thread) = (world, id, thread) }
 
     package func end() { world.end(id) }
 
     package var isAlive: Bool { world.state.withLock { $0.processes[id].isAlive } }
 
     static let dead = EffectError("the process is dead", remedy: .askOperator(advice: ""))
-
-    private func nap(_ seconds: Double) async { await world.sleep(seconds: seconds, process: id, isCancellable: false) }
 }
 
 extension SimulatedProcess: WallClock {
@@ -28,7 +30,7 @@ extension SimulatedProcess: WallClock {
     }
 
     package func sleep(seconds: Double) async throws {
-        await world.sleep(seconds: seconds, process: id, isCancellable: true)
+        await world.sleep(seconds: seconds, process: id)
     }
 }
 
@@ -54,10 +56,10 @@ extension WorldState {
         case .diskFull:
             return (false, .init(text: "No space left on device"))
         case .crashAfterWrite:
-            disk = ledger
+            desks[processes[id].desk].ledger = ledger
             return (true, .init(text: "killed"))
         default:
-            disk = ledger
+            desks[processes[id].desk].ledger = ledger
             return (false, nil)
         }
     }
@@ -65,56 +67,18 @@ extension WorldState {
 
 extension SimulatedProcess: WorldWriter {
     package func listVMs() async throws(EffectError) -> [ObservedVM] {
-        let fault = try await begin(.vms)
-        let list: [ObservedVM]
-        switch fault {
-        case .api(let fault): throw fault.error(mutating: false)
-        case .emptyList: list = []
-        case .staleList(let back): list = world.state.withLock { $0.list(back: back) }
-        case .partialList(let hidden):
-            let whole = world.state.withLock { $0.list(back: 0) }
-            list = whole.enumerated().filter { $0.offset != hidden % max(1, whole.count) }.map(\.element)
-        default: list = world.state.withLock { $0.list(back: 0) }
-        }
-        return try await onItsWay(list, upTo: 3)
+        guard case .vms(let list) = try await look(.vms, Errand.list) else { throw Self.dead }
+        return list
     }
 
     package func probe(_ vm: ObservedVM) async throws(EffectError) -> HostProbe {
-        try Self.refuse(try await begin(.host(vm.name)))
-        let probe = world.state.withLock { state -> HostProbe? in
-            guard let machine = state.machine(vm.name), !machine.isStopped, state.now >= machine.sshAt else { return nil }
-            return machine.probe(now: state.now)
-        }
-        guard let probe else { throw EffectError("connection refused", remedy: .retry(after: nil)) }
-        return try await onItsWay(probe)
+        guard case .host(let probe) = try await look(.host(vm.name), { .probe(vm.name, $0) }) else { throw Self.dead }
+        return probe
     }
 
     package func readCluster(on vm: ObservedVM) async throws(EffectError) -> ClusterReading {
-        let fault = try await begin(.cluster)
-        try Self.refuse(fault)
-        guard var reading = world.state.withLock({ $0.readCluster(on: vm.name) }) else {
-            throw EffectError("connection refused", remedy: .retry(after: nil))
-        }
-        guard reading.hostname == vm.name else { throw EffectError("wrong host", remedy: .askOperator(advice: "whose VM is it?")) }
-        if fault == .apiServerDown {
-            (reading.apiReady, reading.reason, reading.nodes) = (false, "etcdserver: request timed out", [])
-        }
-        return try await onItsWay(reading)
-    }
-
-    private static func refuse(_ fault: Fault.Kind?) throws(EffectError) {
-        switch fault {
-        case .unreachable: throw EffectError("timed out", remedy: .retry(after: nil))
-        case .refused: throw EffectError("the host key is another", remedy: .askOperator(advice: "look why"))
-        default: break
-        }
-    }
-
-    /// What was read travels back and grows old on the way.
-    private func onItsWay<T>(_ answer: T, upTo longest: Double = 0.4) async throws(EffectError) -> T {
-        await nap(world.state.withLock { $0.random.seconds(0.05, longest) })
-        guard isAlive else { throw Self.dead }
-        return answer
+        guard case .cluster(let reading) = try await look(.cluster, { .readCluster(vm.name, $0) }) else { throw Self.dead }
+        return reading
     }
 
     package func createVM(name: String, shape: VMShape, ownerTag: String) async throws(EffectError) -> ObservedVM {
@@ -133,57 +97,67 @@ extension SimulatedProcess: WorldWriter {
         return seen
     }
 
-    /// All processes of a world run on one machine, whose lock keeps them apart: to the cluster they are one holder.
     package func holdLease(on vm: ObservedVM, seconds: Int) async throws(EffectError) -> LeaseAnswer {
-        guard isAlive else { throw Self.dead }
-        guard world.state.withLock({ $0.readCluster(on: vm.name) })?.apiReady == true else {
-            throw EffectError("connection refused", remedy: .retry(after: nil))
+        let fault = world.state.withLock { $0.enterAsk(by: id) }
+        if case .pause(let seconds) = fault { world.pause(id, seconds: seconds) }
+        guard case .lease(let answer) = try await send(.takeLease(vm.name, seconds: Double(seconds), fault), after: 0.1) else {
+            throw Self.dead
         }
-        return .ours
+        return answer
     }
 
-    package func releaseLease(on vm: ObservedVM) async throws(EffectError) {}
+    package func releaseLease(on vm: ObservedVM) async throws(EffectError) { _ = try await send(.dropLease(vm.name), after: 0.1) }
 
     package func run(_ order: HostOrder, on vm: ObservedVM) async throws(EffectError) -> String {
         guard case .text(let text) = try await perform(.order(order, on: vm.name)) else { throw Self.dead }
         return text
+    }
+
+    package func fenced(by fence: Fence) -> any WorldWriter {
+        var copy = self
+        copy.fence = fence
+        return copy
     }
 }
 
 // MARK: one call
 
 extension SimulatedProcess {
-    /// A read leaves, arrives, and is answered with the world as it is on arrival.
-    private func begin(_ look: Look) async throws(EffectError) -> Fault.Kind? {
+    private func look(_ look: Look, _ errand: (Fault.Kind?) -> Errand) async throws(EffectError) -> Answer {
         let (fault, seconds) = world.state.withLock { $0.enter(look, by: id) }
         guard let seconds else { throw Self.dead }
-        await nap(seconds)
-        guard isAlive else { throw Self.dead }
-        world.state.withLock { $0.settle() }
-        return fault
+        if case .pause(let seconds) = fault { world.pause(id, seconds: seconds) }
+        return try await send(errand(fault), after: seconds)
+    }
+
+    private func send(_ errand: Errand, after seconds: Double) async throws(EffectError) -> Answer {
+        guard let answer = await world.send(errand, arrivingIn: seconds, process: id), isAlive else { throw Self.dead }
+        return try answer.get()
     }
 
     /// A change leaves, is done on arrival, and its answer comes back: each part may fail.
     private func perform(_ effect: Effect) async throws(EffectError) -> EffectReply {
-        guard let (fault, there, back, number) = world.state.withLock({ $0.enter(effect, by: id) }) else { throw Self.dead }
-        if fault == .crashBefore {
+        try fence?.check()
+        guard let (fault, there, number) = world.state.withLock({ $0.enter(effect, by: id) }) else { throw Self.dead }
+        switch fault {
+        case .crashBefore:
             // It never left.
             world.state.withLock { $0.inFlight[number] = nil }
             end()
             throw Self.dead
+        case .secondRun: world.startAnother(beside: id, desk: world.state.withLock { $0.processes[id].desk })
+        case .rival: world.startAnother(beside: id, desk: 1)
+        case .pause(let seconds): world.pause(id, seconds: seconds)
+        default: break
         }
-        if fault == .secondRun { world.secondRun(beside: id) }
-        await nap(there)
-        let result = world.state.withLock { $0.arrive(effect, number, fault, by: id) }
-        if fault == .crashAfter { end() }
-        await nap(back)
+        let answer = await world.send(.effect(effect, number: number, fault), arrivingIn: there, process: id)
+        guard let answer, isAlive else { throw Self.dead }
         world.state.withLock { state in
-            state.inFlight[number] = nil
-            if case .create(let name, _, _) = effect, case .success = result { state.memory.told.insert("\(id) \(name)") }
-            if case .failure = result { state.memory.failures["\(id) \(effect.words)"] = state.now }
+            if case .create(let name, _, _) = effect, case .success = answer { state.memory.told.insert("\(id) \(name)") }
+            if case .failure = answer { state.memory.failures["\(id) \(effect.words)"] = state.now }
         }
-        guard isAlive else { throw Self.dead }
-        return try result.get()
+        guard case .effect(let reply) = try answer.get() else { throw Self.dead }
+        return reply
     }
 }
 
@@ -214,26 +188,24 @@ extension WorldState {
         return (fault(at: .read(number)), look == .vms ? random.seconds(0.1, 0.5) : random.seconds(0.05, 0.2))
     }
 
-    mutating func enter(_ effect: Effect, by id: Int) -> (fault: Fault.Kind?, there: Double, back: Double, number: Int)? {
+    /// The Lease is asked for.
+    mutating func enterAsk(by id: Int) -> Fault.Kind? {
+        guard processes[id].isAlive else { return nil }
+        asks += 1
+        return fault(at: .ask(asks - 1))
+    }
+
+    mutating func enter(_ effect: Effect, by id: Int) -> (fault: Fault.Kind?, there: Double, number: Int)? {
         guard processes[id].isAlive else { return nil }
         settle()
         let number = effects.count
         effects.append(effect)
         note("\(id) \(effect.words)")
         judge(effect, by: id)
-        inFlight[number] = effect
+        inFlight[number] = (effect, id)
         let fault = fault(at: .effect(number))
         if let fault { strike(fault, by: id) }
-        return (fault, random.seconds(0.1, 0.5), duration(of: effect), number)
-    }
-
-    private mutating func duration(of effect: Effect) -> Double {
-        switch effect.step {
-        case .prepare: random.seconds(4, 15)
-        case .createVM: random.seconds(0.5, 2.5)
-        case .drain: random.seconds(1, 20)
-        default: random.seconds(0.2, 1.5)
-        }
+        return (fault, random.seconds(0.1, 0.5), number)
     }
 
     /// Faults of the surroundings take hold when the effect is sent.
@@ -241,6 +213,7 @@ extension WorldState {
         switch fault {
         case .clockJump(let seconds): wallOffset += seconds
         case .crashAfterReply: processes[id].diesAtSave = .crashAfterReply
+        case .outage(let seconds): outage = now + seconds
         case .vanish(let index):
             let agents = machines.filter { $0.disk.setup?.role == .agent && owns($0.name, id) }
             if !agents.isEmpty { vanish(agents[index % agents.count].name) }
@@ -249,11 +222,11 @@ extension WorldState {
         }
     }
 
-    /// Carries the effect out, unless a fault forbids it, and says what the caller is told. Of a process that died on the way half of what
-    /// it had sent arrives.
+    /// Carries the effect out, unless a fault forbids it, and says what the caller is told.
     mutating func arrive(_ effect: Effect, _ number: Int, _ fault: Fault.Kind?, by id: Int) -> Swift.Result<EffectReply, EffectError> {
         settle()
-        guard processes[id].isAlive || random.chance(2) else { return .failure(SimulatedProcess.dead) }
+        inFlight[number] = nil
+        if let until = outage, now < until, !effect.isForHost { return .failure(APIFault.dns.error(mutating: true)) }
         var isDone = true
         var told: EffectError?
         if case .api(let kind)? = fault, !effect.isForHost {

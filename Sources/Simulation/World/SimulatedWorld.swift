@@ -5,9 +5,10 @@ package import Synchronization
 /// A world that lives in this process: no threads of its own, no wall time. The thread that calls `run` does everything, and when nothing
 /// is ready the virtual clock jumps to whoever wakes next. The same seed gives the same trace.
 package final class SimulatedWorld: Sendable {
-    let executor = SingleThread()
     package let state: Mutex<WorldState>
     private let lifted: Set<Guard>
+    /// By process: each has a thread of its own, so that it can be paused as a whole.
+    private let threads = Mutex<[SingleThread]>([])
 
     package init(_ state: WorldState, lifted: Set<Guard> = []) {
         self.state = Mutex(state)
@@ -19,83 +20,131 @@ package final class SimulatedWorld: Sendable {
         state.withLock { $0 }
     }
 
-    /// Runs `body` to its end. Nil when nothing is left that could end it: it hangs.
-    package func run<T: Sendable>(_ body: @escaping @Sendable () async -> T) -> T? {
+    /// Runs `body` as `process` to its end, and whatever else has begun meanwhile. Nil when nothing is left that could end it: it hangs.
+    package func run<T: Sendable>(_ process: SimulatedProcess, _ body: @escaping @Sendable () async -> T) -> T? {
         let result = Mutex<T?>(nil)
-        let task = Task(executorPreference: executor) {
+        let task = Task(executorPreference: process.thread) {
             let value = await body()
             result.withLock { $0 = value }
         }
-        repeat { executor.drain() } while wakeNext()
+        repeat { drain() } while goOn()
         task.cancel()
         return result.withLock { $0 }
     }
 
-    private func wakeNext() -> Bool {
-        let sleeper = state.withLock { state in
-            let sleeper = state.sleepers.popEarliest()
-            if let sleeper { state.now = max(state.now, sleeper.at) }
-            return sleeper
-        }
-        sleeper?.continuation.resume()
-        return sleeper != nil
+    private func drain() {
+        var isBusy: Bool
+        repeat {
+            isBusy = false
+            for thread in threads.withLock({ $0 }) where thread.drain() { isBusy = true }
+        } while isBusy
     }
 
-    /// Starts a process of the daemon's machine. Nil when the fleet lock is another's.
+    /// Lets the clock jump to what is next: an errand that arrives, a sleeper that wakes, a pause that ends. False when nothing is.
+    private func goOn() -> Bool {
+        switch state.withLock({ $0.goOn() }) {
+        case .nothing: return false
+        case .thawed(let process): threads.withLock { $0[process] }.setFrozen(false)
+        case .arrived(let errand, let process): follow(errand, process)
+        case .woke(let sleeper): sleeper.continuation.resume()
+        }
+        return true
+    }
+
+    /// What an arrival means for the process that sent it.
+    private func follow(_ errand: Errand, _ process: Int) {
+        if case .effect(_, _, .crashAfter) = errand { end(process) }
+    }
+
+    /// Starts a process on one of the daemon's machines. Nil when the fleet lock there is another's.
     package func boot(
         _ mode: WorldState.ProcessRecord.Mode, _ fleet: DesiredFleet, approved: Reconciler.Approval? = nil,
-        isAttended: Bool = true
+        isAttended: Bool = true, desk: Int = 0
     ) -> SimulatedProcess? {
-        state.withLock { state in
-            guard mode == .look || state.lockHolder == nil || state.ignoresLock else { return nil }
-            state.processes.append(.init(mode: mode, fleet: fleet, approved: approved, isAttended: isAttended))
+        let id = state.withLock { state -> Int? in
+            guard mode == .look || state.desks[desk].lockHolder == nil || state.ignoresLock else { return nil }
+            state.processes.append(.init(mode: mode, fleet: fleet, desk: desk, approved: approved, isAttended: isAttended))
             let id = state.processes.count - 1
-            if mode != .look, state.lockHolder == nil { state.lockHolder = id }
-            return SimulatedProcess(world: self, id: id)
+            if mode != .look, state.desks[desk].lockHolder == nil { state.desks[desk].lockHolder = id }
+            return id
         }
+        guard let id else { return nil }
+        let thread = SingleThread()
+        threads.withLock { $0.append(thread) }
+        return SimulatedProcess(world: self, id: id, thread: thread)
     }
 
-    /// The kernel takes the lock and everything else from a process that ends or dies.
+    /// The kernel takes the lock and everything else from a process that ends or dies. Half of what it had sent arrives.
     func end(_ id: Int) {
-        let sleepers = state.withLock { state in
+        let sleepers = state.withLock { state -> [Sleepers.Sleeper] in
             state.processes[id].isAlive = false
-            if state.lockHolder == id { state.lockHolder = nil }
-            return state.sleepers.remove(process: id)
+            let desk = state.processes[id].desk
+            if state.desks[desk].lockHolder == id { state.desks[desk].lockHolder = nil }
+            state.frozen.removeAll { $0.process == id }
+            let sleepers = state.sleepers.remove(process: id)
+            for case .effect(let effect, let number, let fault)? in sleepers.map(\.errand) {
+                if state.random.chance(2) { _ = state.arrive(effect, number, fault, by: id) }
+            }
+            state.inFlight = state.inFlight.filter { $0.value.process != id }
+            return sleepers
         }
+        threads.withLock { $0[id] }.setFrozen(false)
         for sleeper in sleepers { sleeper.continuation.resume() }
     }
 
-    /// Somebody starts the program again while it runs.
-    func secondRun(beside id: Int) {
-        let (fleet, ledger) = state.withLock { ($0.processes[id].fleet, $0.disk) }
-        guard let ledger, let second = boot(.apply, fleet) else { return state.withLock { $0.note("a second run: the lock is held") } }
-        Task(executorPreference: executor) { [lifted] in
-            let reconciler = Reconciler(fleet: fleet, clock: second, lifted: lifted, tell: { _ in })
-            _ = try? await reconciler.converge(second, ledger: ledger, memory: second, approved: nil, deadline: second.now + 600)
-            second.end()
+    /// Nothing of the process goes on for so many seconds; what it had sent arrives.
+    func pause(_ id: Int, seconds: Double) {
+        state.withLock { $0.frozen.append((id, $0.now + seconds)) }
+        threads.withLock { $0[id] }.setFrozen(true)
+    }
+
+    /// Somebody starts the program again while it runs: on the same machine, or on another one that was given a copy of the state directory.
+    func startAnother(beside id: Int, desk: Int) {
+        let (fleet, ledger) = state.withLock { state -> (DesiredFleet, Ledger?) in
+            if state.desks[desk].ledger == nil { state.desks[desk].ledger = state.disk }
+            return (state.processes[id].fleet, state.desks[desk].ledger)
+        }
+        guard let ledger, let other = boot(.apply, fleet, desk: desk) else { return state.withLock { $0.note("the lock is held") } }
+        Task(executorPreference: other.thread) { [lifted] in
+            let reconciler = Reconciler(fleet: fleet, clock: other, lifted: lifted, tell: { _ in })
+            _ = try? await reconciler.converge(other, ledger: ledger, memory: other, approved: nil, deadline: other.now + 600)
+            other.end()
         }
     }
 
+    // MARK: waiting
+
     /// Waits for the virtual clock; ends early when the task is cancelled or the process dies.
-    func sleep(seconds: Double, process: Int, isCancellable: Bool) async {
+    func sleep(seconds: Double, process: Int) async {
         guard seconds > 0 else { return }
-        let id = state.withLock { state in
-            state.sleeperID += 1
-            return state.sleeperID
-        }
-        guard isCancellable else { return await sleep(id, seconds, process) }
+        let id = nextID()
         await withTaskCancellationHandler {
-            await sleep(id, seconds, process)
+            await wait(id, seconds, process, errand: nil)
         } onCancel: {
             state.withLock { $0.sleepers.remove(id: id) }?.continuation.resume()
         }
     }
 
-    private func sleep(_ id: Int, _ seconds: Double, _ process: Int) async {
+    /// Sends something that arrives after so many seconds, and waits for its answer; nil when the process has died.
+    func send(_ errand: Errand, arrivingIn seconds: Double, process: Int) async -> Result<Answer, EffectError>? {
+        let id = nextID()
+        await wait(id, seconds, process, errand: errand)
+        return state.withLock { $0.answers.removeValue(forKey: id) }
+    }
+
+    private func nextID() -> Int {
+        state.withLock { state in
+            state.sleeperID += 1
+            return state.sleeperID
+        }
+    }
+
+    private func wait(_ id: Int, _ seconds: Double, _ process: Int, errand: Errand?) async {
         await withUnsafeContinuation { continuation in
             let isLate = state.withLock { state in
-                guard state.processes[process].isAlive, !Task.isCancelled else { return true }
-                state.sleepers.add(.init(at: state.now + seconds, id: id, process: process, continuation: continuation))
+                guard state.processes[process].isAlive, errand != nil || !Task.isCancelled else { return true }
+                state.sleepers.add(
+                    .init(at: state.now + seconds, id: id, process: process, errand: errand, continuation: continuation))
                 return false
             }
             if isLate { continuation.resume() }

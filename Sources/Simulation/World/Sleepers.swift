@@ -1,15 +1,20 @@
+import Synchronization
+
 /// Who waits for the virtual clock, earliest first; of two at the same instant the one that came first.
 struct Sleepers: Sendable {
     struct Sleeper: Sendable {
         var at: Double
         var id: Int
         var process: Int
+        /// What arrives at its other end at that instant; the sleeper then waits for the way back.
+        var errand: Errand?
         var continuation: UnsafeContinuation<Void, Never>
     }
 
     private(set) var all: [Sleeper] = []
 
     var isEmpty: Bool { all.isEmpty }
+    var earliest: Double? { all.last?.at }
 
     mutating func add(_ sleeper: Sleeper) {
         // Kept in falling order: the next to wake is the last, and the list is short.

@@ -9,6 +9,7 @@ package struct Stage: Sendable {
     package var effects: [Effect] = []
     package var reads: [Look] = []
     package var saves = 0
+    package var asks = 0
     /// How the world looks after it.
     package var ending: Ending = .init()
 
@@ -27,7 +28,7 @@ package struct Stage: Sendable {
         }
         let calm = Trial(self, seed: 1, faults: []).run()
         guard calm.isGood else { throw Failure(description: "\(scenario.name), without faults: \(calm.violations)\n\(calm.plans)") }
-        (effects, reads, saves) = (calm.end.effects, calm.end.reads, calm.end.saves)
+        (effects, reads, saves, asks) = (calm.end.effects, calm.end.reads, calm.end.saves, calm.end.asks)
         ending = calm.end.ending
     }
 
@@ -50,7 +51,9 @@ extension WorldState {
     /// Forgets the past of the set-up, and nothing that is in the world.
     mutating func beginTrial() {
         (effects, reads, saves, faults, struck, violations, inFlight) = ([], [], 0, [:], [], [], [:])
-        (processes, lockHolder) = ([], nil)
+        (processes, frozen, answers, outage, asks, leases) = ([], [], [:], nil, 0, [:])
+        desks[1] = Desk()
+        desks[0].lockHolder = nil
         trace = TraceHash()
         (memory.leaving, memory.failures, memory.told) = ([], [:], [])
     }

@@ -43,7 +43,9 @@ package struct Trial: Sendable {
         scenario.disturbance(&state)
         let world = SimulatedWorld(state, lifted: lifted)
         var run = Course(scenario: scenario, world: world, lifted: lifted, isVerbose: isVerbose)
-        run.untilDone(passes: 4 + 2 * faults.count)
+        // While exe.dev is down no pass can be the last.
+        let down = faults.reduce(0.0) { if case .outage(let seconds) = $1.kind { $0 + seconds } else { $0 } }
+        run.untilDone(passes: 4 + 2 * faults.count + Int(down / Trial.pause))
         if run.isDone { run.staysDone() }
         let end = world.snapshot
         return Verdict(
@@ -77,10 +79,12 @@ struct Course {
             editedFleet(since: effects)
             // Who was told a lie, or looked away when something happened, may believe that all is done; the next pass knows better.
             if world.state.withLock({ $0.struck[struck...].contains(where: \.kind.misleads) }) { isDone = false }
-            world.state.withLock { state in
+            let isDown = world.state.withLock { state in
                 state.now += Trial.pause
                 state.settle()
+                return state.outage.map { state.now < $0 } ?? false
             }
+            if isDown { isDone = false }
         }
         if !isDone { complaints.append("liveness: not done after \(passes) passes: \(plans.last ?? "")") }
     }
@@ -127,7 +131,7 @@ struct Course {
         let ledger = world.state.withLock { $0.ledger(for: fleet) }
         let reconciler = Reconciler(fleet: fleet, clock: process, isAttended: scenario.isAttended, lifted: lifted, tell: { _ in })
         let approved = scenario.approved
-        let ran = world.run { () async -> (result: Reconciler.Result?, error: String?) in
+        let ran = world.run(process) { () async -> (result: Reconciler.Result?, error: String?) in
             do {
                 return (
                     try await reconciler.converge(
@@ -169,7 +173,7 @@ struct Course {
     private mutating func destroy() -> Bool {
         guard let process = world.boot(.destroy, fleet) else { return false }
         let destruction = Destruction(of: fleet, in: process, memory: process, clock: process, tell: { _ in })
-        let left = world.run { () async -> [String]? in
+        let left = world.run(process) { () async -> [String]? in
             do {
                 return try await destruction.remove(destruction.owned().map(\.name))
             } catch {

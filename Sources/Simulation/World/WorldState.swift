@@ -24,12 +24,21 @@ package struct WorldState: Sendable {
     // the cluster
     package var clusters: [ClusterModel] = []
 
+    /// Who holds the Lease of a cluster, by its number: which of the daemon's machines, and until when by the server's clock.
+    var leases: [Int: (desk: Int, until: Double)] = [:]
+
     // the daemon
-    package var disk: Ledger?
-    package var lockHolder: Int?
+    /// The machines that keep the fleet; there should be one, and another one that was given a copy of the first one's state.
+    package var desks = [Desk(), Desk()]
     /// A mutation: runs start without the lock.
     package var ignoresLock = false
     package var processes: [ProcessRecord] = []
+    /// Processes that are paused, and until when.
+    var frozen: [(process: Int, until: Double)] = []
+    /// Answers on their way back, by who waits for them.
+    var answers: [Int: Swift.Result<Answer, EffectError>] = [:]
+    /// Until when exe.dev answers nothing.
+    var outage: Double?
 
     // the trial
     var faults: [Fault.Point: [Fault.Kind]] = [:]
@@ -38,20 +47,37 @@ package struct WorldState: Sendable {
     package var effects: [Effect] = []
     package var reads: [Look] = []
     package var saves = 0
+    /// How often the Lease was asked for.
+    package var asks = 0
     package var trace = TraceHash()
     package var log: [String]?
     package var violations: [String] = []
-    var inFlight: [Int: Effect] = [:]
+    /// Effects that were sent and have not arrived, by their number, and by whom.
+    var inFlight: [Int: (effect: Effect, process: Int)] = [:]
     var memory = OracleMemory()
     var sleepers = Sleepers()
     var sleeperID = 0
 
     package init(seed: UInt64) { random = Randomness(seed: seed) }
 
+    /// A machine of the daemon: its disk, and who holds the lock there.
+    package struct Desk: Sendable {
+        package var ledger: Ledger?
+        var lockHolder: Int?
+    }
+
+    /// The ledger on the disk of the machine that keeps the fleet.
+    package var disk: Ledger? {
+        get { desks[0].ledger }
+        set { desks[0].ledger = newValue }
+    }
+
     package struct ProcessRecord: Sendable {
         package enum Mode: Sendable { case look, apply, destroy }
         package var mode: Mode
         package var fleet: DesiredFleet
+        /// On which machine it runs.
+        var desk: Int
         package var approved: Reconciler.Approval?
         package var isAttended = true
         package var isAlive = true

@@ -45,15 +45,38 @@ extension Stage {
         }
     }
 
-    /// What happens beside the run: clocks that jump, another run, VMs that vanish or restart, edits of the file, a pause of the process.
+    /// What happens beside the run: clocks that jump, another run, on this machine or on another one, VMs that vanish or restart, edits of the
+    /// file, a pause of the process, an exe.dev that is down for an hour.
     package var surroundings: [Fault] {
         let clocks = [3600.0, -3600, Fault.year, -Fault.year].map(Fault.Kind.clockJump)
-        let others: [Fault.Kind] = [.secondRun, .vanish(0), .vanish(1), .reboot(0), .reboot(1), .reboot(2)]
+        let others: [Fault.Kind] = [
+            .secondRun, .rival, .pause(30), .pause(3600), .outage(3600), .vanish(0), .vanish(1), .reboot(0), .reboot(1), .reboot(2),
+        ]
         let edits = scenario.edits.indices.map(Fault.Kind.edit)
         return effects.indices.flatMap { number in (clocks + others + edits).map { Fault($0, at: .effect(number)) } }
     }
 
-    package var singleFaults: [Fault] { crashes + fullDisks + failedReads + lyingLists + failedEffects + surroundings }
+    /// A Lease that cannot be had, that was taken and nobody heard of it, and a pause while it is asked for.
+    package var failedAsks: [Fault] {
+        (0..<asks).flatMap { number in
+            [Fault.Kind.unreachable, .refused, .apiServerDown, .host(.cutAfter), .pause(50), .pause(3600)].map {
+                Fault($0, at: .ask(number))
+            }
+        }
+    }
+
+    /// Another machine takes over while this one stands still, with changes in its hands that it had decided before.
+    package var takeovers: [[Fault]] {
+        effects.indices.flatMap { number in
+            [1, 2, 3].flatMap { later in
+                [40.0, 70, 3600].map { [Fault(.rival, at: .effect(number)), Fault(.pause($0), at: .effect(number + later))] }
+            }
+        }
+    }
+
+    package var singleFaults: [Fault] {
+        crashes + fullDisks + failedReads + lyingLists + failedEffects + failedAsks + surroundings
+    }
 
     /// The second strikes after the first: effects and saves are counted on from run to run.
     package var pairsOfCrashes: [[Fault]] {

@@ -24,6 +24,11 @@ package enum GuardTable {
                 if let proof = proof(rule, stage, seed: 7, faults: [fault]) { return proof }
             }
         }
+        for stage in stages {
+            for faults in stage.takeovers {
+                if let proof = proof(rule, stage, seed: 7, faults: faults) { return proof }
+            }
+        }
         for seed in seeds {
             let schedule = Schedule(seed: seed, stages: stages)
             if let proof = proof(rule, schedule.stage, seed: seed, faults: schedule.faults) { return proof }

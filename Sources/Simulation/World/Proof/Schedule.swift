@@ -6,6 +6,8 @@ package struct Schedule: Sendable {
     package var seed: UInt64
     package var faults: [Fault]
 
+    package init(stage: Stage, seed: UInt64, faults: [Fault]) { (self.stage, self.seed, self.faults) = (stage, seed, faults) }
+
     package init(seed: UInt64, stages: [Stage]) {
         var random = Randomness(seed: seed)
         stage = stages[random.below(stages.count)]
@@ -23,7 +25,8 @@ package struct Schedule: Sendable {
 
     /// Faults lengthen a run, so points beyond that of the calm one are drawn too.
     private static func fault(in stage: Stage, _ random: inout Randomness) -> Fault {
-        switch random.below(10) {
+        switch random.below(11) {
+        case 10: Fault(ask(&random), at: .ask(random.below(stage.asks + 2)))
         case 0, 1: Fault(read(&random), at: .read(random.below(stage.reads.count + 20)))
         case 2: Fault(save(&random), at: .save(random.below(stage.saves + 10)))
         default: Fault(effect(stage, &random), at: .effect(random.below(stage.effects.count + 8)))
@@ -42,12 +45,19 @@ package struct Schedule: Sendable {
         }
     }
 
+    private static func ask(_ random: inout Randomness) -> Fault.Kind {
+        pick([.unreachable, .refused, .apiServerDown, .host(.cutAfter), .pause(50), .pause(3600)], &random)
+    }
+
     private static func save(_ random: inout Randomness) -> Fault.Kind {
         pick([.crashInWrite, .crashAfterWrite, .diskFull], &random)
     }
 
     private static func effect(_ stage: Stage, _ random: inout Randomness) -> Fault.Kind {
-        switch random.below(13) {
+        switch random.below(16) {
+        case 12: .rival
+        case 13: .pause(pick([5, 45, 90, 3600], &random))
+        case 14: .outage(pick([60, 3600], &random))
         case 0: .crashBefore
         case 1: .crashAfter
         case 2: .crashAfterReply

@@ -1,0 +1,145 @@
+import FleetCore
+import K3s
+import Reconciler
+
+/// A request on its way: it left a process, and is answered with the world as it is when it arrives.
+enum Errand: Sendable {
+    case list(Fault.Kind?)
+    case probe(String, Fault.Kind?)
+    case readCluster(String, Fault.Kind?)
+    case effect(Effect, number: Int, Fault.Kind?)
+    /// Of the server's name.
+    case takeLease(String, seconds: Double, Fault.Kind?)
+    case dropLease(String)
+}
+
+/// What a request is answered with.
+enum Answer: Sendable {
+    case vms([ObservedVM])
+    case host(HostProbe)
+    case cluster(ClusterReading)
+    case effect(EffectReply)
+    case lease(LeaseAnswer)
+}
+
+extension WorldState {
+    /// What the clock has jumped to.
+    enum Next {
+        case nothing
+        case thawed(Int)
+        case arrived(Errand, process: Int)
+        case woke(Sleepers.Sleeper)
+    }
+
+    mutating func goOn() -> Next {
+        if let thaw = frozen.min(by: { $0.until < $1.until }), thaw.until <= sleepers.earliest ?? .infinity {
+            now = max(now, thaw.until)
+            frozen.removeAll { $0.process == thaw.process }
+            return .thawed(thaw.process)
+        }
+        guard var sleeper = sleepers.popEarliest() else { return .nothing }
+        now = max(now, sleeper.at)
+        guard let errand = sleeper.errand else { return .woke(sleeper) }
+        let (answer, back) = arrive(errand, by: sleeper.process)
+        answers[sleeper.id] = answer
+        (sleeper.errand, sleeper.at) = (nil, now + back)
+        sleepers.add(sleeper)
+        return .arrived(errand, process: sleeper.process)
+    }
+
+    /// The answer, and the seconds that it takes to come back.
+    private mutating func arrive(_ errand: Errand, by id: Int) -> (Result<Answer, EffectError>, back: Double) {
+        settle()
+        switch errand {
+        case .list(let fault): return (list(fault).map(Answer.vms), random.seconds(0.05, 3))
+        case .probe(let name, let fault): return (probe(name, fault).map(Answer.host), random.seconds(0.05, 0.4))
+        case .readCluster(let name, let fault): return (readCluster(name, fault).map(Answer.cluster), random.seconds(0.05, 0.4))
+        case .effect(let effect, let number, let fault):
+            return (arrive(effect, number, fault, by: id).map(Answer.effect), duration(of: effect))
+        case .takeLease(let name, let seconds, let fault):
+            return (takeLease(on: name, desk: processes[id].desk, seconds: seconds, fault).map(Answer.lease), random.seconds(0.1, 1))
+        case .dropLease(let name):
+            dropLease(on: name, desk: processes[id].desk)
+            return (.success(.lease(.ours)), random.seconds(0.1, 1))
+        }
+    }
+
+    private mutating func duration(of effect: Effect) -> Double {
+        switch effect.step {
+        case .prepare: random.seconds(4, 15)
+        case .createVM: random.seconds(0.5, 2.5)
+        case .drain: random.seconds(1, 20)
+        default: random.seconds(0.2, 1.5)
+        }
+    }
+
+    // MARK: reads
+
+    private func list(_ fault: Fault.Kind?) -> Result<[ObservedVM], EffectError> {
+        if let until = outage, now < until { return .failure(APIFault.status502.error(mutating: false)) }
+        switch fault {
+        case .api(let fault): return .failure(fault.error(mutating: false))
+        case .emptyList: return .success([])
+        case .staleList(let back): return .success(list(back: back))
+        case .partialList(let hidden):
+            let whole = list(back: 0)
+            return .success(whole.enumerated().filter { $0.offset != hidden % max(1, whole.count) }.map(\.element))
+        default: return .success(list(back: 0))
+        }
+    }
+
+    private func probe(_ name: String, _ fault: Fault.Kind?) -> Result<HostProbe, EffectError> {
+        if let refusal = Self.refusal(fault) { return .failure(refusal) }
+        guard let machine = machine(name), !machine.isStopped, now >= machine.sshAt else { return .failure(Self.refused) }
+        return .success(machine.probe(now: now))
+    }
+
+    private func readCluster(_ name: String, _ fault: Fault.Kind?) -> Result<ClusterReading, EffectError> {
+        if let refusal = Self.refusal(fault) { return .failure(refusal) }
+        guard var reading = readCluster(on: name) else { return .failure(Self.refused) }
+        guard reading.hostname == name else {
+            return .failure(EffectError("wrong host", remedy: .askOperator(advice: "whose VM is it?")))
+        }
+        if fault == .apiServerDown {
+            (reading.apiReady, reading.reason, reading.nodes) = (false, "etcdserver: request timed out", [])
+        }
+        return .success(reading)
+    }
+
+    private static let refused = EffectError("connection refused", remedy: .retry(after: nil))
+
+    private static func refusal(_ fault: Fault.Kind?) -> EffectError? {
+        switch fault {
+        case .unreachable: EffectError("timed out", remedy: .retry(after: nil))
+        case .refused: EffectError("the host key is another", remedy: .askOperator(advice: "look why"))
+        default: nil
+        }
+    }
+
+    // MARK: the Lease
+
+    /// As the script does it on the server, by the server's clock.
+    private mutating func takeLease(on name: String, desk: Int, seconds: Double, _ fault: Fault.Kind?) -> Result<LeaseAnswer, EffectError> {
+        if let refusal = Self.refusal(fault) { return .failure(refusal) }
+        guard fault != .apiServerDown, let api = apiServer, machines[api.machine].name == name else { return .failure(Self.refused) }
+        let last = leases[api.cluster]
+        if let last, last.desk != desk, now < last.until {
+            return .success(.held(by: "desk-\(last.desk)", left: Int(last.until - now) + 1))
+        }
+        leases[api.cluster] = (desk, now + seconds)
+        // Written, and nobody hears of it.
+        if fault == .host(.cutAfter) { return .failure(HostFault.cutAfter.error) }
+        return .success(last.map { $0.desk == desk ? .ours : .taken(from: "desk-\($0.desk)") } ?? .ours)
+    }
+
+    private mutating func dropLease(on name: String, desk: Int) {
+        guard let api = apiServer, machines[api.machine].name == name, leases[api.cluster]?.desk == desk else { return }
+        leases[api.cluster]?.until = now
+    }
+
+    /// Which of the daemon's machines holds the Lease of the cluster that answers.
+    var leaseholder: Int? {
+        guard let api = apiServer, let hold = leases[api.cluster], now < hold.until else { return nil }
+        return hold.desk
+    }
+}
