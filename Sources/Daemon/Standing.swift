@@ -25,6 +25,8 @@ struct Standing: Sendable {
     private var traffic: (@Sendable () -> (api: Int, ssh: Int))?
     /// Effects under way, by node.
     private var open: [String: Step] = [:]
+    /// Until when the cluster's Lease is ours, on the clock that nobody sets.
+    private var leasedUntil: Double?
     /// Something was changed that no pass has looked at to its end.
     private var isChanging = false
 
@@ -38,6 +40,8 @@ struct Standing: Sendable {
     /// What only ever grows.
     struct Counts: Sendable {
         var passes: [PassResult: Int] = [:]
+        /// Of the passes: those that failed until the operator does something, and those that ran out of time.
+        var (terminal, timeouts) = (0, 0)
         var effects: [Effect: Int] = [:]
         var (api, ssh) = (0, 0)
         var seconds = Histogram()
@@ -54,6 +58,9 @@ struct Standing: Sendable {
     /// The loop has come round not long ago: it ticks every five seconds at least.
     func isAlive(uptime: Double) -> Bool { lastSign.map { uptime - $0 < 30 } ?? false }
 
+    /// The Lease is ours at this moment.
+    func isLeader(uptime: Double) -> Bool { leasedUntil.map { uptime < $0 } ?? false }
+
     /// Why no pass speaks for the fleet file in force; nil when one does.
     var unreadiness: String? {
         if isStopping { return "stopping" }
@@ -69,14 +76,16 @@ struct Standing: Sendable {
         case .reloadRefused(let reason): refusal = reason
         case .stopping: isStopping = true
         case .event(let event): note(event)
-        case .passFailed(let reason, _):
+        case .passFailed(let reason, let asksOperator, _):
             failure = reason
+            if asksOperator { counts.terminal += 1 }
             endPass(.error, uptime)
         case .passEnded(let result, _):
             guard let fleet else { return }
             (failure, isChanging, observedGeneration) = (nil, false, generation)
             findings = Findings(result, fleet: fleet, time: now)
             if result.plan.isSettled { lastConverged = now }
+            if result.ranOutOfTime { counts.timeouts += 1 }
             endPass(result.plan.isSettled ? .success : .requeueAfter, uptime)
         }
         judge(now)
@@ -118,6 +127,8 @@ struct Standing: Sendable {
         case .outcomeUnknown(let action, _): ended(action.node, .unknown)
         // Of a node without an effect under way it is the plan's word, not an outcome.
         case .blocked(let node, _, _): ended(node, .refused)
+        case .leaseTaken(let until): leasedUntil = until
+        case .leaseEnded: leasedUntil = nil
         case .lookFailed, .waiting, .nodeSettled, .ledgerRemarked: break
         }
     }

@@ -11,7 +11,7 @@ struct Grip {
     static let margin = 20.0
 
     private(set) var isAsking = false
-    private var heldUntil = -Double.infinity
+    private(set) var heldUntil = -Double.infinity
     private var askedAt = 0.0
     private var askAgainAt = -Double.infinity
     private var rival: (name: String, until: Double)?

@@ -228,7 +228,10 @@ struct Run {
         switch event {
         case .woke: if let until = sleepingUntil, moment.uptime >= until - 0.001 { sleepingUntil = nil }
         case .saw(let look, let sight): saw(look, sight, moment, tell)
-        case .leased(let answer, let uptime): grip.note(answer, uptime)
+        case .leased(let answer, let uptime):
+            grip.note(answer, uptime)
+            // A question without an answer proves nothing: what we held runs out by itself.
+            if case .success(let lease) = answer { tell(lease == .ours ? .leaseTaken(until: grip.heldUntil) : .leaseEnded) }
         case .did(let action, .success(let outcome), let seconds):
             acting[action.node] = nil
             Bookkeeping.after(action, outcome, &ledger, now: moment.wall)

@@ -33,7 +33,8 @@ struct Ear: NoticeSink {
         case .started: inbox.door.yield("started")
         case .event(let event): inbox.door.yield("\(event)")
         case .passEnded: inbox.door.yield("pass ended")
-        case .passFailed(let reason, _): inbox.door.yield("pass failed: \(reason)")
+        case .passFailed(let reason, let asksOperator, _):
+            inbox.door.yield("pass failed\(asksOperator ? ", the operator is asked" : ""): \(reason)")
         case .reloaded: inbox.door.yield("reloaded")
         case .reloadRefused(let reason): inbox.door.yield("refused: \(reason)")
         case .stopping: inbox.door.yield("stopping")

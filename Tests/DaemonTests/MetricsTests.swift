@@ -22,18 +22,22 @@ import Testing
             story.note(.event(end))
         }
         let breaker = Decision.blocked(Block("2 of 3 VMs are gone", advice: "wait", isBreaker: true))
-        story.note(.passEnded(Samples.result(fleet, ["demo-web-n1": breaker], gone: ["demo-web-n1"]), next: 5))
-        story.pass(.passFailed("exe.dev is down", next: 5))
+        var late = Samples.result(fleet, ["demo-web-n1": breaker], gone: ["demo-web-n1"])
+        late.ranOutOfTime = true
+        story.note(.passEnded(late, next: 5))
+        story.pass(.passFailed("the token is refused", asksOperator: true, next: 5))
         story.beat(.passBegan { (api: 3, ssh: 1) })
         story.note(.reloaded(try Samples.fleet(web: 3)))
         story.beat(.passCutShort)
         story.note(.reloadRefused("line 3: no"))
         story.beat(.passBegan { (api: 10, ssh: 0) })
+        story.note(.event(.leaseTaken(until: story.time + 60)))
         return story
     }
 
     @Test func saysAllThatIsCounted() throws {
-        let page = try Self.story().standing.metrics(version: "0.1.0")
+        let story = try Self.story()
+        let page = story.standing.metrics(version: "0.1.0", uptime: story.time)
         // Of 48 effects and 44 buckets what is not empty; the rest of the page word for word.
         let told = page.split(separator: "\n", omittingEmptySubsequences: false).filter { line in
             !(line.contains("_effects_total{") && line.hasSuffix(" 0")) && !line.contains("_bucket{")
@@ -44,11 +48,21 @@ import Testing
     }
 
     @Test func isWellFormedBeforeAnythingIsKnown() {
-        let page = Standing().metrics(version: "a\"b\\c\nd")
+        let page = Standing().metrics(version: "a\"b\\c\nd", uptime: 0)
         #expect(page.hasSuffix("exedev_k8s_build_info{version=\"a\\\"b\\\\c\\nd\"} 1\n# EOF\n"))
         #expect(page.contains("\nexedev_k8s_reconcile_total{result=\"success\"} 0\n"))
         #expect(page.contains("\nexedev_k8s_last_converged_timestamp_seconds 0\n"))
         #expect(!page.contains("\nexedev_k8s_observed_nodes{"), "nothing is said of what was not seen")
+    }
+
+    /// It is ours from an answer until it is given back, another one has it, or nothing renewed it.
+    @Test func isLeaderWhileTheLeaseIsOurs() {
+        var story = Story()
+        #expect(!story.standing.isLeader(uptime: story.time))
+        story.note(.event(.leaseTaken(until: story.time + 60)))
+        #expect(story.standing.isLeader(uptime: story.time) && !story.standing.isLeader(uptime: story.time + 60))
+        story.note(.event(.leaseEnded))
+        #expect(!story.standing.isLeader(uptime: story.time))
     }
 
     @Test func cumulatesItsBuckets() {
@@ -69,6 +83,12 @@ import Testing
         # TYPE exedev_k8s_reconcile_errors counter
         # HELP exedev_k8s_reconcile_errors Passes that failed.
         exedev_k8s_reconcile_errors_total 1
+        # TYPE exedev_k8s_terminal_reconcile_errors counter
+        # HELP exedev_k8s_terminal_reconcile_errors Passes that failed until the operator does something.
+        exedev_k8s_terminal_reconcile_errors_total 1
+        # TYPE exedev_k8s_reconcile_timeouts counter
+        # HELP exedev_k8s_reconcile_timeouts Passes that ran out of time.
+        exedev_k8s_reconcile_timeouts_total 1
         # TYPE exedev_k8s_reconcile_time_seconds histogram
         # UNIT exedev_k8s_reconcile_time_seconds seconds
         # HELP exedev_k8s_reconcile_time_seconds How long a pass took.
@@ -80,6 +100,9 @@ import Testing
         # TYPE exedev_k8s_max_concurrent_reconciles gauge
         # HELP exedev_k8s_max_concurrent_reconciles Passes that may be under way at once.
         exedev_k8s_max_concurrent_reconciles 1
+        # TYPE exedev_k8s_leader gauge
+        # HELP exedev_k8s_leader Whether the cluster's Lease is ours now: it is taken to change a cluster that answers, and given back after.
+        exedev_k8s_leader 1
         # TYPE exedev_k8s_last_converged_timestamp_seconds gauge
         # UNIT exedev_k8s_last_converged_timestamp_seconds seconds
         # HELP exedev_k8s_last_converged_timestamp_seconds When a pass last left the fleet settled; 0 before the first.
