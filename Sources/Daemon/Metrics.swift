@@ -7,6 +7,7 @@ extension Standing {
     func metrics(version: String, uptime: Double) -> String {
         var page = OpenMetrics()
         addLoop(&page, uptime)
+        addQueue(&page, uptime)
         addTraffic(&page)
         addFleet(&page)
         addGenerations(&page)
@@ -34,6 +35,27 @@ extension Standing {
         page.gauge(
             "exedev_k8s_last_converged_timestamp_seconds", "When a pass last left the fleet settled; 0 before the first.",
             [([:], lastConverged ?? 0)])
+    }
+
+    private func addQueue(_ page: inout OpenMetrics, _ uptime: Double) {
+        let unfinished = queue.unfinished(uptime)
+        page.gauge(
+            "exedev_k8s_workqueue_depth", "Steps on nodes that could be begun and wait for their turn: for a free place or for the Lease.",
+            [([:], Double(queue.depth))])
+        page.counter("exedev_k8s_workqueue_adds", "Steps on nodes that could be begun.", [([:], queue.adds)])
+        page.histogram(
+            "exedev_k8s_workqueue_queue_duration_seconds", "How long a step waited for its turn; 0 when it was begun at once.", queue.waits)
+        page.histogram(
+            "exedev_k8s_workqueue_work_duration_seconds", "How long a step took until its outcome was told, whatever that was.", queue.works
+        )
+        page.gauge(
+            "exedev_k8s_workqueue_unfinished_work_seconds", "How long the steps under way have taken so far, together.",
+            [([:], unfinished.reduce(0, +))])
+        page.gauge(
+            "exedev_k8s_workqueue_longest_running_processor_seconds", "How long the oldest step under way has taken so far.",
+            [([:], unfinished.max() ?? 0)])
+        page.counter(
+            "exedev_k8s_workqueue_retries", "Steps that were begun on a node where the same step had failed last.", [([:], queue.retries)])
     }
 
     private func addTraffic(_ page: inout OpenMetrics) {

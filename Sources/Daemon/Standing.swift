@@ -23,8 +23,7 @@ struct Standing: Sendable {
     private(set) var lastSign: Double?
     private var passBegan: Double?
     private var traffic: (@Sendable () -> (api: Int, ssh: Int))?
-    /// Effects under way, by node.
-    private var open: [String: Step] = [:]
+    private(set) var queue = WorkQueue()
     /// Until when the cluster's Lease is ours, on the clock that nobody sets.
     private var leasedUntil: Double?
     /// Something was changed that no pass has looked at to its end.
@@ -75,7 +74,7 @@ struct Standing: Sendable {
         case .reloaded(let fleet): take(fleet)
         case .reloadRefused(let reason): refusal = reason
         case .stopping: isStopping = true
-        case .event(let event): note(event)
+        case .event(let event): note(event, uptime)
         case .passFailed(let reason, let asksOperator, _):
             failure = reason
             if asksOperator { counts.terminal += 1 }
@@ -86,7 +85,7 @@ struct Standing: Sendable {
             findings = Findings(result, fleet: fleet, time: now)
             if result.plan.isSettled { lastConverged = now }
             if result.ranOutOfTime { counts.timeouts += 1 }
-            endPass(result.plan.isSettled ? .success : .requeueAfter, uptime)
+            endPass(result.plan.isSettled ? .success : .requeueAfter, uptime, nodes: Set(result.plan.lines.map(\.node)))
         }
         judge(now)
     }
@@ -109,32 +108,34 @@ struct Standing: Sendable {
         generation += 1
     }
 
-    private mutating func endPass(_ result: PassResult, _ uptime: Double) {
+    private mutating func endPass(_ result: PassResult, _ uptime: Double, nodes: Set<String>? = nil) {
         guard let began = passBegan else { return }
         (counts.api, counts.ssh) = sent
-        (passBegan, traffic, open) = (nil, nil, [:])
+        (passBegan, traffic) = (nil, nil)
+        queue.endPass(nodes: nodes)
         counts.passes[result, default: 0] += 1
         counts.seconds.observe(uptime - began)
     }
 
-    private mutating func note(_ event: Event) {
+    private mutating func note(_ event: Event, _ uptime: Double) {
         switch event {
         case .actionStarted(let action, _):
-            open[action.node] = action.step
+            queue.begin(action, uptime)
             isChanging = true
-        case .actionFinished(let action, _): ended(action.node, .done)
-        case .actionFailed(let action, _, _): ended(action.node, .failed)
-        case .outcomeUnknown(let action, _): ended(action.node, .unknown)
+        case .actionsQueued(let actions): queue.wait(actions, uptime)
+        case .actionFinished(let action, _): ended(action.node, .done, uptime)
+        case .actionFailed(let action, _, _): ended(action.node, .failed, uptime)
+        case .outcomeUnknown(let action, _): ended(action.node, .unknown, uptime)
         // Of a node without an effect under way it is the plan's word, not an outcome.
-        case .blocked(let node, _, _): ended(node, .refused)
+        case .blocked(let node, _, _): ended(node, .refused, uptime)
         case .leaseTaken(let until): leasedUntil = until
         case .leaseEnded: leasedUntil = nil
         case .lookFailed, .waiting, .nodeSettled, .ledgerRemarked: break
         }
     }
 
-    private mutating func ended(_ node: String, _ result: AuditRecord.Outcome) {
-        guard let kind = open.removeValue(forKey: node) else { return }
+    private mutating func ended(_ node: String, _ result: AuditRecord.Outcome, _ uptime: Double) {
+        guard let kind = queue.end(node, isDone: result == .done, uptime) else { return }
         counts.effects[Effect(kind: kind, result: result), default: 0] += 1
     }
 }

@@ -59,7 +59,8 @@ package final class AuditLog: Memory {
         case .outcomeUnknown(let action, let reason): ended(action.node, .unknown, reason)
         // Of a node without an effect under way it is the plan's word, not an outcome.
         case .blocked(let node, let reason, _): ended(node, .refused, reason)
-        case .actionStarted, .lookFailed, .waiting, .nodeSettled, .ledgerRemarked, .leaseTaken, .leaseEnded: break
+        case .actionStarted, .lookFailed, .waiting, .nodeSettled, .ledgerRemarked: break
+        case .actionsQueued, .leaseTaken, .leaseEnded: break
         }
     }
 

@@ -43,6 +43,8 @@ struct Run {
     var failure: EffectError?
     private var nextLook: [Look: Double] = [:]
     private var told: [String: String] = [:]
+    /// What was told of as waiting for its turn.
+    private var queued: [Action] = []
 
     /// An operator saw the plan; see `FleetFacts`.
     private let isAttended: Bool
@@ -342,8 +344,17 @@ struct Run {
     /// Nodes whose action needs the operator in this run.
     var refusals: [String: Block] = [:]
 
+    private mutating func reportQueue(_ tell: (Event) -> Void) {
+        let waiting = plan.actions.filter { acting[$0.node] == nil }
+        // Node and step tell actions apart; comparing whole configurations at each turn of the loop would cost more.
+        guard !waiting.elementsEqual(queued, by: { $0.node == $1.node && $0.step == $1.step }) else { return }
+        queued = waiting
+        tell(.actionsQueued(waiting))
+    }
+
     /// One event for each change of what a node waits for.
     mutating func report(_ tell: (Event) -> Void) {
+        reportQueue(tell)
         for line in plan.lines where acting[line.node] == nil {
             let (text, event): (String, Event?) =
                 switch line.decision {

@@ -32,6 +32,9 @@ import Testing
         story.note(.reloadRefused("line 3: no"))
         story.beat(.passBegan { (api: 10, ssh: 0) })
         story.note(.event(.leaseTaken(until: story.time + 60)))
+        story.note(.event(.actionsQueued([step, .startVM(name: "demo-web-n2")])))
+        story.note(.event(.actionStarted(step, because: "")))
+        story.time += 2
         return story
     }
 
@@ -107,6 +110,33 @@ import Testing
         # UNIT exedev_k8s_last_converged_timestamp_seconds seconds
         # HELP exedev_k8s_last_converged_timestamp_seconds When a pass last left the fleet settled; 0 before the first.
         exedev_k8s_last_converged_timestamp_seconds 1795000003
+        # TYPE exedev_k8s_workqueue_depth gauge
+        # HELP exedev_k8s_workqueue_depth Steps on nodes that could be begun and wait for their turn: for a free place or for the Lease.
+        exedev_k8s_workqueue_depth 1
+        # TYPE exedev_k8s_workqueue_adds counter
+        # HELP exedev_k8s_workqueue_adds Steps on nodes that could be begun.
+        exedev_k8s_workqueue_adds_total 6
+        # TYPE exedev_k8s_workqueue_queue_duration_seconds histogram
+        # UNIT exedev_k8s_workqueue_queue_duration_seconds seconds
+        # HELP exedev_k8s_workqueue_queue_duration_seconds How long a step waited for its turn; 0 when it was begun at once.
+        exedev_k8s_workqueue_queue_duration_seconds_count 5
+        exedev_k8s_workqueue_queue_duration_seconds_sum 1
+        # TYPE exedev_k8s_workqueue_work_duration_seconds histogram
+        # UNIT exedev_k8s_workqueue_work_duration_seconds seconds
+        # HELP exedev_k8s_workqueue_work_duration_seconds How long a step took until its outcome was told, whatever that was.
+        exedev_k8s_workqueue_work_duration_seconds_count 4
+        exedev_k8s_workqueue_work_duration_seconds_sum 4
+        # TYPE exedev_k8s_workqueue_unfinished_work_seconds gauge
+        # UNIT exedev_k8s_workqueue_unfinished_work_seconds seconds
+        # HELP exedev_k8s_workqueue_unfinished_work_seconds How long the steps under way have taken so far, together.
+        exedev_k8s_workqueue_unfinished_work_seconds 2
+        # TYPE exedev_k8s_workqueue_longest_running_processor_seconds gauge
+        # UNIT exedev_k8s_workqueue_longest_running_processor_seconds seconds
+        # HELP exedev_k8s_workqueue_longest_running_processor_seconds How long the oldest step under way has taken so far.
+        exedev_k8s_workqueue_longest_running_processor_seconds 2
+        # TYPE exedev_k8s_workqueue_retries counter
+        # HELP exedev_k8s_workqueue_retries Steps that were begun on a node where the same step had failed last.
+        exedev_k8s_workqueue_retries_total 3
         # TYPE exedev_k8s_api_requests counter
         # HELP exedev_k8s_api_requests Requests to exe.dev.
         exedev_k8s_api_requests_total 22

@@ -338,34 +338,6 @@ final class Notebook: Memory {
         #expect(try await converge(world, try Self.fleet(label: "edge"), notebook).plan.isSettled)
     }
 
-    /// What the loop tells of its hold: every one that begins is told to end, except that of a release which fails.
-    @Test func tellsWhetherTheLeaseIsOurs() async throws {
-        let (world, notebook) = (FakeWorld(), Notebook(try Self.fleet()))
-        let told = Mutex<[String]>([])
-        func leases(_ label: String) async throws -> [String] {
-            told.withLock { $0 = [] }
-            let reconciler = Reconciler(fleet: try Self.fleet(label: label), clock: world.clock) { event in
-                switch event {
-                case .leaseTaken(let until):
-                    #expect(until > world.clock.uptime && until <= world.clock.uptime + 60)
-                    told.withLock { $0.append("taken") }
-                case .leaseEnded: told.withLock { $0.append("ended") }
-                default: break
-                }
-            }
-            _ = try await reconciler.converge(
-                world, ledger: notebook.current, memory: notebook, approved: nil, deadline: world.clock.now + 5000)
-            return told.withLock { $0 }
-        }
-        _ = try await converge(world, try Self.fleet(), notebook)
-        let held = try await leases("edge")
-        #expect(held.first == "taken" && held.last == "ended" && held.count { $0 == "ended" } == 1, "\(held)")
-        #expect(try await leases("edge") == [], "a settled fleet needs no Lease")
-        world.state.withLock { $0.rival = "other/1234" }
-        let lost = try await leases("front")
-        #expect(!lost.isEmpty && lost.allSatisfy { $0 == "ended" })
-    }
-
     /// The audit log of a full disk.
     struct FullNotebook: Memory {
         func save(_ ledger: Ledger) throws {}

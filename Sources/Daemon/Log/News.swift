@@ -34,7 +34,7 @@ package struct News: Sendable {
     /// What a node waits for changes by the second; only how a pass left it is worth an entry.
     private mutating func happened(_ event: Event) -> [LogEntry] {
         switch event {
-        case .waiting, .nodeSettled, .blocked, .leaseTaken, .leaseEnded: return []
+        case .waiting, .nodeSettled, .blocked, .actionsQueued, .leaseTaken, .leaseEnded: return []
         case .actionStarted: return [entry(.effectStarted, event)]
         case .actionFinished: return [entry(.effectDone, event)]
         case .actionFailed: return [entry(.effectFailed, event)]
