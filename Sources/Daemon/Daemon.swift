@@ -201,7 +201,7 @@ package struct Daemon: Sendable {
         watch.posts[index].passes += 1
         let post = watch.posts[index]
         let before = post.site.traffic()
-        post.beat(.passBegan { [traffic = post.site.traffic] in (traffic().api - before.api, traffic().ssh - before.ssh) })
+        post.beat(.passBegan { [traffic = post.site.traffic] in traffic().since(before) })
         group.addTask {
             do {
                 door.yield(.passEnded(index, .success(try await pass(of: post, brake))))

@@ -59,8 +59,19 @@ extension Standing {
     }
 
     private func addTraffic(_ page: inout OpenMetrics) {
-        page.counter("exedev_k8s_api_requests", "Requests to exe.dev.", [([:], sent.api)])
-        page.counter("exedev_k8s_ssh_connections", "SSH connections that were opened.", [([:], sent.ssh)])
+        let sent = sent
+        page.counter(
+            "exedev_k8s_api_requests", "Requests to exe.dev by command and HTTP status, none if no answer came; each try counts.",
+            sent.requests.sorted { $0.key < $1.key }.map { request, count in
+                (["cmd": request.command, "code": request.status.map(String.init) ?? "none"], count)
+            })
+        page.countedSeconds(
+            "exedev_k8s_api_throttle_seconds", "Seconds waited before a request was sent again that exe.dev had answered with 429.",
+            sent.throttledSeconds)
+        page.counter("exedev_k8s_ssh_connections", "SSH connections that were opened.", [([:], sent.connections)])
+        page.gauge(
+            "exedev_k8s_ssh_sessions", "SSH sessions that are kept; one that died in silence is counted until its next use.",
+            [([:], Double(sent.sessions))])
         let results: [AuditRecord.Outcome] = [.done, .failed, .unknown, .refused]
         let kinds = Step.allCases.flatMap { kind in results.map { Effect(kind: kind, result: $0) } }
         page.counter(

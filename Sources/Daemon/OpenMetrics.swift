@@ -16,6 +16,12 @@ struct OpenMetrics {
         for (labels, value) in samples { sample(name + "_total", labels, Double(value)) }
     }
 
+    /// A counter of seconds.
+    mutating func countedSeconds(_ name: String, _ help: String, _ seconds: Double) {
+        head(name, "counter", help)
+        sample(name + "_total", [:], seconds)
+    }
+
     mutating func gauge(_ name: String, _ help: String, _ samples: [(Labels, Double)]) {
         head(name, "gauge", help)
         for (labels, value) in samples { sample(name, labels, value) }

@@ -22,7 +22,8 @@ struct Standing: Sendable {
     /// The loop's last sign of life, and the beginning of the pass under way: seconds on the clock that nobody sets.
     private(set) var lastSign: Double?
     private var passBegan: Double?
-    private var traffic: (@Sendable () -> (api: Int, ssh: Int))?
+    /// Of the last pass that was begun.
+    private var traffic: (@Sendable () -> Traffic)?
     private(set) var queue = WorkQueue()
     /// Until when the cluster's Lease is ours, on the clock that nobody sets.
     private var leasedUntil: Double?
@@ -42,16 +43,19 @@ struct Standing: Sendable {
         /// Of the passes: those that failed until the operator does something, and those that ran out of time.
         var (terminal, timeouts) = (0, 0)
         var effects: [Effect: Int] = [:]
-        var (api, ssh) = (0, 0)
+        /// Of the passes that are over.
+        var traffic = Traffic()
         var seconds = Histogram()
     }
 
     var isPassUnderWay: Bool { passBegan != nil }
 
-    /// Requests and connections so far, those of the pass under way included.
-    var sent: (api: Int, ssh: Int) {
-        let more = traffic?() ?? (api: 0, ssh: 0)
-        return (counts.api + more.api, counts.ssh + more.ssh)
+    /// What was sent so far, by the pass under way too, and the sessions of now.
+    var sent: Traffic {
+        guard let more = traffic?() else { return counts.traffic }
+        var sent = isPassUnderWay ? counts.traffic.adding(more) : counts.traffic
+        sent.sessions = more.sessions
+        return sent
     }
 
     /// The loop has come round not long ago: it ticks every five seconds at least.
@@ -110,8 +114,8 @@ struct Standing: Sendable {
 
     private mutating func endPass(_ result: PassResult, _ uptime: Double, nodes: Set<String>? = nil) {
         guard let began = passBegan else { return }
-        (counts.api, counts.ssh) = sent
-        (passBegan, traffic) = (nil, nil)
+        counts.traffic = sent
+        passBegan = nil
         queue.endPass(nodes: nodes)
         counts.passes[result, default: 0] += 1
         counts.seconds.observe(uptime - began)

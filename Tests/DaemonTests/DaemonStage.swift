@@ -159,7 +159,7 @@ final class DaemonStage: Sendable {
             let outcome = FleetFile.parse(try String(contentsOfFile: file, encoding: .utf8), file: file)
             guard let fleet = outcome.fleet else { throw Bad(description: "it has errors") }
             return Site(
-                fleet: fleet, state: try StateDirectory(base: folder, cluster: fleet.cluster.name), world: world, traffic: { (0, 0) },
+                fleet: fleet, state: try StateDirectory(base: folder, cluster: fleet.cluster.name), world: world, traffic: { Traffic() },
                 close: {})
         }
     }

@@ -1,5 +1,6 @@
 import FleetCore
 import Foundation
+import Live
 import Reconciler
 import Testing
 
@@ -12,7 +13,7 @@ import Testing
         var story = Story()
         story.note(.started(fleet, run: "r1"))
         story.pass(.passEnded(Samples.result(fleet), next: 300))
-        story.beat(.passBegan { (api: 3, ssh: 1) })
+        story.beat(.passBegan { Samples.traffic })
         let step = Samples.step
         for end in [
             Event.actionFinished(step, seconds: 1), .actionFailed(step, reason: "no", retryIn: nil), .outcomeUnknown(step, reason: "lost"),
@@ -26,11 +27,16 @@ import Testing
         late.ranOutOfTime = true
         story.note(.passEnded(late, next: 5))
         story.pass(.passFailed("the token is refused", asksOperator: true, next: 5))
-        story.beat(.passBegan { (api: 3, ssh: 1) })
+        story.beat(.passBegan { Samples.traffic })
         story.note(.reloaded(try Samples.fleet(web: 3)))
         story.beat(.passCutShort)
         story.note(.reloadRefused("line 3: no"))
-        story.beat(.passBegan { (api: 10, ssh: 0) })
+        story.beat(
+            .passBegan {
+                var more = Traffic()
+                (more.requests, more.sessions) = ([.init("ls", 200): 10, .init("new", 429): 1], 2)
+                return more
+            })
         story.note(.event(.leaseTaken(until: story.time + 60)))
         story.note(.event(.actionsQueued([step, .startVM(name: "demo-web-n2")])))
         story.note(.event(.actionStarted(step, because: "")))
@@ -56,6 +62,18 @@ import Testing
         #expect(page.contains("\nexedev_k8s_reconcile_total{result=\"success\"} 0\n"))
         #expect(page.contains("\nexedev_k8s_last_converged_timestamp_seconds 0\n"))
         #expect(!page.contains("\nexedev_k8s_observed_nodes{"), "nothing is said of what was not seen")
+    }
+
+    /// The sessions outlive the pass that opened them, and what it sent is counted once.
+    @Test func countsThePassUnderWayAndThoseBefore() {
+        var story = Story()
+        story.note(.started(Say.fleet, run: "r1"))
+        story.beat(.passBegan { Samples.traffic })
+        #expect(story.standing.sent == Samples.traffic)
+        story.note(Say.settled)
+        #expect(story.standing.sent == Samples.traffic)
+        story.beat(.passBegan { Traffic() })
+        #expect(story.standing.sent.requestCount == 3 && story.standing.sent.sessions == 0)
     }
 
     /// It is ours from an answer until it is given back, another one has it, or nothing renewed it.
@@ -138,11 +156,21 @@ import Testing
         # HELP exedev_k8s_workqueue_retries Steps that were begun on a node where the same step had failed last.
         exedev_k8s_workqueue_retries_total 3
         # TYPE exedev_k8s_api_requests counter
-        # HELP exedev_k8s_api_requests Requests to exe.dev.
-        exedev_k8s_api_requests_total 22
+        # HELP exedev_k8s_api_requests Requests to exe.dev by command and HTTP status, none if no answer came; each try counts.
+        exedev_k8s_api_requests_total{cmd="ls",code="none"} 4
+        exedev_k8s_api_requests_total{cmd="ls",code="200"} 10
+        exedev_k8s_api_requests_total{cmd="new",code="200"} 8
+        exedev_k8s_api_requests_total{cmd="new",code="429"} 1
+        # TYPE exedev_k8s_api_throttle_seconds counter
+        # UNIT exedev_k8s_api_throttle_seconds seconds
+        # HELP exedev_k8s_api_throttle_seconds Seconds waited before a request was sent again that exe.dev had answered with 429.
+        exedev_k8s_api_throttle_seconds_total 6
         # TYPE exedev_k8s_ssh_connections counter
         # HELP exedev_k8s_ssh_connections SSH connections that were opened.
         exedev_k8s_ssh_connections_total 4
+        # TYPE exedev_k8s_ssh_sessions gauge
+        # HELP exedev_k8s_ssh_sessions SSH sessions that are kept; one that died in silence is counted until its next use.
+        exedev_k8s_ssh_sessions 2
         # TYPE exedev_k8s_effects counter
         # HELP exedev_k8s_effects Steps that answered, by what came of them.
         exedev_k8s_effects_total{kind="forget",result="done"} 1
