@@ -18,7 +18,8 @@ enum SoakCommand {
             guard let value = rest.popFirst().flatMap({ Int($0) }) else { return nil }
             switch word {
             case "--passes" where value >= 10: options.passes = value
-            case "--nodes" where (4...500).contains(value): options.nodes = value
+            // Of the default pod network each node takes a /24, and there are 256.
+            case "--nodes" where (4...250).contains(value): options.nodes = value
             default: return nil
             }
         }
