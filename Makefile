@@ -9,7 +9,7 @@ BIN := .build/$(CONFIG)
 
 # command or file that proves it is there : Debian package
 BUILD_NEEDS := libcurl4-openssl-dev libssh2-1-dev libssl-dev libmicrohttpd-dev pkg-config
-RUN_NEEDS := openssh-client openssh-server systemd-container debootstrap iproute2 iptables curl ca-certificates
+RUN_NEEDS := openssh-client openssh-server openssl systemd-container debootstrap iproute2 iptables curl ca-certificates
 
 .PHONY: fuzz demo test build install lint clean deps deps-sim
 

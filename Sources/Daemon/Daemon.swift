@@ -174,7 +174,16 @@ package struct Daemon: Sendable {
         let next = post.schedule.next - SystemClock().uptime
         switch result {
         case .success(let result): post.tell(.passEnded(result, next: next))
-        case .failure(let error): post.tell(.passFailed("\(error)", next: next))
+        case .failure(let error): post.tell(.passFailed("\(error)", asksOperator: Self.asksOperator(error), next: next))
+        }
+    }
+
+    /// Both kinds of error carry advice when somebody must do something.
+    static func asksOperator(_ error: any Error) -> Bool {
+        switch error {
+        case let error as EffectError: if case .askOperator = error.remedy { true } else { false }
+        case let error as StateError: error.advice != nil
+        default: false
         }
     }
 
@@ -192,7 +201,7 @@ package struct Daemon: Sendable {
         watch.posts[index].passes += 1
         let post = watch.posts[index]
         let before = post.site.traffic()
-        post.beat(.passBegan { [traffic = post.site.traffic] in (traffic().api - before.api, traffic().ssh - before.ssh) })
+        post.beat(.passBegan { [traffic = post.site.traffic] in traffic().since(before) })
         group.addTask {
             do {
                 door.yield(.passEnded(index, .success(try await pass(of: post, brake))))

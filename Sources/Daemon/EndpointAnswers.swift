@@ -41,7 +41,7 @@ extension Standing {
             return .plain(405, "only GET and HEAD", ["Allow": "GET, HEAD"])
         }
         switch page {
-        case .metrics: return .make(200, OpenMetrics.contentType, metrics(version: version))
+        case .metrics: return .make(200, OpenMetrics.contentType, metrics(version: version, uptime: uptime))
         case .healthz:
             return isAlive(uptime: uptime) ? .plain(200, "ok") : .plain(503, "the loop has given no sign of life for a while")
         case .readyz: return unreadiness.map { .plain(503, $0) } ?? .plain(200, "ok")

@@ -8,7 +8,8 @@ package enum Notice: Sendable {
     case event(Event)
     /// `next`: seconds until the next pass.
     case passEnded(Reconciler.Result, next: Double)
-    case passFailed(String, next: Double)
+    /// `asksOperator`: trying again alone will not mend it.
+    case passFailed(String, asksOperator: Bool = false, next: Double)
     case reloaded(DesiredFleet)
     /// The new file cannot be used; the old one stays in force.
     case reloadRefused(String)

@@ -16,6 +16,12 @@ struct OpenMetrics {
         for (labels, value) in samples { sample(name + "_total", labels, Double(value)) }
     }
 
+    /// A counter of seconds.
+    mutating func countedSeconds(_ name: String, _ help: String, _ seconds: Double) {
+        head(name, "counter", help)
+        sample(name + "_total", [:], seconds)
+    }
+
     mutating func gauge(_ name: String, _ help: String, _ samples: [(Labels, Double)]) {
         head(name, "gauge", help)
         for (labels, value) in samples { sample(name, labels, value) }
@@ -61,7 +67,7 @@ struct OpenMetrics {
     }
 }
 
-/// How long passes took: controller-runtime's buckets, and three more for the passes that build a fleet.
+/// How long passes and steps took: controller-runtime's buckets, and three more for the passes that build a fleet.
 struct Histogram: Sendable {
     private static let bounds: [Double] = [
         0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5, 0.6, 0.7, 0.8, 0.9, 1, 1.25, 1.5, 1.75, 2, 2.5, 3, 3.5,

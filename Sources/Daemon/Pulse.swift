@@ -5,7 +5,7 @@ package enum Pulse: Sendable {
     /// The loop has come round.
     case alive
     /// `traffic`: what this pass has sent so far, whenever it is asked.
-    case passBegan(traffic: @Sendable () -> (api: Int, ssh: Int))
+    case passBegan(traffic: @Sendable () -> Traffic)
     /// A new fleet file or the end of the service ended the pass early; no notice tells of it.
     case passCutShort
 }

@@ -7,13 +7,13 @@ package struct Site: Sendable {
     package var fleet: DesiredFleet
     package var state: StateDirectory
     package var world: any WorldWriter
-    /// Requests to exe.dev and SSH connections that the world has made so far.
-    package var traffic: @Sendable () -> (api: Int, ssh: Int)
+    /// What the world has sent so far.
+    package var traffic: @Sendable () -> Traffic
     /// Lets go of the world's connections.
     package var close: @Sendable () async -> Void
 
     package init(
-        fleet: DesiredFleet, state: StateDirectory, world: any WorldWriter, traffic: @escaping @Sendable () -> (api: Int, ssh: Int),
+        fleet: DesiredFleet, state: StateDirectory, world: any WorldWriter, traffic: @escaping @Sendable () -> Traffic,
         close: @escaping @Sendable () async -> Void
     ) {
         (self.fleet, self.state, self.world, self.traffic, self.close) = (fleet, state, world, traffic, close)

@@ -22,9 +22,11 @@ struct Standing: Sendable {
     /// The loop's last sign of life, and the beginning of the pass under way: seconds on the clock that nobody sets.
     private(set) var lastSign: Double?
     private var passBegan: Double?
-    private var traffic: (@Sendable () -> (api: Int, ssh: Int))?
-    /// Effects under way, by node.
-    private var open: [String: Step] = [:]
+    /// Of the last pass that was begun.
+    private var traffic: (@Sendable () -> Traffic)?
+    private(set) var queue = WorkQueue()
+    /// Until when the cluster's Lease is ours, on the clock that nobody sets.
+    private var leasedUntil: Double?
     /// Something was changed that no pass has looked at to its end.
     private var isChanging = false
 
@@ -38,21 +40,29 @@ struct Standing: Sendable {
     /// What only ever grows.
     struct Counts: Sendable {
         var passes: [PassResult: Int] = [:]
+        /// Of the passes: those that failed until the operator does something, and those that ran out of time.
+        var (terminal, timeouts) = (0, 0)
         var effects: [Effect: Int] = [:]
-        var (api, ssh) = (0, 0)
+        /// Of the passes that are over.
+        var traffic = Traffic()
         var seconds = Histogram()
     }
 
     var isPassUnderWay: Bool { passBegan != nil }
 
-    /// Requests and connections so far, those of the pass under way included.
-    var sent: (api: Int, ssh: Int) {
-        let more = traffic?() ?? (api: 0, ssh: 0)
-        return (counts.api + more.api, counts.ssh + more.ssh)
+    /// What was sent so far, by the pass under way too, and the sessions of now.
+    var sent: Traffic {
+        guard let more = traffic?() else { return counts.traffic }
+        var sent = isPassUnderWay ? counts.traffic.adding(more) : counts.traffic
+        sent.sessions = more.sessions
+        return sent
     }
 
     /// The loop has come round not long ago: it ticks every five seconds at least.
     func isAlive(uptime: Double) -> Bool { lastSign.map { uptime - $0 < 30 } ?? false }
+
+    /// The Lease is ours at this moment.
+    func isLeader(uptime: Double) -> Bool { leasedUntil.map { uptime < $0 } ?? false }
 
     /// Why no pass speaks for the fleet file in force; nil when one does.
     var unreadiness: String? {
@@ -68,16 +78,18 @@ struct Standing: Sendable {
         case .reloaded(let fleet): take(fleet)
         case .reloadRefused(let reason): refusal = reason
         case .stopping: isStopping = true
-        case .event(let event): note(event)
-        case .passFailed(let reason, _):
+        case .event(let event): note(event, uptime)
+        case .passFailed(let reason, let asksOperator, _):
             failure = reason
+            if asksOperator { counts.terminal += 1 }
             endPass(.error, uptime)
         case .passEnded(let result, _):
             guard let fleet else { return }
             (failure, isChanging, observedGeneration) = (nil, false, generation)
             findings = Findings(result, fleet: fleet, time: now)
             if result.plan.isSettled { lastConverged = now }
-            endPass(result.plan.isSettled ? .success : .requeueAfter, uptime)
+            if result.ranOutOfTime { counts.timeouts += 1 }
+            endPass(result.plan.isSettled ? .success : .requeueAfter, uptime, nodes: Set(result.plan.lines.map(\.node)))
         }
         judge(now)
     }
@@ -100,30 +112,34 @@ struct Standing: Sendable {
         generation += 1
     }
 
-    private mutating func endPass(_ result: PassResult, _ uptime: Double) {
+    private mutating func endPass(_ result: PassResult, _ uptime: Double, nodes: Set<String>? = nil) {
         guard let began = passBegan else { return }
-        (counts.api, counts.ssh) = sent
-        (passBegan, traffic, open) = (nil, nil, [:])
+        counts.traffic = sent
+        passBegan = nil
+        queue.endPass(nodes: nodes)
         counts.passes[result, default: 0] += 1
         counts.seconds.observe(uptime - began)
     }
 
-    private mutating func note(_ event: Event) {
+    private mutating func note(_ event: Event, _ uptime: Double) {
         switch event {
         case .actionStarted(let action, _):
-            open[action.node] = action.step
+            queue.begin(action, uptime)
             isChanging = true
-        case .actionFinished(let action, _): ended(action.node, .done)
-        case .actionFailed(let action, _, _): ended(action.node, .failed)
-        case .outcomeUnknown(let action, _): ended(action.node, .unknown)
+        case .actionsQueued(let actions): queue.wait(actions, uptime)
+        case .actionFinished(let action, _): ended(action.node, .done, uptime)
+        case .actionFailed(let action, _, _): ended(action.node, .failed, uptime)
+        case .outcomeUnknown(let action, _): ended(action.node, .unknown, uptime)
         // Of a node without an effect under way it is the plan's word, not an outcome.
-        case .blocked(let node, _, _): ended(node, .refused)
+        case .blocked(let node, _, _): ended(node, .refused, uptime)
+        case .leaseTaken(let until): leasedUntil = until
+        case .leaseEnded: leasedUntil = nil
         case .lookFailed, .waiting, .nodeSettled, .ledgerRemarked: break
         }
     }
 
-    private mutating func ended(_ node: String, _ result: AuditRecord.Outcome) {
-        guard let kind = open.removeValue(forKey: node) else { return }
+    private mutating func ended(_ node: String, _ result: AuditRecord.Outcome, _ uptime: Double) {
+        guard let kind = queue.end(node, isDone: result == .done, uptime) else { return }
         counts.effects[Effect(kind: kind, result: result), default: 0] += 1
     }
 }

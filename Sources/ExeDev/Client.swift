@@ -1,5 +1,13 @@
 import FoundationEssentials
 
+/// What a client has to tell of its requests, for whoever counts them.
+package enum ClientNote: Sendable, Hashable {
+    /// `status`: nil when no answer came.
+    case answered(verb: String, status: Int?)
+    /// It waited so long because exe.dev had answered 429.
+    case throttled(seconds: Double)
+}
+
 /// Speaks exe.dev's commands over a transport. Bounded retries live here; decisions do not.
 package struct ExeDevClient: Sendable {
     let transport: any ExeDevTransport
@@ -7,6 +15,7 @@ package struct ExeDevClient: Sendable {
     /// 0 to 1, for jitter.
     let random: @Sendable () -> Double
     private var gate: Gate = { true }
+    let tell: @Sendable (ClientNote) -> Void
 
     /// 429 is refused before the command is read (SDK 0.4.0), so it is always safe to send again.
     static let throttleRetries = 5
@@ -15,9 +24,9 @@ package struct ExeDevClient: Sendable {
 
     package init(
         transport: any ExeDevTransport, sleep: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) },
-        random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }
+        random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }, tell: @escaping @Sendable (ClientNote) -> Void = { _ in }
     ) {
-        (self.transport, self.sleep, self.random) = (transport, sleep, random)
+        (self.transport, self.sleep, self.random, self.tell) = (transport, sleep, random, tell)
     }
 
     /// The same client, whose commands that change something leave only while `gate` is open.
@@ -132,16 +141,19 @@ package struct ExeDevClient: Sendable {
 
     /// Sends until there is an answer worth reading.
     private func send(_ command: ExeDevCommand) async throws(ExeDevError) -> HTTPReply {
+        let open: Gate = { true }
+        let gate = command.isMutating ? self.gate : open
         var throttled = 0
         var troubles = 0
         while true {
             let failure: ExeDevError
             do throws(TransportFailure) {
-                let reply = try await transport.post(
-                    Array(command.line.utf8), deadline: command.deadline, gate: command.isMutating ? gate : { true })
+                let reply = try await transport.post(Array(command.line.utf8), deadline: command.deadline, gate: gate)
+                tell(.answered(verb: command.verb, status: reply.status))
                 guard let error = Classify.status(reply, command) else { return reply }
                 failure = error
             } catch {
+                tell(.answered(verb: command.verb, status: nil))
                 failure = Classify.transport(error, command)
             }
             let pause: Double
@@ -156,6 +168,7 @@ package struct ExeDevClient: Sendable {
             default: throw failure
             }
             do { try await sleep(.seconds(pause)) } catch { throw .lost(verb: command.verb, reason: "cancelled", mayHaveHappened: false) }
+            if case .throttled = failure { tell(.throttled(seconds: pause)) }
         }
     }
 }

@@ -9,7 +9,6 @@ package final class CurlTransport: ExeDevTransport {
     private let token: ExeDevToken
     private let lanes: [Lane]
     private let next = Atomic<Int>(0)
-    private let sent = Atomic<Int>(0)
 
     /// `EXE_DEV_ENDPOINT` of the environment overrides `https://exe.dev/exec`.
     package convenience init(token: ExeDevToken, environment: [String: String]) throws(EndpointError) {
@@ -22,9 +21,6 @@ package final class CurlTransport: ExeDevTransport {
         lanes = (0..<Self.laneCount).map { Lane("exe.dev \($0)") }
     }
 
-    /// How many requests were begun.
-    package var requestsSent: Int { sent.load(ordering: .relaxed) }
-
     static func checked(_ endpoint: String) throws(EndpointError) -> String {
         let scheme = try SafeURL.check(endpoint, name: "EXE_DEV_ENDPOINT", cargo: "token")
         return endpoint.dropFirst(scheme.utf8.count).contains("/") ? endpoint : endpoint + "/exec"
@@ -35,7 +31,6 @@ package final class CurlTransport: ExeDevTransport {
     }
 
     package func post(_ body: [UInt8], deadline: Duration, gate: @escaping Gate) async throws(TransportFailure) -> HTTPReply {
-        sent.add(1, ordering: .relaxed)
         let lane = lanes[next.add(1, ordering: .relaxed).newValue & (Self.laneCount - 1)]
         let headers = ["Authorization: Bearer " + token.text, "Content-Type: text/plain", "Accept: application/json, application/x-ndjson"]
         return try await lane.send(Exchange(body: body, headerLines: headers, deadline: deadline, cap: 8 << 20, gate: gate), to: endpoint)

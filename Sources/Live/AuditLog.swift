@@ -60,6 +60,7 @@ package final class AuditLog: Memory {
         // Of a node without an effect under way it is the plan's word, not an outcome.
         case .blocked(let node, let reason, _): ended(node, .refused, reason)
         case .actionStarted, .lookFailed, .waiting, .nodeSettled, .ledgerRemarked: break
+        case .actionsQueued, .leaseTaken, .leaseEnded: break
         }
     }
 

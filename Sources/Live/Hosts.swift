@@ -22,6 +22,7 @@ struct Hosts: Sendable {
     }
 
     var connectionsOpened: Int { client.connectionsOpened }
+    var sessionsKept: Int { client.sessionsKept }
 
     func close() async { await client.closeAll() }
 

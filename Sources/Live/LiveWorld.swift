@@ -9,7 +9,7 @@ import Shell
 package struct LiveWorld: Sendable {
     private(set) var client: ExeDevClient
     private var fence: Fence?
-    let transport: CurlTransport
+    private let counter = RequestCounter()
     let hosts: Hosts
     let releases: ReleaseSource
     /// Who we are to other machines that keep this fleet: the state directory has a lock of its own for those on this one.
@@ -19,8 +19,8 @@ package struct LiveWorld: Sendable {
     {
         let token = try ExeDevToken.load(
             environment: environment, file: tokenFile, credentialsDirectory: environment["CREDENTIALS_DIRECTORY"])
-        transport = try CurlTransport(token: token, environment: environment)
-        client = ExeDevClient(transport: transport)
+        client = ExeDevClient(
+            transport: try CurlTransport(token: token, environment: environment), tell: { [counter] in counter.note($0) })
         let secrets = Secrets(state: state, overlay: fleet.cluster.overlay, folder: fleetFolder, environment: environment)
         hosts = try Hosts(fleet: fleet, folder: fleetFolder, state: state, environment: environment, secrets: secrets)
         holder = Identity.holder(state)
@@ -32,8 +32,11 @@ package struct LiveWorld: Sendable {
     /// The same world with its writing hands tied: what `plan` and `status` are given.
     package var reader: any WorldReader { ReadOnlyWorld(world: self) }
 
-    /// What was sent so far, for the operator's eyes.
-    package var traffic: (api: Int, ssh: Int) { (transport.requestsSent, hosts.connectionsOpened) }
+    package var traffic: Traffic {
+        var traffic = counter.traffic
+        (traffic.connections, traffic.sessions) = (hosts.connectionsOpened, hosts.sessionsKept)
+        return traffic
+    }
 
     package func close() async { await hosts.close() }
 

@@ -98,11 +98,19 @@ package struct Reconciler: Sendable {
             }
             group.cancelAll()
         }
-        if run.grip.mustBeReleased, let vm = run.server { try? await world.releaseLease(on: vm) }
+        if run.grip.mustBeReleased, let vm = run.server { await release(world, vm) }
         run.decide(at: Moment(clock))
         try memory.save(run.ledger)
         if let failure = run.failure { throw failure }
         return run.result()
+    }
+
+    /// When that fails, the hold ends by itself.
+    private func release(_ world: any WorldWriter, _ vm: ObservedVM) async {
+        do throws(EffectError) {
+            try await world.releaseLease(on: vm)
+            tell(.leaseEnded)
+        } catch {}
     }
 
     private func askForLease(_ world: any WorldWriter, _ vm: ObservedVM, _ group: inout ThrowingTaskGroup<Happening, any Error>) {

@@ -43,6 +43,8 @@ struct Run {
     var failure: EffectError?
     private var nextLook: [Look: Double] = [:]
     private var told: [String: String] = [:]
+    /// What was told of as waiting for its turn.
+    private var queued: [Action] = []
 
     /// An operator saw the plan; see `FleetFacts`.
     private let isAttended: Bool
@@ -240,8 +242,7 @@ struct Run {
         case .woke: woke(moment)
         case .saw(let look, let sight): saw(look, sight, moment, tell)
         case .leased(let answer, let uptime):
-            grip.note(answer, uptime)
-            if case .success(.taken) = answer, !lifted.contains(.newHold) { tookOver(uptime) }
+            note(answer, uptime, tell)
         case .did(let action, .success(let outcome), let seconds):
             acting[action.node] = nil
             Bookkeeping.after(action, outcome, &ledger, now: moment.wall)
@@ -257,6 +258,19 @@ struct Run {
         guard let until = sleepingUntil, moment.uptime >= until - 0.001 else { return }
         sleepingUntil = nil
         if moment.uptime > until + Self.standstill { forgetSights() }
+    }
+
+    private mutating func note(_ answer: Result<LeaseAnswer, EffectError>, _ uptime: Double, _ tell: (Event) -> Void) {
+        grip.note(answer, uptime)
+        switch answer {
+        case .success(.ours): tell(.leaseTaken(until: grip.heldUntil))
+        case .success(.taken):
+            tell(.leaseTaken(until: grip.heldUntil))
+            if !lifted.contains(.newHold) { tookOver(uptime) }
+        case .success(.held): tell(.leaseEnded)
+        // A question without an answer proves nothing: what we held runs out by itself.
+        case .failure: break
+        }
     }
 
     /// Somebody else was at work until now, and what they restarted may still look ready.
@@ -371,8 +385,17 @@ struct Run {
     /// Nodes whose action needs the operator in this run.
     var refusals: [String: Block] = [:]
 
+    private mutating func reportQueue(_ tell: (Event) -> Void) {
+        let waiting = plan.actions.filter { acting[$0.node] == nil }
+        // Node and step tell actions apart; comparing whole configurations at each turn of the loop would cost more.
+        guard !waiting.elementsEqual(queued, by: { $0.node == $1.node && $0.step == $1.step }) else { return }
+        queued = waiting
+        tell(.actionsQueued(waiting))
+    }
+
     /// One event for each change of what a node waits for.
     mutating func report(_ tell: (Event) -> Void) {
+        reportQueue(tell)
         for line in plan.lines where acting[line.node] == nil {
             let (text, event): (String, Event?) =
                 switch line.decision {

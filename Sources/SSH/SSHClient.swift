@@ -10,10 +10,13 @@ package actor SSHClient {
     private let keys: [UserKey]
     private let rule: HostKeyRule
     private var pace: Pace
-    private var sessions: [SSHTarget: SSHSession] = [:]
+    private var sessions: [SSHTarget: SSHSession] = [:] {
+        didSet { kept.store(sessions.count, ordering: .relaxed) }
+    }
     /// Connections under way, so that two commands for one host share one.
     private var connecting: [SSHTarget: [CheckedContinuation<Void, Never>]] = [:]
     private nonisolated let opened = Atomic<Int>(0)
+    private nonisolated let kept = Atomic<Int>(0)
     private static let connectSeconds: Duration = .seconds(30)
 
     /// `connectsPerMinute`: exe.dev drops SYNs for minutes after a burst (facts/exedev.md §5, Apr 2026).
@@ -23,6 +26,9 @@ package actor SSHClient {
     }
 
     package nonisolated var connectionsOpened: Int { opened.load(ordering: .relaxed) }
+
+    /// Sessions that are kept for their next command. One that died in silence is among them until then.
+    package nonisolated var sessionsKept: Int { kept.load(ordering: .relaxed) }
 
     /// Runs a command with `stdin` as its standard input. Connects first if need be; a command is never sent twice. `gate` is asked when its
     /// turn has come, for connecting may take minutes: when it is shut, nothing is sent.

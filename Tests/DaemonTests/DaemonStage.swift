@@ -33,7 +33,8 @@ struct Ear: NoticeSink {
         case .started: inbox.door.yield("started")
         case .event(let event): inbox.door.yield("\(event)")
         case .passEnded: inbox.door.yield("pass ended")
-        case .passFailed(let reason, _): inbox.door.yield("pass failed: \(reason)")
+        case .passFailed(let reason, let asksOperator, _):
+            inbox.door.yield("pass failed\(asksOperator ? ", the operator is asked" : ""): \(reason)")
         case .reloaded: inbox.door.yield("reloaded")
         case .reloadRefused(let reason): inbox.door.yield("refused: \(reason)")
         case .stopping: inbox.door.yield("stopping")
@@ -158,7 +159,7 @@ final class DaemonStage: Sendable {
             let outcome = FleetFile.parse(try String(contentsOfFile: file, encoding: .utf8), file: file)
             guard let fleet = outcome.fleet else { throw Bad(description: "it has errors") }
             return Site(
-                fleet: fleet, state: try StateDirectory(base: folder, cluster: fleet.cluster.name), world: world, traffic: { (0, 0) },
+                fleet: fleet, state: try StateDirectory(base: folder, cluster: fleet.cluster.name), world: world, traffic: { Traffic() },
                 close: {})
         }
     }

@@ -82,7 +82,7 @@ extension EndpointClient.Reply {
         let fleet = try Samples.fleet()
         running.endpoint.beat(.alive)
         running.endpoint.note(.started(fleet, run: "r1"))
-        running.endpoint.beat(.passBegan { (api: 1, ssh: 2) })
+        running.endpoint.beat(.passBegan { Traffic() })
         #expect(try await running.get("/healthz").text == "ok\n")
         let early = try await running.get("/readyz")
         #expect(early.status == 503 && early.text == "no pass has ended since the fleet file was read\n")

@@ -162,6 +162,13 @@ import Testing
         #expect(!watch.needsTime(awake: 2001) && watch.isDone)
     }
 
+    @Test func knowsWhichErrorsAskTheOperator() {
+        #expect(Daemon.asksOperator(EffectError("401", remedy: .askOperator(advice: "make a new token"))))
+        #expect(!Daemon.asksOperator(EffectError("503", remedy: .retry(after: nil))) && !Daemon.asksOperator(CancellationError()))
+        #expect(Daemon.asksOperator(StateError("it is newer", advice: "run that one")))
+        #expect(!Daemon.asksOperator(StateError("EIO", advice: nil)))
+    }
+
     @Test func sendsOneLineOfStatus() async throws {
         let stage = try DaemonStage()
         let manager = ServiceManager(environment: ["NOTIFY_SOCKET": stage.systemd.path])

@@ -1,5 +1,6 @@
 import FleetCore
 import Foundation
+import Live
 import Reconciler
 import Testing
 
@@ -12,7 +13,7 @@ import Testing
         var story = Story()
         story.note(.started(fleet, run: "r1"))
         story.pass(.passEnded(Samples.result(fleet), next: 300))
-        story.beat(.passBegan { (api: 3, ssh: 1) })
+        story.beat(.passBegan { Samples.traffic })
         let step = Samples.step
         for end in [
             Event.actionFinished(step, seconds: 1), .actionFailed(step, reason: "no", retryIn: nil), .outcomeUnknown(step, reason: "lost"),
@@ -22,18 +23,30 @@ import Testing
             story.note(.event(end))
         }
         let breaker = Decision.blocked(Block("2 of 3 VMs are gone", advice: "wait", isBreaker: true))
-        story.note(.passEnded(Samples.result(fleet, ["demo-web-n1": breaker], gone: ["demo-web-n1"]), next: 5))
-        story.pass(.passFailed("exe.dev is down", next: 5))
-        story.beat(.passBegan { (api: 3, ssh: 1) })
+        var late = Samples.result(fleet, ["demo-web-n1": breaker], gone: ["demo-web-n1"])
+        late.ranOutOfTime = true
+        story.note(.passEnded(late, next: 5))
+        story.pass(.passFailed("the token is refused", asksOperator: true, next: 5))
+        story.beat(.passBegan { Samples.traffic })
         story.note(.reloaded(try Samples.fleet(web: 3)))
         story.beat(.passCutShort)
         story.note(.reloadRefused("line 3: no"))
-        story.beat(.passBegan { (api: 10, ssh: 0) })
+        story.beat(
+            .passBegan {
+                var more = Traffic()
+                (more.requests, more.sessions) = ([.init("ls", 200): 10, .init("new", 429): 1], 2)
+                return more
+            })
+        story.note(.event(.leaseTaken(until: story.time + 60)))
+        story.note(.event(.actionsQueued([step, .startVM(name: "demo-web-n2")])))
+        story.note(.event(.actionStarted(step, because: "")))
+        story.time += 2
         return story
     }
 
     @Test func saysAllThatIsCounted() throws {
-        let page = try Self.story().standing.metrics(version: "0.1.0")
+        let story = try Self.story()
+        let page = story.standing.metrics(version: "0.1.0", uptime: story.time)
         // Of 48 effects and 44 buckets what is not empty; the rest of the page word for word.
         let told = page.split(separator: "\n", omittingEmptySubsequences: false).filter { line in
             !(line.contains("_effects_total{") && line.hasSuffix(" 0")) && !line.contains("_bucket{")
@@ -44,11 +57,33 @@ import Testing
     }
 
     @Test func isWellFormedBeforeAnythingIsKnown() {
-        let page = Standing().metrics(version: "a\"b\\c\nd")
+        let page = Standing().metrics(version: "a\"b\\c\nd", uptime: 0)
         #expect(page.hasSuffix("exedev_k8s_build_info{version=\"a\\\"b\\\\c\\nd\"} 1\n# EOF\n"))
         #expect(page.contains("\nexedev_k8s_reconcile_total{result=\"success\"} 0\n"))
         #expect(page.contains("\nexedev_k8s_last_converged_timestamp_seconds 0\n"))
         #expect(!page.contains("\nexedev_k8s_observed_nodes{"), "nothing is said of what was not seen")
+    }
+
+    /// The sessions outlive the pass that opened them, and what it sent is counted once.
+    @Test func countsThePassUnderWayAndThoseBefore() {
+        var story = Story()
+        story.note(.started(Say.fleet, run: "r1"))
+        story.beat(.passBegan { Samples.traffic })
+        #expect(story.standing.sent == Samples.traffic)
+        story.note(Say.settled)
+        #expect(story.standing.sent == Samples.traffic)
+        story.beat(.passBegan { Traffic() })
+        #expect(story.standing.sent.requestCount == 3 && story.standing.sent.sessions == 0)
+    }
+
+    /// It is ours from an answer until it is given back, another one has it, or nothing renewed it.
+    @Test func isLeaderWhileTheLeaseIsOurs() {
+        var story = Story()
+        #expect(!story.standing.isLeader(uptime: story.time))
+        story.note(.event(.leaseTaken(until: story.time + 60)))
+        #expect(story.standing.isLeader(uptime: story.time) && !story.standing.isLeader(uptime: story.time + 60))
+        story.note(.event(.leaseEnded))
+        #expect(!story.standing.isLeader(uptime: story.time))
     }
 
     @Test func cumulatesItsBuckets() {
@@ -69,6 +104,12 @@ import Testing
         # TYPE exedev_k8s_reconcile_errors counter
         # HELP exedev_k8s_reconcile_errors Passes that failed.
         exedev_k8s_reconcile_errors_total 1
+        # TYPE exedev_k8s_terminal_reconcile_errors counter
+        # HELP exedev_k8s_terminal_reconcile_errors Passes that failed until the operator does something.
+        exedev_k8s_terminal_reconcile_errors_total 1
+        # TYPE exedev_k8s_reconcile_timeouts counter
+        # HELP exedev_k8s_reconcile_timeouts Passes that ran out of time.
+        exedev_k8s_reconcile_timeouts_total 1
         # TYPE exedev_k8s_reconcile_time_seconds histogram
         # UNIT exedev_k8s_reconcile_time_seconds seconds
         # HELP exedev_k8s_reconcile_time_seconds How long a pass took.
@@ -80,16 +121,56 @@ import Testing
         # TYPE exedev_k8s_max_concurrent_reconciles gauge
         # HELP exedev_k8s_max_concurrent_reconciles Passes that may be under way at once.
         exedev_k8s_max_concurrent_reconciles 1
+        # TYPE exedev_k8s_leader gauge
+        # HELP exedev_k8s_leader Whether the cluster's Lease is ours now: it is taken to change a cluster that answers, and given back after.
+        exedev_k8s_leader 1
         # TYPE exedev_k8s_last_converged_timestamp_seconds gauge
         # UNIT exedev_k8s_last_converged_timestamp_seconds seconds
         # HELP exedev_k8s_last_converged_timestamp_seconds When a pass last left the fleet settled; 0 before the first.
         exedev_k8s_last_converged_timestamp_seconds 1795000003
+        # TYPE exedev_k8s_workqueue_depth gauge
+        # HELP exedev_k8s_workqueue_depth Steps on nodes that could be begun and wait for their turn: for a free place or for the Lease.
+        exedev_k8s_workqueue_depth 1
+        # TYPE exedev_k8s_workqueue_adds counter
+        # HELP exedev_k8s_workqueue_adds Steps on nodes that could be begun.
+        exedev_k8s_workqueue_adds_total 6
+        # TYPE exedev_k8s_workqueue_queue_duration_seconds histogram
+        # UNIT exedev_k8s_workqueue_queue_duration_seconds seconds
+        # HELP exedev_k8s_workqueue_queue_duration_seconds How long a step waited for its turn; 0 when it was begun at once.
+        exedev_k8s_workqueue_queue_duration_seconds_count 5
+        exedev_k8s_workqueue_queue_duration_seconds_sum 1
+        # TYPE exedev_k8s_workqueue_work_duration_seconds histogram
+        # UNIT exedev_k8s_workqueue_work_duration_seconds seconds
+        # HELP exedev_k8s_workqueue_work_duration_seconds How long a step took until its outcome was told, whatever that was.
+        exedev_k8s_workqueue_work_duration_seconds_count 4
+        exedev_k8s_workqueue_work_duration_seconds_sum 4
+        # TYPE exedev_k8s_workqueue_unfinished_work_seconds gauge
+        # UNIT exedev_k8s_workqueue_unfinished_work_seconds seconds
+        # HELP exedev_k8s_workqueue_unfinished_work_seconds How long the steps under way have taken so far, together.
+        exedev_k8s_workqueue_unfinished_work_seconds 2
+        # TYPE exedev_k8s_workqueue_longest_running_processor_seconds gauge
+        # UNIT exedev_k8s_workqueue_longest_running_processor_seconds seconds
+        # HELP exedev_k8s_workqueue_longest_running_processor_seconds How long the oldest step under way has taken so far.
+        exedev_k8s_workqueue_longest_running_processor_seconds 2
+        # TYPE exedev_k8s_workqueue_retries counter
+        # HELP exedev_k8s_workqueue_retries Steps that were begun on a node where the same step had failed last.
+        exedev_k8s_workqueue_retries_total 3
         # TYPE exedev_k8s_api_requests counter
-        # HELP exedev_k8s_api_requests Requests to exe.dev.
-        exedev_k8s_api_requests_total 22
+        # HELP exedev_k8s_api_requests Requests to exe.dev by command and HTTP status, none if no answer came; each try counts.
+        exedev_k8s_api_requests_total{cmd="ls",code="none"} 4
+        exedev_k8s_api_requests_total{cmd="ls",code="200"} 10
+        exedev_k8s_api_requests_total{cmd="new",code="200"} 8
+        exedev_k8s_api_requests_total{cmd="new",code="429"} 1
+        # TYPE exedev_k8s_api_throttle_seconds counter
+        # UNIT exedev_k8s_api_throttle_seconds seconds
+        # HELP exedev_k8s_api_throttle_seconds Seconds waited before a request was sent again that exe.dev had answered with 429.
+        exedev_k8s_api_throttle_seconds_total 6
         # TYPE exedev_k8s_ssh_connections counter
         # HELP exedev_k8s_ssh_connections SSH connections that were opened.
         exedev_k8s_ssh_connections_total 4
+        # TYPE exedev_k8s_ssh_sessions gauge
+        # HELP exedev_k8s_ssh_sessions SSH sessions that are kept; one that died in silence is counted until its next use.
+        exedev_k8s_ssh_sessions 2
         # TYPE exedev_k8s_effects counter
         # HELP exedev_k8s_effects Steps that answered, by what came of them.
         exedev_k8s_effects_total{kind="forget",result="done"} 1

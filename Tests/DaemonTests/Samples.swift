@@ -1,5 +1,6 @@
 import FleetCore
 import K3s
+import Live
 
 @testable import Daemon
 @testable import Reconciler
@@ -54,6 +55,14 @@ enum Samples {
             ranOutOfTime: false)
     }
 
+    /// Of one pass.
+    static let traffic = {
+        var traffic = Traffic()
+        traffic.requests = [.init("new", 200): 2, .init("ls", nil): 1]
+        (traffic.throttledSeconds, traffic.connections, traffic.sessions) = (1.5, 1, 3)
+        return traffic
+    }()
+
     static let step = Action.forget(node: "demo-web-n1")
 }
 
@@ -76,7 +85,7 @@ struct Story {
 
     /// A pass that sends a request and takes a second longer than it takes to tell.
     mutating func pass(_ end: Notice...) {
-        beat(.passBegan { (api: 3, ssh: 1) })
+        beat(.passBegan { Samples.traffic })
         for notice in end { note(notice) }
     }
 }

@@ -109,6 +109,23 @@ private let row = #"{"vm_name":"web-n1","status":"running","ssh_dest":"a@b@web-n
         #expect(transport.count == 6)
     }
 
+    /// Each try counts, and so does the time that exe.dev asked us to wait.
+    @Test func tellsOfEveryTry() async throws {
+        let good = HTTPReply(status: 200, headers: [:], body: Array(#"{"vms":[]}"#.utf8), isTruncated: false)
+        let busy = HTTPReply(status: 429, headers: ["retry-after": "2"], body: [], isTruncated: false)
+        let transport = ScriptedTransport([
+            .success(busy), .failure(TransportFailure(reason: "reset", wasSent: true)), .success(good),
+        ])
+        let told = Mutex<[ClientNote]>([])
+        let client = ExeDevClient(transport: transport, sleep: { _ in }, random: { 0 }, tell: { note in told.withLock { $0.append(note) } })
+        _ = try await client.list(pattern: "secret")
+        let want: [ClientNote] = [
+            .answered(verb: "ls", status: 429), .throttled(seconds: 2), .answered(verb: "ls", status: nil),
+            .answered(verb: "ls", status: 200),
+        ]
+        #expect(told.withLock { $0 } == want)
+    }
+
     @Test func aTakenNameIsTheOperatorsToChange() async {
         await #expect(throws: ExeDevError.nameUnavailable("web-n1")) {
             try await ScriptedTransport(422, #"{"error":"VM name \"web-n1\" is not available"}"#).client.create(vm)

@@ -112,8 +112,9 @@ extension SSHClient {
         async let second = client.sh(target, "echo b")
         #expect(try await first.stdout == Array("a\n".utf8))
         #expect(try await second.stdout == Array("b\n".utf8))
-        #expect(client.connectionsOpened == before)
+        #expect(client.connectionsOpened == before && client.sessionsKept == 1)
         await client.closeAll()
+        #expect(client.sessionsKept == 0)
     }
 
     @Test func carriesMuchBothWays() async throws {

@@ -13,7 +13,8 @@ extension Wire {
         for line in [
             "exedev_k8s_desired_nodes{pool=\"servers\"} 1", "exedev_k8s_observed_nodes{pool=\"servers\"} 1",
             "exedev_k8s_ready_nodes{pool=\"servers\"} 1", "exedev_k8s_effects_total{kind=\"createVM\",result=\"done\"} 1",
-            "exedev_k8s_vm_budget_used 1", "exedev_k8s_breaker_open 0", "exedev_k8s_reconcile_errors_total 0", "# EOF",
+            "exedev_k8s_vm_budget_used 1", "exedev_k8s_leader 0", "exedev_k8s_workqueue_depth 0", "exedev_k8s_ssh_sessions 1",
+            "exedev_k8s_breaker_open 0", "exedev_k8s_reconcile_errors_total 0", "# EOF",
         ] {
             #expect(metrics.contains("\n\(line)\n"), "\(line): \(metrics)")
         }
@@ -71,8 +72,9 @@ extension Wire {
         return ended.out
     }
 
+    /// Over all labels.
     private func value(_ metrics: String, _ name: String) throws -> Int {
-        let line = try #require(metrics.split(separator: "\n").first { $0.hasPrefix(name + " ") })
-        return try #require(Int(line.dropFirst(name.count + 1)))
+        let lines = metrics.split(separator: "\n").filter { $0.hasPrefix(name + "{") || $0.hasPrefix(name + " ") }
+        return try lines.reduce(0) { try $0 + #require($1.split(separator: " ").last.flatMap { Int($0) }) }
     }
 }

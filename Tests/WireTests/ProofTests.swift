@@ -37,6 +37,13 @@ extension WireTests {
             print(ended.out)
         }
 
+        /// A settled fleet costs two looks a pass, and a daemon that has made many passes is no larger than one that has made few.
+        @Test func aSettledFleetCostsTwoLooksAndNoMemory() async throws {
+            let ended = try await Self.sim("soak", "--passes", "300", "--nodes", "100")
+            #expect(ended.status == 0, "\(ended.all)")
+            print(ended.out)
+        }
+
         @Test func theSameSeedsTakeTheSameWay() async throws {
             let (first, second) = (try await Self.sim("fuzz", "--seeds", "1..300"), try await Self.sim("fuzz", "--seeds", "1..300"))
             func trace(_ ended: ChildProcess.Ended) -> Substring? {

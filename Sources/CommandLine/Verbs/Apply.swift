@@ -71,9 +71,10 @@ extension Verb {
     private static func finish(_ result: Reconciler.Result, _ place: Workplace, _ arguments: Arguments, _ terminal: Terminal) -> ExitStatus
     {
         if arguments.has("json") { terminal.out(place.document(result).json) }
-        let requests = place.world.traffic
+        let traffic = place.world.traffic
         if result.plan.isSettled {
-            terminal.say("Settled. \(result.effects) effects, \(requests.api) API requests, \(requests.ssh) SSH connections.")
+            let sent = "\(traffic.requestCount) API requests, \(traffic.connections) SSH connections"
+            terminal.say("Settled. \(result.effects) effects, \(sent).")
             return .done
         }
         terminal.say("Not settled:\n" + PlanText.render(result.plan))

@@ -56,7 +56,7 @@ extension Verb {
                 log.say(LogEntry($0.severity == .error ? .fileProblem : .fileWarning, "\($0)"))
             }
             return Site(fleet: place.fleet, state: place.state, world: place.world) {
-                (place.world.traffic.api, place.world.traffic.ssh)
+                place.world.traffic
             } close: {
                 await place.world.close()
             }

@@ -23,7 +23,7 @@ package struct News: Sendable {
             [LogEntry(.started, "keeping the fleet \(fleet.cluster.name): \(fleet.nodes.count) nodes")]
         case .event(let event): happened(event)
         case .passEnded(let result, let next): ended(result.plan, next: next)
-        case .passFailed(let reason, let next): failed(reason, next: next)
+        case .passFailed(let reason, _, let next): failed(reason, next: next)
         case .reloaded(let fleet): [LogEntry(.reloaded, "read the fleet file anew: \(fleet.nodes.count) nodes")]
         case .reloadRefused(let reason):
             [LogEntry(.reloadRefused, "the new fleet file is refused, the old one stays in force: \(reason)")]
@@ -34,7 +34,7 @@ package struct News: Sendable {
     /// What a node waits for changes by the second; only how a pass left it is worth an entry.
     private mutating func happened(_ event: Event) -> [LogEntry] {
         switch event {
-        case .waiting, .nodeSettled, .blocked: return []
+        case .waiting, .nodeSettled, .blocked, .actionsQueued, .leaseTaken, .leaseEnded: return []
         case .actionStarted: return [entry(.effectStarted, event)]
         case .actionFinished: return [entry(.effectDone, event)]
         case .actionFailed: return [entry(.effectFailed, event)]

@@ -61,7 +61,7 @@ package struct Transitions: Sendable {
         case .event(.actionStarted(let action, let because)):
             return leaveSettled(node: action.node, reason: "\(action.step.words): \(because)")
         case .passEnded(let result, _): return ended(result.plan)
-        case .passFailed(let reason, _):
+        case .passFailed(let reason, _, _):
             defer { isFailing = true }
             return isFailing ? [] : [Transition(.passFailed, text: "the pass failed", reason: reason)]
         case .reloaded:

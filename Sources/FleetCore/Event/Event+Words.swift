@@ -6,7 +6,7 @@ extension Event {
             .outcomeUnknown(let action, _):
             action.node
         case .waiting(let node, _), .blocked(let node, _, _), .nodeSettled(let node): node
-        case .lookFailed, .ledgerRemarked: nil
+        case .lookFailed, .ledgerRemarked, .actionsQueued, .leaseTaken, .leaseEnded: nil
         }
     }
 
@@ -24,6 +24,18 @@ extension Event {
         case .blocked(_, let reason, let advice): "blocked: \(reason); \(advice)"
         case .nodeSettled: "settled"
         case .ledgerRemarked(let text): "WARNING: \(text)"
+        case .actionsQueued(let actions): "\(actions.count) steps wait for their turn"
+        case .leaseTaken: "the cluster's lease is ours"
+        case .leaseEnded: "the cluster's lease is not ours any more"
+        }
+    }
+
+    /// It is counted, and nobody reads it: it says nothing of the fleet.
+    package var isSilent: Bool {
+        switch self {
+        case .actionsQueued, .leaseTaken, .leaseEnded: true
+        case .actionStarted, .actionFinished, .actionFailed, .outcomeUnknown, .lookFailed: false
+        case .waiting, .blocked, .nodeSettled, .ledgerRemarked: false
         }
     }
 }

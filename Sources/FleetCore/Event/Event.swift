@@ -10,4 +10,10 @@ package enum Event: Sendable {
     case nodeSettled(String)
     /// The ledger on disk was not as it should be, and what was done about it.
     case ledgerRemarked(String)
+    /// What could be begun now and waits for its turn, for a free place or for the Lease; told whenever that changes.
+    case actionsQueued([Action])
+    /// The cluster's Lease is ours until then, in seconds on the clock that nobody sets; told again when it is renewed.
+    case leaseTaken(until: Double)
+    /// The Lease is not ours any more: it was given back, or is another one's.
+    case leaseEnded
 }

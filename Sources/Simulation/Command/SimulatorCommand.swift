@@ -18,6 +18,7 @@ package enum SimulatorCommand {
           fuzz    [--seeds A..B] [--nodes N] [--scenario NAME]   random faults; a failure prints its seed and the fewest faults
           guards  [--seeds A..B] [--rule NAME]                   takes each safety rule away: which trial notices?
           prove   [--nodes N] [--scenario NAME] [--part K/N]     every fault at every effect, read and write, and pairs of crashes
+          soak    [--passes N] [--nodes N]                       passes over a settled fleet in one process: what each costs, what grows
         """
 
     /// `installScript` is what the k3s mirror serves as `install.sh`; without one it answers 404.
@@ -30,6 +31,10 @@ package enum SimulatorCommand {
         if let verb = arguments.first, ["fuzz", "guards", "prove"].contains(verb) {
             guard let options = ProofCommand.options(Array(arguments.dropFirst())) else { return wrong("\(verb): a wrong option") }
             do { return try ProofCommand.run(verb, options) } catch { return failed("\(error)") }
+        }
+        if arguments.first == "soak" {
+            guard let options = SoakCommand.options(Array(arguments.dropFirst())) else { return wrong("soak: a wrong option") }
+            do { return try SoakCommand.run(options) } catch { return failed("\(error)") }
         }
         guard let verb = arguments.first, ["serve", "up", "env", "ls", "down"].contains(verb) else {
             return wrong("a verb is missing or unknown")

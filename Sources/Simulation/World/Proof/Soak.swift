@@ -1,0 +1,43 @@
+import FleetCore
+import Synchronization
+
+/// Pass after pass of the shipped loop over a fleet that is settled, in one process: each must look twice, at exe.dev and at the cluster, and
+/// do nothing else.
+struct Soak {
+    private let scenario: Scenario
+    let world: SimulatedWorld
+    /// What brought the fleet to where it is.
+    let effectsBefore: Int
+
+    init(nodes: Int) throws {
+        // Two of the nodes are the server and the batch agent.
+        var sketch = FleetSketch(web: nodes - 2)
+        sketch.maxVMs = nodes
+        let fleet = sketch.fleet()
+        let founding = try Stage(Scenario("soak, first create", before: nil, after: fleet))
+        effectsBefore = founding.effects.count
+        scenario = Scenario("soak", before: fleet, after: fleet).unattended()
+        world = SimulatedWorld(try Stage(scenario).start)
+    }
+
+    /// One pass, five minutes after the one before. Nil, or what else it did than to look twice.
+    func pass() -> String? {
+        world.state.withLock { state in
+            // The world's own diary would grow with every pass.
+            state.beginTrial()
+            state.now += Trial.pause
+            state.settle()
+        }
+        var course = Course(scenario: scenario, world: world, lifted: [], isVerbose: false)
+        let isSettled = course.pass()
+        return world.state.withLock { state in
+            var wrongs = course.complaints + state.violations
+            if !isSettled { wrongs.append("it is not settled: \(course.plans)") }
+            if state.reads.sorted() != [.vms, .cluster] { wrongs.append("looks: \(state.reads)") }
+            if !state.effects.isEmpty { wrongs.append("effects: \(state.effects.map(\.words))") }
+            // A run ends with writing down what it learnt.
+            if state.saves > 1 { wrongs.append("the ledger was written \(state.saves) times") }
+            return wrongs.isEmpty ? nil : wrongs.joined(separator: "; ")
+        }
+    }
+}
