@@ -6,7 +6,7 @@ package enum Guard: String, Sendable, Hashable, CaseIterable {
     // Pacing
     case deletionsPerPass, maxUnavailable, maxVMs
     // Planner
-    case foreignState, livingGhost, clustersWord, secondList, creationGrace, freshIdentity, backOff, outdatedReading, lostServer,
+    case foreignState, livingGhost, secondList, creationGrace, freshIdentity, backOff, outdatedReading, lostServer,
         otherCluster, clusterAnswersFirst
     // Run
     case approval, spoiledLook, lease, fence, newHold
@@ -19,10 +19,9 @@ package enum Guard: String, Sendable, Hashable, CaseIterable {
         case .creationFitsBudget: [.maxVMs]
         case .maxVMs: [.creationFitsBudget]
         // One list alone makes nobody build a VM anew: each of these asks somebody else too.
-        case .clustersWord: [.secondList]
-        case .secondList: [.clustersWord]
+        case .secondList: [.clusterAnswersFirst]
         case .livingGhost: [.secondList]
-        case .spoiledLook: [.clustersWord, .secondList]
+        case .spoiledLook: [.clusterAnswersFirst, .secondList]
         default: []
         }
     }

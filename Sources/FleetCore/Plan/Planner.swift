@@ -112,12 +112,8 @@ package enum Planner {
         {
             return .wait(Wait("the outcome of an earlier create VM is unknown", look: .vms, every: 3))
         }
-        // A machine that was here is taken for gone when exe.dev and the cluster both say so (facts/k3s.md §14.9): one list may be partial.
-        if facts.record(want.name).createdAt != nil, facts.ledger.founder != nil, want.role == .agent, !facts.clusterAnswers,
-            facts.holds(.clustersWord)
-        {
-            return .wait(Wait("the cluster's word on a VM that exe.dev no longer lists", look: .cluster, every: 1))
-        }
+        // A machine that was here is taken for gone when exe.dev and the cluster both say so (facts/k3s.md §14.9), the one twice; the cluster is
+        // asked by `admitted`.
         if facts.record(want.name).createdAt != nil, let listed = facts.listedAt, facts.holds(.secondList),
             listed - (facts.record(want.name).missingSince ?? listed) < secondListAfter
         {

@@ -37,9 +37,11 @@ struct Oracle: Sendable {
     static let onlyOwnAndRecordedVMsAreRemoved = Oracle(name: "S1 only own and recorded VMs are removed") { effect, process, _, world in
         guard effect.step.isDestructive, let machine = world.machine(effect.subject) else { return nil }
         guard machine.tags.contains(process.fleet.cluster.tag) else { return "the VM has not our tag" }
-        // That it is about to be removed is written down before, so a record alone proves nothing.
-        let isKnown = world.desks[process.desk].ledger?.vms[machine.name]?.createdAt != nil
-        return process.mode == .apply && !isKnown ? "the ledger does not know the VM" : nil
+        // That it is about to be removed is written down before it is, so a record of nothing else proves nothing.
+        var ofItsRemoval = Ledger.VMRecord()
+        ofItsRemoval.removal = .nodeDeleted
+        let record = world.desks[process.desk].ledger?.vms[machine.name]
+        return process.mode == .apply && (record == nil || record == ofItsRemoval) ? "the ledger does not know the VM" : nil
     }
 
     /// S2.
@@ -75,7 +77,7 @@ struct Oracle: Sendable {
             let limit = process.fleet.limits.deletionsPerPass
             return leaving.count > limit ? "\(leaving.sorted()) are on their way out, the limit is \(limit)" : nil
         }
-        guard case .order(.install(let setup), _) = effect, world.isMember(setup.name) else { return nil }
+        guard case .order(.install(let setup), _) = effect, world.isMember(setup.name), world.isRestarted(by: setup) else { return nil }
         let pool = process.fleet.nodes.first { $0.name == setup.name }?.pool
         let mates = process.fleet.nodes.filter { $0.pool == pool && $0.name != setup.name }
         let down = mates.filter { world.isRestartingByUs($0.name) }.map(\.name)
@@ -169,6 +171,12 @@ extension WorldState {
     func isMember(_ name: String) -> Bool {
         guard let api = apiServer else { return false }
         return clusters[api.cluster].nodes[name] != nil
+    }
+
+    /// Whether an order to install would restart k3s: what runs already as it is asked for is left alone.
+    func isRestarted(by setup: NodeSetup) -> Bool {
+        guard let machine = machine(setup.name) else { return false }
+        return machine.unit == nil || machine.needsRestart || machine.disk.setup != setup
     }
 
     /// k3s was started there, by us, and has not said that it is ready.
