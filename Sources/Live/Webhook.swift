@@ -6,20 +6,21 @@ package import Reconciler
 /// Somebody's HTTPS endpoint that takes events, signed with a secret that it shares with us.
 package struct Webhook: Sendable {
     static let attempts = 6
-    private static let deadline = Duration.seconds(10)
-
     private let post: WebPost
     private let secret: [UInt8]?
     private let clock: any WallClock
+    private let deadline: Duration
 
-    /// Throws without telling `url`, as it may be a secret. `secret` signs; nil sends unsigned.
-    package init(url: String, secret: [UInt8]?, clock: any WallClock = SystemClock()) throws(StateError) {
+    /// Throws without telling `url`, as it may be a secret. `secret` signs; nil sends unsigned. `deadline` is that of one try.
+    package init(
+        url: String, secret: [UInt8]?, clock: any WallClock = SystemClock(), deadline: Duration = .seconds(10)
+    ) throws(StateError) {
         do throws(EndpointError) {
             post = try WebPost(url: url, name: "the webhook's URL")
         } catch {
             throw StateError(error.description, advice: nil)
         }
-        (self.secret, self.clock) = (secret, clock)
+        (self.secret, self.clock, self.deadline) = (secret, clock, deadline)
     }
 
     /// The first line of a file that holds a URL or a key; the error names the file alone.
@@ -55,7 +56,7 @@ package struct Webhook: Sendable {
 
     private func answer(to body: [UInt8]) async -> Answer {
         do throws(TransportFailure) {
-            let reply = try await post.post(body, headerLines: headers(of: body), deadline: Self.deadline)
+            let reply = try await post.post(body, headerLines: headers(of: body), deadline: deadline)
             switch reply.status {
             case 200..<300: return .taken
             case 300..<400: return .refused("it answered \(reply.status), and redirects are not followed")

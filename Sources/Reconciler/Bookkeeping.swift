@@ -10,8 +10,11 @@ enum Bookkeeping {
         case .install(let setup):
             if setup.role == .server { ledger.founder = setup.name }
             ledger.vms[setup.name, default: .init()].started = now
+            // Until it answers nobody knows which configuration is there, not even should the file go back to the one before.
+            ledger.vms[setup.name]?.config = Ledger.VMRecord.unknownConfig
             // It may run again from now on, whatever becomes of the answer.
             if [.stopped, .nodeDeleted].contains(ledger.vms[setup.name]?.removal) { ledger.vms[setup.name]?.removal = .drained }
+        case .share(let name, _): ledger.vms[name]?.share = nil
         case .drain(let name): ledger.vms[name, default: .init()].removal = .begun
         // Should the answer be lost, its absence is our doing.
         case .removeVM(let name): ledger.vms[name, default: .init()].removal = .nodeDeleted

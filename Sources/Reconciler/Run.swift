@@ -358,7 +358,7 @@ struct Run {
         switch error.remedy {
         case .retry(let after):
             // Nothing was done, so an intent to create does not stand either.
-            if case .createVM(let name, _, _) = action { ledger.vms[name]?.creating = nil }
+            if case .createVM(let name, _, _) = action { ledger.creationEnded(name) }
             wait(action, count, max(after ?? 0, backOff), error, now)
             tell(.actionFailed(action, reason: error.message, retryIn: max(after ?? 0, backOff)))
         case .observeAgain:
@@ -366,7 +366,7 @@ struct Run {
             tell(.outcomeUnknown(action, reason: error.message))
             if case .createVM = action { stale(.vms) }
         case .askOperator(let advice):
-            if case .createVM(let name, _, _) = action { ledger.vms[name]?.creating = nil }
+            if case .createVM(let name, _, _) = action { ledger.creationEnded(name) }
             // Blocked for the rest of this run; the next one tries at once, for then the operator may have mended it.
             wait(action, count, 0, error, now)
             refusals[action.node] = Block(error.message, advice: advice)

@@ -34,8 +34,9 @@ package struct Ledger: Sendable, Hashable, Codable {
         package var missingSince: Double?
         /// When k3s was last told to start there.
         package var started: Double?
-        /// Hash of the k3s configuration that was last installed.
+        /// Hash of the k3s configuration that was last installed; `unknownConfig` while the outcome of an install is not known.
         package var config: String?
+        package static let unknownConfig = ""
         package var removal: RemovalStep?
         /// Sharing as it was read back after it was set.
         package var share: Share?
@@ -67,6 +68,13 @@ package struct Ledger: Sendable, Hashable, Codable {
 }
 
 extension Ledger {
+    /// Nothing came of a creation. A record that says nothing else goes.
+    package mutating func creationEnded(_ name: String) {
+        vms[name]?.creating = nil
+        if vms[name]?.createdAt == nil { vms[name]?.missingSince = nil }
+        if vms[name] == VMRecord() { vms[name] = nil }
+    }
+
     /// What was written by a clock that has been set back since was no later than now.
     package mutating func comeBack(to now: Double) {
         for (name, record) in vms {

@@ -86,4 +86,4 @@ extension NodeShape {
 }
 
 private func list(_ words: [String]) -> String { words.isEmpty ? "none" : words.joined(separator: ", ") }
-private func short(_ hash: String) -> String { String(hash.prefix(12)) }
+private func short(_ hash: String) -> String { hash == Ledger.VMRecord.unknownConfig ? "unknown" : String(hash.prefix(12)) }

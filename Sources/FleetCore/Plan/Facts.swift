@@ -75,6 +75,12 @@ package struct FleetFacts: Sendable {
         (seen.vms ?? [:]).values.filter { $0.tags.contains(fleet.cluster.tag) }.sorted { $0.name < $1.name }
     }
 
+    /// Nodes of VMs that were ours and are not listed.
+    var leftoverNodes: [NodeReading] {
+        guard let vms = seen.vms, case .read(let reading) = seen.cluster else { return [] }
+        return reading.nodes.filter { vms[$0.name] == nil && ledger.vms[$0.name]?.createdAt != nil }
+    }
+
     /// VMs that count against `limits.maxVMs`: those seen, those being made, and those that were here and that one list may have left out.
     package var occupants: Set<String> {
         let remembered = ledger.vms.filter { _, record in record.createdAt != nil || record.creating != nil }

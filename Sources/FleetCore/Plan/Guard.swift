@@ -2,12 +2,12 @@
 /// that proof ever lifts one.
 package enum Guard: String, Sendable, Hashable, CaseIterable {
     // Safety
-    case ownershipIsSeen, creationFitsBudget, massLossIsNoReason, onlyOneFounding, serversStay, removalIsRecorded
+    case ownershipIsSeen, creationFitsBudget, massLossIsNoReason, onlyOneFounding, serversStay, removalIsRecorded, quorumHolds
     // Pacing
     case deletionsPerPass, maxUnavailable, maxVMs
     // Planner
     case foreignState, livingGhost, secondList, creationGrace, freshIdentity, backOff, outdatedReading, lostServer,
-        otherCluster, clusterAnswersFirst
+        otherCluster, versionStays, clusterAnswersFirst
     // Run
     case approval, spoiledLook, lease, fence, newHold
 

@@ -9,6 +9,28 @@ extension Planner {
         return Plan.Line(node: vm.name, pool: facts.seen.node(vm.name)?.labels["exedev.dev/pool"] ?? "-", decision: decision, then: then)
     }
 
+    /// A node that no pool asks for, whose VM is gone and was ours.
+    static func leftoverLine(_ node: NodeReading, _ facts: FleetFacts) -> Plan.Line {
+        let decision = admitted(changed(node.name, facts) ?? leftover(node, facts), node.name, facts)
+        return Plan.Line(node: node.name, pool: node.labels["exedev.dev/pool"] ?? "-", decision: decision, then: [])
+    }
+
+    private static func leftover(_ node: NodeReading, _ facts: FleetFacts) -> Decision {
+        guard facts.fleet.policy.prune else { return .reported("its VM is gone and no pool asks for it; policy.prune is off, so its node stays") }
+        guard node.ready != .ready else {
+            return .wait(Wait("exe.dev does not list the VM, but its node is alive", look: .vms, every: 3, evidence: .cluster))
+        }
+        return doubted(node.name, facts) ?? .act(.deleteNode(node: node.name), because: "its VM is gone and no pool asks for it")
+    }
+
+    /// One list may be old or partial: a machine is taken for gone when two of them lack it.
+    static func doubted(_ name: String, _ facts: FleetFacts) -> Decision? {
+        guard facts.record(name).createdAt != nil, let listed = facts.listedAt, facts.holds(.secondList),
+            listed - (facts.record(name).missingSince ?? listed) < secondListAfter
+        else { return nil }
+        return .wait(Wait("a second list of VMs that lacks it: one may be old or partial", look: .vms, every: 3))
+    }
+
     static func removal(of vm: ObservedVM, _ facts: FleetFacts) -> Decision {
         guard facts.fleet.policy.prune else {
             return .reported("no pool asks for it; policy.prune is off, so it stays")
@@ -24,7 +46,8 @@ extension Planner {
         if done == .drained || (isWhole && node == nil && facts.seen.hosts[vm.name].map(hasAgent) == true) {
             return .act(.stop(node: vm.name, role: .agent), because: because)
         }
-        if node != nil { return .act(.deleteNode(node: vm.name), because: because) }
+        // Its answer may have been lost between the node and its password.
+        if node != nil || done == .stopped { return .act(.deleteNode(node: vm.name), because: because) }
         return .act(.removeVM(name: vm.name), because: because)
     }
 

@@ -14,7 +14,8 @@ package enum Planner {
         let wanted = heldUp(facts.fleet.nodes.map { node in line(for: node, facts) }, facts)
         let names = Set(facts.fleet.nodes.map(\.name))
         let extra = facts.ownedVMs.filter { !names.contains($0.name) }.map { removalLine($0, facts) }
-        var plan = Plan(cluster: facts.fleet.cluster.name, lines: wanted + extra)
+        let leftovers = facts.leftoverNodes.filter { !names.contains($0.name) }.map { leftoverLine($0, facts) }
+        var plan = Plan(cluster: facts.fleet.cluster.name, lines: wanted + extra + leftovers)
         Pacing.apply(to: &plan, facts)
         return plan
     }
@@ -114,11 +115,7 @@ package enum Planner {
         }
         // A machine that was here is taken for gone when exe.dev and the cluster both say so (facts/k3s.md §14.9), the one twice; the cluster is
         // asked by `admitted`.
-        if facts.record(want.name).createdAt != nil, let listed = facts.listedAt, facts.holds(.secondList),
-            listed - (facts.record(want.name).missingSince ?? listed) < secondListAfter
-        {
-            return .wait(Wait("a second list of VMs that lacks it: one may be old or partial", look: .vms, every: 3))
-        }
+        if let doubt = doubted(want.name, facts) { return doubt }
         if want.role == .server, facts.ledger.caHash != nil, facts.holds(.lostServer) {
             return .blocked(
                 Block(
@@ -148,6 +145,12 @@ package enum Planner {
 
     static func bare(_ want: DesiredNode, _ probe: HostProbe, _ facts: FleetFacts) -> Decision {
         if let block = otherCluster(probe, facts) { return .blocked(block) }
+        // The cluster may be silent: what has run k3s for it is no bare host, and another version under it would be an upgrade.
+        if probe.clusterID == facts.ledger.clusterID, probe.hasServerData || probe.hasAgentData, let version = probe.binaryVersion,
+            let block = versionBlock(version, want, facts)
+        {
+            return .blocked(block)
+        }
         guard probe.isBooted else {
             return .wait(Wait("systemd is \(probe.systemd)", look: .host(want.name), every: 1))
         }
@@ -173,6 +176,11 @@ package enum Planner {
             return .wait(Wait(facts.controlPlaneReason, look: .cluster, every: 1))
         }
         if want.role == .agent, facts.record(want.name).hasStaleIdentity { return forget(want) }
+        // A server that is up is changed when the cluster says how the others are, and not because one reading of it failed. systemd calls it
+        // active once the API answered (facts/k3s.md §8.2).
+        if want.role == .server, facts.ledger.caHash != nil, probe.server?.active == "active" {
+            return .wait(Wait(facts.controlPlaneReason, look: .cluster, every: 1, evidence: .host(want.name)))
+        }
         if started == nil || facts.record(want.name).config != facts.configHash(facts.setup(of: want, overlay: overlay)) {
             return .act(
                 .install(facts.setup(of: want, overlay: overlay)), because: "an earlier install was cut short or its configuration changed")
@@ -222,13 +230,16 @@ package enum Planner {
         }
     }
 
+    static func versionBlock(_ version: K3sVersion, _ want: DesiredNode, _ facts: FleetFacts) -> Block? {
+        guard version != want.k3s, facts.holds(.versionStays) else { return nil }
+        return version > want.k3s
+            ? Block("downgrade from \(version) to \(want.k3s)", advice: "k3s cannot go back; set k3s to \(version)")
+            : Block("upgrade from \(version) to \(want.k3s) is not built yet", advice: "set k3s to \(version)")
+    }
+
     /// What cannot be mended in place by this version.
     static func mismatch(_ want: DesiredNode, _ node: NodeReading, _ facts: FleetFacts) -> Block? {
-        if let version = node.version, version != want.k3s {
-            return version > want.k3s
-                ? Block("downgrade from \(version) to \(want.k3s)", advice: "k3s cannot go back; set k3s to \(version)")
-                : Block("upgrade from \(version) to \(want.k3s) is not built yet", advice: "set k3s to \(version)")
-        }
+        if let version = node.version, let block = versionBlock(version, want, facts) { return block }
         if case .read(let reading) = facts.seen.cluster, let known = facts.ledger.caHash, let seen = reading.caHash, seen != known {
             return Block(
                 "the server answers for another cluster than the one that was founded here (its CA differs)",
@@ -251,7 +262,9 @@ package enum Planner {
     static func reconfigured(_ want: DesiredNode, _ overlay: String, _ facts: FleetFacts) -> Decision? {
         guard let config = facts.record(want.name).config, want.role == .server || facts.controlPlane != nil else { return nil }
         let setup = facts.setup(of: want, overlay: overlay)
-        return config == facts.configHash(setup) ? nil : .act(.install(setup), because: "its configuration changed")
+        guard config != facts.configHash(setup) else { return nil }
+        let isUnknown = config == Ledger.VMRecord.unknownConfig
+        return .act(.install(setup), because: isUnknown ? "nobody heard what came of its last install" : "its configuration changed")
     }
 
     /// The way from an action to a settled node, as far as it can be known beforehand.

@@ -12,7 +12,7 @@ package enum Safety {
     private static let rules: [(Guard, @Sendable (Action, FleetFacts) -> Block?)] = [
         (.ownershipIsSeen, ownershipIsSeen), (.creationFitsBudget, creationFitsBudget),
         (.massLossIsNoReason, massLossIsNoReason), (.onlyOneFounding, onlyOneFounding),
-        (.serversStay, serversStay), (.removalIsRecorded, removalIsRecorded),
+        (.serversStay, serversStay), (.removalIsRecorded, removalIsRecorded), (.quorumHolds, quorumHolds),
     ]
 
     /// Nothing is changed on a VM whose ownership tag was not observed in this run.
@@ -78,6 +78,20 @@ package enum Safety {
             facts.ledger.founder == action.node || facts.serverName == action.node
             || facts.seen.node(action.node)?.isControlPlane == true
         return isServer ? Block("\(action.node) is a server", advice: "servers are removed by destroy only") : nil
+    }
+
+    /// Where several servers vote, none is restarted that the others need: without a quorum nothing of the cluster can be changed any more
+    /// (facts/k3s.md §5.1).
+    static func quorumHolds(_ action: Action, _ facts: FleetFacts) -> Block? {
+        guard case .install(let setup) = action, setup.role == .server, case .read(let reading) = facts.seen.cluster else { return nil }
+        let servers = reading.nodes.filter(\.isControlPlane)
+        guard servers.count > 1, servers.contains(where: { $0.name == setup.name }) else { return nil }
+        let others = servers.filter { $0.name != setup.name && $0.ready == .ready }
+        guard others.count < servers.count / 2 + 1 else { return nil }
+        let silent = servers.filter { $0.ready != .ready }.map(\.name).sorted()
+        return Block(
+            "restarting k3s on \(setup.name) would leave \(others.count) of \(servers.count) servers, which is no quorum",
+            advice: silent.isEmpty ? "add a third server or remove the second" : "bring \(silent.joined(separator: ", ")) back first")
     }
 
     /// A VM is removed only when our tag is on it and our own ledger knows it.

@@ -21,6 +21,8 @@ package struct ClusterModel: Codable, Sendable, Equatable {
         package var slot: Int
         package var heartbeat: Double
         package var isKubeletReady = false
+        /// Its deletion waits for etcd to let its member go.
+        package var isDeleting = false
     }
 
     /// What a node says of itself when k3s starts there.
@@ -58,6 +60,8 @@ package struct ClusterModel: Codable, Sendable, Equatable {
     package private(set) var passwords: [String: String] = [:]
     /// Leases of kube-system by name.
     package var leases: [String: Lease] = [:]
+    /// Nil for one server on sqlite.
+    package var etcd: Etcd?
     private var slots = 0
 
     /// `coordination.k8s.io/v1`, as far as it is used. Every write raises the version; a write that names an older one is refused.
@@ -171,7 +175,15 @@ extension ClusterModel {
         return true
     }
 
-    package mutating func deleteNode(_ name: String) -> Bool { nodes.removeValue(forKey: name) != nil }
+    /// The Node of an etcd member goes when its member has (facts/k3s.md §5.3).
+    package mutating func deleteNode(_ name: String) -> Bool {
+        guard nodes[name] != nil else { return false }
+        guard etcd?.members[name] != nil else { return nodes.removeValue(forKey: name) != nil }
+        nodes[name]!.isDeleting = true
+        return true
+    }
+
+    mutating func dropNode(_ name: String) { nodes[name] = nil }
 
     /// `NAME.node-password.k3s` in kube-system.
     package mutating func deleteSecret(_ name: String) -> Bool {

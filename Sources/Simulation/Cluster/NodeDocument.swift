@@ -12,14 +12,15 @@ extension ClusterModel {
     func nodeDocument(_ node: Node, now: Double) -> JSON {
         .object([
             ("apiVersion", "v1"), ("kind", "Node"), ("metadata", Self.metadata(node)), ("spec", spec(node, now: now)),
-            ("status", Self.status(node, now: now)),
+            ("status", status(node, now: now)),
         ])
     }
 
     private static func metadata(_ node: Node) -> JSON {
-        .object([
-            ("name", .string(node.registration.name)), ("labels", pairs(node.labels)), ("annotations", pairs(node.annotations)),
-        ])
+        .object(
+            [
+                ("name", .string(node.registration.name)), ("labels", pairs(node.labels)), ("annotations", pairs(node.annotations)),
+            ] + (node.isDeleting ? [("deletionTimestamp", "2026-01-01T00:00:00Z")] : []))
     }
 
     private func spec(_ node: Node, now: Double) -> JSON {
@@ -33,7 +34,7 @@ extension ClusterModel {
         return .object(fields)
     }
 
-    private static func status(_ node: Node, now: Double) -> JSON {
+    private func status(_ node: Node, now: Double) -> JSON {
         let (ready, reason): (JSON, JSON) =
             switch node.condition(now: now) {
             case .ready: ("True", "KubeletReady")
@@ -50,13 +51,21 @@ extension ClusterModel {
             ),
             (
                 "conditions",
-                .list([
-                    .object([("type", "MemoryPressure"), ("status", "False"), ("reason", "KubeletHasSufficientMemory")]),
-                    .object([("type", "Ready"), ("status", ready), ("reason", reason)]),
-                ])
+                .list(
+                    [
+                        .object([("type", "MemoryPressure"), ("status", "False"), ("reason", "KubeletHasSufficientMemory")]),
+                        .object([("type", "Ready"), ("status", ready), ("reason", reason)]),
+                    ] + etcdCondition(node.registration.name))
             ),
             ("nodeInfo", .object([("kubeletVersion", .string(node.registration.version)), ("architecture", "amd64")])),
         ])
+    }
+
+    /// `EtcdIsVoter`, whose healthy state is True (facts/k3s.md §8.4).
+    private func etcdCondition(_ name: String) -> [JSON] {
+        guard let member = etcd?.members[name] else { return [] }
+        let (status, reason): (JSON, JSON) = member.isLearner ? ("False", "MemberIsLearner") : ("True", "MemberNotLearner")
+        return [.object([("type", "EtcdIsVoter"), ("status", status), ("reason", reason)])]
     }
 
     private static func pairs(_ map: [String: String]) -> JSON {

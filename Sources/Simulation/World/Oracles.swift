@@ -28,9 +28,9 @@ struct Oracle: Sendable {
     var complaint: @Sendable (Effect, WorldState.ProcessRecord, _ id: Int, WorldState) -> String?
 
     static let all = [
-        onlyOwnAndRecordedVMsAreRemoved, nothingOutsideSpecAndOwned, serversAreNotTakenDown, dataBearingVMsAreNotRecreated,
+        onlyOwnAndRecordedVMsAreRemoved, nothingOutsideSpecAndOwned, quorumIsKept, serversAreNotTakenDown, dataBearingVMsAreNotRecreated,
         unavailabilityStaysInBudget, noCreationOverALivingNode, removalKeepsItsOrder, theLockIsHeld, lookingWritesNothing,
-        onlyWhatWasApproved, theLeaseIsHeld, theBreakerHolds, theLivingAreNotForgotten, otherClustersHostsAreLeftAlone, nothingIsHammered,
+        onlyWhatWasApproved, versionsKeepTheirOrder, theLeaseIsHeld, theBreakerHolds, theLivingAreNotForgotten, otherClustersHostsAreLeftAlone, nothingIsHammered,
     ]
 
     /// S1: ownership is on the VM and in the ledger on disk; destroy asks for the tag alone, since the operator typed the name.
@@ -56,7 +56,22 @@ struct Oracle: Sendable {
         return foreign.map { "\($0.name) is not ours" }
     }
 
-    /// S3 as far as there is one server: apply never takes it down. Quorum and learners come with several servers.
+    /// S3: where several servers vote, none is taken down by us that the others need, as far as the cluster can know who is down.
+    static let quorumIsKept = Oracle(name: "S3 quorum is kept") { effect, process, _, world in
+        guard process.mode == .apply, let machine = world.machine(effect.subject), let cluster = machine.disk.serverData,
+            let etcd = world.clusters[cluster].etcd, etcd.voters.count > 1, etcd.voters.contains(machine.name)
+        else { return nil }
+        switch effect {
+        case .order(.install(let setup), _) where !world.isRestarted(by: setup): return nil
+        case .order(.install, _), .order(.stop, _), .remove, .start: break
+        default: return nil
+        }
+        let others = world.clusters[cluster].nodes.filter { $0.key != machine.name && $0.value.condition(now: world.now) == .ready }
+        let left = etcd.voters.intersection(others.keys).count
+        return left < etcd.quorum ? "\(left) of \(etcd.voters.count) voters would be left" : nil
+    }
+
+    /// S3: apply never takes a server away.
     static let serversAreNotTakenDown = Oracle(name: "S3 servers are not taken down") { effect, process, _, world in
         guard process.mode == .apply, effect.step.isDestructive else { return nil }
         return world.machine(effect.subject)?.disk.serverData != nil ? "it is a server" : nil
@@ -107,6 +122,22 @@ struct Oracle: Sendable {
         case .removeVM where isMember: return "the VM is removed while its node is in the cluster"
         default: return nil
         }
+    }
+
+    /// S10: agents follow servers, versions only rise, and no minor is left out.
+    static let versionsKeepTheirOrder = Oracle(name: "S10 versions keep their order") { effect, _, _, world in
+        if case .order(.prepare(let node, _, let order), _) = effect, let disk = world.machine(node)?.disk, let binary = disk.binary {
+            let isInUse = disk.clusterID == order.clusterID && (disk.serverData != nil || disk.password != nil)
+            return isInUse && binary != order.version ? "\(binary) is in use there" : nil
+        }
+        guard case .order(.install(let setup), _) = effect, let api = world.apiServer else { return nil }
+        func version(_ name: String) -> K3sVersion? {
+            (world.clusters[api.cluster].nodes[name]?.registration.version).flatMap(K3sVersion.init)
+        }
+        if let now = version(setup.name), setup.version < now { return "\(now) would become \(setup.version)" }
+        if let now = version(setup.name), setup.version.minor > now.minor + 1 { return "\(now) would skip a minor" }
+        guard setup.role == .agent, let server = version(world.machines[api.machine].name) else { return nil }
+        return setup.version > server ? "it would be newer than its server, \(server)" : nil
     }
 
     /// S11, on one machine.

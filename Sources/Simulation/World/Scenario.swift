@@ -79,11 +79,12 @@ struct FleetSketch: Sendable {
     var version = "v1.34.9+k3s1"
     var maxVMs: Int?
     var kubelet = "110"
+    var serverKubelet = "110"
 
     func fleet() -> DesiredFleet {
         let text = """
             {apiVersion: "exedev-k8s/v1", cluster: {name: "demo", k3s: "\(version)", servers: 1,
-              agentConfig: {"kubelet-arg": ["max-pods=\(kubelet)"]}},
+              agentConfig: {"kubelet-arg": ["max-pods=\(kubelet)"]}, serverConfig: {"kubelet-arg": ["max-pods=\(serverKubelet)"]}},
              pools: {\(pool): {nodes: \(web), labels: {tier: "\(label)"}, isolated: \(isTainted), share: {port: \(port), public: true}},
                      batch: {nodes: 1, isolated: true}},
              limits: {maxVMs: \(maxVMs ?? 25)}, policy: {prune: true}}
@@ -146,6 +147,15 @@ extension Scenario {
                 .ending(.blocked(["demo-web-n\(web + 2)": "not in the approved plan"])),
             Scenario("shrink by a node that has become a server", before: sketch { $0.web += 1 }, after: fleet)
                 .ending(.blocked(["demo-web-n\(web + 1)": "is a server"])).disturbed { $0.promote("demo-web-n\(web + 1)") },
+            Scenario("shrink by nodes that have become servers", before: more, after: fleet)
+                .ending(.blocked(["demo-web-n\(web + 1)": "is a server", "demo-web-n\(web + 2)": "is a server"]))
+                .disturbed { world in for number in 1...2 { world.promote("demo-web-n\(web + number)") } },
+            Scenario("server changed while a voter made by hand is down", before: fleet, after: sketch { $0.serverKubelet = "50" })
+                .ending(.blocked(["demo-cp-n1": "quorum", victim: "is a server", "demo-web-n2": "is a server"]))
+                .disturbed { world in
+                    for number in 1...2 { world.promote("demo-web-n\(number)") }
+                    world.stopK3s(on: victim)
+                },
             Scenario("stray VM with our tag", before: fleet, after: fleet).ending(.blocked(["demo-old-n1": "not in this ledger"]))
                 .disturbed { $0.rebuild("demo-old-n1", tags: ["fleet-demo"]) },
             Scenario("host of another cluster", before: nil, after: fleet).ending(.blocked([victim: "another cluster"]))
@@ -168,11 +178,28 @@ extension WorldState {
     /// Somebody makes a VM of that name.
     mutating func rebuild(_ name: String, tags: [String]) { _ = add(name, tags: tags, shape: nil) }
 
-    /// Somebody made a server of it by hand.
+    /// Somebody made a server of it by hand: it learns, then votes.
     mutating func promote(_ name: String) {
         guard let index = at(name), let api = apiServer else { return }
+        let founder = machines[api.machine].name
+        if clusters[api.cluster].etcd == nil { clusters[api.cluster].etcd = Etcd(founder: founder, now: now) }
+        do throws(ClusterModel.Refusal) {
+            try clusters[api.cluster].etcd!.join(name, up: serversUp(api.cluster), now: now)
+        } catch {
+            violate("the scenario cannot be had: \(error)")
+        }
         machines[index].write(now: now) { $0.serverData = api.cluster }
         _ = clusters[api.cluster].change(name) { $0.labels["node-role.kubernetes.io/control-plane"] = "true" }
+        now += Etcd.promotion
+        settle()
+    }
+
+    /// Somebody stopped k3s there, so long ago that the cluster knows it.
+    mutating func stopK3s(on name: String) {
+        guard let index = at(name) else { return }
+        machines[index].unit = nil
+        now += ClusterModel.patience + 5
+        settle()
     }
 
     /// It bears the mark of another cluster inside.

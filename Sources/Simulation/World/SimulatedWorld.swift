@@ -100,14 +100,16 @@ package final class SimulatedWorld: Sendable {
 
     /// Somebody starts the program again while it runs: on the same machine, or on another one that was given a copy of the state directory.
     func startAnother(beside id: Int, desk: Int) {
-        let (fleet, ledger) = state.withLock { state -> (DesiredFleet, Ledger?) in
+        let (record, ledger) = state.withLock { state -> (WorldState.ProcessRecord, Ledger?) in
             if state.desks[desk].ledger == nil { state.desks[desk].ledger = state.disk }
-            return (state.processes[id].fleet, state.desks[desk].ledger)
+            return (state.processes[id], state.desks[desk].ledger)
         }
-        guard let ledger, let other = boot(.apply, fleet, desk: desk) else { return state.withLock { $0.note("the lock is held") } }
+        guard let ledger, let other = boot(.apply, record.fleet, approved: record.approved, isAttended: record.isAttended, desk: desk) else { return state.withLock { $0.note("the lock is held") } }
         Task(executorPreference: other.thread) { [lifted] in
-            let reconciler = Reconciler(fleet: fleet, clock: other, lifted: lifted, tell: { _ in })
-            _ = try? await reconciler.converge(other, ledger: ledger, memory: other, approved: nil, deadline: other.now + 600)
+            let reconciler = Reconciler(
+                fleet: record.fleet, clock: other, isAttended: record.isAttended, lifted: lifted, tell: { _ in })
+            _ = try? await reconciler.converge(
+                other, ledger: ledger, memory: other, approved: record.approved, deadline: other.now + 600)
             other.end()
         }
     }

@@ -11,7 +11,7 @@ package struct Stage: Sendable {
     package var saves = 0
     package var asks = 0
     /// How the world looks after it.
-    package var ending: Ending = .init()
+    package var ending: Ending?
 
     package struct Failure: Error, CustomStringConvertible { package var description: String }
 
@@ -35,15 +35,8 @@ package struct Stage: Sendable {
     /// What two runs of a scenario must agree on however they went: addresses, dates and order are left out.
     package struct Ending: Sendable, Hashable {
         package var lines: [String] = []
-    }
 
-    /// Where the two differ.
-    package func difference(from end: WorldState) -> String? {
-        let other = end.ending
-        guard other != ending else { return nil }
-        let missing = ending.lines.filter { !other.lines.contains($0) }
-        let extra = other.lines.filter { !ending.lines.contains($0) }
-        return "differential: missing \(missing), extra \(extra)"
+        func lines(notIn other: Ending) -> [String] { lines.filter { !other.lines.contains($0) } }
     }
 }
 
@@ -63,7 +56,7 @@ extension WorldState {
         for machine in machines {
             lines.append(
                 "vm \(machine.name) \(machine.tags.sorted()) \(machine.share) \(machine.isStopped) \(machine.disk.enabled as Role?)"
-                    + " \(machine.disk.setup?.extra.count ?? -1)")
+                    + " \((machine.disk.setup?.extra ?? [:]).sorted { $0.key < $1.key }) \(machine.disk.setup?.version.description ?? "-")")
         }
         if let api = apiServer {
             for node in clusters[api.cluster].readings(now: now) {
@@ -78,7 +71,8 @@ extension WorldState {
         for (name, record) in disk.vms.sorted(by: { $0.key < $1.key }) {
             lines.append("ledger \(name) \(record.creating != nil) \(record.removal as Ledger.RemovalStep?) \(record.share as Share?)")
         }
-        lines.append("founder \(disk.founder ?? "-") \(disk.digests.keys.sorted())")
+        // Not the digests: one whose answer was lost is recorded with the next host.
+        lines.append("founder \(disk.founder ?? "-")")
         return .init(lines: lines)
     }
 }

@@ -5,8 +5,9 @@ import Synchronization
 /// One run of a scenario under faults: the program is started again until it is done, then it must stay done.
 package struct Trial: Sendable {
     package var scenario: Scenario
-    /// Where the scenario starts from; made once by `Stage`.
+    /// Where the scenario starts from, and where a run without faults ended; made once by `Stage`.
     package var start: WorldState
+    var calm: Stage.Ending?
     package var seed: UInt64
     package var faults: [Fault]
     package var lifted: Set<Guard> = []
@@ -15,7 +16,7 @@ package struct Trial: Sendable {
     package var isVerbose = false
 
     package init(_ stage: Stage, seed: UInt64, faults: [Fault]) {
-        (scenario, start) = (stage.scenario, stage.start)
+        (scenario, start, calm) = (stage.scenario, stage.start, stage.ending)
         (self.seed, self.faults) = (seed, faults)
     }
 
@@ -48,9 +49,20 @@ package struct Trial: Sendable {
         run.untilDone(passes: 4 + 2 * faults.count + Int(down / Trial.pause))
         if run.isDone { run.staysDone() }
         let end = world.snapshot
+        if run.isDone, let difference = difference(end) { run.complaints.append(difference) }
         return Verdict(
             violations: end.violations + run.complaints, passes: run.passes, plans: run.plans, trace: end.trace, end: end,
             log: end.log ?? [])
+    }
+}
+
+extension Trial {
+    /// The differential oracle: where the end is another one than that of a run without faults. What was held up may differ when a fault took
+    /// the hindrance away.
+    private func difference(_ end: WorldState) -> String? {
+        if case .blocked = scenario.ending, end.struck.contains(where: \.kind.misleads) { return nil }
+        guard let calm, calm != end.ending else { return nil }
+        return "differential: missing \(calm.lines(notIn: end.ending)), extra \(end.ending.lines(notIn: calm))"
     }
 }
 

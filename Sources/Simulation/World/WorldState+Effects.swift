@@ -234,7 +234,7 @@ extension ClusterModel {
                 internalIP: node.registration.address, labels: node.labels, annotations: node.annotations,
                 taints: node.effectiveTaints(now: now).compactMap { taint in
                     K3s.Taint.Effect(rawValue: taint.effect).map { K3s.Taint(key: taint.key, value: taint.value ?? "", effect: $0) }
-                }, unschedulable: node.isUnschedulable)
+                }, unschedulable: node.isUnschedulable, deleting: node.isDeleting)
         }.sorted { $0.name < $1.name }
     }
 }

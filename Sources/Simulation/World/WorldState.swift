@@ -130,6 +130,7 @@ extension WorldState {
             _ = carryOut(effect, fault: nil)
         }
         for index in machines.indices where machines[index].unit != nil && machines[index].disk.setup?.role == .server { runServer(index) }
+        for number in clusters.indices where clusters[number].etcd != nil { clusters[number].settle(up: serversUp(number), now: now) }
         guard let api = apiServer else { return }
         for index in machines.indices where machines[index].unit != nil {
             if machines[index].disk.setup?.role == .agent { runAgent(index, api) }
@@ -142,11 +143,16 @@ extension WorldState {
     package var apiServer: (machine: Int, cluster: Int)? {
         for index in machines.indices {
             guard let unit = machines[index].unit, machines[index].disk.setup?.role == .server, now >= unit.startedAt + Self.apiAfter,
-                let cluster = machines[index].disk.serverData
+                let cluster = machines[index].disk.serverData, clusters[cluster].etcd == nil || clusters[cluster].answers(up: serversUp(cluster))
             else { continue }
             return (index, cluster)
         }
         return nil
+    }
+
+    /// The servers of a cluster that run.
+    func serversUp(_ cluster: Int) -> Set<String> {
+        Set(machines.filter { $0.unit != nil && $0.disk.serverData == cluster }.map(\.name))
     }
 
     package static func caHash(_ cluster: Int) -> String { "ca-\(cluster)" }
