@@ -14,7 +14,7 @@ enum Bookkeeping {
             if [.stopped, .nodeDeleted].contains(ledger.vms[setup.name]?.removal) { ledger.vms[setup.name]?.removal = .drained }
         case .drain(let name): ledger.vms[name, default: .init()].removal = .begun
         // Should the answer be lost, its absence is our doing.
-        case .removeVM(let name): ledger.vms[name, default: .init()].removal = .nodeDeleted
+        case .removeVM(let name): ledger.vms[name]?.removal = .nodeDeleted
         default: break
         }
     }
@@ -61,8 +61,8 @@ enum Bookkeeping {
                 ledger.vms[node.name]?.hasStaleIdentity = false
             }
         }
-        if ledger.caHash == nil, case .read(let reading) = seen.cluster, reading.apiReady, let hash = reading.caHash {
-            ledger.caHash = hash
+        if ledger.caHash == nil, case .read(let reading) = seen.cluster, reading.apiReady, ledger.hasMarked(reading) {
+            ledger.caHash = reading.caHash
         }
     }
 

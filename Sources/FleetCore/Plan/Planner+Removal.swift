@@ -13,7 +13,7 @@ extension Planner {
         guard facts.fleet.policy.prune else {
             return .reported("no pool asks for it; policy.prune is off, so it stays")
         }
-        guard case .read(let reading) = facts.seen.cluster, reading.apiReady else {
+        guard facts.controlPlane != nil else {
             return .wait(Wait("the cluster must be read before a node is removed: \(facts.controlPlaneReason)", look: .cluster, every: 2))
         }
         let node = facts.seen.node(vm.name)

@@ -11,10 +11,10 @@ package enum Planner {
     static func startDeadline(_ role: Role) -> Double { role == .server ? 300 : 180 }
 
     package static func plan(_ facts: FleetFacts) -> Plan {
-        let wanted = heldUp(facts.fleet.nodes.map { node in line(for: node, facts) }, facts)
+        let wanted = facts.fleet.nodes.map { node in line(for: node, facts) }
         let names = Set(facts.fleet.nodes.map(\.name))
         let extra = facts.ownedVMs.filter { !names.contains($0.name) }.map { removalLine($0, facts) }
-        var plan = Plan(cluster: facts.fleet.cluster.name, lines: wanted + extra)
+        var plan = Plan(cluster: facts.fleet.cluster.name, lines: heldUp(wanted + extra, facts))
         Pacing.apply(to: &plan, facts)
         return plan
     }
@@ -114,9 +114,7 @@ package enum Planner {
         {
             return .wait(Wait("the cluster's word on a VM that exe.dev no longer lists", look: .cluster, every: 1))
         }
-        if facts.record(want.name).createdAt != nil, let listed = facts.listedAt, facts.holds(.secondList),
-            listed - (facts.record(want.name).missingSince ?? listed) < secondListAfter
-        {
+        if facts.needsSecondList(want.name) {
             return .wait(Wait("a second list of VMs that lacks it: one may be old or partial", look: .vms, every: 3))
         }
         if want.role == .server, facts.ledger.caHash != nil, facts.holds(.lostServer) {
@@ -140,9 +138,11 @@ package enum Planner {
 
     /// Our tag is on the VM, and another cluster's, or another ledger's, mark is inside.
     static func otherCluster(_ probe: HostProbe, _ facts: FleetFacts) -> Block? {
-        guard let other = probe.clusterID, other != facts.ledger.clusterID, facts.holds(.otherCluster) else { return nil }
+        let isFoundling = probe.clusterID == nil && probe.hasServerData && facts.ledger.founder == nil
+        let other = probe.clusterID.flatMap { $0 == facts.ledger.clusterID ? nil : " (\($0))" }
+        guard other != nil || isFoundling, facts.holds(.otherCluster) else { return nil }
         return Block(
-            "the host belongs to another cluster (\(other))",
+            "the host belongs to another cluster\(other ?? "")",
             advice: "use the state directory that set it up, or remove the VM by hand if it is not needed")
     }
 
@@ -168,6 +168,7 @@ package enum Planner {
     }
 
     static func installed(_ want: DesiredNode, _ probe: HostProbe, _ overlay: String, _ facts: FleetFacts) -> Decision {
+        if let block = otherCluster(probe, facts) { return .blocked(block) }
         let started = facts.record(want.name).started
         if want.role == .agent, facts.controlPlane == nil {
             return .wait(Wait(facts.controlPlaneReason, look: .cluster, every: 1))
@@ -224,16 +225,8 @@ package enum Planner {
 
     /// What cannot be mended in place by this version.
     static func mismatch(_ want: DesiredNode, _ node: NodeReading, _ facts: FleetFacts) -> Block? {
-        if let version = node.version, version != want.k3s {
-            return version > want.k3s
-                ? Block("downgrade from \(version) to \(want.k3s)", advice: "k3s cannot go back; set k3s to \(version)")
-                : Block("upgrade from \(version) to \(want.k3s) is not built yet", advice: "set k3s to \(version)")
-        }
-        if case .read(let reading) = facts.seen.cluster, let known = facts.ledger.caHash, let seen = reading.caHash, seen != known {
-            return Block(
-                "the server answers for another cluster than the one that was founded here (its CA differs)",
-                advice: "restore the server's disk, or destroy the fleet and apply again")
-        }
+        if case .read(let reading) = facts.seen.cluster, let block = facts.strangeness(of: reading) { return block }
+        if let version = node.version, let block = change(from: version, to: want.k3s) { return block }
         let isServer = node.isControlPlane
         guard isServer == (want.role == .server) else {
             return Block("the node is \(isServer ? "a server" : "an agent")", advice: "give the pool another vmPrefix")
@@ -246,6 +239,13 @@ package enum Planner {
                 advice: "put them back")
         }
         return nil
+    }
+
+    private static func change(from version: K3sVersion, to wanted: K3sVersion) -> Block? {
+        if version == wanted { return nil }
+        return version > wanted
+            ? Block("downgrade from \(version) to \(wanted)", advice: "k3s cannot go back; set k3s to \(version)")
+            : Block("upgrade from \(version) to \(wanted) is not built yet", advice: "set k3s to \(version)")
     }
 
     static func reconfigured(_ want: DesiredNode, _ overlay: String, _ facts: FleetFacts) -> Decision? {
