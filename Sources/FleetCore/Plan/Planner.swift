@@ -14,7 +14,7 @@ package enum Planner {
         let wanted = facts.fleet.nodes.map { node in line(for: node, facts) }
         let names = Set(facts.fleet.nodes.map(\.name))
         let extra = facts.ownedVMs.filter { !names.contains($0.name) }.map { removalLine($0, facts) }
-        var plan = Plan(cluster: facts.fleet.cluster.name, lines: heldUp(wanted + extra, facts))
+        var plan = Plan(cluster: facts.fleet.cluster.name, lines: heldUp(wanted + extra + orphanLines(facts), facts))
         Pacing.apply(to: &plan, facts)
         return plan
     }
@@ -150,6 +150,10 @@ package enum Planner {
         if let block = otherCluster(probe, facts) { return .blocked(block) }
         guard probe.isBooted else {
             return .wait(Wait("systemd is \(probe.systemd)", look: .host(want.name), every: 1))
+        }
+        // Its node may be missing only because the API is silent: what runs there is not changed under it.
+        if probe.runs(want.role), let version = probe.binaryVersion, let block = change(from: version, to: want.k3s) {
+            return .blocked(block)
         }
         return .act(.prepare(node: want.name, version: want.k3s, role: want.role), because: "the host is bare")
     }
