@@ -83,7 +83,7 @@ let package = Package(
         tests("HTTPServerTests", on: ["HTTPServer"]),
         tests("DaemonTests", on: ["Daemon", "FleetCore", "HTTPServer", "K3s", "Live", "Reconciler", "TestSupport"]),
         tests("SimulationTests", on: ["Simulation", "Shell"]),
-        tests("ConvergenceTests", on: ["Simulation", "Reconciler", "FleetCore", "K3s"]),
+        tests("ConvergenceTests", on: ["Simulation", "ExeDev", "Live", "Reconciler", "FleetCore", "K3s"]),
         tests("CommandLineTests", on: ["CommandLine", "Daemon", "FleetCore", "K3s", "Live", "Reconciler", "Shell"]),
         tests("WireTests", on: ["TestSupport"]),
         fuzz,

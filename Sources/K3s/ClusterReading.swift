@@ -8,6 +8,8 @@ package struct ClusterReading: Sendable, Hashable {
     /// Why the API did not answer.
     package var reason: String?
     package var caHash: String?
+    /// The mark of the ledger that set the server up.
+    package var clusterID: String?
     package var nodes: [NodeReading] = []
 
     package init() {}
@@ -19,6 +21,7 @@ package struct ClusterReading: Sendable, Hashable {
             case "hostname": reading.hostname = value
             case "unit": reading.unit = UnitState(value)
             case "ca": reading.caHash = value
+            case "cluster": reading.clusterID = value
             case "reason": reading.reason = value
             case "nodes": reading.nodes = try nodes(value, output)
             case "ready": reading.apiReady = value == "yes"

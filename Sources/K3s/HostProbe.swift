@@ -22,6 +22,14 @@ package struct HostProbe: Sendable, Hashable {
     /// SSH answers before systemd does (facts/exedev.md §5.1, Aug 2026).
     package var isBooted: Bool { systemd == "running" || systemd == "degraded" }
 
+    /// k3s was set up here in this role and has run.
+    package func runs(_ role: Role) -> Bool {
+        switch role {
+        case .server: server?.enabled == true && hasServerData
+        case .agent: agent?.enabled == true && hasAgentData
+        }
+    }
+
     /// Throws when the answer is cut or is not an answer of ours.
     package static func parse(_ output: String) throws(ReadingError) -> HostProbe {
         var probe = HostProbe()

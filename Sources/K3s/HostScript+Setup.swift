@@ -74,13 +74,20 @@ extension HostScript {
             [ "$free" -ge 1048576 ] || refuse 74 "only $free KiB are free on /var/lib"
             skew=$(( $(date +%s) - \(input.controllerTime) ))
             [ "$skew" -lt 300 ] && [ "$skew" -gt -300 ] || refuse 75 "the host's clock differs by $skew s"
-            if [ -f \(raw: HostPath.cluster) ] && [ "$(cat \(raw: HostPath.cluster))" != \(input.clusterID) ]; then
-                refuse 76 "the host belongs to another cluster"
-            fi
+            \(belongs(to: input.clusterID))
             if [ -f \("/etc/systemd/system/" + other.unit + ".service") ]; then
                 refuse 77 \("the host is set up as " + (other == .server ? "a server" : "an agent"))
             fi
             """
+    }
+
+    /// Nothing is written over what another ledger set up.
+    private static func belongs(to clusterID: String) -> Script {
+        """
+        if [ -f \(raw: HostPath.cluster) ] && [ "$(cat \(raw: HostPath.cluster))" != \(clusterID) ]; then
+            refuse 76 "the host belongs to another cluster"
+        fi
+        """
     }
 
     /// A cluster whose ranges overlap a network of the host cuts that host off as soon as the first pod starts (facts/k3s.md §0). The
@@ -166,7 +173,7 @@ extension HostScript {
 
     /// Configures k3s, lets the installer write its unit, and starts it without waiting for it.
     package static func install(_ setup: NodeSetup, serverToken: SecretName?, agentToken: SecretName) -> Script {
-        Script(lines: [atomicWrite, files(setup, serverToken, agentToken), unit(setup), start(setup)])
+        Script(lines: [atomicWrite, belongs(to: setup.clusterID), files(setup, serverToken, agentToken), unit(setup), start(setup)])
     }
 
     private static func files(_ setup: NodeSetup, _ serverToken: SecretName?, _ agentToken: SecretName) -> Script {

@@ -5,11 +5,12 @@ package import Shell
 package enum HostScript {
     /// What is really sent for a script. On exe.dev the address and the key decide whose VM answers, so nothing is done on a host of another
     /// name. The braces make the shell read all of it before it does any of it: a connection cut half-way then does nothing, and no child
-    /// can eat the rest of the script from the standard input that it shares with the shell.
+    /// can eat the rest of the script from the standard input that it shares with the shell. kubectl speaks to the host's own cluster, whatever
+    /// the login's environment or root's kubeconfig name.
     package static func addressed(_ script: Script, to hostname: String) -> Script {
         let proof: Script =
             #"[ "$(hostname)" = \#(hostname) ] || { echo "this host is $(hostname)" >&2; exit \#(Int(HostFailure.wrongHost)); }"#
-        return Script(lines: ["{", proof, script, "} </dev/null"])
+        return Script(lines: ["{", proof, "export KUBECONFIG=/etc/rancher/k3s/k3s.yaml", script, "} </dev/null"])
     }
 
     /// Reads everything that a decision about the host needs, in one round trip. Changes nothing.
@@ -65,6 +66,7 @@ package enum HostScript {
                 echo "unit=$(systemctl show k3s -p LoadState,ActiveState,SubState,UnitFileState,NRestarts 2>/dev/null | tr '\\n' ' ')"
                 ca=/var/lib/rancher/k3s/server/tls/server-ca.crt
                 [ -f "$ca" ] && echo "ca=$(sha256sum "$ca" | cut -d ' ' -f 1)"
+                [ -f \(HostPath.cluster) ] && echo "cluster=$(cat \(HostPath.cluster))"
                 if [ ! -x \(HostPath.binary) ]; then
                     echo 'reason=k3s is not installed'
                 elif nodes=$(k3s kubectl get nodes -o json 2>&1); then

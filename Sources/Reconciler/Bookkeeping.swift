@@ -16,8 +16,9 @@ enum Bookkeeping {
             if [.stopped, .nodeDeleted].contains(ledger.vms[setup.name]?.removal) { ledger.vms[setup.name]?.removal = .drained }
         case .share(let name, _): ledger.vms[name]?.share = nil
         case .drain(let name): ledger.vms[name, default: .init()].removal = .begun
+        case .stop(let name, _), .deleteNode(let name): if ledger.vms[name]?.removal == nil { ledger.vms[name]?.removal = .begun }
         // Should the answer be lost, its absence is our doing.
-        case .removeVM(let name): ledger.vms[name, default: .init()].removal = .nodeDeleted
+        case .removeVM(let name): ledger.vms[name]?.removal = .nodeDeleted
         default: break
         }
     }
@@ -48,7 +49,7 @@ enum Bookkeeping {
     /// Facts of the world that the ledger must know before anything is decided. `listedAt`: when the VMs were listed.
     static func learn(_ seen: Observation, fleet: DesiredFleet, _ ledger: inout Ledger, listedAt: Double?, now: Double) {
         ledger.comeBack(to: now)
-        if let vms = seen.vms, let listedAt { missed(vms, fleet, &ledger, listedAt) }
+        if let vms = seen.vms, let listedAt { missed(vms, seen, fleet, &ledger, listedAt) }
         for node in fleet.nodes {
             guard let vm = seen.vms?[node.name], vm.tags.contains(fleet.cluster.tag) else { continue }
             if ledger.vms[node.name] == nil {
@@ -64,7 +65,9 @@ enum Bookkeeping {
                 ledger.vms[node.name]?.hasStaleIdentity = false
             }
         }
-        if ledger.caHash == nil, case .read(let reading) = seen.cluster, reading.apiReady, let hash = reading.caHash {
+        if ledger.caHash == nil, case .read(let reading) = seen.cluster, reading.apiReady, ledger.hasMarked(reading),
+            let hash = reading.caHash
+        {
             ledger.caHash = hash
             // Whoever sent the order, the cluster was founded there.
             if ledger.founder == nil { ledger.founder = fleet.nodes.first { $0.role == .server }?.name }
@@ -74,8 +77,13 @@ enum Bookkeeping {
     /// Seconds that a VM which nobody asks for must be missing from list after list before its record goes.
     static let patience = 600.0
 
-    /// What the list lacks may be gone or left out: of what nobody asks for any more the record is dropped after a while.
-    private static func missed(_ vms: [String: ObservedVM], _ fleet: DesiredFleet, _ ledger: inout Ledger, _ listedAt: Double) {
+    /// What the list lacks may be gone or left out: of what nobody asks for any more the record is dropped after a while, unless its node is
+    /// still in the cluster, or may be: without the record nobody would know whose it was.
+    private static func missed(
+        _ vms: [String: ObservedVM], _ seen: Observation, _ fleet: DesiredFleet, _ ledger: inout Ledger, _ listedAt: Double
+    ) {
+        var isGone: (String) -> Bool = { _ in false }
+        if case .read(let reading) = seen.cluster, reading.apiReady { isGone = { seen.node($0) == nil } }
         for (name, record) in ledger.vms where record.createdAt != nil || record.creating != nil {
             guard vms[name] == nil else {
                 ledger.vms[name]?.missingSince = nil
@@ -83,7 +91,7 @@ enum Bookkeeping {
             }
             let since = min(record.missingSince ?? listedAt, listedAt)
             ledger.vms[name]?.missingSince = since
-            if listedAt - since >= patience, !fleet.nodes.contains(where: { $0.name == name }) { ledger.vms[name] = nil }
+            if listedAt - since >= patience, isGone(name), !fleet.nodes.contains(where: { $0.name == name }) { ledger.vms[name] = nil }
         }
     }
 

@@ -17,11 +17,12 @@ package actor SSHClient {
     private var connecting: [SSHTarget: [CheckedContinuation<Void, Never>]] = [:]
     private nonisolated let opened = Atomic<Int>(0)
     private nonisolated let kept = Atomic<Int>(0)
-    private static let connectSeconds: Duration = .seconds(30)
+    private let patience: Duration
 
-    /// `connectsPerMinute`: exe.dev drops SYNs for minutes after a burst (facts/exedev.md §5, Apr 2026).
-    package init(loop: SSHLoop, keys: [UserKey], hostKeys: HostKeyRule, connectsPerMinute: Int) {
-        (self.loop, self.keys, self.rule) = (loop, keys, hostKeys)
+    /// `connectsPerMinute`: exe.dev drops SYNs for minutes after a burst (facts/exedev.md §5, Apr 2026). `patience`: how long a host may take
+    /// until it is logged in to.
+    package init(loop: SSHLoop, keys: [UserKey], hostKeys: HostKeyRule, connectsPerMinute: Int, patience: Duration = .seconds(30)) {
+        (self.loop, self.keys, self.rule, self.patience) = (loop, keys, hostKeys, patience)
         pace = Pace(perMinute: max(1, connectsPerMinute))
     }
 
@@ -70,7 +71,7 @@ package actor SSHClient {
         let address = try await Address.resolve(target.host, port: target.port)
         let session = SSHSession(loop: loop, target: target)
         opened.add(1, ordering: .relaxed)
-        try await session.connect(address, keys: keys, rule: rule, deadline: .deadline(Self.connectSeconds))
+        try await session.connect(address, keys: keys, rule: rule, deadline: .deadline(patience))
         sessions[target] = session
         return session
     }

@@ -1,3 +1,5 @@
+package import K3s
+
 /// What cannot be observed and must survive the process. Kept small: everything else is derived on every pass.
 package struct Ledger: Sendable, Hashable, Codable {
     /// Shape of this file; a newer one is refused.
@@ -74,6 +76,9 @@ extension Ledger {
         if vms[name]?.createdAt == nil { vms[name]?.missingSince = nil }
         if vms[name] == VMRecord() { vms[name] = nil }
     }
+
+    /// Whether a server that answered was set up under this ledger. One without a mark is ours if it was us who founded a cluster.
+    package func hasMarked(_ reading: ClusterReading) -> Bool { reading.clusterID.map { $0 == clusterID } ?? (founder != nil) }
 
     /// What was written by a clock that has been set back since was no later than now.
     package mutating func comeBack(to now: Double) {

@@ -50,14 +50,33 @@ package struct FleetFacts: Sendable {
     /// The overlay address of a server that answers for its cluster, with the cluster it is known by.
     package var controlPlane: (address: String, caHash: String)? {
         guard case .read(let reading) = seen.cluster, reading.apiReady, let caHash = reading.caHash, let name = serverName,
-            let address = seen.node(name)?.internalIP, ledger.caHash == nil || ledger.caHash == caHash
+            let address = seen.node(name)?.internalIP, strangeness(of: reading) == nil
         else { return nil }
         return (address, caHash)
     }
 
+    /// Why the cluster that answers is not this ledger's, so that nothing may be done to it.
+    func strangeness(of reading: ClusterReading) -> Block? {
+        if !ledger.hasMarked(reading), holds(.otherCluster) {
+            return Block(
+                "the server was set up for another cluster\(reading.clusterID.map { " (\($0))" } ?? "")",
+                advice: "use the state directory that set it up, or remove the VM by hand if it is not needed")
+        }
+        guard let known = ledger.caHash, let seen = reading.caHash, seen != known else { return nil }
+        return Block(
+            "the server answers for another cluster than the one that was founded here (its CA differs)",
+            advice: "restore the server's disk, or destroy the fleet and apply again")
+    }
+
     /// The list of nodes is the cluster's own and of this run.
     package var clusterAnswers: Bool {
-        if case .read(let reading) = seen.cluster { reading.apiReady } else { false }
+        if case .read(let reading) = seen.cluster { reading.apiReady && strangeness(of: reading) == nil } else { false }
+    }
+
+    /// A VM that was here before is missing, and only one list says so.
+    func needsSecondList(_ name: String) -> Bool {
+        guard record(name).createdAt != nil, let listedAt, holds(.secondList) else { return false }
+        return listedAt - (record(name).missingSince ?? listedAt) < Planner.secondListAfter
     }
 
     /// Why agents cannot be joined yet.
@@ -67,18 +86,13 @@ package struct FleetFacts: Sendable {
         case .unseen: return "control plane \(name) is not there yet"
         case .unreachable(let reason): return "control plane \(name) cannot be read: \(reason)"
         case .read(let reading) where !reading.apiReady: return "control plane \(name) is starting: \(reading.reason ?? "no API yet")"
+        case .read(let reading) where strangeness(of: reading) != nil: return "control plane \(name) is another cluster's"
         case .read: return "control plane \(name) has not registered its node"
         }
     }
 
     package var ownedVMs: [ObservedVM] {
         (seen.vms ?? [:]).values.filter { $0.tags.contains(fleet.cluster.tag) }.sorted { $0.name < $1.name }
-    }
-
-    /// Nodes of VMs that were ours and are not listed.
-    var leftoverNodes: [NodeReading] {
-        guard let vms = seen.vms, case .read(let reading) = seen.cluster else { return [] }
-        return reading.nodes.filter { vms[$0.name] == nil && ledger.vms[$0.name]?.createdAt != nil }
     }
 
     /// VMs that count against `limits.maxVMs`: those seen, those being made, and those that were here and that one list may have left out.

@@ -9,33 +9,11 @@ extension Planner {
         return Plan.Line(node: vm.name, pool: facts.seen.node(vm.name)?.labels["exedev.dev/pool"] ?? "-", decision: decision, then: then)
     }
 
-    /// A node that no pool asks for, whose VM is gone and was ours.
-    static func leftoverLine(_ node: NodeReading, _ facts: FleetFacts) -> Plan.Line {
-        let decision = admitted(changed(node.name, facts) ?? leftover(node, facts), node.name, facts)
-        return Plan.Line(node: node.name, pool: node.labels["exedev.dev/pool"] ?? "-", decision: decision, then: [])
-    }
-
-    private static func leftover(_ node: NodeReading, _ facts: FleetFacts) -> Decision {
-        guard facts.fleet.policy.prune else { return .reported("its VM is gone and no pool asks for it; policy.prune is off, so its node stays") }
-        guard node.ready != .ready else {
-            return .wait(Wait("exe.dev does not list the VM, but its node is alive", look: .vms, every: 3, evidence: .cluster))
-        }
-        return doubted(node.name, facts) ?? .act(.deleteNode(node: node.name), because: "its VM is gone and no pool asks for it")
-    }
-
-    /// One list may be old or partial: a machine is taken for gone when two of them lack it.
-    static func doubted(_ name: String, _ facts: FleetFacts) -> Decision? {
-        guard facts.record(name).createdAt != nil, let listed = facts.listedAt, facts.holds(.secondList),
-            listed - (facts.record(name).missingSince ?? listed) < secondListAfter
-        else { return nil }
-        return .wait(Wait("a second list of VMs that lacks it: one may be old or partial", look: .vms, every: 3))
-    }
-
     static func removal(of vm: ObservedVM, _ facts: FleetFacts) -> Decision {
         guard facts.fleet.policy.prune else {
             return .reported("no pool asks for it; policy.prune is off, so it stays")
         }
-        guard case .read(let reading) = facts.seen.cluster, reading.apiReady else {
+        guard facts.controlPlane != nil else {
             return .wait(Wait("the cluster must be read before a node is removed: \(facts.controlPlaneReason)", look: .cluster, every: 2))
         }
         let node = facts.seen.node(vm.name)
@@ -46,9 +24,38 @@ extension Planner {
         if done == .drained || (isWhole && node == nil && facts.seen.hosts[vm.name].map(hasAgent) == true) {
             return .act(.stop(node: vm.name, role: .agent), because: because)
         }
-        // Its answer may have been lost between the node and its password.
-        if node != nil || done == .stopped { return .act(.deleteNode(node: vm.name), because: because) }
+        // Also of a node that is gone: its password may be left, should the step have been cut between the two, by whomever.
+        if node != nil || done != .nodeDeleted { return .act(.deleteNode(node: vm.name), because: because) }
         return .act(.removeVM(name: vm.name), because: because)
+    }
+
+    /// A node of ours whose VM went before its pool did, by somebody else's hand: it would stay in the cluster for ever.
+    static func orphanLines(_ facts: FleetFacts) -> [Plan.Line] {
+        let wanted = Set(facts.fleet.nodes.map(\.name))
+        let gone = facts.ledger.vms.filter { name, record in
+            record.createdAt != nil && !wanted.contains(name) && facts.seen.vms.map { $0[name] == nil } == true
+        }
+        return gone.keys.sorted().compactMap { name in
+            facts.seen.node(name).map { node in
+                let decision = admitted(changed(name, facts) ?? orphan(node, facts), name, facts)
+                return Plan.Line(node: name, pool: node.labels["exedev.dev/pool"] ?? "-", decision: decision, then: [])
+            }
+        }
+    }
+
+    private static func orphan(_ node: NodeReading, _ facts: FleetFacts) -> Decision {
+        guard facts.fleet.policy.prune else {
+            return .reported("its VM is gone and no pool asks for it; policy.prune is off, so the node stays")
+        }
+        guard facts.controlPlane != nil else {
+            return .wait(Wait("the cluster must be read before a node is removed: \(facts.controlPlaneReason)", look: .cluster, every: 2))
+        }
+        // Silent, and not only not ready: one that says anything at all has a machine, whatever exe.dev lists.
+        guard node.ready == .unknown, !facts.needsSecondList(node.name) else {
+            let reason = "exe.dev does not list the VM; its node's silence and a second list will tell"
+            return .wait(Wait(reason, look: .vms, every: 3, evidence: .cluster))
+        }
+        return .act(.deleteNode(node: node.name), because: "its VM is gone and no pool asks for it")
     }
 
     private static func hasAgent(_ host: ObservedHost) -> Bool {
@@ -75,11 +82,13 @@ package enum Pacing {
             guard case .wait = line.decision, !wanted.contains(line.node) else { return false }
             return facts.record(line.node).removal != nil || facts.seen.node(line.node)?.unschedulable == true
         }
-        // And those that the list leaves out.
+        // And those that one list leaves out.
         let listed = Set(plan.lines.map(\.node))
-        let unlisted = facts.ledger.vms.count { $0.value.removal != nil && !wanted.contains($0.key) && !listed.contains($0.key) }
+        let unlisted = facts.ledger.vms.count { name, record in
+            record.removal != nil && !wanted.contains(name) && !listed.contains(name) && facts.needsSecondList(name)
+        }
         for index in order.dropFirst(max(0, limit - waiting - unlisted)) {
-            plan.lines[index].decision = .wait(Wait("limits.deletionsPerPass is \(limit)", look: .nothing, every: 2))
+            plan.lines[index].decision = .wait(Wait("limits.deletionsPerPass is \(limit)", look: unlisted > 0 ? .vms : .nothing, every: 2))
         }
     }
 
@@ -90,16 +99,21 @@ package enum Pacing {
 
     /// A node that is in the cluster is restarted only while its pool has no more than `maxUnavailable` down.
     static func restarts(_ plan: inout Plan, _ facts: FleetFacts) {
-        var down: [String: Set<String>] = [:]
+        let limit = facts.fleet.limits.maxUnavailable
+        var (down, restarting): ([String: Set<String>], [String: Set<String>]) = ([:], [:])
+        for line in plan.lines where isRestarting(line.node, facts) { restarting[line.pool, default: []].insert(line.node) }
         for line in plan.lines where isDown(line.node, facts) { down[line.pool, default: []].insert(line.node) }
         for index in plan.lines.indices {
             let line = plan.lines[index]
-            guard case .act(.install, _) = line.decision, facts.seen.node(line.node) != nil else { continue }
-            down[line.pool, default: []].insert(line.node)
-            if down[line.pool]!.count > facts.fleet.limits.maxUnavailable {
-                plan.lines[index].decision = .wait(
-                    Wait("limits.maxUnavailable is \(facts.fleet.limits.maxUnavailable)", look: .cluster, every: 2))
+            guard case .act(.install, _) = line.decision, let node = facts.seen.node(line.node) else { continue }
+            // One that is down already is taken from nobody: it waits for our own restarts alone, else two that are down wait for each other.
+            let others = (node.ready == .ready ? down : restarting)[line.pool, default: []].subtracting([line.node])
+            guard others.count < limit else {
+                plan.lines[index].decision = .wait(Wait("limits.maxUnavailable is \(limit)", look: .cluster, every: 2))
+                continue
             }
+            down[line.pool, default: []].insert(line.node)
+            restarting[line.pool, default: []].insert(line.node)
         }
     }
 
@@ -109,9 +123,13 @@ package enum Pacing {
     /// Not ready, or restarted so lately that its readiness is still that of before.
     private static func isDown(_ name: String, _ facts: FleetFacts) -> Bool {
         guard let node = facts.seen.node(name) else { return false }
+        return node.ready != .ready || isRestarting(name, facts)
+    }
+
+    private static func isRestarting(_ name: String, _ facts: FleetFacts) -> Bool {
+        guard facts.seen.node(name) != nil else { return false }
         let started = facts.record(name).started.map { facts.now - $0 } ?? .infinity
-        return node.ready != .ready || facts.seen.outdated.contains(name) || facts.restarting.contains(name)
-            || (0..<staleReadiness).contains(started)
+        return facts.seen.outdated.contains(name) || facts.restarting.contains(name) || (0..<staleReadiness).contains(started)
     }
 
     /// Creations of this very plan count too.

@@ -11,11 +11,10 @@ package enum Planner {
     static func startDeadline(_ role: Role) -> Double { role == .server ? 300 : 180 }
 
     package static func plan(_ facts: FleetFacts) -> Plan {
-        let wanted = heldUp(facts.fleet.nodes.map { node in line(for: node, facts) }, facts)
+        let wanted = facts.fleet.nodes.map { node in line(for: node, facts) }
         let names = Set(facts.fleet.nodes.map(\.name))
         let extra = facts.ownedVMs.filter { !names.contains($0.name) }.map { removalLine($0, facts) }
-        let leftovers = facts.leftoverNodes.filter { !names.contains($0.name) }.map { leftoverLine($0, facts) }
-        var plan = Plan(cluster: facts.fleet.cluster.name, lines: wanted + extra + leftovers)
+        var plan = Plan(cluster: facts.fleet.cluster.name, lines: heldUp(wanted + extra + orphanLines(facts), facts))
         Pacing.apply(to: &plan, facts)
         return plan
     }
@@ -115,7 +114,9 @@ package enum Planner {
         }
         // A machine that was here is taken for gone when exe.dev and the cluster both say so (facts/k3s.md §14.9), the one twice; the cluster is
         // asked by `admitted`.
-        if let doubt = doubted(want.name, facts) { return doubt }
+        if facts.needsSecondList(want.name) {
+            return .wait(Wait("a second list of VMs that lacks it: one may be old or partial", look: .vms, every: 3))
+        }
         if want.role == .server, facts.ledger.caHash != nil, facts.holds(.lostServer) {
             return .blocked(
                 Block(
@@ -137,22 +138,22 @@ package enum Planner {
 
     /// Our tag is on the VM, and another cluster's, or another ledger's, mark is inside.
     static func otherCluster(_ probe: HostProbe, _ facts: FleetFacts) -> Block? {
-        guard let other = probe.clusterID, other != facts.ledger.clusterID, facts.holds(.otherCluster) else { return nil }
+        let isFoundling = probe.clusterID == nil && probe.hasServerData && facts.ledger.founder == nil
+        let other = probe.clusterID.flatMap { $0 == facts.ledger.clusterID ? nil : " (\($0))" }
+        guard other != nil || isFoundling, facts.holds(.otherCluster) else { return nil }
         return Block(
-            "the host belongs to another cluster (\(other))",
+            "the host belongs to another cluster\(other ?? "")",
             advice: "use the state directory that set it up, or remove the VM by hand if it is not needed")
     }
 
     static func bare(_ want: DesiredNode, _ probe: HostProbe, _ facts: FleetFacts) -> Decision {
         if let block = otherCluster(probe, facts) { return .blocked(block) }
-        // The cluster may be silent: what has run k3s for it is no bare host, and another version under it would be an upgrade.
-        if probe.clusterID == facts.ledger.clusterID, probe.hasServerData || probe.hasAgentData, let version = probe.binaryVersion,
-            let block = versionBlock(version, want, facts)
-        {
-            return .blocked(block)
-        }
         guard probe.isBooted else {
             return .wait(Wait("systemd is \(probe.systemd)", look: .host(want.name), every: 1))
+        }
+        // Its node may be missing only because the API is silent: what runs there is not changed under it.
+        if probe.runs(want.role), let version = probe.binaryVersion, let block = versionBlock(version, want, facts) {
+            return .blocked(block)
         }
         return .act(.prepare(node: want.name, version: want.k3s, role: want.role), because: "the host is bare")
     }
@@ -171,6 +172,7 @@ package enum Planner {
     }
 
     static func installed(_ want: DesiredNode, _ probe: HostProbe, _ overlay: String, _ facts: FleetFacts) -> Decision {
+        if let block = otherCluster(probe, facts) { return .blocked(block) }
         let started = facts.record(want.name).started
         if want.role == .agent, facts.controlPlane == nil {
             return .wait(Wait(facts.controlPlaneReason, look: .cluster, every: 1))
@@ -239,12 +241,8 @@ package enum Planner {
 
     /// What cannot be mended in place by this version.
     static func mismatch(_ want: DesiredNode, _ node: NodeReading, _ facts: FleetFacts) -> Block? {
+        if case .read(let reading) = facts.seen.cluster, let block = facts.strangeness(of: reading) { return block }
         if let version = node.version, let block = versionBlock(version, want, facts) { return block }
-        if case .read(let reading) = facts.seen.cluster, let known = facts.ledger.caHash, let seen = reading.caHash, seen != known {
-            return Block(
-                "the server answers for another cluster than the one that was founded here (its CA differs)",
-                advice: "restore the server's disk, or destroy the fleet and apply again")
-        }
         let isServer = node.isControlPlane
         guard isServer == (want.role == .server) else {
             return Block("the node is \(isServer ? "a server" : "an agent")", advice: "give the pool another vmPrefix")

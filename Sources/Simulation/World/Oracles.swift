@@ -37,11 +37,8 @@ struct Oracle: Sendable {
     static let onlyOwnAndRecordedVMsAreRemoved = Oracle(name: "S1 only own and recorded VMs are removed") { effect, process, _, world in
         guard effect.step.isDestructive, let machine = world.machine(effect.subject) else { return nil }
         guard machine.tags.contains(process.fleet.cluster.tag) else { return "the VM has not our tag" }
-        // That it is about to be removed is written down before it is, so a record of nothing else proves nothing.
-        var ofItsRemoval = Ledger.VMRecord()
-        ofItsRemoval.removal = .nodeDeleted
-        let record = world.desks[process.desk].ledger?.vms[machine.name]
-        return process.mode == .apply && (record == nil || record == ofItsRemoval) ? "the ledger does not know the VM" : nil
+        let isUnknown = world.desks[process.desk].ledger?.vms[machine.name] == nil
+        return process.mode == .apply && isUnknown ? "the ledger does not know the VM" : nil
     }
 
     /// S2.
@@ -127,7 +124,7 @@ struct Oracle: Sendable {
     /// S10: agents follow servers, versions only rise, and no minor is left out.
     static let versionsKeepTheirOrder = Oracle(name: "S10 versions keep their order") { effect, _, _, world in
         if case .order(.prepare(let node, _, let order), _) = effect, let disk = world.machine(node)?.disk, let binary = disk.binary {
-            let isInUse = disk.clusterID == order.clusterID && (disk.serverData != nil || disk.password != nil)
+            let isInUse = disk.enabled != nil && (disk.serverData != nil || disk.password != nil)
             return isInUse && binary != order.version ? "\(binary) is in use there" : nil
         }
         guard case .order(.install(let setup), _) = effect, let api = world.apiServer else { return nil }
@@ -146,10 +143,10 @@ struct Oracle: Sendable {
         return holder == id ? nil : "process \(id) acts, \(holder.map(String.init) ?? "nobody") holds the lock"
     }
 
-    /// S11, across machines. A server that is down is mended without the Lease, for there is nobody to ask; the host takes one script at a
-    /// time, and both machines mend it alike.
+    /// S11, across machines. A server that is down is mended without the Lease, for there is nobody to ask, and both machines mend it alike. Who
+    /// has never heard an answer of the cluster, while it is being founded, cannot have asked for it either.
     static let theLeaseIsHeld = Oracle(name: "S11 the lease is held") { effect, process, _, world in
-        guard let holder = world.leaseholder, holder != process.desk else { return nil }
+        guard let holder = world.leaseholder, holder != process.desk, world.desks[process.desk].ledger?.caHash != nil else { return nil }
         let isServers = process.fleet.nodes.contains { $0.role == .server && $0.name == effect.subject }
         return isServers && process.mode == .apply ? nil : "desk-\(process.desk) acts while desk-\(holder) holds the lease"
     }

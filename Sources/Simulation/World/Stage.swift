@@ -68,7 +68,8 @@ extension WorldState {
             lines.append("passwords \(clusters[api.cluster].passwords.keys.sorted())")
         }
         guard let disk else { return .init(lines: lines + ["no ledger"]) }
-        for (name, record) in disk.vms.sorted(by: { $0.key < $1.key }) {
+        // A record of a VM that is gone stays for a while.
+        for (name, record) in disk.vms.sorted(by: { $0.key < $1.key }) where machine(name) != nil || record.creating != nil {
             lines.append("ledger \(name) \(record.creating != nil) \(record.removal as Ledger.RemovalStep?) \(record.share as Share?)")
         }
         // Not the digests: one whose answer was lost is recorded with the next host.

@@ -92,8 +92,11 @@ struct Course {
             // Who was told a lie, or looked away when something happened, may believe that all is done; the next pass knows better.
             if world.state.withLock({ $0.struck[struck...].contains(where: \.kind.misleads) }) { isDone = false }
             let isDown = world.state.withLock { state in
-                state.now += Trial.pause
-                state.settle()
+                // In steps, for what comes about by itself does so when it is looked at: servers first, then their agents.
+                for seconds in [20, 20, Trial.pause - 40] {
+                    state.now += seconds
+                    state.settle()
+                }
                 return state.outage.map { state.now < $0 } ?? false
             }
             if isDown { isDone = false }

@@ -85,12 +85,20 @@ extension WorldState {
         return .success(.text(""))
     }
 
-    /// The guards of `prepare` (statuses 76 and 77).
+    /// The guards of `prepare` and `install` (statuses 76 and 77).
     private func preflight(_ order: HostOrder, _ machine: Machine) -> String? {
-        guard case .prepare(_, let role, let input) = order else { return nil }
-        if let other = machine.disk.clusterID, other != input.clusterID { return "the host belongs to another cluster" }
-        if let other = machine.disk.enabled, other != role { return "the host is set up as \(other)" }
-        return nil
+        switch order {
+        case .prepare(_, let role, let input):
+            if let other = machine.disk.enabled, other != role { return "the host is set up as \(other)" }
+            return belongs(machine, to: input.clusterID)
+        case .install(let setup): return belongs(machine, to: setup.clusterID)
+        default: return nil
+        }
+    }
+
+    private func belongs(_ machine: Machine, to clusterID: String) -> String? {
+        guard let other = machine.disk.clusterID, other != clusterID else { return nil }
+        return "the host belongs to another cluster"
     }
 
     private func steps(of order: HostOrder, _ index: Int) -> [HostStep] {
@@ -210,6 +218,7 @@ extension WorldState {
         var reading = ClusterReading()
         reading.hostname = machine.answersAs ?? name
         reading.caHash = machine.disk.serverData.map(Self.caHash)
+        reading.clusterID = machine.disk.clusterID
         guard let api = apiServer, machines[api.machine].name == name else {
             reading.reason = "the API does not answer yet"
             return reading

@@ -1,0 +1,179 @@
+import FleetCore
+import K3s
+import Reconciler
+import Synchronization
+import Testing
+
+@testable import Simulation
+
+/// What hurt users of other tools when servers and nodes came and went (the numbers are those of facts/peers.md). Several servers are not
+/// built: the file that asks for them is refused, and one that somebody made by hand is left alone.
+@Suite struct ServerIncidentTests {
+    private static func problems(servers: String) -> (isUsable: Bool, words: [String]) {
+        let text = """
+            {apiVersion: "exedev-k8s/v1", cluster: {name: "demo", k3s: "v1.34.9+k3s1", servers: \(servers)}, pools: {web: {nodes: 2}}}
+            """
+        let outcome = FleetFile.parse(text, file: "fleet.json")
+        return (outcome.fleet != nil, outcome.diagnostics.filter { $0.severity == .error }.map { "\($0.path): \($0.message)" })
+    }
+
+    @Test("B6 servers that joined at once blocked every later join", arguments: ["2", "3", "5", "{nodes: 3}"]) func b6(servers: String) {
+        let (isUsable, words) = Self.problems(servers: servers)
+        #expect(!isUsable && words.count == 1 && words[0].contains("exactly 1 is allowed"), "\(words)")
+        #expect(words.first?.hasPrefix("cluster.servers") == true)
+        #expect(Self.problems(servers: "1") == (true, []))
+    }
+
+    @Test("B7 two of three servers were destroyed by an apply") func b7() throws {
+        var world = try WorldState.standing(FleetSketch(web: 3).fleet())
+        let promoted = ["demo-web-n2", "demo-web-n3"]
+        for name in promoted { world.promote(name) }
+        let run = try Rehearsal(FleetSketch(web: 1).fleet(), in: world)
+        #expect(run.effects == [])
+        for name in promoted {
+            #expect(try run.block(name).reason == "\(name) is a server")
+            #expect(run.end.machine(name) == world.machine(name) && run.end.nodes[name]?.isUnschedulable == false)
+        }
+        try Stage.named("shrink by a node that has become a server").hurts("S3", without: .serversStay)
+    }
+
+    /// Somebody took the VM of a server away and no pool asks for it: the member that it leaves is told of, and nothing else is taken for it.
+    @Test("B8 a ghost of a server was ignored") func b8() throws {
+        var world = try WorldState.standing(FleetSketch(web: 3).fleet())
+        world.promote("demo-web-n3")
+        world.vanish("demo-web-n3")
+        world.pass(seconds: 60)
+        let run = try Rehearsal(FleetSketch(web: 2).fleet(), in: world)
+        #expect(run.effects == [] && run.end.nodes["demo-web-n3"] != nil)
+        #expect(try run.block("demo-web-n3").reason == "demo-web-n3 is a server")
+    }
+
+    /// The API is dead, the server's host is dead, a node has become a server: none of them keeps the fleet from its end.
+    @Test("B9 the deletion of the whole cluster was stuck for ever", arguments: ["no API", "no host", "another server", "no server's VM"])
+    func b9(trouble: String) throws {
+        let base = try #require(Scenario.all().first { $0.name == "destroy" })
+        let stage = try Stage(
+            base.disturbed { world in
+                guard let index = world.at("demo-cp-n1") else { return }
+                switch trouble {
+                case "no API": world.machines[index].unit = nil
+                case "no host": world.machines[index].sshAt = .infinity
+                case "another server": world.promote("demo-web-n1")
+                default: world.vanish("demo-cp-n1")
+                }
+            })
+        stage.survives([[]] + stage.crashes.map { [$0] }) { $0.machines.isEmpty ? nil : "\($0.names) are left" }
+    }
+
+    /// Killed between every two steps of a removal, and once more right after.
+    @Test("B10 a crash between removing the member and the machine was never recovered from") func b10() throws {
+        let stage = try Stage(Scenario("one less", before: FleetSketch(web: 3).fleet(), after: FleetSketch(web: 2).fleet()))
+        #expect(stage.effects.map(\.words) == ["drain", "stop", "deleteNode", "removeVM"].map { "\($0) demo-web-n3" })
+        let crashes = stage.crashes
+        stage.survives(crashes.map { [$0] } + crashes.flatMap { first in crashes.map { [first, $0] } }) { world in
+            let name = "demo-web-n3"
+            let isLeft =
+                world.machine(name) != nil || world.nodes[name] != nil || world.passwords[name] != nil || world.disk?.vms[name] != nil
+            return isLeft || world.names != stage.start.names.filter { $0 != name }
+                ? "left: \(world.names), \(world.nodes.keys.sorted())" : nil
+        }
+    }
+
+    @Test("B11 a second member was removed before the first was replaced") func b11() throws {
+        let stage = try Stage(Scenario("three less", before: FleetSketch(web: 4).fleet(), after: FleetSketch(web: 1).fleet()))
+        let words = stage.effects.map(\.words)
+        let subjects = stage.effects.map(\.subject)
+        #expect(words.count == 12 && Set(subjects).count == 3)
+        // Each is gone before the next is begun.
+        for first in stride(from: 0, to: words.count, by: 4) {
+            #expect(words[first..<first + 4] == ["drain", "stop", "deleteNode", "removeVM"].map { "\($0) \(subjects[first])" }[...])
+        }
+        stage.hurts("S6", without: .deletionsPerPass)
+    }
+
+    /// Whatever goes wrong once, a node that is scaled away leaves no member, no password and no machine, and nothing else is changed.
+    @Test("B12 scaling down left members behind") func b12() throws {
+        let stage = try Stage.named("shrink")
+        stage.survives((stage.failedEffects + stage.failedReads + stage.lyingLists).map { [$0] }) { stage.difference(from: $0) }
+    }
+
+    @Test("B14 all kubelets were restarted at once", arguments: [false, true]) func b14(isLifted: Bool) throws {
+        let world = try WorldState.standing(FleetSketch(web: 4).fleet())
+        let worst = Mutex(0)
+        let run = try Rehearsal(FleetSketch(web: 4, kubelet: "50").fleet(), in: world, lifted: isLifted ? [.maxUnavailable] : []) {
+            _, world in
+            let down = world.machines.count { $0.name.contains("web") && world.isRestartingByUs($0.name) }
+            worst.withLock { $0 = max($0, down) }
+        }
+        #expect(run.plan?.isSettled == true && run.effects.count { $0.hasPrefix("install demo-web") } == 4)
+        #expect(worst.withLock { $0 } == (isLifted ? 4 : 1))
+        #expect(run.end.violations.contains { $0.hasPrefix("S6") } == isLifted)
+    }
+
+    /// Two nodes that are down cost nobody anything when they are restarted: the configuration that mends them is not held up by them.
+    @Test("B14 a repair waited for what it was to repair") func b14Deadlock() throws {
+        var world = try WorldState.standing(FleetSketch().fleet())
+        world.silence(["demo-web-n1", "demo-web-n2"])
+        let run = try Rehearsal(FleetSketch(kubelet: "50").fleet(), in: world)
+        #expect(run.plan?.isSettled == true && run.end.violations == [])
+        // One that is well waits for them.
+        world = try WorldState.standing(FleetSketch(web: 3).fleet())
+        world.silence(["demo-web-n2", "demo-web-n3"])
+        let mixed = try Rehearsal(FleetSketch(web: 3, kubelet: "50").fleet(), in: world)
+        #expect(mixed.plan?.isSettled == true && mixed.end.violations == [])
+        #expect(mixed.effects.filter { $0.contains("web") }.last == "install demo-web-n1")
+    }
+
+    /// The VM was removed by hand and from the file: its Node goes too, once it is silent and two lists agree.
+    @Test("B16 a VM that was taken out of the file left its member", arguments: [true, false]) func b16(isSilent: Bool) throws {
+        var world = try WorldState.standing(FleetSketch(web: 3).fleet())
+        world.vanish("demo-web-n3")
+        if isSilent { world.pass(seconds: 60) }
+        let run = try Rehearsal(FleetSketch(web: 2).fleet(), in: world)
+        #expect(run.effects == ["deleteNode demo-web-n3"] && run.plan?.isSettled == true)
+        #expect(run.end.nodes["demo-web-n3"] == nil && run.end.passwords["demo-web-n3"] == nil)
+        #expect(
+            try #require(run.told.first { if case .actionStarted = $0.event { true } else { false } }).at >= world.now + (isSilent ? 5 : 30)
+        )
+    }
+
+    /// A VM that lists leave out while its node is alive has a machine: the node stays, and so does one that joined by somebody's hand.
+    @Test("B16 what is alive, or nobody's of ours, is no leftover") func b16Alive() throws {
+        var world = try WorldState.standing(FleetSketch(web: 3).fleet())
+        try world.clusters[0].register(
+            .init(name: "by-hand", isServer: false, address: "100.64.9.9", version: "v1.34.9+k3s1"), password: "theirs",
+            now: world.now - 600)
+        let index = try #require(world.machines.firstIndex { $0.name == "demo-web-n3" })
+        for number in 0..<2000 { world.faults[.read(number)] = [.partialList(index)] }
+        let run = try Rehearsal(FleetSketch(web: 2).fleet(), in: world, seconds: 300)
+        #expect(run.effects == [] && run.end.nodes["demo-web-n3"] != nil && run.end.nodes["by-hand"] != nil)
+        #expect(try run.decision("demo-web-n3").words.contains("exe.dev does not list the VM"))
+    }
+
+    @Test("B17 a node was removed although it could not be emptied") func b17() throws {
+        var world = try WorldState.standing(FleetSketch(web: 3).fleet())
+        _ = world.clusters[0].change("demo-web-n3") { $0.annotations[ClusterModel.blockedDrain] = "" }
+        let run = try Rehearsal(FleetSketch(web: 2).fleet(), in: world)
+        #expect(Set(run.effects) == ["drain demo-web-n3"])
+        #expect(run.end.machine("demo-web-n3")?.unit != nil && run.end.nodes["demo-web-n3"] != nil)
+    }
+
+    /// The server's API is silent, as nodes that are not in the list would be bare hosts to install on: what runs there keeps its release.
+    @Test("B17 an upgrade was mistaken for an install", arguments: ["", "API down", "API down once", "Node deleted"])
+    func b17Upgrade(trouble: String) throws {
+        var world = try WorldState.standing(FleetSketch().fleet())
+        switch trouble {
+        case "API down": world.machines[try #require(world.at("demo-cp-n1"))].unit = nil
+        case "API down once": world.faults[.read(1)] = [.apiServerDown]
+        case "Node deleted": _ = world.clusters[0].deleteNode("demo-web-n1")
+        default: break
+        }
+        let version = try #require(world.machine("demo-web-n1")?.disk.binary)
+        for asked in ["v1.34.10+k3s1", "v1.34.8+k3s1"] {
+            let run = try Rehearsal(FleetSketch(version: asked).fleet(), in: world)
+            #expect(run.effects == [])
+            #expect(run.end.machines.allSatisfy { $0.disk.binary == version })
+            for name in world.names { #expect(try run.block(name).reason.contains("grade from \(version) to \(asked)")) }
+        }
+    }
+}

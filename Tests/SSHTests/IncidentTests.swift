@@ -1,0 +1,145 @@
+import Foundation
+import Glibc
+import SSH
+import Testing
+
+/// Accepts connections on loopback and says so much, then nothing for ever.
+final class SilentHost: Sendable {
+    let port: Int
+    private let listener: Int32
+
+    init() throws {
+        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        var address = sockaddr_in()
+        (address.sin_family, address.sin_addr.s_addr) = (sa_family_t(AF_INET), UInt32(0x7f00_0001).bigEndian)
+        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let isBound = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(descriptor, $0, length) == 0 && listen(descriptor, 8) == 0 && getsockname(descriptor, $0, &length) == 0
+            }
+        }
+        try #require(isBound)
+        (listener, port) = (descriptor, Int(UInt16(bigEndian: address.sin_port)))
+    }
+
+    deinit { close(listener) }
+
+    /// Takes one connection from the kernel's queue and greets it; it stays open until the process ends.
+    func greet(_ words: String) async -> Int32 {
+        await withCheckedContinuation { continuation in
+            Thread.detachNewThread { [listener] in
+                let peer = accept(listener, nil, nil)
+                _ = words.withCString { send(peer, $0, strlen($0), Int32(MSG_NOSIGNAL)) }
+                continuation.resume(returning: peer)
+            }
+        }
+    }
+
+    var target: SSHTarget { SSHTarget(host: "127.0.0.1", port: port, user: "nobody") }
+}
+
+/// What hurt users of other tools on the wire (the numbers are those of facts/peers.md).
+@Suite(.serialized, .timeLimit(.minutes(2))) struct IncidentTests {
+    private static func client() -> SSHClient {
+        SSHClient(
+            loop: SSHLoop(), keys: [], hostKeys: .knownHosts(KnownHosts("")), connectsPerMinute: 600, patience: .milliseconds(500))
+    }
+
+    private static func error(of body: () async throws(SSHError) -> ExecResult) async -> SSHError? {
+        do throws(SSHError) {
+            _ = try await body()
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    /// The kernel accepts; nobody says a word, or the version and not a word more.
+    @Test("B19 a host that accepts and is silent hung the tool", arguments: ["", "SSH-2.0-silent\r\n", "SSH-2.0-"])
+    func b19(greeting: String) async throws {
+        let host = try SilentHost()
+        async let peer = host.greet(greeting)
+        let client = Self.client()
+        let error = await Self.error { () async throws(SSHError) in
+            try await client.run(on: host.target, command: "true", stdin: [], deadline: .seconds(60), outputLimit: 100)
+        }
+        guard case .timedOut(let target, let during)? = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(target.contains("\(host.port)") && during == "key exchange")
+        #expect(error?.outcomeUnknown == false && error?.advice == nil, "nothing was sent: another try is safe")
+        close(await peer)
+        await client.closeAll()
+    }
+
+    /// Many at once: no silent host holds up the others, and each ends by its own deadline.
+    @Test("B19 one silent host held up the others") func b19Others() async throws {
+        let silent = try SilentHost()
+        let sshd = try RealSSHD()
+        let client = try sshd.client()
+        let hung = Task {
+            await Self.error { () async throws(SSHError) in
+                try await client.run(on: silent.target, command: "true", stdin: [], deadline: .seconds(60), outputLimit: 100)
+            }
+        }
+        let result = try await client.sh(sshd.target, "echo well")
+        #expect(result.stdout == Array("well\n".utf8))
+        await client.closeAll()
+        hung.cancel()
+        #expect(await hung.value != nil)
+    }
+
+    /// A socket is there, as after a forwarded agent's end, and nobody answers on it.
+    @Test("B19 an ssh-agent's socket that nobody serves hung the tool") func b19Agent() async throws {
+        let folder = NSTemporaryDirectory() + "agent-" + UUID().uuidString
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let listener = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+        defer { close(listener) }
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: (folder + "/s").utf8) }
+        let isBound = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                bind(listener, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0 && listen(listener, 8) == 0
+            }
+        }
+        try #require(isBound)
+        // On a thread of its own: the exchange blocks for as long as it is patient.
+        let error: KeyError? = await withCheckedContinuation { continuation in
+            Thread.detachNewThread {
+                do throws(KeyError) {
+                    _ = try SSHAgent.keys(socket: folder + "/s")
+                    continuation.resume(returning: nil)
+                } catch {
+                    continuation.resume(returning: error)
+                }
+            }
+        }
+        #expect(error?.description == "the ssh-agent at \(folder)/s does not answer")
+    }
+
+    /// The far end of a kept connection dies between two commands, and in the middle of one.
+    @Test("B13 an end of file on a kept connection could not be recovered from") func b13() async throws {
+        let sshd = try RealSSHD()
+        let client = try sshd.client()
+        _ = try await client.sh(sshd.target, "true")
+        let before = client.connectionsOpened
+        let error = await Self.error { () async throws(SSHError) in try await client.sh(sshd.target, "kill -9 $PPID") }
+        guard case .disconnected(_, _, let wasSent)? = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(wasSent && error?.outcomeUnknown == true, "it may have run: it is not sent again")
+        let again = try await client.sh(sshd.target, "echo well")
+        #expect(again.stdout == Array("well\n".utf8) && client.connectionsOpened == before + 1)
+        // Now it dies while nobody uses it: the next command has a connection of its own, and runs once.
+        let pid = try await client.sh(sshd.target, "echo $PPID")
+        let session = try #require(pid_t(String(decoding: pid.stdout, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)))
+        kill(session, SIGKILL)
+        let counted = try await client.sh(sshd.target, "echo once >>\(sshd.folder)/counted; wc -l <\(sshd.folder)/counted")
+        #expect(counted.stdout == Array("1\n".utf8) && client.connectionsOpened == before + 2)
+        await client.closeAll()
+    }
+}
