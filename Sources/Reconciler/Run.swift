@@ -17,6 +17,8 @@ struct Run {
     private(set) var wantsLease = false
     /// When k3s was last told to start on a node.
     private var started: [String: Double] = [:]
+    /// When this run sent a `new` whose outcome it does not know.
+    private var asked: [String: Double] = [:]
     private var hashed: [String: HashedSetup] = [:]
     private var isNews = true
     /// A sleeper has woken since the last decision or look.
@@ -58,6 +60,7 @@ struct Run {
         var facts = FleetFacts(fleet: fleet, seen: seen, ledger: ledger, now: now, isAttended: isAttended)
         (facts.lifted, facts.hashed, facts.listedAt) = (lifted, hashed, repeats ? listedAt : nil)
         facts.restarting = Set(started.filter { uptime - $0.value < Pacing.staleReadiness }.keys)
+        facts.unanswered = Set(asked.filter { uptime - $0.value < Planner.creationGrace }.keys)
         return facts
     }
 
@@ -227,7 +230,11 @@ struct Run {
         Bookkeeping.before(action, &ledger, now: moment.wall)
         acting[action.node] = action
         effects += 1
-        if case .install = action { started[action.node] = moment.uptime }
+        switch action {
+        case .install: started[action.node] = moment.uptime
+        case .createVM: asked[action.node] = moment.uptime
+        default: break
+        }
     }
 
     // MARK: what was learnt
@@ -245,6 +252,7 @@ struct Run {
             note(answer, uptime, tell)
         case .did(let action, .success(let outcome), let seconds):
             acting[action.node] = nil
+            asked[action.node] = nil
             Bookkeeping.after(action, outcome, &ledger, now: moment.wall)
             forgetSight(of: action, outcome)
             tell(.actionFinished(action, seconds: seconds))
@@ -353,6 +361,7 @@ struct Run {
     }
 
     private mutating func failed(_ action: Action, _ error: EffectError, _ now: Double, _ tell: (Event) -> Void) {
+        if error.remedy != .observeAgain { asked[action.node] = nil }
         let count = min(max(0, ledger.attempts[action.node]?.count ?? 0), 1_000_000) + 1
         let backOff = min(300, 2 * Double(1 << min(count, 8)))
         switch error.remedy {

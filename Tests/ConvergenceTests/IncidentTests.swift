@@ -114,7 +114,7 @@ import Testing
         let stage = try Stage.named(name)
         let kinds = [HostFault.connectionRefused, .cutBefore, .cutMiddle, .cutAfter, .failsMiddle, .reboot, .hardReset]
         let onHosts = stage.effects.indices.filter { if case .order = stage.effects[$0] { true } else { false } }
-        stage.survives(onHosts.flatMap { at in kinds.map { [Fault(.host($0), at: .effect(at))] } }) { stage.difference(from: $0) }
+        stage.survives(onHosts.flatMap { at in kinds.map { [Fault(.host($0), at: .effect(at))] } })
     }
 
     @Test("B13 a host that refuses was asked again without a pause") func b13Pause() throws {

@@ -29,7 +29,7 @@ struct Rehearsal {
             }
             told.withLock { $0.append((now, event)) }
         }
-        let ran = world.run { () async -> Reconciler.Result? in
+        let ran = world.run(process) { () async -> Reconciler.Result? in
             try? await reconciler.converge(process, ledger: ledger, memory: process, approved: nil, deadline: process.now + seconds)
         }
         process.end()

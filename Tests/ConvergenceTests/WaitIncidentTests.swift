@@ -107,7 +107,7 @@ import Testing
         world.faults[.read(0)] = [.emptyList]
         let blind = try Rehearsal(fleet, in: world, isAttended: isAttended)
         #expect(blind.effects == [] && blind.plan?.isSettled == false)
-        let reckless: Set<Guard> = [.livingGhost, .clustersWord, .secondList, .massLossIsNoReason]
+        let reckless: Set<Guard> = [.livingGhost, .clusterAnswersFirst, .secondList, .massLossIsNoReason]
         #expect(try Rehearsal(fleet, in: world, isAttended: isAttended, lifted: reckless).effects.contains("createVM demo-web-n1"))
     }
 

@@ -17,6 +17,8 @@ package struct FleetFacts: Sendable {
     package var listedAt: Double?
     /// Nodes whose k3s this run told to start a moment ago, so that their readiness may still be that of before.
     package var restarting: Set<String> = []
+    /// VMs that this run asked for a moment ago without hearing what came of it; by a clock that nobody sets.
+    package var unanswered: Set<String> = []
     /// What was computed before, by node: hashing the configuration of every node at every decision would be most of a plan's cost.
     package var hashed: [String: HashedSetup] = [:]
     /// Guards that the proof by simulation has taken away; always empty in the product.

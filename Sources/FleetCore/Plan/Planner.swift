@@ -4,7 +4,7 @@ import K3s
 package enum Planner {
     /// Seconds a lost `new` may still produce its VM before it is taken for not done: exe.dev cuts a command at 30 s (facts/exedev.md
     /// §2.3, 2026). Should it come later still, the next `new` is refused, because names are unique.
-    static let creationGrace = 40.0
+    package static let creationGrace = 40.0
     /// Seconds between two lists that must both lack a VM that was here before it is taken for gone.
     static let secondListAfter = 5.0
     /// Seconds k3s may take to join before the evidence is fetched (facts/k3s.md §9, suggested deadlines).
@@ -107,9 +107,8 @@ package enum Planner {
     }
 
     static func create(_ want: DesiredNode, _ facts: FleetFacts) -> Decision {
-        if let sent = facts.record(want.name).creating, facts.now - sent < creationGrace, facts.now >= sent,
-            facts.holds(.creationGrace)
-        {
+        let isYoung = facts.record(want.name).creating.map { (0..<creationGrace).contains(facts.now - $0) } ?? false
+        if isYoung || facts.unanswered.contains(want.name), facts.holds(.creationGrace) {
             return .wait(Wait("the outcome of an earlier create VM is unknown", look: .vms, every: 3))
         }
         // A machine that was here is taken for gone when exe.dev and the cluster both say so (facts/k3s.md §14.9), the one twice; the cluster is

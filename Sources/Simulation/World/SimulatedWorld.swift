@@ -8,11 +8,12 @@ package final class SimulatedWorld: Sendable {
     package let state: Mutex<WorldState>
     private let lifted: Set<Guard>
     /// By process: each has a thread of its own, so that it can be paused as a whole.
-    private let threads = Mutex<[SingleThread]>([])
+    private let threads: Mutex<[SingleThread]>
 
     package init(_ state: WorldState, lifted: Set<Guard> = []) {
         self.state = Mutex(state)
         self.lifted = lifted
+        threads = Mutex(state.processes.map { _ in SingleThread() })
     }
 
     /// A copy to start other worlds from.
