@@ -28,8 +28,19 @@ package struct PrepareInput: Sendable {
 extension HostScript {
     /// Checks the host, joins it to the overlay, stages a verified binary and the installer of the same release.
     package static func prepare(_ input: PrepareInput) -> Script {
-        Script(lines: [atomicWrite, tidy, preflight(input), routes(input), overlay(input), binary(input), installer(input)])
+        Script(lines: [alone, atomicWrite, tidy, preflight(input), routes(input), overlay(input), binary(input), installer(input)])
     }
+
+    /// One script at a time: one whose connection was cut may still be at work here, and another machine may have sent one. The kernel takes the
+    /// lock back from whoever ends. `flock` is util-linux's, which a host may lack only if it is no Debian or Ubuntu.
+    static let alone = Script(
+        raw: """
+            umask 077
+            if command -v flock >/dev/null; then
+                exec 9>>\(HostPath.lock)
+                flock -w 60 9 || { echo 'another script is at work on this host' >&2; exit 1; }
+            fi
+            """)
 
     /// `put FILE MODE`: standard input becomes FILE by rename; when it was not so before, a restart of k3s is called for.
     ///
@@ -173,7 +184,7 @@ extension HostScript {
 
     /// Configures k3s, lets the installer write its unit, and starts it without waiting for it.
     package static func install(_ setup: NodeSetup, serverToken: SecretName?, agentToken: SecretName) -> Script {
-        Script(lines: [atomicWrite, belongs(to: setup.clusterID), files(setup, serverToken, agentToken), unit(setup), start(setup)])
+        Script(lines: [alone, atomicWrite, belongs(to: setup.clusterID), files(setup, serverToken, agentToken), unit(setup), start(setup)])
     }
 
     private static func files(_ setup: NodeSetup, _ serverToken: SecretName?, _ agentToken: SecretName) -> Script {

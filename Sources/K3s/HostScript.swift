@@ -111,7 +111,7 @@ package enum HostScript {
 
     /// Stops k3s for good; a running kubelet would register its node again (facts/k3s.md §6.4).
     package static func stopK3s(_ role: Role) -> Script {
-        """
+        alone + """
         if systemctl cat \(role.unit) >/dev/null 2>&1; then
             systemctl disable --now \(role.unit)
         fi

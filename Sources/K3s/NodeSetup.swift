@@ -90,6 +90,8 @@ package struct NodeSetup: Sendable, Hashable {
 package enum HostPath {
     package static let cluster = "/etc/rancher/exedev/cluster"
     package static let token = "/etc/rancher/exedev/token"
+    /// Held by the script that is at work on the host.
+    package static let lock = "/run/exedev-k8s.lock"
     package static let agentToken = "/etc/rancher/exedev/agent-token"
     package static let config = "/etc/rancher/k3s/config.yaml"
     package static let binary = "/usr/local/bin/k3s"

@@ -49,10 +49,15 @@ struct Hosts: Sendable {
         } catch {
             throw Self.effect(error, mutates: mutates)
         }
-        let errors = String(decoding: result.stderr.suffix(4000), as: UTF8.self)
-        guard result.exitStatus == 0 else { throw Self.failed(result, errors) }
+        guard result.exitStatus == 0 else {
+            // Veiled before it is cut: half a secret would not be known again.
+            let errors = secrets.veiled(String(decoding: result.stderr, as: UTF8.self))
+            throw Self.failed(result, String(errors.suffix(4000)))
+        }
         return String(decoding: result.stdout, as: UTF8.self)
     }
+
+    func veiled(_ text: String) -> String { secrets.veiled(text) }
 
     /// Root is the login user of some images, and those may lack sudo (facts/exedev.md §5).
     private static let shell = "if [ \"$(id -u)\" = 0 ]; then exec sh -eu -s; else exec sudo -n sh -eu -s; fi"

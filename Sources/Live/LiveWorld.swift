@@ -65,7 +65,9 @@ extension LiveWorld: WorldWriter {
 
     package func probe(_ vm: ObservedVM) async throws(EffectError) -> HostProbe {
         let output = try await hosts.run(HostScript.probe(), on: vm, deadline: 30, mutates: false)
-        return try Self.reading { () throws(ReadingError) in try HostProbe.parse(output) }
+        var probe = try Self.reading { () throws(ReadingError) in try HostProbe.parse(output) }
+        probe.journal = probe.journal.map(hosts.veiled)
+        return probe
     }
 
     package func readCluster(on vm: ObservedVM) async throws(EffectError) -> ClusterReading {

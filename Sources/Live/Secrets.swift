@@ -9,6 +9,17 @@ struct Secrets: Sendable {
     let folder: String
     let environment: [String: String]
 
+    /// What a host said, with every secret that we may have sent there named and not told: programs repeat what they were given when they
+    /// refuse it.
+    func veiled(_ text: String) -> String {
+        var text = text
+        for name in [SecretName.serverToken, .agentToken, .tailscaleAuthKey] {
+            guard let secret = name == .tailscaleAuthKey ? try? reveal(name) : state.knownSecret(name), secret.count >= 8 else { continue }
+            text = text.replacing(secret, with: "<secret \(name)>")
+        }
+        return text
+    }
+
     @Sendable func reveal(_ name: SecretName) throws -> String {
         guard name == .tailscaleAuthKey else { return try state.secret(name) }
         let reference =

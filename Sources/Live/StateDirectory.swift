@@ -32,6 +32,11 @@ package struct StateDirectory: Sendable {
         return text
     }
 
+    /// The secret's text if there is one.
+    func knownSecret(_ name: SecretName) -> String? {
+        (try? Self.read(path + "/" + name.rawValue))?.map { String(decoding: $0, as: UTF8.self) }
+    }
+
     // MARK: files
 
     static func randomHex(bytes count: Int) -> String {

@@ -65,7 +65,7 @@ extension Wire {
         }
     }
 
-    private func ask(_ path: String) async throws -> String {
+    func ask(_ path: String) async throws -> String {
         let words = ["curl", "-sS", "--max-time", "10", "--unix-socket", socket, "http://daemon" + path]
         let ended = try await ChildProcess(words, environment: environment, folder: folder).ended()
         #expect(ended.status == 0, "\(path): \(ended.all)")

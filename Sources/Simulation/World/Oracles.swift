@@ -85,7 +85,14 @@ struct Oracle: Sendable {
     static let unavailabilityStaysInBudget = Oracle(name: "S6 unavailability stays in budget") { effect, process, _, world in
         if effect.step.isDestructive, process.mode == .apply {
             let wanted = Set(process.fleet.nodes.map(\.name))
-            let leaving = world.memory.leaving.union([effect.subject]).filter { !wanted.contains($0) && world.machine($0) != nil }
+            // What another machine had begun is not in this one's ledger.
+            let hadRival = world.struck.contains { $0.kind == .rival }
+            let isKnown = { (name: String) in
+                !hadRival || name == effect.subject || world.desks[process.desk].ledger?.vms[name]?.removal != nil
+            }
+            let leaving = world.memory.leaving.union([effect.subject]).filter {
+                !wanted.contains($0) && world.machine($0) != nil && isKnown($0)
+            }
             let limit = process.fleet.limits.deletionsPerPass
             return leaving.count > limit ? "\(leaving.sorted()) are on their way out, the limit is \(limit)" : nil
         }

@@ -1,0 +1,50 @@
+import Foundation
+import Glibc
+import K3s
+import Reconciler
+import Testing
+
+/// A script whose connection was cut may still be at work on the host when the next one comes.
+@Suite(.enabled(if: FakeHost.works, needsHost)) struct LockTests {
+    @Test(arguments: [
+        Sample.prepare(.agent), HostOrder.install(Sample.setup(.agent)), .stop(node: "demo-n1", .agent),
+    ])
+    func waitsForTheOneAtWork(order: HostOrder) throws {
+        try FakeHost.with { host in
+            if case .install = order { try #require(try host.run(Sample.script(Sample.prepare(.agent))).status == 0) }
+            try host.forgetCallsIfAny()
+            let lock = open(host.root + HostPath.lock, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+            try #require(flock(lock, LOCK_EX) == 0)
+            let released = DispatchSemaphore(value: 0)
+            Thread.detachNewThread {
+                // What it has called when it comes to the lock, it called before it.
+                while host.calls(of: "flock").isEmpty { usleep(1000) }
+                released.signal()
+                close(lock)
+            }
+            let outcome = try host.run(Sample.script(order))
+            released.wait()
+            #expect(outcome.status == 0, "\(outcome.stderr)")
+            let names = host.calls.map { $0[0] }
+            let at = try #require(names.firstIndex(of: "flock"))
+            #expect(names[..<at].allSatisfy { $0 == "hostname" }, "\(names)")
+        }
+    }
+
+    /// Nothing that the script starts and leaves behind keeps the lock.
+    @Test func isFreeAfterwards() throws {
+        try FakeHost.with { host in
+            for order in [Sample.prepare(.server), .install(Sample.setup(.server))] {
+                let outcome = try host.run(Sample.script(order))
+                #expect(outcome.status == 0, "\(outcome.stderr)")
+                let lock = open(host.root + HostPath.lock, O_RDWR | O_CLOEXEC)
+                #expect(flock(lock, LOCK_EX | LOCK_NB) == 0)
+                close(lock)
+            }
+        }
+    }
+}
+
+extension FakeHost {
+    fileprivate func forgetCallsIfAny() throws { if read("/log/calls") != nil { try forgetCalls() } }
+}
