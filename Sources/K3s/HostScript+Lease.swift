@@ -13,8 +13,8 @@ extension HostScript {
                 [ "$left" -le 0 ] || { echo "lease=held $holder $left"; exit 0; }
             fi
             """ + putLease(seconds: seconds) + """
-            if [ -z "$holder" ] || [ "$holder" = "$me" ]; then echo lease=ours; else echo "lease=taken $holder"; fi
-            """
+                if [ -z "$holder" ] || [ "$holder" = "$me" ]; then echo lease=ours; else echo "lease=taken $holder"; fi
+                """
     }
 
     /// Lets go, so that another machine need not wait; does nothing when it is not ours. The name of who held it last stays: whoever takes it

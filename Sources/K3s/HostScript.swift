@@ -112,13 +112,13 @@ package enum HostScript {
     /// Stops k3s for good; a running kubelet would register its node again (facts/k3s.md §6.4).
     package static func stopK3s(_ role: Role) -> Script {
         alone + """
-        if systemctl cat \(role.unit) >/dev/null 2>&1; then
-            systemctl disable --now \(role.unit)
-        fi
-        if [ -x /usr/local/bin/k3s-killall.sh ]; then
-            /usr/local/bin/k3s-killall.sh >/dev/null 2>&1 || true
-        fi
-        """
+            if systemctl cat \(role.unit) >/dev/null 2>&1; then
+                systemctl disable --now \(role.unit)
+            fi
+            if [ -x /usr/local/bin/k3s-killall.sh ]; then
+                /usr/local/bin/k3s-killall.sh >/dev/null 2>&1 || true
+            fi
+            """
     }
 
     package static func kubeconfig() -> Script {

@@ -2,7 +2,8 @@
 enum FakePrograms {
     /// Real tools that the scripts may call; whatever is not listed here, a host need not have.
     static let tools = [
-        "awk", "basename", "cat", "chmod", "cmp", "cut", "date", "dirname", "env", "flock", "grep", "head", "id", "ln", "ls", "mkdir", "mktemp",
+        "awk", "basename", "cat", "chmod", "cmp", "cut", "date", "dirname", "env", "flock", "grep", "head", "id", "ln", "ls", "mkdir",
+        "mktemp",
         "mv",
         "rm", "sed", "seq", "sh", "sha256sum", "sort", "tail", "timeout", "tr",
     ]

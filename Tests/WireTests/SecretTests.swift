@@ -61,7 +61,10 @@ extension WireTests {
                     "units": "systemctl cat 'k3s*' tailscaled 2>/dev/null; cat /etc/systemd/system/k3s*.env; echo end",
                     "journal": "journalctl --no-pager -o export | head -c 8000000",
                     "arguments": "ps -eo args; echo end", "environments": "cat /proc/[0-9]*/environ | tr '\\0' '\\n'; echo end",
-                    "files": "find /etc /run /tmp /var/tmp /opt /home /usr/local -xdev -type f -perm /044 -size -2000k -exec cat {} + | tr -d '\\0'; echo end",
+                    "files": """
+                    find /etc /run /tmp /var/tmp /opt /home /usr/local -xdev -type f -perm /044 -size -2000k -exec cat {} + | tr -d '\\0'
+                    echo end
+                    """,
                 ]
                 for (question, script) in questions {
                     let answer = try await wire.inside(name, script)
@@ -86,7 +89,8 @@ extension WireTests {
         /// The secrets by name, each in every form; and the files that hold one, which nobody else may read.
         private static func secrets(_ wire: Wire) throws -> (forms: [String: [String]], files: [String]) {
             let folder = wire.state + "/wire"
-            let files = try FileManager.default.contentsOfDirectory(atPath: folder).filter { $0.hasSuffix("token") }.map { "\(folder)/\($0)" }
+            let names = try FileManager.default.contentsOfDirectory(atPath: folder)
+            let files = names.filter { $0.hasSuffix("token") }.map { "\(folder)/\($0)" }
             try #require(files.count == 2, "\(files)")
             var forms: [String: [String]] = [:]
             for file in files {

@@ -30,7 +30,8 @@ struct Oracle: Sendable {
     static let all = [
         onlyOwnAndRecordedVMsAreRemoved, nothingOutsideSpecAndOwned, quorumIsKept, serversAreNotTakenDown, dataBearingVMsAreNotRecreated,
         unavailabilityStaysInBudget, noCreationOverALivingNode, removalKeepsItsOrder, theLockIsHeld, lookingWritesNothing,
-        onlyWhatWasApproved, versionsKeepTheirOrder, theLeaseIsHeld, theBreakerHolds, theLivingAreNotForgotten, otherClustersHostsAreLeftAlone, nothingIsHammered,
+        onlyWhatWasApproved, versionsKeepTheirOrder, theLeaseIsHeld, theBreakerHolds, theLivingAreNotForgotten,
+        otherClustersHostsAreLeftAlone, nothingIsHammered,
     ]
 
     /// S1: ownership is on the VM and in the ledger on disk; destroy asks for the tag alone, since the operator typed the name.

@@ -105,7 +105,8 @@ package final class SimulatedWorld: Sendable {
             if state.desks[desk].ledger == nil { state.desks[desk].ledger = state.disk }
             return (state.processes[id], state.desks[desk].ledger)
         }
-        guard let ledger, let other = boot(.apply, record.fleet, approved: record.approved, isAttended: record.isAttended, desk: desk) else { return state.withLock { $0.note("the lock is held") } }
+        guard let ledger, let other = boot(.apply, record.fleet, approved: record.approved, isAttended: record.isAttended, desk: desk)
+        else { return state.withLock { $0.note("the lock is held") } }
         Task(executorPreference: other.thread) { [lifted] in
             let reconciler = Reconciler(
                 fleet: record.fleet, clock: other, isAttended: record.isAttended, lifted: lifted, tell: { _ in })

@@ -184,7 +184,9 @@ struct Course {
             let someAreNew = world.state.withLock { $0.struck.contains(where: \.kind.misleads) }
             return plan.lines.allSatisfy { line in
                 // A node that is down and may not be mended keeps the place of others.
-                if case .wait(let wait) = line.decision, scenario.approved != nil, wait.reason.contains("maxUnavailable") { return someAreNew }
+                if case .wait(let wait) = line.decision, scenario.approved != nil, wait.reason.contains("maxUnavailable") {
+                    return someAreNew
+                }
                 guard case .blocked(let block) = line.decision else {
                     return line.decision.isSettled && (someAreNew || reasons[line.node] == nil)
                 }

@@ -143,7 +143,8 @@ extension WorldState {
     package var apiServer: (machine: Int, cluster: Int)? {
         for index in machines.indices {
             guard let unit = machines[index].unit, machines[index].disk.setup?.role == .server, now >= unit.startedAt + Self.apiAfter,
-                let cluster = machines[index].disk.serverData, clusters[cluster].etcd == nil || clusters[cluster].answers(up: serversUp(cluster))
+                let cluster = machines[index].disk.serverData,
+                clusters[cluster].etcd == nil || clusters[cluster].answers(up: serversUp(cluster))
             else { continue }
             return (index, cluster)
         }
