@@ -84,14 +84,7 @@ package struct Reconciler: Sendable {
                 for action in run.actionsDue(uptime: uptime) { try start(action, &run, memory, performer, &group) }
                 run.report(tell)
                 if run.isIdle { break }
-                if let pause = run.pause(uptime: uptime, deadline: end) {
-                    let clock = clock
-                    run.sleepingUntil = uptime + pause
-                    group.addTask {
-                        try? await clock.sleep(seconds: pause)
-                        return .woke
-                    }
-                }
+                if let pause = run.pause(uptime: uptime, deadline: end) { sleep(pause, &run, uptime, &group) }
                 guard let event = try await group.next() else { break }
                 run.note(event, at: Moment(clock), tell: tell)
                 if case .did = event { try memory.save(run.ledger) }
@@ -111,6 +104,15 @@ package struct Reconciler: Sendable {
             try await world.releaseLease(on: vm)
             tell(.leaseEnded)
         } catch {}
+    }
+
+    private func sleep(_ seconds: Double, _ run: inout Run, _ uptime: Double, _ group: inout ThrowingTaskGroup<Happening, any Error>) {
+        let clock = clock
+        run.sleepingUntil = uptime + seconds
+        group.addTask {
+            try? await clock.sleep(seconds: seconds)
+            return .woke
+        }
     }
 
     private func askForLease(_ world: any WorldWriter, _ vm: ObservedVM, _ group: inout ThrowingTaskGroup<Happening, any Error>) {

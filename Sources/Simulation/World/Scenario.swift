@@ -81,13 +81,19 @@ struct FleetSketch: Sendable {
     var kubelet = "110"
     var serverKubelet = "110"
 
+    func with(_ change: (inout FleetSketch) -> Void) -> DesiredFleet {
+        var copy = self
+        change(&copy)
+        return copy.fleet()
+    }
+
     func fleet() -> DesiredFleet {
         let text = """
             {apiVersion: "exedev-k8s/v1", cluster: {name: "demo", k3s: "\(version)", servers: 1,
               agentConfig: {"kubelet-arg": ["max-pods=\(kubelet)"]}, serverConfig: {"kubelet-arg": ["max-pods=\(serverKubelet)"]}},
              pools: {\(pool): {nodes: \(web), labels: {tier: "\(label)"}, isolated: \(isTainted), share: {port: \(port), public: true}},
                      batch: {nodes: 1, isolated: true}},
-             limits: {maxVMs: \(maxVMs ?? 25)}, policy: {prune: true}}
+             limits: {maxVMs: \(maxVMs ?? max(25, web + 10))}, policy: {prune: true}}
             """
         let outcome = FleetFile.parse(text, file: "fleet.json")
         guard let fleet = outcome.fleet else { preconditionFailure("the scenario's fleet file is wrong: \(outcome.diagnostics)") }
@@ -98,64 +104,62 @@ struct FleetSketch: Sendable {
 extension Scenario {
     /// All scenarios over a fleet of one server, a batch agent and `web` web agents.
     package static func all(web: Int = 2) -> [Scenario] {
-        let base = FleetSketch(web: web)
-        func sketch(_ change: (inout FleetSketch) -> Void) -> DesiredFleet {
-            var copy = base
-            change(&copy)
-            return copy.fleet()
-        }
-        let fleet = base.fleet()
-        let more = sketch { $0.web += 2 }
-        let edge = sketch { $0.label = "edge" }
-        let front = sketch { $0.pool = "front" }
-        let less = sketch { $0.web -= 1 }
-        let victim = "demo-web-n1"
+        let sketch = FleetSketch(web: web)
+        return sizes(sketch) + changes(sketch) + losses(sketch) + strangers(sketch) + servers(sketch) + [destroy(sketch.fleet())]
+    }
+
+    private static let victim = "demo-web-n1"
+
+    private static func sizes(_ base: FleetSketch) -> [Scenario] {
+        let (fleet, more, less) = (base.fleet(), base.with { $0.web += 2 }, base.with { $0.web -= 1 })
+        let (edge, front, web) = (base.with { $0.label = "edge" }, base.with { $0.pool = "front" }, base.web)
         return [
             Scenario("first create", before: nil, after: fleet).edited([more, edge]),
             Scenario("grow", before: fleet, after: more).edited([fleet, less]),
             Scenario("shrink", before: more, after: fleet).edited([more, edge]),
             Scenario("pool renamed", before: fleet, after: front).edited([fleet, less]),
             Scenario(
-                "pool renamed in a tight budget", before: sketch { $0.maxVMs = web + 2 },
-                after: sketch { ($0.pool, $0.maxVMs) = ("front", web + 2) }
+                "pool renamed in a tight budget", before: base.with { $0.maxVMs = web + 2 },
+                after: base.with { ($0.pool, $0.maxVMs) = ("front", web + 2) }
             ),
-            Scenario("version upgrade", before: fleet, after: sketch { $0.version = "v1.34.10+k3s1" })
+            Scenario("approved in part", before: fleet, after: more).approving(["demo-web-n\(web + 1)"])
+                .ending(.blocked(["demo-web-n\(web + 2)": "not in the approved plan"])),
+        ]
+    }
+
+    private static func changes(_ base: FleetSketch) -> [Scenario] {
+        let fleet = base.fleet()
+        return [
+            Scenario("version upgrade", before: fleet, after: base.with { $0.version = "v1.34.10+k3s1" })
                 .ending(.blocked(Dictionary(uniqueKeysWithValues: fleet.nodes.map { ($0.name, "upgrade") }))),
-            Scenario("label and taint change", before: fleet, after: sketch { ($0.label, $0.isTainted) = ("edge", true) }).edited([fleet]),
-            Scenario("share change", before: fleet, after: sketch { $0.port = 9090 }).edited([fleet]),
-            Scenario("configuration change", before: fleet, after: sketch { $0.kubelet = "50" }).edited([fleet]),
+            Scenario("label and taint change", before: fleet, after: base.with { ($0.label, $0.isTainted) = ("edge", true) })
+                .edited([fleet]),
+            Scenario("share change", before: fleet, after: base.with { $0.port = 9090 }).edited([fleet]),
+            Scenario("configuration change", before: fleet, after: base.with { $0.kubelet = "50" }).edited([fleet]),
+        ]
+    }
+
+    private static func losses(_ base: FleetSketch) -> [Scenario] {
+        let (fleet, web) = (base.fleet(), base.web)
+        return [
             Scenario("VM vanished", before: fleet, after: fleet).disturbed { $0.vanish(victim) },
             Scenario("VM rebuilt under the same name", before: fleet, after: fleet).disturbed { world in
                 world.vanish(victim)
                 world.rebuild(victim, tags: ["fleet-demo"])
             },
+            Scenario("many VMs gone at once, nobody there", before: fleet, after: fleet).unattended()
+                .ending(.blocked(Dictionary(uniqueKeysWithValues: (1...web).map { ("demo-web-n\($0)", "breaker") })))
+                .disturbed { world in for number in 1...web { world.vanish("demo-web-n\(number)") } },
+        ]
+    }
+
+    private static func strangers(_ base: FleetSketch) -> [Scenario] {
+        let fleet = base.fleet()
+        return [
             Scenario("foreign VM on our name", before: nil, after: fleet).ending(.blocked([victim: "lacks the tag"]))
                 .disturbed { $0.rebuild(victim, tags: ["theirs"]) },
             Scenario("name held by somebody else", before: nil, after: fleet).ending(.blocked([victim: "not available"]))
                 .disturbed { $0.heldNames.insert(victim) }.retrying("createVM \(victim)"),
-            Scenario("server lost", before: fleet, after: fleet).ending(.blocked(["demo-cp-n1": "data of the cluster"]))
-                .disturbed { $0.vanish("demo-cp-n1") },
-            Scenario("server rebuilt empty", before: fleet, after: fleet).ending(.blocked(["demo-cp-n1": "lost the data of the cluster"]))
-                .disturbed { world in
-                    world.vanish("demo-cp-n1")
-                    world.rebuild("demo-cp-n1", tags: ["fleet-demo"])
-                },
-            Scenario("many VMs gone at once, nobody there", before: fleet, after: fleet).unattended()
-                .ending(.blocked(Dictionary(uniqueKeysWithValues: (1...web).map { ("demo-web-n\($0)", "breaker") })))
-                .disturbed { world in for number in 1...web { world.vanish("demo-web-n\(number)") } },
-            Scenario("approved in part", before: fleet, after: more).approving(["demo-web-n\(web + 1)"])
-                .ending(.blocked(["demo-web-n\(web + 2)": "not in the approved plan"])),
-            Scenario("shrink by a node that has become a server", before: sketch { $0.web += 1 }, after: fleet)
-                .ending(.blocked(["demo-web-n\(web + 1)": "is a server"])).disturbed { $0.promote("demo-web-n\(web + 1)") },
-            Scenario("shrink by nodes that have become servers", before: more, after: fleet)
-                .ending(.blocked(["demo-web-n\(web + 1)": "is a server", "demo-web-n\(web + 2)": "is a server"]))
-                .disturbed { world in for number in 1...2 { world.promote("demo-web-n\(web + number)") } },
-            Scenario("server changed while a voter made by hand is down", before: fleet, after: sketch { $0.serverKubelet = "50" })
-                .ending(.blocked(["demo-cp-n1": "quorum", victim: "is a server", "demo-web-n2": "is a server"]))
-                .disturbed { world in
-                    for number in 1...2 { world.promote("demo-web-n\(number)") }
-                    world.stopK3s(on: victim)
-                },
             Scenario("stray VM with our tag", before: fleet, after: fleet).ending(.blocked(["demo-old-n1": "not in this ledger"]))
                 .disturbed { $0.rebuild("demo-old-n1", tags: ["fleet-demo"]) },
             Scenario("host of another cluster", before: nil, after: fleet).ending(.blocked([victim: "another cluster"]))
@@ -163,7 +167,30 @@ extension Scenario {
                     world.rebuild(victim, tags: ["fleet-demo"])
                     world.belong(victim, to: "another")
                 },
-            destroy(fleet),
+        ]
+    }
+
+    private static func servers(_ base: FleetSketch) -> [Scenario] {
+        let (fleet, more, web) = (base.fleet(), base.with { $0.web += 2 }, base.web)
+        return [
+            Scenario("server lost", before: fleet, after: fleet).ending(.blocked(["demo-cp-n1": "data of the cluster"]))
+                .disturbed { $0.vanish("demo-cp-n1") },
+            Scenario("server rebuilt empty", before: fleet, after: fleet).ending(.blocked(["demo-cp-n1": "lost the data of the cluster"]))
+                .disturbed { world in
+                    world.vanish("demo-cp-n1")
+                    world.rebuild("demo-cp-n1", tags: ["fleet-demo"])
+                },
+            Scenario("shrink by a node that has become a server", before: base.with { $0.web += 1 }, after: fleet)
+                .ending(.blocked(["demo-web-n\(web + 1)": "is a server"])).disturbed { $0.promote("demo-web-n\(web + 1)") },
+            Scenario("shrink by nodes that have become servers", before: more, after: fleet)
+                .ending(.blocked(["demo-web-n\(web + 1)": "is a server", "demo-web-n\(web + 2)": "is a server"]))
+                .disturbed { world in for number in 1...2 { world.promote("demo-web-n\(web + number)") } },
+            Scenario("server changed while a voter made by hand is down", before: fleet, after: base.with { $0.serverKubelet = "50" })
+                .ending(.blocked(["demo-cp-n1": "quorum", victim: "is a server", "demo-web-n2": "is a server"]))
+                .disturbed { world in
+                    for number in 1...2 { world.promote("demo-web-n\(number)") }
+                    world.stopK3s(on: victim)
+                },
         ]
     }
 
