@@ -54,11 +54,13 @@ struct Run {
     init(fleet: DesiredFleet, ledger: Ledger, repeats: Bool, isAttended: Bool = true, lifted: Set<Guard> = []) {
         (self.fleet, self.ledger, self.repeats, self.isAttended, self.lifted) = (fleet, ledger, repeats, isAttended, lifted)
         plan = Plan(cluster: fleet.cluster.name, lines: [])
+        serverName = fleet.nodes.first { $0.role == .server }?.name
     }
 
     func facts(now: Double, uptime: Double = -.infinity) -> FleetFacts {
         var facts = FleetFacts(fleet: fleet, seen: seen, ledger: ledger, now: now, isAttended: isAttended)
         (facts.lifted, facts.hashed, facts.listedAt) = (lifted, hashed, repeats ? listedAt : nil)
+        guard uptime.isFinite else { return facts }
         facts.restarting = Set(started.filter { uptime - $0.value < Pacing.staleReadiness }.keys)
         facts.unanswered = Set(asked.filter { uptime - $0.value < Planner.creationGrace }.keys)
         return facts
@@ -92,14 +94,14 @@ struct Run {
 
     /// A cluster that answers is changed only by who holds its Lease; one that does not answer has none to ask for.
     private mutating func hold(_ uptime: Double) {
-        wantsLease = repeats && facts(now: 0).controlPlane != nil && !plan.actions.isEmpty && !lifted.contains(.lease)
+        wantsLease = repeats && !plan.actions.isEmpty && hasControlPlane && !lifted.contains(.lease)
         guard wantsLease, let block = grip.block(uptime) else { return }
         for index in plan.lines.indices where plan.lines[index].decision.action != nil { plan.lines[index].decision = .blocked(block) }
     }
 
     /// The server on which the Lease is to be taken or renewed now.
     mutating func leaseDue(uptime: Double) -> ObservedVM? {
-        guard !isEnding || !acting.isEmpty, needsGrip, let due = grip.nextAsk(uptime), due <= uptime, facts(now: 0).controlPlane != nil,
+        guard !isEnding || !acting.isEmpty, needsGrip, let due = grip.nextAsk(uptime), due <= uptime, hasControlPlane,
             let vm = server
         else {
             return nil
@@ -122,7 +124,10 @@ struct Run {
     private static let heartbeat = 8.0
 
     /// The fleet's server as a VM, if it was seen.
-    var server: ObservedVM? { facts(now: 0).serverName.flatMap { seen.vms?[$0] } }
+    var server: ObservedVM? { serverName.flatMap { seen.vms?[$0] } }
+    private let serverName: String?
+    /// As the last observation has it.
+    private var hasControlPlane: Bool { facts(now: 0).controlPlane != nil }
 
     func result() -> Reconciler.Result {
         .init(plan: plan, seen: seen, ledger: ledger, effects: effects, ranOutOfTime: ranOutOfTime)
@@ -164,7 +169,7 @@ struct Run {
 
     /// The cluster is read first of all when its server may be there: one read tells about every node, so no host need be asked.
     private func addClusterLooks(_ wanted: inout [Look: Double]) {
-        guard let vms = seen.vms, let server = facts(now: 0).serverName, let vm = vms[server], vm.tags.contains(fleet.cluster.tag),
+        guard let vms = seen.vms, let server = serverName, let vm = vms[server], vm.tags.contains(fleet.cluster.tag),
             vm.status == .running || vm.status == .starting, ledger.founder != nil
         else { return }
         guard case .unseen = seen.cluster else { return }
@@ -177,7 +182,7 @@ struct Run {
         case .vms: return (nil, ())
         case .host(let name): return seen.vms?[name].map { ($0, ()) }
         case .cluster:
-            guard let server = facts(now: 0).serverName else { return nil }
+            guard let server = serverName else { return nil }
             return seen.vms?[server].map { ($0, ()) }
         case .nothing: return nil
         }

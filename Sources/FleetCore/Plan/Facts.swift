@@ -1,9 +1,18 @@
 package import K3s
 
-/// A configuration with its hash.
+/// The hash of a node's configuration, with all of the configuration that may change during a run.
 package struct HashedSetup: Sendable, Hashable {
-    package var setup: NodeSetup
-    package var hash: String
+    var overlay: String
+    var serverAddress: String?
+    var caHash: String?
+    var hash: String
+}
+
+/// What one look over the whole fleet tells: taken once for a plan, for each of its nodes asks for it.
+struct Census: Sendable {
+    var occupants: Set<String>
+    var vanished: (count: Int, of: Int)
+    var controlPlane: (address: String, caHash: String)?
 }
 
 /// What a decision about one node may know of the whole fleet.
@@ -24,25 +33,40 @@ package struct FleetFacts: Sendable {
     /// Guards that the proof by simulation has taken away; always empty in the product.
     package var lifted: Set<Guard> = []
 
-    /// How many VMs of the ledger the list lacks, and of how many, when nobody is there to judge it; see `Safety.massLossIsNoReason`.
-    package let vanished: (count: Int, of: Int)
+    /// Nil: to be taken when it is asked for.
+    private var census: Census?
+    private let isAttended: Bool
 
     /// `isAttended`: an operator saw the plan and asked for it.
     package init(fleet: DesiredFleet, seen: Observation, ledger: Ledger, now: Double, isAttended: Bool = true) {
-        (self.fleet, self.seen, self.ledger, self.now) = (fleet, seen, ledger, now)
-        let known =
-            isAttended || seen.vms == nil
-            ? []
-            : fleet.nodes.map(\.name).filter {
-                // Those that we were removing ourselves are no loss.
-                ledger.vms[$0]?.createdAt != nil && ledger.vms[$0]?.removal == nil
-            }
-        vanished = (known.count { seen.vms?[$0] == nil }, known.count)
+        (self.fleet, self.seen, self.ledger, self.now, self.isAttended) = (fleet, seen, ledger, now, isAttended)
     }
 
-    func configHash(_ setup: NodeSetup) -> String {
-        if let known = hashed[setup.name], known.setup == setup { return known.hash }
-        return setup.configHash
+    /// The same facts, counted once and for all.
+    func counted() -> FleetFacts {
+        var facts = self
+        facts.census = Census(occupants: occupants, vanished: vanished, controlPlane: controlPlane)
+        return facts
+    }
+
+    /// How many VMs of the ledger the list lacks, and of how many, when nobody is there to judge it; see `Safety.massLossIsNoReason`.
+    package var vanished: (count: Int, of: Int) {
+        if let census { return census.vanished }
+        guard !isAttended, let vms = seen.vms else { return (0, 0) }
+        // Those that we were removing ourselves are no loss.
+        let known = fleet.nodes.filter { ledger.vms[$0.name].map { $0.createdAt != nil && $0.removal == nil } ?? false }
+        return (known.count { vms[$0.name] == nil }, known.count)
+    }
+
+    /// The hash of `setup(of:overlay:)`.
+    func configHash(of node: DesiredNode, overlay: String) -> String {
+        if let known = hashed[node.name], isCurrent(known, node, overlay) { return known.hash }
+        return setup(of: node, overlay: overlay).configHash
+    }
+
+    private func isCurrent(_ known: HashedSetup, _ node: DesiredNode, _ overlay: String) -> Bool {
+        let server = node.role == .agent ? controlPlane : nil
+        return known.overlay == overlay && known.serverAddress == server?.address && known.caHash == server?.caHash
     }
 
     func holds(_ rule: Guard) -> Bool { !lifted.contains(rule) }
@@ -51,6 +75,7 @@ package struct FleetFacts: Sendable {
 
     /// The overlay address of a server that answers for its cluster, with the cluster it is known by.
     package var controlPlane: (address: String, caHash: String)? {
+        if let census { return census.controlPlane }
         guard case .read(let reading) = seen.cluster, reading.apiReady, let caHash = reading.caHash, let name = serverName,
             let address = seen.node(name)?.internalIP, strangeness(of: reading) == nil
         else { return nil }
@@ -99,8 +124,11 @@ package struct FleetFacts: Sendable {
 
     /// VMs that count against `limits.maxVMs`: those seen, those being made, and those that were here and that one list may have left out.
     package var occupants: Set<String> {
-        let remembered = ledger.vms.filter { _, record in record.createdAt != nil || record.creating != nil }
-        return Set(ownedVMs.map(\.name)).union(remembered.keys)
+        if let census { return census.occupants }
+        var names: Set<String> = []
+        for vm in (seen.vms ?? [:]).values where vm.tags.contains(fleet.cluster.tag) { names.insert(vm.name) }
+        for (name, record) in ledger.vms where record.createdAt != nil || record.creating != nil { names.insert(name) }
+        return names
     }
 
     package func record(_ name: String) -> Ledger.VMRecord { ledger.vms[name] ?? .init() }
@@ -110,8 +138,10 @@ package struct FleetFacts: Sendable {
         var all = hashed
         for node in fleet.nodes where record(node.name).config != nil {
             guard let overlay = seen.overlay(of: node.name) else { continue }
+            if let known = all[node.name], isCurrent(known, node, overlay) { continue }
             let setup = setup(of: node, overlay: overlay)
-            if all[node.name]?.setup != setup { all[node.name] = HashedSetup(setup: setup, hash: setup.configHash) }
+            all[node.name] = HashedSetup(
+                overlay: overlay, serverAddress: setup.serverAddress, caHash: setup.caHash, hash: setup.configHash)
         }
         return all
     }

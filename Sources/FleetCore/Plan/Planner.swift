@@ -11,6 +11,7 @@ package enum Planner {
     static func startDeadline(_ role: Role) -> Double { role == .server ? 300 : 180 }
 
     package static func plan(_ facts: FleetFacts) -> Plan {
+        let facts = facts.counted()
         let wanted = facts.fleet.nodes.map { node in line(for: node, facts) }
         let names = Set(facts.fleet.nodes.map(\.name))
         let extra = facts.ownedVMs.filter { !names.contains($0.name) }.map { removalLine($0, facts) }
@@ -182,7 +183,7 @@ package enum Planner {
         if want.role == .server, facts.ledger.caHash != nil, probe.server?.active == "active" {
             return .wait(Wait(facts.controlPlaneReason, look: .cluster, every: 1, evidence: .host(want.name)))
         }
-        if started == nil || facts.record(want.name).config != facts.configHash(facts.setup(of: want, overlay: overlay)) {
+        if started == nil || facts.record(want.name).config != facts.configHash(of: want, overlay: overlay) {
             return .act(
                 .install(facts.setup(of: want, overlay: overlay)), because: "an earlier install was cut short or its configuration changed")
         }
@@ -258,9 +259,9 @@ package enum Planner {
 
     static func reconfigured(_ want: DesiredNode, _ overlay: String, _ facts: FleetFacts) -> Decision? {
         guard let config = facts.record(want.name).config, want.role == .server || facts.controlPlane != nil else { return nil }
-        let setup = facts.setup(of: want, overlay: overlay)
-        guard config != facts.configHash(setup) else { return nil }
+        guard config != facts.configHash(of: want, overlay: overlay) else { return nil }
         let isUnknown = config == Ledger.VMRecord.unknownConfig
+        let setup = facts.setup(of: want, overlay: overlay)
         return .act(.install(setup), because: isUnknown ? "nobody heard what came of its last install" : "its configuration changed")
     }
 

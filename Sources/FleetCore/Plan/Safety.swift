@@ -36,8 +36,9 @@ package enum Safety {
     /// Never more VMs with our tag than the budget, those being created included.
     static func creationFitsBudget(_ action: Action, _ facts: FleetFacts) -> Block? {
         guard case .createVM(let name, _, _) = action else { return nil }
-        let others = facts.occupants.subtracting([name])
-        guard others.count >= facts.fleet.limits.maxVMs else { return nil }
+        let occupants = facts.occupants
+        guard occupants.count - (occupants.contains(name) ? 1 : 0) >= facts.fleet.limits.maxVMs else { return nil }
+        let others = occupants.subtracting([name])
         let unlisted = others.filter { facts.seen.vms?[$0] == nil }.sorted()
         let which = unlisted.isEmpty ? "" : " (not in exe.dev's list now: \(unlisted.joined(separator: ", ")))"
         return Block(
