@@ -67,4 +67,67 @@ import Testing
             #expect(try Self.run("pool renamed in a tight budget", faults) == [])
         }
     }
+
+    /// Another machine took over while this one stood still, which then went on with what it had decided and seen before.
+    @Test(arguments: [40.0, 70, 3600]) func whoStoodStillDoesNotGoOnAsIfNothingWere(seconds: Double) throws {
+        for (scenario, effect) in [("first create", 1), ("pool renamed", 2), ("configuration change", 1), ("label and taint change", 2)] {
+            #expect(try Self.run(scenario, [Fault(.rival, at: .effect(0)), Fault(.pause(seconds), at: .effect(effect))]) == [])
+        }
+    }
+
+    /// Another machine founded the cluster while this one prepared it: this one's ledger did not know who the founder was.
+    @Test(arguments: 0..<8) func aClusterThatAnotherFoundedHasAFounder(at effect: Int) throws {
+        #expect(try Self.run("first create", [Fault(.rival, at: .effect(effect))]) == [])
+    }
+
+    /// One failed reading of the cluster made running hosts look bare: their k3s was replaced by the next version.
+    @Test(arguments: 0..<4) func aSilentClusterIsNoReasonToUpgrade(at read: Int) throws {
+        for fault in [Fault.Kind.unreachable, .refused, .apiServerDown] {
+            #expect(try Self.run("version upgrade", [Fault(fault, at: .read(read))]) == [])
+            #expect(try Self.run("server changed while a voter made by hand is down", [Fault(fault, at: .read(read))]) == [])
+        }
+    }
+
+    /// Seed 1180: a sharing whose answer was lost, and a file that went back to the one before: the ledger took it for done.
+    @Test(arguments: 0..<3) func aSharingWithoutAnAnswerIsSetAgain(crash: Int) throws {
+        for effect in 2..<5 {
+            let kind = [Fault.Kind.crashBefore, .crashAfter, .crashAfterReply][crash]
+            #expect(try Self.run("share change", [Fault(.edit(0), at: .effect(1)), Fault(kind, at: .effect(effect))]) == [])
+            #expect(try Self.run("configuration change", [Fault(.edit(0), at: .effect(1)), Fault(kind, at: .effect(effect))]) == [])
+        }
+    }
+
+    /// Seeds 305, 1755 and 9740: a VM that vanished on its way out left its node, and later nobody knew whose it was.
+    @Test(arguments: 0..<8) func aVMThatVanishesOnItsWayOutLeavesNoNode(at effect: Int) throws {
+        for victim in 1...2 {
+            let faults = [Fault(.vanish(victim), at: .effect(effect)), Fault(.crashBefore, at: .effect(9))]
+            #expect(try Self.run("pool renamed", faults) == [])
+            #expect(try Self.run("pool renamed in a tight budget", [faults[0]]) == [])
+        }
+    }
+
+    /// A deletion that was cut between the node and its password was not done again.
+    @Test(arguments: [HostFault.diskFull, .cutMiddle, .failsMiddle]) func aPasswordGoesWithItsNode(fault: HostFault) throws {
+        for effect in 0..<8 { #expect(try Self.run("shrink", [Fault(.host(fault), at: .effect(effect))]) == []) }
+    }
+
+    /// Seed 18844: a removal without a node to drain did not count against deletionsPerPass while it waited.
+    @Test(arguments: 6..<14) func aRemovalThatWaitsCounts(at effect: Int) throws {
+        let faults = [
+            Fault(.edit(0), at: .effect(5)), Fault(.crashAfter, at: .effect(8)), Fault(.host(.cutBefore), at: .effect(effect)),
+        ]
+        #expect(try Self.run("shrink", faults) == [])
+    }
+
+    /// Seed 9001: a clock put forward ended the wait for a `new` that exe.dev still had to carry out.
+    @Test(arguments: 1..<10) func aNewWithoutAnAnswerIsWaitedForByAClockThatNobodySets(at effect: Int) throws {
+        let faults = [Fault(.api(.status504Late), at: .effect(0)), Fault(.clockJump(Self.year), at: .effect(effect))]
+        #expect(try Self.run("pool renamed", faults) == [])
+    }
+
+    /// exe.dev was down for an hour, from any step on: nothing is done to the fleet in that time, and all of it afterwards.
+    @Test(arguments: ["first create", "shrink", "pool renamed", "VM vanished"]) func anHourWithoutExeDevDoesNoHarm(scenario: String) throws
+    {
+        for effect in 0..<8 { #expect(try Self.run(scenario, [Fault(.outage(3600), at: .effect(effect))]) == []) }
+    }
 }

@@ -53,6 +53,7 @@ import Testing
 
     @Test func readsTheAnswer() throws {
         #expect(try LeaseAnswer.parse("lease=ours\n") == .ours)
+        #expect(try LeaseAnswer.parse("lease=taken other/1\n") == .taken(from: "other/1"))
         #expect(try LeaseAnswer.parse("warning\nlease=held other/1 12\n") == .held(by: "other/1", left: 12))
         #expect(throws: ReadingError.self) { try LeaseAnswer.parse("lease=perhaps\n") }
         #expect(throws: ReadingError.self) { try LeaseAnswer.parse("") }

@@ -98,6 +98,23 @@ extension SSHClient {
         await client.closeAll()
     }
 
+    /// Connecting took long, and the time of the command is over.
+    @Test func sendsNothingWhenItsTimeIsOver() async throws {
+        let sshd = try RealSSHD()
+        let client = try sshd.client()
+        _ = try await client.sh(sshd.target, "true")
+        let file = sshd.folder + "/was-here"
+        let error = await #expect(throws: SSHError.self) {
+            try await client.run(
+                on: sshd.target, command: "sh -eu -s", stdin: Array("touch \(file)".utf8), deadline: .seconds(60), outputLimit: 1024,
+                gate: { false })
+        }
+        #expect(error == .cancelled(commandSent: false) && error?.outcomeUnknown == false)
+        _ = try await client.sh(sshd.target, "true")
+        #expect(!FileManager.default.fileExists(atPath: file))
+        await client.closeAll()
+    }
+
     @Test func usesOneConnectionAgain() async throws {
         let sshd = try RealSSHD()
         let client = try sshd.client()

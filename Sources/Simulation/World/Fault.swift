@@ -25,6 +25,8 @@ package struct Fault: Sendable, Hashable, CustomStringConvertible {
         case unreachable, refused, apiServerDown
         // what happens beside the run
         case clockJump(Double), edit(Int), secondRun, vanish(Int), reboot(Int)
+        /// A kubelet says nothing for a minute and a half, then again.
+        case silence(Int)
         /// Another machine, with a copy of the state directory, starts too.
         case rival
         /// The process stands still for so many seconds, with what it had decided before in its hands.
@@ -77,6 +79,8 @@ package enum APIFault: String, Sendable, Hashable, CaseIterable {
 package enum HostFault: String, Sendable, Hashable, CaseIterable {
     case connectionRefused, keyChanged, wrongHost
     case cutBefore, cutMiddle, cutAfter
+    /// After so many of the order's steps.
+    case cutAfter1, cutAfter2, cutAfter3, cutAfter4
     case failsMiddle, diskFull
     case reboot, hardReset
 
@@ -86,6 +90,10 @@ package enum HostFault: String, Sendable, Hashable, CaseIterable {
         case .connectionRefused, .keyChanged, .wrongHost, .cutBefore: 0
         case .cutMiddle, .failsMiddle, .diskFull, .reboot: steps / 2
         case .cutAfter, .hardReset: steps
+        case .cutAfter1: min(1, steps)
+        case .cutAfter2: min(2, steps)
+        case .cutAfter3: min(3, steps)
+        case .cutAfter4: min(4, steps)
         }
     }
 
@@ -94,7 +102,7 @@ package enum HostFault: String, Sendable, Hashable, CaseIterable {
             switch self {
             case .connectionRefused, .failsMiddle: .retry(after: nil)
             case .keyChanged, .wrongHost, .diskFull: .askOperator(advice: "see what it says")
-            case .cutBefore, .cutMiddle, .cutAfter, .reboot, .hardReset: .observeAgain
+            case .cutBefore, .cutMiddle, .cutAfter, .cutAfter1, .cutAfter2, .cutAfter3, .cutAfter4, .reboot, .hardReset: .observeAgain
             }
         return EffectError("host: \(rawValue)", remedy: remedy)
     }

@@ -22,6 +22,8 @@ package struct Machine: Sendable, Hashable {
     package var unit: RunningUnit?
     /// The note in /run that k3s must be restarted; a boot takes it away.
     var needsRestart = false
+    /// Until when its kubelet says nothing.
+    var silentUntil = -Double.infinity
     /// Another host answers at this address.
     var answersAs: String?
 

@@ -160,6 +160,9 @@ extension Scenario {
                 .disturbed { $0.rebuild(victim, tags: ["theirs"]) },
             Scenario("name held by somebody else", before: nil, after: fleet).ending(.blocked([victim: "not available"]))
                 .disturbed { $0.heldNames.insert(victim) }.retrying("createVM \(victim)"),
+            Scenario("quota of the account", before: fleet, after: base.with { $0.web += 1 })
+                .ending(.blocked(["demo-web-n\(base.web + 1)": "VM limit"])).retrying("createVM demo-web-n\(base.web + 1)")
+                .disturbed { $0.quota = $0.machines.count },
             Scenario("stray VM with our tag", before: fleet, after: fleet).ending(.blocked(["demo-old-n1": "not in this ledger"]))
                 .disturbed { $0.rebuild("demo-old-n1", tags: ["fleet-demo"]) },
             Scenario("host of another cluster", before: nil, after: fleet).ending(.blocked([victim: "another cluster"]))

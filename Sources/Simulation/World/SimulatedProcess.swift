@@ -217,6 +217,7 @@ extension WorldState {
         case .vanish(let index):
             let agents = machines.filter { $0.disk.setup?.role == .agent && owns($0.name, id) }
             if !agents.isEmpty { vanish(agents[index % agents.count].name) }
+        case .silence(let index) where !machines.isEmpty: machines[index % machines.count].silentUntil = now + 90
         case .reboot(let index) where !machines.isEmpty: reboot(machines[index % machines.count].name, losesWrites: false)
         default: break
         }

@@ -134,7 +134,7 @@ extension WorldState {
         guard let api = apiServer else { return }
         for index in machines.indices where machines[index].unit != nil {
             if machines[index].disk.setup?.role == .agent { runAgent(index, api) }
-            guard let registered = machines[index].unit?.registeredAt else { continue }
+            guard let registered = machines[index].unit?.registeredAt, now >= machines[index].silentUntil else { continue }
             _ = clusters[api.cluster].beat(machines[index].name, isReady: now >= registered + Self.readyAfter, now: now)
         }
     }

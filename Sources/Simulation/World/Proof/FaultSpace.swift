@@ -50,7 +50,8 @@ extension Stage {
     package var surroundings: [Fault] {
         let clocks = [3600.0, -3600, Fault.year, -Fault.year].map(Fault.Kind.clockJump)
         let others: [Fault.Kind] = [
-            .secondRun, .rival, .pause(30), .pause(3600), .outage(3600), .vanish(0), .vanish(1), .reboot(0), .reboot(1), .reboot(2),
+            .secondRun, .rival, .silence(0), .silence(1), .silence(2), .pause(30), .pause(3600), .outage(3600), .vanish(0), .vanish(1),
+            .reboot(0), .reboot(1), .reboot(2),
         ]
         let edits = scenario.edits.indices.map(Fault.Kind.edit)
         return effects.indices.flatMap { number in (clocks + others + edits).map { Fault($0, at: .effect(number)) } }

@@ -54,7 +54,8 @@ package struct Schedule: Sendable {
     }
 
     private static func effect(_ stage: Stage, _ random: inout Randomness) -> Fault.Kind {
-        switch random.below(16) {
+        switch random.below(17) {
+        case 15: .silence(random.below(10))
         case 12: .rival
         case 13: .pause(pick([5, 45, 90, 3600], &random))
         case 14: .outage(pick([60, 3600], &random))

@@ -1,0 +1,64 @@
+import FleetCore
+import K3s
+import Synchronization
+import Testing
+
+@testable import Reconciler
+
+@Suite struct FenceTests {
+    @Test func isOpenUntilShortlyBeforeTheEnd() {
+        let clock = VirtualClock()
+        let fence = Fence(clock: clock)
+        #expect(fence.isOpen)
+        fence.hold(until: clock.uptime + 20)
+        clock.pass(seconds: 20 - Fence.margin - 0.1)
+        #expect(fence.isOpen)
+        clock.pass(seconds: 0.2)
+        #expect(!fence.isOpen)
+        let error = #expect(throws: EffectError.self) { try fence.check() }
+        #expect(error?.remedy == .retry(after: 0))
+        fence.hold(until: .infinity)
+        #expect(fence.isOpen)
+    }
+
+    /// The one door asks it, for hands that do not.
+    @Test func nothingLeavesWhileItIsShut() async throws {
+        let (fleet, world) = (try ConvergeTests.fleet(), FakeWorld())
+        let fence = Fence(clock: world.clock)
+        let performer = Performer(world: world, fence: fence)
+        var seen = Observation()
+        seen.note(.vms([]))
+        let ledger = Ledger(cluster: "demo", clusterID: "c1", clusterCIDR: "10.244.0.0/16", serviceCIDR: "10.245.0.0/16")
+        let facts = FleetFacts(fleet: fleet, seen: seen, ledger: ledger, now: world.clock.now)
+        let node = try #require(fleet.nodes.first)
+        let action = Action.createVM(name: node.name, shape: node.vm, ownerTag: fleet.cluster.tag)
+        fence.hold(until: world.clock.uptime)
+        await #expect(throws: EffectError.self) { _ = try await performer.perform(action, facts: facts) }
+        #expect(world.state.withLock { $0.created } == [])
+        fence.hold(until: .infinity)
+        _ = try await performer.perform(action, facts: facts)
+        #expect(world.state.withLock { $0.created } == [node.name])
+    }
+
+    /// A process that stood still, and a machine that took over: everything is looked at anew.
+    @Test(arguments: [true, false]) func forgetsWhatItSaw(isTakenOver: Bool) throws {
+        let clock = VirtualClock()
+        var run = Run(
+            fleet: try ConvergeTests.fleet(),
+            ledger: Ledger(cluster: "demo", clusterID: "c1", clusterCIDR: "10.244.0.0/16", serviceCIDR: "10.245.0.0/16"), repeats: true)
+        run.note(.saw(.vms, .vms([])), at: Moment(clock), tell: { _ in })
+        #expect(run.seen.vms != nil)
+        run.looking = [.vms]
+        if isTakenOver {
+            run.note(.leased(.success(.taken(from: "other/1")), uptime: clock.uptime), at: Moment(clock), tell: { _ in })
+        } else {
+            run.sleepingUntil = clock.uptime + 5
+            clock.pass(seconds: 60)
+            run.note(.woke, at: Moment(clock), tell: { _ in })
+        }
+        #expect(run.seen.vms == nil)
+        // A look that was under way is of before.
+        run.note(.saw(.vms, .vms([])), at: Moment(clock), tell: { _ in })
+        #expect(run.seen.vms == nil)
+    }
+}
