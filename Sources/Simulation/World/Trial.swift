@@ -191,6 +191,8 @@ struct Course {
                     return line.decision.isSettled && (someAreNew || reasons[line.node] == nil)
                 }
                 if block.isBreaker, !scenario.isAttended { return true }
+                // Who comes too late for the last place of the account depends on who vanished.
+                if someAreNew, reasons.values.contains("VM limit"), block.reason.contains("VM limit") { return true }
                 if block.reason.contains("not in the approved plan"), scenario.approved != nil { return true }
                 return reasons[line.node].map(block.reason.contains) ?? block.reason.contains("control plane")
             }
