@@ -56,9 +56,9 @@ package struct Scenario: Sendable {
         return copy
     }
 
-    func retrying(_ effect: String) -> Scenario {
+    func retrying(_ effects: [String]) -> Scenario {
         var copy = self
-        copy.retried = [effect]
+        copy.retried = Set(effects)
         return copy
     }
 
@@ -159,9 +159,10 @@ extension Scenario {
             Scenario("foreign VM on our name", before: nil, after: fleet).ending(.blocked([victim: "lacks the tag"]))
                 .disturbed { $0.rebuild(victim, tags: ["theirs"]) },
             Scenario("name held by somebody else", before: nil, after: fleet).ending(.blocked([victim: "not available"]))
-                .disturbed { $0.heldNames.insert(victim) }.retrying("createVM \(victim)"),
+                .disturbed { $0.heldNames.insert(victim) }.retrying(["createVM \(victim)"]),
             Scenario("quota of the account", before: fleet, after: base.with { $0.web += 1 })
-                .ending(.blocked(["demo-web-n\(base.web + 1)": "VM limit"])).retrying("createVM demo-web-n\(base.web + 1)")
+                .ending(.blocked(["demo-web-n\(base.web + 1)": "VM limit"]))
+                .retrying(base.with { $0.web += 1 }.nodes.map { "createVM \($0.name)" })
                 .disturbed { $0.quota = $0.machines.count },
             Scenario("stray VM with our tag", before: fleet, after: fleet).ending(.blocked(["demo-old-n1": "not in this ledger"]))
                 .disturbed { $0.rebuild("demo-old-n1", tags: ["fleet-demo"]) },
