@@ -8,30 +8,29 @@ final class NspawnMachines: Machines {
     let state: StateDirectory
     let image: RootImage
     private let executable: String
-    private let relay: Relay
     // Programs are waited for on threads of this queue, never on the two of the concurrency pool.
     private let queue = DispatchQueue(label: "machines", attributes: .concurrent)
-    private let running = Routes()
+    private let running: Routes
     private let turns = Turns()
 
     init(state: StateDirectory, image: RootImage, executable: String, relay: Relay) {
         self.state = state
         self.image = image
         self.executable = executable
-        self.relay = relay
+        running = Routes(relay)
     }
 
     func create(_ vm: VirtualMachine) async throws {
         try await turns.alone(with: vm.name) {
             try await script("prepare", vm.name, "\(vm.index)", vm.address, directory(of: vm), image.path, state.keys)
             try await start(vm)
-            await relay.set(routes: running.add(vm))
+            await running.add(vm)
         }
     }
 
     func remove(_ vm: VirtualMachine) async {
         await turns.alone(with: vm.name) {
-            await relay.set(routes: running.remove(vm))
+            await running.remove(vm)
             try? await script("remove", vm.name, "\(vm.index)", directory(of: vm))
         }
     }
@@ -111,18 +110,18 @@ private actor Turns {
     }
 }
 
-/// The VMs that the relay serves.
+/// The VMs that the relay serves. It tells the relay itself, so that of two changes at once the later one is told last.
 private actor Routes {
-    private var routes: [Relay.Route] = []
-
-    func add(_ vm: VirtualMachine) -> [Relay.Route] {
-        routes.removeAll { $0.name == vm.name }
-        routes.append(Relay.Route(name: vm.name, listen: vm.sshAddress, target: vm.address))
-        return routes
+    private let relay: Relay
+    private var routes: [Relay.Route] = [] {
+        didSet { relay.set(routes: routes) }
     }
 
-    func remove(_ vm: VirtualMachine) -> [Relay.Route] {
-        routes.removeAll { $0.name == vm.name }
-        return routes
+    init(_ relay: Relay) { self.relay = relay }
+
+    func add(_ vm: VirtualMachine) {
+        routes = routes.filter { $0.name != vm.name } + [Relay.Route(name: vm.name, listen: vm.sshAddress, target: vm.address)]
     }
+
+    func remove(_ vm: VirtualMachine) { routes.removeAll { $0.name == vm.name } }
 }
