@@ -3,7 +3,7 @@ import Live
 
 /// One question to a daemon on this machine. It blocks for `patience` at most: for a verb, which has nothing else to do.
 package enum EndpointClient {
-    private static let patience = 3.0
+    package static let patience = 3.0
     private static let cap = 8 << 20
 
     /// A whole answer.
@@ -22,25 +22,25 @@ package enum EndpointClient {
     }
 
     /// `socket` is the path of the daemon's.
-    package static func get(_ path: String, at socket: String) throws(NoAnswer) -> Reply {
+    package static func get(_ path: String, at socket: String, patience: Double = patience) throws(NoAnswer) -> Reply {
         guard let descriptor = UnixSocket.connect(socket) else {
             let isDead = errno == ENOENT || errno == ECONNREFUSED
             throw NoAnswer(description: isDead ? "no daemon runs" : "the daemon cannot be asked: \(String(cString: strerror(errno)))")
         }
-        return try exchange("GET \(path) HTTP/1.0\r\n\r\n", on: descriptor)
+        return try exchange("GET \(path) HTTP/1.0\r\n\r\n", on: descriptor, patience: patience)
     }
 
     /// Closes the connection. In HTTP/1.0 its end is the answer's end.
-    static func exchange(_ request: String, on descriptor: Int32) throws(NoAnswer) -> Reply {
+    static func exchange(_ request: String, on descriptor: Int32, patience: Double = patience) throws(NoAnswer) -> Reply {
         defer { close(descriptor) }
         // Small enough for any socket's buffer.
         guard send(descriptor, request, request.utf8.count, Int32(MSG_NOSIGNAL)) == request.utf8.count else {
             throw NoAnswer(description: "the daemon takes no question")
         }
-        return try parse(try read(descriptor))
+        return try parse(try read(descriptor, patience))
     }
 
-    private static func read(_ descriptor: Int32) throws(NoAnswer) -> [UInt8] {
+    private static func read(_ descriptor: Int32, _ patience: Double) throws(NoAnswer) -> [UInt8] {
         let end = SystemClock().uptime + patience
         var answer: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 65536)

@@ -20,7 +20,7 @@ extension HostScript {
     /// Lets go, so that another machine need not wait; does nothing when it is not ours. The name of who held it last stays: whoever takes it
     /// next learns that somebody else was at work.
     package static func releaseLease(holder: String) -> Script {
-        seenLease(holder) + #"[ "$holder" = "$me" ] || exit 0"# + putLease(seconds: 1)
+        seenLease(holder) + #"[ "$holder" = "$me" ] || exit 0"# + putLease(seconds: 1, time: "-2 seconds")
     }
 
     private static func seenLease(_ me: String) -> Script {
@@ -35,14 +35,14 @@ extension HostScript {
             """
     }
 
-    private static func putLease(seconds: Int) -> Script {
+    private static func putLease(seconds: Int, time: String = "now") -> Script {
         let manifest =
             #"{"apiVersion":"coordination.k8s.io/v1","kind":"Lease","metadata":{%s"name":"\#(leaseName)","namespace":"kube-system"},"#
             + #""spec":{"holderIdentity":"%s","leaseDurationSeconds":\#(seconds),"renewTime":"%s"}}"#
         return """
             verb=create at=
             [ -z "$version" ] || { verb=replace; at="\\"resourceVersion\\":\\"$version\\","; }
-            printf \(manifest) "$at" "$me" "$(date -u +%Y-%m-%dT%H:%M:%S.000000Z)" | k3s kubectl "$verb" -f - >/dev/null
+            printf \(manifest) "$at" "$me" "$(date -u -d \(time) +%Y-%m-%dT%H:%M:%S.000000Z)" | k3s kubectl "$verb" -f - >/dev/null
             """
     }
 }

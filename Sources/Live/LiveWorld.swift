@@ -8,7 +8,7 @@ import Shell
 /// The real hands: exe.dev over HTTPS, hosts over SSH.
 package struct LiveWorld: Sendable {
     private(set) var client: ExeDevClient
-    private var fence: Fence?
+    private var ticket: Fence.Ticket?
     private let counter = RequestCounter()
     let hosts: Hosts
     let releases: ReleaseSource
@@ -122,12 +122,12 @@ extension LiveWorld: WorldWriter {
     package func run(_ order: HostOrder, on vm: ObservedVM) async throws(EffectError) -> String {
         try await hosts.run(
             order.script(releases: releases, time: SystemClock().now), on: vm, deadline: order.deadline, mutates: true,
-            gate: { [fence] in fence?.isOpen ?? true })
+            gate: { [ticket] in ticket?.isOpen ?? true })
     }
 
-    package func fenced(by fence: Fence) -> any WorldWriter {
+    package func fenced(by ticket: Fence.Ticket) -> any WorldWriter {
         var copy = self
-        (copy.fence, copy.client) = (fence, client.gated { fence.isOpen })
+        (copy.ticket, copy.client) = (ticket, client.gated { ticket.isOpen })
         return copy
     }
 

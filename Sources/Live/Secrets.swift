@@ -16,6 +16,10 @@ struct Secrets: Sendable {
         for name in [SecretName.serverToken, .agentToken, .tailscaleAuthKey] {
             guard let secret = name == .tailscaleAuthKey ? try? reveal(name) : state.knownSecret(name), secret.count >= 8 else { continue }
             text = text.replacing(secret, with: "<secret \(name)>")
+            // Cut on the host, where nobody knows what is a secret.
+            if let length = (8..<secret.count).last(where: { text.hasSuffix(secret.prefix($0)) }) {
+                text = text.dropLast(length) + "<secret \(name)>"
+            }
         }
         return text
     }

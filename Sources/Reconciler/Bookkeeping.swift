@@ -83,7 +83,12 @@ enum Bookkeeping {
         _ vms: [String: ObservedVM], _ seen: Observation, _ fleet: DesiredFleet, _ ledger: inout Ledger, _ listedAt: Double
     ) {
         var isGone: (String) -> Bool = { _ in false }
-        if case .read(let reading) = seen.cluster, reading.apiReady { isGone = { seen.node($0) == nil } }
+        if ledger.founder == nil, ledger.caHash == nil {
+            // There is no cluster that could have a node.
+            isGone = { _ in true }
+        } else if case .read(let reading) = seen.cluster, reading.apiReady, ledger.hasMarked(reading), ledger.caHash == reading.caHash {
+            isGone = { seen.node($0) == nil }
+        }
         for (name, record) in ledger.vms where record.createdAt != nil || record.creating != nil {
             guard vms[name] == nil else {
                 ledger.vms[name]?.missingSince = nil

@@ -16,8 +16,7 @@ package struct Destruction: Sendable {
         tell: @escaping @Sendable (Event) -> Void
     ) {
         fence = Fence(clock: clock)
-        self.world = world.fenced(by: fence)
-        (self.fleet, self.memory, self.clock, self.tell) = (fleet, memory, clock, tell)
+        (self.fleet, self.world, self.memory, self.clock, self.tell) = (fleet, world, memory, clock, tell)
     }
 
     /// The VMs that carry the tag now, in the order in which they go: the server keeps the Lease, so it is the last.
@@ -54,6 +53,7 @@ package struct Destruction: Sendable {
     }
 
     private func remove(_ vm: ObservedVM) async throws {
+        let ticket = fence.ticket()
         let (action, reason) = (Action.removeVM(name: vm.name), "the operator destroys the fleet")
         var seen = Observation()
         seen.note(vm)
@@ -62,8 +62,8 @@ package struct Destruction: Sendable {
         tell(.actionStarted(action, because: reason))
         let began = clock.uptime
         do throws(EffectError) {
-            try fence.check()
-            try await world.removeVM(vm.name)
+            try ticket.check()
+            try await world.fenced(by: ticket).removeVM(vm.name)
         } catch {
             switch error.remedy {
             case .retry: tell(.actionFailed(action, reason: error.message, retryIn: nil))

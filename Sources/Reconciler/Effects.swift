@@ -45,13 +45,13 @@ package protocol WorldWriter: WorldReader {
     func releaseLease(on vm: ObservedVM) async throws(EffectError)
     /// Runs one step on a host and returns what it printed.
     func run(_ order: HostOrder, on vm: ObservedVM) async throws(EffectError) -> String
-    /// The same hands, which ask `fence` whenever a change has waited for its turn and is about to leave.
-    func fenced(by fence: Fence) -> any WorldWriter
+    /// The same hands for one change, which ask for its ticket whenever it has waited for its turn and is about to leave.
+    func fenced(by ticket: Fence.Ticket) -> any WorldWriter
 }
 
 extension WorldWriter {
     /// For hands that let nothing wait.
-    package func fenced(by fence: Fence) -> any WorldWriter { self }
+    package func fenced(by ticket: Fence.Ticket) -> any WorldWriter { self }
 }
 
 /// A step on a host: an intent from which Live derives the script, so that the two cannot differ.

@@ -10,15 +10,16 @@ struct Performer: Sendable {
     }
 
     let world: any WorldWriter
-    let fence: Fence
+    let ticket: Fence.Ticket
 
-    init(world: any WorldWriter, fence: Fence) { (self.world, self.fence) = (world.fenced(by: fence), fence) }
+    /// The hands of one change.
+    init(world: any WorldWriter, ticket: Fence.Ticket) { (self.world, self.ticket) = (world.fenced(by: ticket), ticket) }
 
     func perform(_ action: Action, facts: FleetFacts) async throws(EffectError) -> Outcome {
         if let block = Safety.refusal(of: action, facts: facts) {
             throw EffectError(block.reason, remedy: .askOperator(advice: block.advice))
         }
-        try fence.check()
+        try ticket.check()
         switch action {
         case .createVM(let name, let shape, let tag):
             return .created(try await world.createVM(name: name, shape: shape, ownerTag: tag))

@@ -58,7 +58,6 @@ package struct Reconciler: Sendable {
         let end = deadline.map { clock.uptime + ($0 - clock.now) }
         let observer = Observer(world: world)
         let fence = Fence(clock: clock)
-        let performer = Performer(world: world, fence: fence)
         try await withThrowingTaskGroup(of: Happening.self) { group in
             if let brake {
                 group.addTask {
@@ -69,6 +68,7 @@ package struct Reconciler: Sendable {
             while true {
                 let moment = Moment(clock)
                 let uptime = moment.uptime
+                run.comesRound(uptime: uptime)
                 if run.hasNews(uptime: uptime) { run.decide(at: moment) }
                 var looks = run.looksDue(uptime: uptime)
                 // Woken for something else than a look: for a back-off that is over.
@@ -80,8 +80,10 @@ package struct Reconciler: Sendable {
                 if brake?.isPulled == true { run.wasStopped = true }
                 for (look, vm) in looks { group.addTask { .saw(look, await observer.look(look, vm: vm)) } }
                 if let vm = run.leaseDue(uptime: uptime) { askForLease(world, vm, &group) }
-                fence.hold(until: run.openUntil(uptime: uptime))
-                for action in run.actionsDue(uptime: uptime) { try start(action, &run, memory, performer, &group) }
+                fence.hold(until: run.openUntil(uptime: uptime), generation: run.generation)
+                for action in run.actionsDue(uptime: uptime) {
+                    try start(action, &run, memory, Performer(world: world, ticket: fence.ticket()), &group)
+                }
                 run.report(tell)
                 if run.isIdle { break }
                 if let pause = run.pause(uptime: uptime, deadline: end) { sleep(pause, &run, uptime, &group) }

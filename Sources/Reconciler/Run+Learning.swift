@@ -39,7 +39,9 @@ extension Run {
         case .success(.taken):
             tell(.leaseTaken(until: grip.heldUntil))
             if !lifted.contains(.newHold) { tookOver(uptime) }
-        case .success(.held): tell(.leaseEnded)
+        case .success(.held):
+            generation += 1
+            tell(.leaseEnded)
         // A question without an answer proves nothing: what we held runs out by itself.
         case .failure: break
         }
@@ -52,7 +54,8 @@ extension Run {
     }
 
     /// What was seen may be long past: others were at work, or we stood still. Everything is looked at again before anything is begun.
-    private mutating func forgetSights() {
+    mutating func forgetSights() {
+        generation += 1
         (seen, looked, misses) = (Observation(), [:], [:])
         spoiled.formUnion(looking)
         isNews = true

@@ -119,6 +119,17 @@ struct Run {
         return min(uptime + Self.standstill, needsGrip ? grip.heldUntil : .infinity)
     }
 
+    /// Raised when everything that was decided before is void, whatever still waits for its turn.
+    var generation = 0
+    /// When the loop last came round with something under way.
+    private var lastBusyTurn: Double?
+
+    /// Notices that the process stood still: with something under way the loop comes round every few seconds.
+    mutating func comesRound(uptime: Double) {
+        if let last = lastBusyTurn, uptime - last > Self.standstill { forgetSights() }
+        lastBusyTurn = acting.isEmpty ? nil : uptime
+    }
+
     /// Seconds for which a decision is good: the loop comes round more often than that, unless the whole process stands still.
     static let standstill = 20.0
     private static let heartbeat = 8.0

@@ -31,18 +31,18 @@ private struct Running: ~Copyable {
 
     func ask(_ request: String) async throws -> EndpointClient.Reply {
         let socket = socket
-        return try await offPool { try EndpointClient.exchange(request, on: try #require(UnixSocket.connect(socket))) }
+        return try await offPool { try EndpointClient.exchange(request, on: try #require(UnixSocket.connect(socket)), patience: 300) }
     }
 
     func get(_ path: String) async throws -> EndpointClient.Reply {
         let socket = socket
-        return try await offPool { try EndpointClient.get(path, at: socket) }
+        return try await offPool { try EndpointClient.get(path, at: socket, patience: 300) }
     }
 
     /// On the port, with further lines of the head.
     func get(_ path: String, port: UInt16, _ headers: String...) async throws -> EndpointClient.Reply {
         let request = (["GET \(path) HTTP/1.0"] + headers).joined(separator: "\r\n") + "\r\n\r\n"
-        return try await offPool { try EndpointClient.exchange(request, on: try connected(port)) }
+        return try await offPool { try EndpointClient.exchange(request, on: try connected(port), patience: 300) }
     }
 }
 
@@ -299,7 +299,7 @@ extension EndpointClient.Reply {
         try endpoint.open(in: state)
         defer { endpoint.close() }
         let socket = Endpoint.socket(in: state)
-        #expect(try await offPool { try EndpointClient.get("/metrics", at: socket).status } == 200)
+        #expect(try await offPool { try EndpointClient.get("/metrics", at: socket, patience: 300).status } == 200)
     }
 
     @Test func socketsAreNotInherited() throws {

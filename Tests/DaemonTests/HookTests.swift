@@ -6,17 +6,22 @@ import Testing
 @testable import Live
 
 @Suite struct HookTests {
-    private func hook(_ scratch: borrowing Scratch, _ script: String, seconds: Double = 30) throws -> Hook {
-        let file = scratch.path + "/hook"
-        try ("#!/bin/sh\n" + script).write(toFile: file, atomically: false, encoding: .utf8)
-        try #require(chmod(file, 0o700) == 0)
+    /// Made by a child: what this process wrote itself may still stand open in another test's child, and Linux starts no program that is open
+    /// for writing.
+    private func hook(_ scratch: borrowing Scratch, _ script: String, seconds: Double = 30) async throws -> Hook {
+        let (folder, file) = (scratch.path, scratch.path + "/hook")
+        let made = try await ChildProcess(
+            ["install", "-m", "700", "/dev/stdin", file], environment: ["PATH": "/usr/bin:/bin"], folder: folder,
+            input: "#!/bin/sh\n" + script
+        ).ended()
+        try #require(made.status == 0, "\(made.all)")
         return Hook(program: file, path: "/usr/bin:/bin", seconds: seconds)
     }
 
     @Test func isGivenTheEventAndNothingElse() async throws {
         let scratch = try Scratch()
         setenv("EXEDEV_TEST_TOKEN", "exe1.secret", 1)
-        let hook = try hook(scratch, "cat; echo; env | grep -v -e ^PWD= -e ^_= -e ^SHLVL= -e ^OLDPWD= | sort; echo done >&2")
+        let hook = try await hook(scratch, "cat; echo; env | grep -v -e ^PWD= -e ^_= -e ^SHLVL= -e ^OLDPWD= | sort; echo done >&2")
         let outcome = await hook.run(Array(#"{"kind":"settled"}"#.utf8), variables: ["CLUSTER": "demo", "KIND": "settled", "NODE": ""])
         #expect(
             outcome
@@ -31,7 +36,7 @@ import Testing
         defer { close(leaky) }
         signal(SIGHUP, SIG_IGN)
         defer { signal(SIGHUP, SIG_DFL) }
-        let hook = try hook(scratch, "readlink /proc/$$/fd/*; sed -n 's/^SigIgn:.//p' /proc/$$/status")
+        let hook = try await hook(scratch, "readlink /proc/$$/fd/*; sed -n 's/^SigIgn:.//p' /proc/$$/status")
         let outcome = await hook.run([], variables: [:])
         #expect(!outcome.output.contains("leaky"), "\(outcome)")
         let ignored = try #require(outcome.output.split(separator: "\n").last.flatMap { UInt64($0, radix: 16) })
@@ -72,7 +77,7 @@ import Testing
 
     @Test func isKilledWhenNobodyWaits() async throws {
         let scratch = try Scratch()
-        let hook = try hook(scratch, "echo $$ > ${0}.pid; exec sleep 1000")
+        let hook = try await hook(scratch, "echo $$ > ${0}.pid; exec sleep 1000")
         let file = scratch.path + "/hook.pid"
         await withTaskGroup(of: Hook.Outcome.self) { group in
             group.addTask { await hook.run([], variables: [:]) }

@@ -9,23 +9,36 @@ import Testing
     @Test func isOpenUntilShortlyBeforeTheEnd() {
         let clock = VirtualClock()
         let fence = Fence(clock: clock)
-        #expect(fence.isOpen)
+        let ticket = fence.ticket()
+        #expect(ticket.isOpen)
         fence.hold(until: clock.uptime + 20)
         clock.pass(seconds: 20 - Fence.margin - 0.1)
-        #expect(fence.isOpen)
+        #expect(ticket.isOpen)
         clock.pass(seconds: 0.2)
-        #expect(!fence.isOpen)
-        let error = #expect(throws: EffectError.self) { try fence.check() }
+        #expect(!ticket.isOpen)
+        let error = #expect(throws: EffectError.self) { try ticket.check() }
         #expect(error?.remedy == .retry(after: 0))
         fence.hold(until: .infinity)
-        #expect(fence.isOpen)
+        #expect(ticket.isOpen)
+    }
+
+    /// What was decided before a takeover does not leave after it either.
+    @Test func aTicketIsOfItsTime() {
+        let clock = VirtualClock()
+        let fence = Fence(clock: clock)
+        fence.hold(until: clock.uptime + 60, generation: 1)
+        let ticket = fence.ticket()
+        fence.hold(until: clock.uptime + 60, generation: 1)
+        #expect(ticket.isOpen)
+        fence.hold(until: clock.uptime + 60, generation: 2)
+        #expect(!ticket.isOpen && fence.ticket().isOpen)
     }
 
     /// The one door asks it, for hands that do not.
     @Test func nothingLeavesWhileItIsShut() async throws {
         let (fleet, world) = (try ConvergeTests.fleet(), FakeWorld())
         let fence = Fence(clock: world.clock)
-        let performer = Performer(world: world, fence: fence)
+        let performer = Performer(world: world, ticket: fence.ticket())
         var seen = Observation()
         seen.note(.vms([]))
         let ledger = Ledger(cluster: "demo", clusterID: "c1", clusterCIDR: "10.244.0.0/16", serviceCIDR: "10.245.0.0/16")
@@ -56,7 +69,7 @@ import Testing
             clock.pass(seconds: 60)
             run.note(.woke, at: Moment(clock), tell: { _ in })
         }
-        #expect(run.seen.vms == nil)
+        #expect(run.seen.vms == nil && run.generation == 1)
         // A look that was under way is of before.
         run.note(.saw(.vms, .vms([])), at: Moment(clock), tell: { _ in })
         #expect(run.seen.vms == nil)

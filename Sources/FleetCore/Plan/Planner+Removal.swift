@@ -51,6 +51,8 @@ extension Planner {
             return .wait(Wait("the cluster must be read before a node is removed: \(facts.controlPlaneReason)", look: .cluster, every: 2))
         }
         // Silent, and not only not ready: one that says anything at all has a machine, whatever exe.dev lists.
+        let missing = (facts.listedAt ?? facts.now) - (facts.record(node.name).missingSince ?? facts.listedAt ?? facts.now)
+        if node.ready != .unknown, missing > 60 { return .reported("exe.dev does not list its VM, yet it lives: not ours to remove") }
         guard node.ready == .unknown, !facts.needsSecondList(node.name) else {
             let reason = "exe.dev does not list the VM; its node's silence and a second list will tell"
             return .wait(Wait(reason, look: .vms, every: 3, evidence: .cluster))

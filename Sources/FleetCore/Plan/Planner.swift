@@ -181,6 +181,12 @@ package enum Planner {
         // A server that is up is changed when the cluster says how the others are, and not because one reading of it failed. systemd calls it
         // active once the API answered (facts/k3s.md §8.2).
         if want.role == .server, facts.ledger.caHash != nil, probe.server?.active == "active" {
+            if facts.clusterAnswers, started.map({ facts.now - $0 > startDeadline(.server) }) ?? true {
+                return .blocked(
+                    Block(
+                        "k3s runs on \(want.name) and its node is not in the cluster",
+                        advice: "restart k3s there, so that it registers again"))
+            }
             return .wait(Wait(facts.controlPlaneReason, look: .cluster, every: 1, evidence: .host(want.name)))
         }
         if started == nil || facts.record(want.name).config != facts.configHash(of: want, overlay: overlay) {
@@ -262,7 +268,9 @@ package enum Planner {
         guard config != facts.configHash(of: want, overlay: overlay) else { return nil }
         let isUnknown = config == Ledger.VMRecord.unknownConfig
         let setup = facts.setup(of: want, overlay: overlay)
-        return .act(.install(setup), because: isUnknown ? "nobody heard what came of its last install" : "its configuration changed")
+        return .act(
+            .install(setup),
+            because: isUnknown ? "its last install did not end well, or nobody heard of its end" : "its configuration changed")
     }
 
     /// The way from an action to a settled node, as far as it can be known beforehand.

@@ -9,7 +9,7 @@ package struct SimulatedProcess: Sendable {
     let world: SimulatedWorld
     package let id: Int
     let thread: SingleThread
-    private var fence: Fence?
+    private var ticket: Fence.Ticket?
 
     init(world: SimulatedWorld, id: Int, thread: SingleThread) { (self.world, self.id, self.thread) = (world, id, thread) }
 
@@ -113,9 +113,9 @@ extension SimulatedProcess: WorldWriter {
         return text
     }
 
-    package func fenced(by fence: Fence) -> any WorldWriter {
+    package func fenced(by ticket: Fence.Ticket) -> any WorldWriter {
         var copy = self
-        copy.fence = fence
+        copy.ticket = ticket
         return copy
     }
 }
@@ -137,7 +137,7 @@ extension SimulatedProcess {
 
     /// A change leaves, is done on arrival, and its answer comes back: each part may fail.
     private func perform(_ effect: Effect) async throws(EffectError) -> EffectReply {
-        try fence?.check()
+        try ticket?.check()
         guard let (fault, there, number) = world.state.withLock({ $0.enter(effect, by: id) }) else { throw Self.dead }
         switch fault {
         case .crashBefore:
