@@ -17,8 +17,9 @@ import Testing
             try #require(flock(lock, LOCK_EX) == 0)
             let released = DispatchSemaphore(value: 0)
             Thread.detachNewThread {
-                // What it has called when it comes to the lock, it called before it.
-                while host.calls(of: "flock").isEmpty { usleep(1000) }
+                // What it has called when it comes to the lock, it called before it. A script that never comes to it has ended by then.
+                let end = ContinuousClock.now + .seconds(70)
+                while host.calls(of: "flock").isEmpty, ContinuousClock.now < end { usleep(1000) }
                 released.signal()
                 close(lock)
             }
