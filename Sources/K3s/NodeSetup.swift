@@ -54,7 +54,7 @@ package struct NodeSetup: Sendable, Hashable {
             keys["token-file"] = .string(HostPath.agentToken)
         }
         let head = "# Written by exedev-k8s for the cluster \(clusterName); changes made here are undone.\n"
-        return head + keys.keys.sorted().map { "\($0):\(Self.yaml(keys[$0]!))\n" }.joined()
+        return keys.sorted { $0.key < $1.key }.reduce(into: head) { $0 += $1.key + ":" + Self.yaml($1.value) + "\n" }
     }
 
     /// Identifies the configuration; it changes exactly when a restart of k3s is called for.
@@ -71,6 +71,8 @@ package struct NodeSetup: Sendable, Hashable {
 
     /// JSON, and YAML of one reading: go-yaml refuses some characters as they are and takes others for the end of a line.
     static func doubleQuoted(_ text: String) -> String {
+        let isPlain = text.utf8.allSatisfy { (0x20...0x7e).contains($0) && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }
+        if isPlain { return "\"" + text + "\"" }
         var out = "\""
         for scalar in text.unicodeScalars {
             switch scalar {

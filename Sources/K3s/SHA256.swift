@@ -3,7 +3,12 @@ package func sha256Hex(_ text: String) -> String { hex(sha256(Array(text.utf8)))
 
 /// Lower-case, two digits a byte.
 package func hex(_ bytes: [UInt8]) -> String {
-    bytes.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined()
+    String(unsafeUninitializedCapacity: bytes.count * 2) { buffer in
+        for (index, byte) in bytes.enumerated() {
+            for (offset, digit) in [byte >> 4, byte & 15].enumerated() { buffer[index * 2 + offset] = digit + (digit < 10 ? 48 : 87) }
+        }
+        return bytes.count * 2
+    }
 }
 
 /// FIPS 180-4; pure, because this layer has no crypto library beneath it.
@@ -29,25 +34,29 @@ package func hmacSHA256(key: [UInt8], _ message: [UInt8]) -> [UInt8] {
 
 private func compress(_ state: inout [UInt32], _ block: ArraySlice<UInt8>) {
     func rotate(_ word: UInt32, _ by: UInt32) -> UInt32 { word >> by | word << (32 - by) }
-    var words = stride(from: block.startIndex, to: block.endIndex, by: 4).map { at in
-        block[at..<at + 4].reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
+    withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 64) { words in
+        for index in 0..<16 {
+            let at = block.startIndex + index * 4
+            words[index] = UInt32(block[at]) << 24 | UInt32(block[at + 1]) << 16 | UInt32(block[at + 2]) << 8 | UInt32(block[at + 3])
+        }
+        for index in 16..<64 {
+            let (early, late) = (words[index - 15], words[index - 2])
+            let first = rotate(early, 7) ^ rotate(early, 18) ^ early >> 3
+            let second = rotate(late, 17) ^ rotate(late, 19) ^ late >> 10
+            words[index] = words[index - 16] &+ first &+ words[index - 7] &+ second
+        }
+        var (a, b, c, d) = (state[0], state[1], state[2], state[3])
+        var (e, f, g, h) = (state[4], state[5], state[6], state[7])
+        for index in 0..<64 {
+            let sum = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)
+            let choice = (e & f) ^ (~e & g)
+            let first = h &+ sum &+ choice &+ roundConstants[index] &+ words[index]
+            let majority = (a & b) ^ (a & c) ^ (b & c)
+            let second = (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) &+ majority
+            (h, g, f, e, d, c, b, a) = (g, f, e, d &+ first, c, b, a, first &+ second)
+        }
+        for (index, word) in [a, b, c, d, e, f, g, h].enumerated() { state[index] &+= word }
     }
-    for index in 16..<64 {
-        let (early, late) = (words[index - 15], words[index - 2])
-        let first = rotate(early, 7) ^ rotate(early, 18) ^ early >> 3
-        let second = rotate(late, 17) ^ rotate(late, 19) ^ late >> 10
-        words.append(words[index - 16] &+ first &+ words[index - 7] &+ second)
-    }
-    var h = state
-    for index in 0..<64 {
-        let sum = rotate(h[4], 6) ^ rotate(h[4], 11) ^ rotate(h[4], 25)
-        let choice = (h[4] & h[5]) ^ (~h[4] & h[6])
-        let first = h[7] &+ sum &+ choice &+ roundConstants[index] &+ words[index]
-        let majority = (h[0] & h[1]) ^ (h[0] & h[2]) ^ (h[1] & h[2])
-        let second = (rotate(h[0], 2) ^ rotate(h[0], 13) ^ rotate(h[0], 22)) &+ majority
-        h = [first &+ second, h[0], h[1], h[2], h[3] &+ first, h[4], h[5], h[6]]
-    }
-    for index in state.indices { state[index] &+= h[index] }
 }
 
 private let roundConstants: [UInt32] = [

@@ -9,20 +9,26 @@ package struct K3sVersion: Sendable, Hashable, Comparable, Codable, CustomString
 
     /// Nil when `tag` is not `vX.Y.Z+k3sN`.
     package init?(_ tag: String) {
-        guard tag.hasPrefix("v"), let plus = tag.firstIndex(of: "+") else { return nil }
-        let numbers = tag[tag.index(after: tag.startIndex)..<plus].split(separator: ".", omittingEmptySubsequences: false).map(Self.number)
-        let suffix = tag[tag.index(after: plus)...]
-        guard numbers.count == 3, suffix.hasPrefix("k3s"), let major = numbers[0], let minor = numbers[1], let patch = numbers[2],
-            let build = Self.number(suffix.dropFirst(3))
+        var rest = Substring(tag).utf8
+        guard Self.skip("v", &rest), let major = Self.number(&rest), Self.skip(".", &rest), let minor = Self.number(&rest),
+            Self.skip(".", &rest), let patch = Self.number(&rest), Self.skip("+k3s", &rest), let build = Self.number(&rest), rest.isEmpty
         else { return nil }
         (self.major, self.minor, self.patch, self.build) = (major, minor, patch, build)
     }
 
-    private static func number(_ text: Substring) -> Int? {
-        guard !text.isEmpty, text.count <= 6, text.utf8.allSatisfy({ (48...57).contains($0) }), text == "0" || text.first != "0" else {
-            return nil
-        }
-        return Int(text)
+    private static func skip(_ word: StaticString, _ rest: inout Substring.UTF8View) -> Bool {
+        let bytes = UnsafeBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount)
+        guard rest.starts(with: bytes) else { return false }
+        rest = rest.dropFirst(bytes.count)
+        return true
+    }
+
+    /// Up to six digits without a leading zero.
+    private static func number(_ rest: inout Substring.UTF8View) -> Int? {
+        let digits = rest.prefix { (48...57).contains($0) }
+        guard (1...6).contains(digits.count), digits.count == 1 || digits.first != 48 else { return nil }
+        rest = rest[digits.endIndex...]
+        return digits.reduce(0) { $0 * 10 + Int($1 - 48) }
     }
 
     package var description: String { "v\(major).\(minor).\(patch)+k3s\(build)" }

@@ -46,32 +46,45 @@ enum Bookkeeping {
         }
     }
 
-    /// Facts of the world that the ledger must know before anything is decided. `listedAt`: when the VMs were listed.
-    static func learn(_ seen: Observation, fleet: DesiredFleet, _ ledger: inout Ledger, listedAt: Double?, now: Double) {
-        ledger.comeBack(to: now)
-        if let vms = seen.vms, let listedAt { missed(vms, seen, fleet, &ledger, listedAt) }
-        for node in fleet.nodes {
-            guard let vm = seen.vms?[node.name], vm.tags.contains(fleet.cluster.tag) else { continue }
-            if ledger.vms[node.name] == nil {
-                ledger.vms[node.name] = .init()
-            } else if ledger.vms[node.name]?.creating != nil {
-                // The reply to `new` was lost and the VM is here: it is the one we asked for.
-                ledger.vms[node.name]?.creating = nil
-                ledger.vms[node.name]?.hasStaleIdentity = true
-            }
-            recognise(vm, &ledger)
-            // A VM that has run k3s for this very cluster is no stranger, whatever became of its record or of the time of its creation.
-            if case .probed(let probe)? = seen.hosts[node.name], probe.clusterID == ledger.clusterID, probe.hasAgentData {
-                ledger.vms[node.name]?.hasStaleIdentity = false
-            }
+    /// Facts of the world that the ledger must know before anything is decided. What the ledger learns of other nodes than those of the news is
+    /// news too. `listedAt`: when the VMs were listed.
+    static func learn(_ facts: inout FleetFacts, _ news: inout Run.News, listedAt: Double?, isWanted: (String) -> Bool) {
+        if let listedAt { missed(&facts, &news, listedAt, isWanted) }
+        if news.isAboutAll {
+            for node in facts.fleet.nodes { learn(&facts, node.name) }
+        } else {
+            for name in news.nodes where isWanted(name) { learn(&facts, name) }
         }
-        if ledger.caHash == nil, case .read(let reading) = seen.cluster, reading.apiReady, ledger.hasMarked(reading),
-            let hash = reading.caHash
-        {
-            ledger.caHash = hash
-            // Whoever sent the order, the cluster was founded there.
-            if ledger.founder == nil { ledger.founder = fleet.nodes.first { $0.role == .server }?.name }
+        guard facts.ledger.caHash == nil, case .read(let reading) = facts.seen.cluster, reading.apiReady,
+            facts.ledger.hasMarked(reading), let hash = reading.caHash
+        else { return }
+        facts.ledger.caHash = hash
+        // Whoever sent the order, the cluster was founded there.
+        if facts.ledger.founder == nil { facts.ledger.founder = facts.serverName }
+    }
+
+    private static func learn(_ facts: inout FleetFacts, _ name: String) {
+        guard let vm = facts.seen.vms?[name], vm.tags.contains(facts.fleet.cluster.tag) else { return }
+        let known = facts.ledger.vms[name]
+        var record = known ?? .init()
+        if record.creating != nil {
+            // The reply to `new` was lost and the VM is here: it is the one we asked for.
+            record.creating = nil
+            record.hasStaleIdentity = true
         }
+        if let createdAt = vm.createdAt {
+            // A VM that was made anew by somebody else has nothing of what the ledger says of its predecessor.
+            if let former = record.createdAt, former != createdAt {
+                record = .init()
+                record.hasStaleIdentity = true
+            }
+            record.createdAt = createdAt
+        }
+        // A VM that has run k3s for this very cluster is no stranger, whatever became of its record or of the time of its creation.
+        if case .probed(let probe)? = facts.seen.hosts[name], probe.clusterID == facts.ledger.clusterID, probe.hasAgentData {
+            record.hasStaleIdentity = false
+        }
+        if record != known { facts.ledger.vms[name] = record }
     }
 
     /// Seconds that a VM which nobody asks for must be missing from list after list before its record goes.
@@ -80,34 +93,34 @@ enum Bookkeeping {
     /// What the list lacks may be gone or left out: of what nobody asks for any more the record is dropped after a while, unless its node is
     /// still in the cluster, or may be: without the record nobody would know whose it was.
     private static func missed(
-        _ vms: [String: ObservedVM], _ seen: Observation, _ fleet: DesiredFleet, _ ledger: inout Ledger, _ listedAt: Double
+        _ facts: inout FleetFacts, _ news: inout Run.News, _ listedAt: Double, _ isWanted: (String) -> Bool
     ) {
-        var isGone: (String) -> Bool = { _ in false }
-        if ledger.founder == nil, ledger.caHash == nil {
-            // There is no cluster that could have a node.
-            isGone = { _ in true }
-        } else if case .read(let reading) = seen.cluster, reading.apiReady, ledger.hasMarked(reading), ledger.caHash == reading.caHash {
-            isGone = { seen.node($0) == nil }
-        }
-        for (name, record) in ledger.vms where record.createdAt != nil || record.creating != nil {
-            guard vms[name] == nil else {
-                ledger.vms[name]?.missingSince = nil
-                continue
+        guard facts.seen.vms != nil else { return }
+        let names = news.isAboutAll || news.hasSight ? Array(facts.ledger.vms.keys) : news.nodes
+        for name in names {
+            guard let known = facts.ledger.vms[name], known.createdAt != nil || known.creating != nil else { continue }
+            var record: Ledger.VMRecord? = known
+            if facts.seen.vms?[name] != nil {
+                record?.missingSince = nil
+            } else {
+                let since = min(known.missingSince ?? listedAt, listedAt)
+                record?.missingSince = since
+                if listedAt - since >= patience, !isWanted(name), isGone(name, facts) { record = nil }
+                // Whoever is missing is judged by the newest list.
+                news.nodes.append(name)
             }
-            let since = min(record.missingSince ?? listedAt, listedAt)
-            ledger.vms[name]?.missingSince = since
-            if listedAt - since >= patience, isGone(name), !fleet.nodes.contains(where: { $0.name == name }) { ledger.vms[name] = nil }
+            if record != known { facts.ledger.vms[name] = record }
         }
     }
 
-    /// A VM that was made anew by somebody else has nothing of what the ledger says of its predecessor.
-    private static func recognise(_ vm: ObservedVM, _ ledger: inout Ledger) {
-        guard let createdAt = vm.createdAt else { return }
-        if let known = ledger.vms[vm.name]?.createdAt, known != createdAt {
-            ledger.vms[vm.name] = .init()
-            ledger.vms[vm.name]?.hasStaleIdentity = true
+    /// Whether the cluster has no such node, or there is no cluster that could have one.
+    private static func isGone(_ name: String, _ facts: FleetFacts) -> Bool {
+        let ledger = facts.ledger
+        if ledger.founder == nil, ledger.caHash == nil { return true }
+        guard case .read(let reading) = facts.seen.cluster, reading.apiReady, ledger.hasMarked(reading), ledger.caHash == reading.caHash else {
+            return false
         }
-        ledger.vms[vm.name]?.createdAt = createdAt
+        return facts.seen.node(name) == nil
     }
 
     /// `key=value` on a line of its own.

@@ -1,4 +1,5 @@
 package import FleetCore
+import K3s
 
 /// Performs looks and says what came of them; it never writes.
 package struct Observer: Sendable {
@@ -41,27 +42,60 @@ package struct Observer: Sendable {
 }
 
 extension Observation {
-    /// Whether the sight tells anything that is not known.
-    func differs(from sight: Observer.Sight) -> Bool {
+    /// What a sight tells that was not known.
+    package enum Difference: Sendable, Equatable {
+        case nothing, everything
+        /// Of these nodes and VMs alone.
+        case nodes([String])
+    }
+
+    @discardableResult
+    package mutating func note(_ sight: Observer.Sight) -> Difference {
         switch sight {
-        case .vms(let list): list.count != vms?.count || list.contains { vms?[$0.name] != $0 }
-        case .host(let name, let host): hosts[name] != host
-        case .cluster(let reading): cluster != reading || !outdated.isEmpty
-        case .failed: true
+        case .vms(let list): return note(list)
+        case .host(let name, let host):
+            guard hosts[name] != host else { return .nothing }
+            hosts[name] = host
+            return .nodes([name])
+        case .cluster(let cluster): return note(cluster)
+        case .failed: return .nothing
         }
     }
 
-    package mutating func note(_ sight: Observer.Sight) {
-        switch sight {
-        case .vms(let list):
-            let former = vms ?? [:]
-            let current = Dictionary(list.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
-            // What was seen inside a machine says nothing of another one under its name.
-            hosts = hosts.filter { former[$0.key]?.createdAt == current[$0.key]?.createdAt }
-            vms = current
-        case .host(let name, let host): hosts[name] = host
-        case .cluster(let reading): cluster = reading
-        case .failed: break
+    private mutating func note(_ list: [ObservedVM]) -> Difference {
+        let former = vms ?? [:]
+        let changed = list.filter { former[$0.name] != $0 }
+        if changed.isEmpty, vms?.count == list.count { return .nothing }
+        let current = Dictionary(list.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        // What was seen inside a machine says nothing of another one under its name.
+        hosts = hosts.filter { former[$0.key]?.createdAt == current[$0.key]?.createdAt }
+        defer { vms = current }
+        return vms == nil ? .everything : .nodes(changed.map(\.name) + former.keys.filter { current[$0] == nil })
+    }
+
+    private mutating func note(_ reading: ObservedCluster) -> Difference {
+        let difference = difference(to: reading)
+        if difference != .nothing { cluster = reading }
+        return difference
+    }
+
+    private func difference(to reading: ObservedCluster) -> Difference {
+        guard case .read(var former) = cluster, case .read(var current) = reading else {
+            return cluster == reading ? .nothing : .everything
         }
+        let changed = current.nodes.filter { node($0.name) != $0 }
+        let isSameSet = former.nodes.count == current.nodes.count && changed.allSatisfy { node($0.name) != nil }
+        let gone = isSameSet ? [] : missing(in: current)
+        if (changed + gone).contains(where: \.isControlPlane) { return .everything }
+        (former.nodes, current.nodes) = ([], [])
+        if former != current { return .everything }
+        return changed.isEmpty && gone.isEmpty ? .nothing : .nodes((changed + gone).map(\.name))
+    }
+
+    /// Nodes that the cluster no longer has.
+    private func missing(in current: ClusterReading) -> [NodeReading] {
+        guard case .read(let former) = cluster else { return [] }
+        let names = Set(current.nodes.map(\.name))
+        return former.nodes.filter { !names.contains($0.name) }
     }
 }

@@ -23,19 +23,23 @@ package struct Reconciler: Sendable {
     let isAttended: Bool
     let tell: @Sendable (Event) -> Void
     let lifted: Set<Guard>
+    let audit: Audit?
+
+    /// Told of every plan, with the facts that it was made of: for the proof by simulation, which makes it anew from nothing.
+    package typealias Audit = @Sendable (Plan, FleetFacts) -> Void
 
     /// `isAttended`: an operator saw the plan and asked for it; a daemon works under one more rule. `lifted` is for the proof by simulation
     /// alone: guards that are taken away to see that somebody notices.
     package init(
-        fleet: DesiredFleet, clock: any WallClock, isAttended: Bool = true, lifted: Set<Guard> = [],
+        fleet: DesiredFleet, clock: any WallClock, isAttended: Bool = true, lifted: Set<Guard> = [], audit: Audit? = nil,
         tell: @escaping @Sendable (Event) -> Void
     ) {
-        (self.fleet, self.clock, self.isAttended, self.lifted, self.tell) = (fleet, clock, isAttended, lifted, tell)
+        (self.fleet, self.clock, self.isAttended, self.lifted, self.audit, self.tell) = (fleet, clock, isAttended, lifted, audit, tell)
     }
 
     /// Looks once at everything the plan depends on, and decides. Reads only.
     package func look(_ world: any WorldReader, ledger: Ledger) async throws(EffectError) -> Result {
-        var run = Run(fleet: fleet, ledger: ledger, repeats: false, lifted: lifted)
+        var run = Run(fleet: fleet, ledger: ledger, repeats: false, lifted: lifted, audit: audit)
         let observer = Observer(world: world)
         await withTaskGroup(of: Happening.self) { group in
             repeat {
@@ -53,7 +57,7 @@ package struct Reconciler: Sendable {
     package func converge(
         _ world: any WorldWriter, ledger: Ledger, memory: any Memory, approved: Approval?, deadline: Double?, brake: Brake? = nil
     ) async throws -> Result {
-        var run = Run(fleet: fleet, ledger: ledger, repeats: true, isAttended: isAttended, lifted: lifted)
+        var run = Run(fleet: fleet, ledger: ledger, repeats: true, isAttended: isAttended, lifted: lifted, audit: audit)
         run.approved = approved
         let end = deadline.map { clock.uptime + ($0 - clock.now) }
         let observer = Observer(world: world)
@@ -89,13 +93,13 @@ package struct Reconciler: Sendable {
                 if let pause = run.pause(uptime: uptime, deadline: end) { sleep(pause, &run, uptime, &group) }
                 guard let event = try await group.next() else { break }
                 run.note(event, at: Moment(clock), tell: tell)
-                if case .did = event { try memory.save(run.ledger) }
+                if case .did = event { try memory.save(run.facts.ledger) }
             }
             group.cancelAll()
         }
         if run.grip.mustBeReleased, let vm = run.server { await release(world, vm) }
         run.decide(at: Moment(clock))
-        try memory.save(run.ledger)
+        try memory.save(run.facts.ledger)
         if let failure = run.failure { throw failure }
         return run.result()
     }
@@ -133,9 +137,9 @@ package struct Reconciler: Sendable {
         _ group: inout ThrowingTaskGroup<Happening, any Error>
     ) throws {
         let moment = Moment(clock)
-        let facts = run.facts(now: moment.wall, uptime: moment.uptime)
+        let facts = run.facts(at: moment)
         run.begin(action, at: moment)
-        try memory.save(run.ledger)
+        try memory.save(run.facts.ledger)
         if case .act(_, let because)? = run.plan.lines.first(where: { $0.node == action.node })?.decision {
             try memory.intend(action, because: because, facts: facts)
             tell(.actionStarted(action, because: because))

@@ -5,28 +5,23 @@ import K3s
 extension Run {
     mutating func note(_ event: Happening, at moment: Moment, tell: (Event) -> Void) {
         switch event {
-        case .woke: isWoken = true
-        case .saw(_, let sight): isNews = isNews || seen.differs(from: sight)
-        case .did, .leased: isNews = true
-        }
-        switch event {
         case .woke: woke(moment)
         case .saw(let look, let sight): saw(look, sight, moment, tell)
-        case .leased(let answer, let uptime):
-            note(answer, uptime, tell)
+        case .leased(let answer, let uptime): note(answer, uptime, tell)
         case .did(let action, .success(let outcome), let seconds):
-            acting[action.node] = nil
-            asked[action.node] = nil
-            Bookkeeping.after(action, outcome, &ledger, now: moment.wall)
+            release(action.node)
+            facts.asked[action.node] = nil
+            Bookkeeping.after(action, outcome, &facts.ledger, now: moment.wall)
             forgetSight(of: action, outcome)
             tell(.actionFinished(action, seconds: seconds))
         case .did(let action, .failure(let error), _):
-            acting[action.node] = nil
+            release(action.node)
             failed(action, error, moment.wall, tell)
         }
     }
 
     private mutating func woke(_ moment: Moment) {
+        isWoken = true
         guard let until = sleepingUntil, moment.uptime >= until - 0.001 else { return }
         sleepingUntil = nil
         if moment.uptime > until + Self.standstill { forgetSights() }
@@ -34,11 +29,12 @@ extension Run {
 
     private mutating func note(_ answer: Result<LeaseAnswer, EffectError>, _ uptime: Double, _ tell: (Event) -> Void) {
         grip.note(answer, uptime)
+        news.isAny = true
         switch answer {
         case .success(.ours): tell(.leaseTaken(until: grip.heldUntil))
         case .success(.taken):
             tell(.leaseTaken(until: grip.heldUntil))
-            if !lifted.contains(.newHold) { tookOver(uptime) }
+            if !facts.lifted.contains(.newHold) { tookOver(uptime) }
         case .success(.held):
             generation += 1
             tell(.leaseEnded)
@@ -47,27 +43,46 @@ extension Run {
         }
     }
 
+    private mutating func take(_ difference: Observation.Difference) {
+        switch difference {
+        case .nothing: return
+        case .everything: news.isAboutAll = true
+        case .nodes(let names): news.nodes += names
+        }
+        news.isAny = true
+    }
+
     /// Somebody else was at work until now, and what they restarted may still look ready.
     private mutating func tookOver(_ uptime: Double) {
         forgetSights()
-        for node in fleet.nodes { started[node.name] = uptime }
+        for node in fleet.nodes { facts.started[node.name] = uptime }
     }
 
     /// What was seen may be long past: others were at work, or we stood still. Everything is looked at again before anything is begun.
     mutating func forgetSights() {
         generation += 1
-        (seen, looked, misses) = (Observation(), [:], [:])
+        (facts.seen, looked, misses) = (Observation(), [:], [:])
         spoiled.formUnion(looking)
-        isNews = true
+        (news.isAny, news.isAboutAll) = (true, true)
     }
 
     private mutating func saw(_ look: Look, _ sight: Observer.Sight, _ moment: Moment, _ tell: (Event) -> Void) {
         looking.remove(look)
         if spoiled.remove(look) != nil { return }
         looked[look] = moment.uptime
-        if case .vms = sight { listedAt = moment.wall }
-        seen.note(sight)
-        if case .cluster = sight { seen.outdated.formIntersection(missedByLook) }
+        take(facts.seen.note(sight))
+        switch sight {
+        case .vms:
+            listedAt = moment.wall
+            if repeats { facts.listedAt = moment.wall }
+            news.hasSight = true
+        case .cluster:
+            if !facts.seen.outdated.isEmpty { take(.nodes(Array(facts.seen.outdated))) }
+            facts.seen.outdated.formIntersection(missedByLook)
+            news.hasSight = true
+        case .host: break
+        case .failed: news.isAny = true
+        }
         switch sight {
         case .failed(_, let error):
             misses[look, default: 0] += 1
@@ -86,15 +101,15 @@ extension Run {
         case (.createVM, .created(let vm)):
             // What was seen inside a machine of that name was inside another one.
             stale(.host(vm.name))
-            seen.note(vm)
+            facts.seen.note(vm)
             spoil(.vms)
-        case (.tagVM(let name, let tags), _): seen.vms?[name]?.tags += tags
+        case (.tagVM(let name, let tags), _): facts.seen.vms?[name]?.tags += tags
         case (.startVM, _): stale(.vms)
         case (.removeVM(let name), _):
-            seen.vms?[name] = nil
+            facts.seen.vms?[name] = nil
             spoil(.vms)
         case (.createVM, _), (.share, _), (.drain, _): break
-        case (.forget(let name), _): if seen.node(name) != nil { outdate(name) }
+        case (.forget(let name), _): if facts.seen.node(name) != nil { outdate(name) }
         case (.prepare, _), (.stop, _): stale(.host(action.node))
         case (.install(let setup), _):
             stale(.host(action.node))
@@ -106,12 +121,12 @@ extension Run {
 
     /// A list that was asked for before a VM came or went must not undo what is known since.
     private mutating func spoil(_ look: Look) {
-        if looking.contains(look), !lifted.contains(.spoiledLook) { spoiled.insert(look) }
+        if looking.contains(look), !facts.lifted.contains(.spoiledLook) { spoiled.insert(look) }
     }
 
     /// The reading of the cluster stays good for the other nodes.
     private mutating func outdate(_ node: String) {
-        seen.outdated.insert(node)
+        facts.seen.outdated.insert(node)
         missedByLook.insert(node)
     }
 
@@ -120,21 +135,21 @@ extension Run {
         misses[look] = nil
         spoil(look)
         switch look {
-        case .vms: seen.vms = nil
-        case .host(let name): seen.hosts[name] = nil
-        case .cluster: seen.cluster = .unseen
+        case .vms: (facts.seen.vms, news.isAboutAll) = (nil, true)
+        case .host(let name): facts.seen.hosts[name] = nil
+        case .cluster: (facts.seen.cluster, news.isAboutAll) = (.unseen, true)
         case .nothing: break
         }
     }
 
     private mutating func failed(_ action: Action, _ error: EffectError, _ now: Double, _ tell: (Event) -> Void) {
-        if error.remedy != .observeAgain { asked[action.node] = nil }
-        let count = min(max(0, ledger.attempts[action.node]?.count ?? 0), 1_000_000) + 1
+        if error.remedy != .observeAgain { facts.asked[action.node] = nil }
+        let count = min(max(0, facts.ledger.attempts[action.node]?.count ?? 0), 1_000_000) + 1
         let backOff = min(300, 2 * Double(1 << min(count, 8)))
         switch error.remedy {
         case .retry(let after):
             // Nothing was done, so an intent to create does not stand either.
-            if case .createVM(let name, _, _) = action { ledger.creationEnded(name) }
+            if case .createVM(let name, _, _) = action { facts.ledger.creationEnded(name) }
             wait(action, count, max(after ?? 0, backOff), error, now)
             tell(.actionFailed(action, reason: error.message, retryIn: max(after ?? 0, backOff)))
         case .observeAgain:
@@ -142,7 +157,7 @@ extension Run {
             tell(.outcomeUnknown(action, reason: error.message))
             if case .createVM = action { stale(.vms) }
         case .askOperator(let advice):
-            if case .createVM(let name, _, _) = action { ledger.creationEnded(name) }
+            if case .createVM(let name, _, _) = action { facts.ledger.creationEnded(name) }
             // Blocked for the rest of this run; the next one tries at once, for then the operator may have mended it.
             wait(action, count, 0, error, now)
             refusals[action.node] = Block(error.message, advice: advice)
@@ -155,6 +170,6 @@ extension Run {
     }
 
     private mutating func wait(_ action: Action, _ count: Int, _ seconds: Double, _ error: EffectError, _ now: Double) {
-        ledger.attempts[action.node] = .init(count: count, notBefore: now + seconds, failure: error.message, failedAt: now)
+        facts.ledger.attempts[action.node] = .init(count: count, notBefore: now + seconds, failure: error.message, failedAt: now)
     }
 }

@@ -8,7 +8,7 @@ package struct HashedSetup: Sendable, Hashable {
     var hash: String
 }
 
-/// What one look over the whole fleet tells: taken once for a plan, for each of its nodes asks for it.
+/// What is counted over the whole fleet: kept by a `Draft`, for each node asks for it.
 struct Census: Sendable {
     var occupants: Set<String>
     var vanished: (count: Int, of: Int)
@@ -17,46 +17,57 @@ struct Census: Sendable {
 
 /// What a decision about one node may know of the whole fleet.
 package struct FleetFacts: Sendable {
-    package var fleet: DesiredFleet
+    package let fleet: DesiredFleet
     package var seen: Observation
     package var ledger: Ledger
     /// Seconds since 1970.
     package var now: Double
+    /// Seconds on the clock that nobody sets; without end for who remembers nothing by it.
+    package var uptime = Double.infinity
     /// When the VMs were listed, in a run that lists them again when in doubt; nil in one that looks once.
     package var listedAt: Double?
-    /// Nodes whose k3s this run told to start a moment ago, so that their readiness may still be that of before.
-    package var restarting: Set<String> = []
-    /// VMs that this run asked for a moment ago without hearing what came of it; by a clock that nobody sets.
-    package var unanswered: Set<String> = []
-    /// What was computed before, by node: hashing the configuration of every node at every decision would be most of a plan's cost.
-    package var hashed: [String: HashedSetup] = [:]
+    /// When this run told a node's k3s to start, by `uptime`: for a moment its readiness may still be that of before.
+    package var started: [String: Double] = [:]
+    /// When this run asked for a VM without hearing what came of it, by `uptime`.
+    package var asked: [String: Double] = [:]
     /// Guards that the proof by simulation has taken away; always empty in the product.
     package var lifted: Set<Guard> = []
 
     /// Nil: to be taken when it is asked for.
-    private var census: Census?
-    private let isAttended: Bool
+    var census: Census?
+    let isAttended: Bool
+    /// What was computed before, by node: hashing the configuration of every node at every decision would be most of a plan's cost.
+    private var hashed: [String: HashedSetup] = [:]
 
     /// `isAttended`: an operator saw the plan and asked for it.
     package init(fleet: DesiredFleet, seen: Observation, ledger: Ledger, now: Double, isAttended: Bool = true) {
         (self.fleet, self.seen, self.ledger, self.now, self.isAttended) = (fleet, seen, ledger, now, isAttended)
     }
 
-    /// The same facts, counted once and for all.
-    func counted() -> FleetFacts {
+    /// The same facts for an effect that is sent later: nothing of it was counted before.
+    package var uncounted: FleetFacts {
         var facts = self
-        facts.census = Census(occupants: occupants, vanished: vanished, controlPlane: controlPlane)
+        facts.census = nil
         return facts
     }
 
     /// How many VMs of the ledger the list lacks, and of how many, when nobody is there to judge it; see `Safety.massLossIsNoReason`.
     package var vanished: (count: Int, of: Int) {
         if let census { return census.vanished }
-        guard !isAttended, let vms = seen.vms else { return (0, 0) }
-        // Those that we were removing ourselves are no loss.
-        let known = fleet.nodes.filter { ledger.vms[$0.name].map { $0.createdAt != nil && $0.removal == nil } ?? false }
-        return (known.count { vms[$0.name] == nil }, known.count)
+        let standings = isAttended ? [] : fleet.nodes.map { standing(of: $0.name) }
+        return (standings.count { $0 == .missing }, standings.count { $0 != .unknown })
     }
+
+    enum Standing: Sendable { case unknown, listed, missing }
+
+    /// Whether the ledger knows the VM, and the list too. Those that we were removing ourselves are no loss.
+    func standing(of name: String) -> Standing {
+        guard let vms = seen.vms, let record = ledger.vms[name], record.createdAt != nil, record.removal == nil else { return .unknown }
+        return vms[name] == nil ? .missing : .listed
+    }
+
+    /// Whether the VM was asked for a moment ago, and nobody knows what came of it.
+    func isUnanswered(_ name: String) -> Bool { asked[name].map { uptime - $0 < Planner.creationGrace } ?? false }
 
     /// The hash of `setup(of:overlay:)`.
     func configHash(of node: DesiredNode, overlay: String) -> String {
@@ -118,32 +129,33 @@ package struct FleetFacts: Sendable {
         }
     }
 
-    package var ownedVMs: [ObservedVM] {
-        (seen.vms ?? [:]).values.filter { $0.tags.contains(fleet.cluster.tag) }.sorted { $0.name < $1.name }
-    }
+    package var ownedVMs: [ObservedVM] { (seen.vms ?? [:]).values.filter(isOwned).sorted { $0.name < $1.name } }
+
+    func isOwned(_ vm: ObservedVM) -> Bool { vm.tags.contains(fleet.cluster.tag) }
 
     /// VMs that count against `limits.maxVMs`: those seen, those being made, and those that were here and that one list may have left out.
     package var occupants: Set<String> {
         if let census { return census.occupants }
-        var names: Set<String> = []
-        for vm in (seen.vms ?? [:]).values where vm.tags.contains(fleet.cluster.tag) { names.insert(vm.name) }
-        for (name, record) in ledger.vms where record.createdAt != nil || record.creating != nil { names.insert(name) }
-        return names
+        return Set((seen.vms ?? [:]).keys).union(ledger.vms.keys).filter(isOccupant)
+    }
+
+    /// Those of them that the list lacks.
+    var unlisted: [String] { occupants.filter { seen.vms?[$0] == nil }.sorted() }
+
+    func isOccupant(_ name: String) -> Bool {
+        if let record = ledger.vms[name], record.createdAt != nil || record.creating != nil { return true }
+        return seen.vms?[name].map(isOwned) ?? false
     }
 
     package func record(_ name: String) -> Ledger.VMRecord { ledger.vms[name] ?? .init() }
 
-    /// `hashed` as it is now: computed anew where the configuration has changed.
-    package func rehashed() -> [String: HashedSetup] {
-        var all = hashed
-        for node in fleet.nodes where record(node.name).config != nil {
-            guard let overlay = seen.overlay(of: node.name) else { continue }
-            if let known = all[node.name], isCurrent(known, node, overlay) { continue }
-            let setup = setup(of: node, overlay: overlay)
-            all[node.name] = HashedSetup(
-                overlay: overlay, serverAddress: setup.serverAddress, caHash: setup.caHash, hash: setup.configHash)
-        }
-        return all
+    /// Computes the hash of the node's configuration where that has changed.
+    mutating func rehash(_ node: DesiredNode) {
+        guard ledger.vms[node.name]?.config != nil, let overlay = seen.overlay(of: node.name) else { return }
+        if let known = hashed[node.name], isCurrent(known, node, overlay) { return }
+        let setup = setup(of: node, overlay: overlay)
+        hashed[node.name] = HashedSetup(
+            overlay: overlay, serverAddress: setup.serverAddress, caHash: setup.caHash, hash: setup.configHash)
     }
 
     /// What the node's k3s is configured with, once its overlay address is known.

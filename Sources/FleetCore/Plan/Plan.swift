@@ -21,6 +21,19 @@ package struct Plan: Sendable, Hashable {
 
     package var isSettled: Bool { lines.allSatisfy { $0.decision.isSettled } }
 
+    /// Something can be done now.
+    package var isActive: Bool { lines.contains { $0.decision.action != nil } }
+
+    /// Something is done or waited for, so that it is not the last word.
+    package var isOpen: Bool {
+        lines.contains { line in
+            switch line.decision {
+            case .act, .wait: true
+            case .settled, .blocked, .reported: false
+            }
+        }
+    }
+
     package var actions: [Action] { lines.compactMap(\.decision.action) }
 }
 

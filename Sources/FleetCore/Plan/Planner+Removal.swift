@@ -30,10 +30,9 @@ extension Planner {
     }
 
     /// A node of ours whose VM went before its pool did, by somebody else's hand: it would stay in the cluster for ever.
-    static func orphanLines(_ facts: FleetFacts) -> [Plan.Line] {
-        let wanted = Set(facts.fleet.nodes.map(\.name))
+    static func orphanLines(_ facts: FleetFacts, isWanted: (String) -> Bool) -> [Plan.Line] {
         let gone = facts.ledger.vms.filter { name, record in
-            record.createdAt != nil && !wanted.contains(name) && facts.seen.vms.map { $0[name] == nil } == true
+            record.createdAt != nil && !isWanted(name) && facts.seen.vms.map { $0[name] == nil } == true
         }
         return gone.keys.sorted().compactMap { name in
             facts.seen.node(name).map { node in
@@ -62,88 +61,5 @@ extension Planner {
 
     private static func hasAgent(_ host: ObservedHost) -> Bool {
         if case .probed(let probe) = host { probe.agent?.active == "active" } else { false }
-    }
-}
-
-/// Limits that hold over the whole plan: what exceeds them waits for a place.
-package enum Pacing {
-    static func apply(to plan: inout Plan, _ facts: FleetFacts) {
-        if facts.holds(.deletionsPerPass) { deletions(&plan, facts) }
-        if facts.holds(.maxUnavailable) { restarts(&plan, facts) }
-        if facts.holds(.maxVMs) { budget(&plan, facts) }
-    }
-
-    /// At most `deletionsPerPass` nodes are on their way out at a time; those that began come first.
-    static func deletions(_ plan: inout Plan, _ facts: FleetFacts) {
-        let limit = facts.fleet.limits.deletionsPerPass
-        let leaving = plan.lines.indices.filter { plan.lines[$0].decision.action?.step.isDestructive == true }
-        let order = leaving.sorted { progress(plan.lines[$0], facts) > progress(plan.lines[$1], facts) }
-        // Those that are half gone and wait, for a back-off or another look, keep their place.
-        let wanted = Set(facts.fleet.nodes.map(\.name))
-        let waiting = plan.lines.count { line in
-            guard case .wait = line.decision, !wanted.contains(line.node) else { return false }
-            return facts.record(line.node).removal != nil || facts.seen.node(line.node)?.unschedulable == true
-        }
-        // And those that one list leaves out.
-        let listed = Set(plan.lines.map(\.node))
-        let unlisted = facts.ledger.vms.count { name, record in
-            record.removal != nil && !wanted.contains(name) && !listed.contains(name) && facts.needsSecondList(name)
-        }
-        for index in order.dropFirst(max(0, limit - waiting - unlisted)) {
-            plan.lines[index].decision = .wait(Wait("limits.deletionsPerPass is \(limit)", look: unlisted > 0 ? .vms : .nothing, every: 2))
-        }
-    }
-
-    /// What may be cordoned already is finished before anything else is begun.
-    private static func progress(_ line: Plan.Line, _ facts: FleetFacts) -> Int {
-        (facts.record(line.node).removal == nil ? 0 : 10) + 4 - line.then.count
-    }
-
-    /// A node that is in the cluster is restarted only while its pool has no more than `maxUnavailable` down.
-    static func restarts(_ plan: inout Plan, _ facts: FleetFacts) {
-        let limit = facts.fleet.limits.maxUnavailable
-        var (down, restarting): ([String: Set<String>], [String: Set<String>]) = ([:], [:])
-        for line in plan.lines where isRestarting(line.node, facts) { restarting[line.pool, default: []].insert(line.node) }
-        for line in plan.lines where isDown(line.node, facts) { down[line.pool, default: []].insert(line.node) }
-        for index in plan.lines.indices {
-            let line = plan.lines[index]
-            guard case .act(.install, _) = line.decision, let node = facts.seen.node(line.node) else { continue }
-            // One that is down already is taken from nobody: it waits for our own restarts alone, else two that are down wait for each other.
-            let others = (node.ready == .ready ? down : restarting)[line.pool, default: []].subtracting([line.node])
-            guard others.count < limit else {
-                plan.lines[index].decision = .wait(Wait("limits.maxUnavailable is \(limit)", look: .cluster, every: 2))
-                continue
-            }
-            down[line.pool, default: []].insert(line.node)
-            restarting[line.pool, default: []].insert(line.node)
-        }
-    }
-
-    /// Seconds a node may look ready although its kubelet is gone: the patience of Kubernetes, 40 s, and a little (facts/k3s.md §8.4).
-    package static let staleReadiness = 45.0
-
-    /// Not ready, or restarted so lately that its readiness is still that of before.
-    private static func isDown(_ name: String, _ facts: FleetFacts) -> Bool {
-        guard let node = facts.seen.node(name) else { return false }
-        return node.ready != .ready || isRestarting(name, facts)
-    }
-
-    private static func isRestarting(_ name: String, _ facts: FleetFacts) -> Bool {
-        guard facts.seen.node(name) != nil else { return false }
-        let started = facts.record(name).started.map { facts.now - $0 } ?? .infinity
-        return facts.seen.outdated.contains(name) || facts.restarting.contains(name) || (0..<staleReadiness).contains(started)
-    }
-
-    /// Creations of this very plan count too.
-    static func budget(_ plan: inout Plan, _ facts: FleetFacts) {
-        var occupants = facts.occupants
-        for index in plan.lines.indices {
-            guard case .act(.createVM(let name, _, _), _) = plan.lines[index].decision else { continue }
-            occupants.insert(name)
-            if occupants.count > facts.fleet.limits.maxVMs {
-                plan.lines[index].decision = .blocked(
-                    Block("limits.maxVMs is \(facts.fleet.limits.maxVMs)", advice: "raise limits.maxVMs or shrink a pool"))
-            }
-        }
     }
 }

@@ -10,27 +10,19 @@ package enum Planner {
     /// Seconds k3s may take to join before the evidence is fetched (facts/k3s.md §9, suggested deadlines).
     static func startDeadline(_ role: Role) -> Double { role == .server ? 300 : 180 }
 
+    /// The plan of these facts, made from nothing.
     package static func plan(_ facts: FleetFacts) -> Plan {
-        let facts = facts.counted()
-        let wanted = facts.fleet.nodes.map { node in line(for: node, facts) }
-        let names = Set(facts.fleet.nodes.map(\.name))
-        let extra = facts.ownedVMs.filter { !names.contains($0.name) }.map { removalLine($0, facts) }
-        var plan = Plan(cluster: facts.fleet.cluster.name, lines: heldUp(wanted + extra + orphanLines(facts), facts))
-        Pacing.apply(to: &plan, facts)
-        return plan
+        var facts = facts
+        var draft = Draft(of: facts.fleet)
+        draft.update(&facts)
+        return draft.plan
     }
 
-    /// What waits for a control plane that only the operator can bring back need not wait for it.
-    package static func heldUp(_ lines: [Plan.Line], _ facts: FleetFacts) -> [Plan.Line] {
-        guard let server = facts.serverName, facts.controlPlane == nil,
-            case .blocked? = lines.first(where: { $0.node == server })?.decision
-        else { return lines }
-        return lines.map { line in
-            guard case .wait(let wait) = line.decision, wait.look == .cluster else { return line }
-            var held = line
-            held.decision = .blocked(Block("its control plane \(server) is blocked", advice: "mend \(server) first"))
-            return held
-        }
+    /// Whether time alone may change what is decided about the node.
+    static func heedsTime(_ name: String, _ facts: FleetFacts) -> Bool {
+        if facts.ledger.attempts[name] != nil || facts.asked[name] != nil { return true }
+        guard let record = facts.ledger.vms[name] else { return false }
+        return record.creating != nil || (record.started != nil && (record.hasStaleIdentity || facts.seen.node(name) == nil))
     }
 
     static func line(for node: DesiredNode, _ facts: FleetFacts) -> Plan.Line {
@@ -109,7 +101,7 @@ package enum Planner {
 
     static func create(_ want: DesiredNode, _ facts: FleetFacts) -> Decision {
         let isYoung = facts.record(want.name).creating.map { (0..<creationGrace).contains(facts.now - $0) } ?? false
-        if isYoung || facts.unanswered.contains(want.name), facts.holds(.creationGrace) {
+        if isYoung || facts.isUnanswered(want.name), facts.holds(.creationGrace) {
             return .wait(Wait("the outcome of an earlier create VM is unknown", look: .vms, every: 3))
         }
         // A machine that was here is taken for gone when exe.dev and the cluster both say so (facts/k3s.md §14.9), the one twice; the cluster is

@@ -49,11 +49,13 @@ extension WorldState {
 
     /// The answer, and the seconds that it takes to come back.
     private mutating func arrive(_ errand: Errand, by id: Int) -> (Result<Answer, EffectError>, back: Double) {
-        settle()
+        proceed()
         switch errand {
         case .list(let fault): return (list(fault).map(Answer.vms), random.seconds(0.05, 3))
         case .probe(let name, let fault): return (probe(name, fault).map(Answer.host), random.seconds(0.05, 0.4))
-        case .readCluster(let name, let fault): return (readCluster(name, fault).map(Answer.cluster), random.seconds(0.05, 0.4))
+        case .readCluster(let name, let fault):
+            settle()
+            return (readCluster(name, fault).map(Answer.cluster), random.seconds(0.05, 0.4))
         case .effect(let effect, let number, let fault):
             return (arrive(effect, number, fault, by: id).map(Answer.effect), duration(of: effect))
         case .takeLease(let name, let seconds, let fault):

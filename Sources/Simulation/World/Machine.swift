@@ -24,12 +24,14 @@ package struct Machine: Sendable, Hashable {
     var needsRestart = false
     /// Until when its kubelet says nothing.
     var silentUntil = -Double.infinity
+    let address: ObservedVM.Address
     /// Another host answers at this address.
     var answersAs: String?
 
     init(name: String, tags: [String], index: Int, shape: VMShape?, now: Double, boot: Double) {
         (self.name, self.tags, self.index, self.shape) = (name, tags, index, shape)
         createdAt = "created-\(index)"
+        address = .init(host: name + ".exe.xyz", port: nil, user: nil)
         (runningAt, sshAt, bootedAt) = (now + boot / 4, now + boot / 2, now + boot)
     }
 
@@ -39,12 +41,21 @@ package struct Machine: Sendable, Hashable {
         package var binary: K3sVersion?
         package var hasInstaller = false
         package var clusterID: String?
-        package var setup: NodeSetup?
+        package var setup: NodeSetup? {
+            get { if case .setup(let setup)? = kept { setup } else { nil } }
+            set { (kept, role) = (newValue.map(Kept.setup), newValue?.role) }
+        }
+        /// That of the setup.
+        package private(set) var role: Role?
         package var hasToken = false
         package var enabled: Role?
         /// The number of the cluster whose data lie here.
         package var serverData: Int?
         package var password: String?
+        private var kept: Kept?
+
+        /// Apart, for it is large, machines are copied at every turn, and nobody changes a setup in place.
+        private indirect enum Kept: Hashable { case setup(NodeSetup) }
     }
 
     /// k3s while it runs.
@@ -83,7 +94,7 @@ package struct Machine: Sendable, Hashable {
     func observed(now: Double) -> ObservedVM {
         ObservedVM(
             name: name, status: isStopped ? .stopped : now < runningAt ? .starting : .running, tags: tags,
-            address: .init(host: name + ".exe.xyz", port: nil, user: nil), createdAt: createdAt, url: nil)
+            address: address, createdAt: createdAt, url: nil)
     }
 
     func probe(now: Double) -> HostProbe {
@@ -97,10 +108,10 @@ package struct Machine: Sendable, Hashable {
         let state = UnitState(
             active: unit == nil ? "inactive" : unit?.registeredAt == nil ? "activating" : "active", sub: "", enabled: disk.enabled != nil,
             restarts: unit?.complaint == nil ? 0 : 3)
-        if let role = disk.enabled ?? (unit == nil ? nil : disk.setup?.role) {
+        if let role = disk.enabled ?? (unit == nil ? nil : disk.role) {
             if role == .server { probe.server = state } else { probe.agent = state }
         }
-        probe.configHash = disk.setup == nil ? nil : "present"
+        probe.configHash = disk.role == nil ? nil : "present"
         probe.clusterID = disk.clusterID
         probe.hasServerData = disk.serverData != nil
         probe.hasAgentData = disk.password != nil

@@ -197,7 +197,7 @@ extension WorldState {
 
     mutating func enter(_ effect: Effect, by id: Int) -> (fault: Fault.Kind?, there: Double, number: Int)? {
         guard processes[id].isAlive else { return nil }
-        settle()
+        proceed()
         let number = effects.count
         effects.append(effect)
         note("\(id) \(effect.words)")
@@ -215,9 +215,11 @@ extension WorldState {
         case .crashAfterReply: processes[id].diesAtSave = .crashAfterReply
         case .outage(let seconds): outage = now + seconds
         case .vanish(let index):
-            let agents = machines.filter { $0.disk.setup?.role == .agent && owns($0.name, id) }
+            let agents = machines.filter { $0.disk.role == .agent && owns($0.name, id) }
             if !agents.isEmpty { vanish(agents[index % agents.count].name) }
-        case .silence(let index) where !machines.isEmpty: machines[index % machines.count].silentUntil = now + 90
+        case .silence(let index) where !machines.isEmpty:
+            settle()
+            machines[index % machines.count].silentUntil = now + 90
         case .reboot(let index) where !machines.isEmpty: reboot(machines[index % machines.count].name, losesWrites: false)
         default: break
         }
@@ -225,7 +227,7 @@ extension WorldState {
 
     /// Carries the effect out, unless a fault forbids it, and says what the caller is told.
     mutating func arrive(_ effect: Effect, _ number: Int, _ fault: Fault.Kind?, by id: Int) -> Swift.Result<EffectReply, EffectError> {
-        settle()
+        proceed()
         inFlight[number] = nil
         if let until = outage, now < until, !effect.isForHost { return .failure(APIFault.dns.error(mutating: true)) }
         var isDone = true

@@ -7,12 +7,14 @@ package import Synchronization
 package final class SimulatedWorld: Sendable {
     package let state: Mutex<WorldState>
     private let lifted: Set<Guard>
+    /// Every plan that was kept up is made anew from nothing, and must be the same.
+    private let isAudited: Bool
     /// By process: each has a thread of its own, so that it can be paused as a whole.
     private let threads: Mutex<[SingleThread]>
 
-    package init(_ state: WorldState, lifted: Set<Guard> = []) {
+    package init(_ state: WorldState, lifted: Set<Guard> = [], isAudited: Bool = true) {
         self.state = Mutex(state)
-        self.lifted = lifted
+        (self.lifted, self.isAudited) = (lifted, isAudited)
         threads = Mutex(state.processes.map { _ in SingleThread() })
     }
 
@@ -107,13 +109,27 @@ package final class SimulatedWorld: Sendable {
         }
         guard let ledger, let other = boot(.apply, record.fleet, approved: record.approved, isAttended: record.isAttended, desk: desk)
         else { return state.withLock { $0.note("the lock is held") } }
-        Task(executorPreference: other.thread) { [lifted] in
-            let reconciler = Reconciler(
-                fleet: record.fleet, clock: other, isAttended: record.isAttended, lifted: lifted, tell: { _ in })
+        let reconciler = reconciler(for: record.fleet, other, isAttended: record.isAttended)
+        Task(executorPreference: other.thread) {
             _ = try? await reconciler.converge(
                 other, ledger: ledger, memory: other, approved: record.approved, deadline: other.now + 600)
             other.end()
         }
+    }
+
+    /// The shipped loop, as it runs in `process`.
+    func reconciler(for fleet: DesiredFleet, _ process: SimulatedProcess, isAttended: Bool) -> Reconciler {
+        let audit: Reconciler.Audit = { plan, facts in self.audit(plan, facts) }
+        return Reconciler(
+            fleet: fleet, clock: process, isAttended: isAttended, lifted: lifted, audit: isAudited ? audit : nil, tell: { _ in })
+    }
+
+    private func audit(_ plan: Plan, _ facts: FleetFacts) {
+        let whole = Planner.plan(facts)
+        guard plan != whole else { return }
+        let (kept, made) = (plan.lines.filter { !whole.lines.contains($0) }, whole.lines.filter { !plan.lines.contains($0) })
+        let words = { (lines: [Plan.Line]) in Plan(cluster: plan.cluster, lines: lines).words }
+        state.withLock { $0.violate("a kept plan has \(words(kept)) where one made from nothing has \(words(made))") }
     }
 
     // MARK: waiting

@@ -34,9 +34,19 @@ package struct Stage: Sendable {
 
     /// What two runs of a scenario must agree on however they went: addresses, dates and order are left out.
     package struct Ending: Sendable, Hashable {
-        package var lines: [String] = []
+        enum Fact: Sendable, Hashable {
+            case vm(String, tags: [String], Share, isStopped: Bool, enabled: Role?, extra: [String: ConfigValue], K3sVersion?)
+            case node(NodeReading)
+            case password(String)
+            /// Of a VM that exists: a record of one that is gone stays for a while.
+            case record(String, isCreating: Bool, Ledger.RemovalStep?, Share?)
+            /// Not the digests: one whose answer was lost is recorded with the next host.
+            case ledger(founder: String?)
+        }
 
-        func lines(notIn other: Ending) -> [String] { lines.filter { !other.lines.contains($0) } }
+        var facts: Set<Fact> = []
+
+        func words(notIn other: Ending) -> [String] { facts.subtracting(other.facts).map { "\($0)" }.sorted() }
     }
 }
 
@@ -52,28 +62,25 @@ extension WorldState {
     }
 
     var ending: Stage.Ending {
-        var lines: [String] = []
+        var ending = Stage.Ending()
         for machine in machines {
-            lines.append(
-                "vm \(machine.name) \(machine.tags.sorted()) \(machine.share) \(machine.isStopped) \(machine.disk.enabled as Role?)"
-                    + " \((machine.disk.setup?.extra ?? [:]).sorted { $0.key < $1.key }) \(machine.disk.setup?.version.description ?? "-")")
+            let setup = machine.disk.setup
+            ending.facts.insert(
+                .vm(
+                    machine.name, tags: machine.tags.sorted(), machine.share, isStopped: machine.isStopped, enabled: machine.disk.enabled,
+                    extra: setup?.extra ?? [:], setup?.version))
         }
         if let api = apiServer {
-            for node in clusters[api.cluster].readings(now: now) {
-                let notes = node.annotations.filter { $0.key.hasPrefix("exedev.dev/") }.sorted { $0.key < $1.key }
-                lines.append(
-                    "node \(node.name) \(node.ready.words) \(node.labels.sorted { $0.key < $1.key }) \(node.taints.sorted())"
-                        + " \(notes) \(node.unschedulable)")
+            for var node in clusters[api.cluster].readings(now: now) {
+                (node.internalIP, node.taints) = (nil, node.taints.sorted())
+                ending.facts.insert(.node(node))
             }
-            lines.append("passwords \(clusters[api.cluster].passwords.keys.sorted())")
+            for name in clusters[api.cluster].passwords.keys { ending.facts.insert(.password(name)) }
         }
-        guard let disk else { return .init(lines: lines + ["no ledger"]) }
-        // A record of a VM that is gone stays for a while.
-        for (name, record) in disk.vms.sorted(by: { $0.key < $1.key }) where machine(name) != nil || record.creating != nil {
-            lines.append("ledger \(name) \(record.creating != nil) \(record.removal as Ledger.RemovalStep?) \(record.share as Share?)")
+        for (name, record) in disk?.vms ?? [:] where machine(name) != nil || record.creating != nil {
+            ending.facts.insert(.record(name, isCreating: record.creating != nil, record.removal, record.share))
         }
-        // Not the digests: one whose answer was lost is recorded with the next host.
-        lines.append("founder \(disk.founder ?? "-")")
-        return .init(lines: lines)
+        if let disk { ending.facts.insert(.ledger(founder: disk.founder)) }
+        return ending
     }
 }

@@ -12,6 +12,8 @@ package struct Trial: Sendable {
     package var faults: [Fault]
     package var lifted: Set<Guard> = []
     package var ignoresLock = false
+    /// Makes every plan anew from nothing too; see `SimulatedWorld`.
+    package var isAudited = true
     /// Keeps a readable log and every plan.
     package var isVerbose = false
 
@@ -23,7 +25,9 @@ package struct Trial: Sendable {
     package struct Verdict: Sendable {
         package var violations: [String]
         package var passes: Int
-        package var plans: [String]
+        /// The last plan of each pass.
+        package var plans: [String] { outcomes.map(\.words) }
+        var outcomes: [Course.Outcome]
         package var trace: TraceHash
         package var end: WorldState
         package var log: [String]
@@ -42,8 +46,8 @@ package struct Trial: Sendable {
         if isVerbose { state.log = [] }
         for fault in faults { state.faults[fault.point, default: []].append(fault.kind) }
         scenario.disturbance(&state)
-        let world = SimulatedWorld(state, lifted: lifted)
-        var run = Course(scenario: scenario, world: world, lifted: lifted, isVerbose: isVerbose)
+        let world = SimulatedWorld(state, lifted: lifted, isAudited: isAudited)
+        var run = Course(scenario: scenario, world: world)
         // While exe.dev is down no pass can be the last.
         let down = faults.reduce(0.0) { if case .outage(let seconds) = $1.kind { $0 + seconds } else { $0 } }
         run.untilDone(passes: 4 + 2 * faults.count + Int(down / Trial.pause))
@@ -51,7 +55,7 @@ package struct Trial: Sendable {
         let end = world.snapshot
         if run.isDone, let difference = difference(end) { run.complaints.append(difference) }
         return Verdict(
-            violations: end.violations + run.complaints, passes: run.passes, plans: run.plans, trace: end.trace, end: end,
+            violations: end.violations + run.complaints, passes: run.passes, outcomes: run.outcomes, trace: end.trace, end: end,
             log: end.log ?? [])
     }
 }
@@ -63,8 +67,9 @@ extension Trial {
         if case .blocked = scenario.ending, end.struck.contains(where: \.kind.misleads) { return nil }
         let isStray: (Machine) -> Bool = { $0.tags.contains(scenario.after.cluster.tag) && end.disk?.vms[$0.name] == nil }
         if end.struck.contains(where: { $0.kind == .rival }), end.machines.contains(where: isStray) { return nil }
-        guard let calm, calm != end.ending else { return nil }
-        return "differential: missing \(calm.lines(notIn: end.ending)), extra \(end.ending.lines(notIn: calm))"
+        let ending = end.ending
+        guard let calm, calm != ending else { return nil }
+        return "differential: missing \(calm.words(notIn: ending)), extra \(ending.words(notIn: calm))"
     }
 }
 
@@ -72,16 +77,26 @@ extension Trial {
 struct Course {
     let scenario: Scenario
     let world: SimulatedWorld
-    let lifted: Set<Guard>
-    let isVerbose: Bool
     var fleet: DesiredFleet
     var passes = 0
-    var plans: [String] = []
+    var outcomes: [Outcome] = []
     var complaints: [String] = []
     var isDone = false
 
-    init(scenario: Scenario, world: SimulatedWorld, lifted: Set<Guard>, isVerbose: Bool) {
-        (self.scenario, self.world, self.lifted, self.isVerbose) = (scenario, world, lifted, isVerbose)
+    /// What a pass ended with.
+    enum Outcome: Sendable {
+        case plan(Plan), failed(String)
+
+        var words: String {
+            switch self {
+            case .plan(let plan): plan.words
+            case .failed(let reason): reason
+            }
+        }
+    }
+
+    init(scenario: Scenario, world: SimulatedWorld) {
+        (self.scenario, self.world) = (scenario, world)
         fleet = scenario.after
     }
 
@@ -103,7 +118,7 @@ struct Course {
             }
             if isDown { isDone = false }
         }
-        if !isDone { complaints.append("liveness: not done after \(passes) passes: \(plans.last ?? "")") }
+        if !isDone { complaints.append("liveness: not done after \(passes) passes: \(outcomes.last?.words ?? "")") }
     }
 
     /// An edit takes effect when the operator starts the program with the other file; at last it is the scenario's own.
@@ -128,7 +143,7 @@ struct Course {
             let before = world.state.withLock { $0.effects.count }
             let isStillDone = pass()
             let sent = world.state.withLock { $0.effects[before...].filter { !scenario.retried.contains($0.words) } }
-            if !isStillDone { complaints.append("liveness: it was done and is no more: \(plans.last ?? "")") }
+            if !isStillDone { complaints.append("liveness: it was done and is no more: \(outcomes.last?.words ?? "")") }
             if !sent.isEmpty { complaints.append("liveness: effects after the end: \(sent.map(\.words))") }
             world.state.withLock { $0.now += Trial.pause }
         }
@@ -146,7 +161,7 @@ struct Course {
     private mutating func apply() -> Bool {
         guard let process = world.boot(.apply, fleet, approved: scenario.approved, isAttended: scenario.isAttended) else { return false }
         let ledger = world.state.withLock { $0.ledger(for: fleet) }
-        let reconciler = Reconciler(fleet: fleet, clock: process, isAttended: scenario.isAttended, lifted: lifted, tell: { _ in })
+        let reconciler = world.reconciler(for: fleet, process, isAttended: scenario.isAttended)
         let approved = scenario.approved
         let ran = world.run(process) { () async -> (result: Reconciler.Result?, error: String?) in
             do {
@@ -164,7 +179,7 @@ struct Course {
             complaints.append("liveness: the run hangs")
             return false
         }
-        plans.append(ran.result.map { $0.plan.words } ?? "failed: \(ran.error ?? "")")
+        outcomes.append(ran.result.map { .plan($0.plan) } ?? .failed("failed: \(ran.error ?? "")"))
         guard isAlive, let plan = ran.result?.plan else { return false }
         return isEnd(plan)
     }
@@ -211,7 +226,7 @@ struct Course {
         }
         let isAlive = process.isAlive
         process.end()
-        plans.append("destroy: \(left.map { "left \($0 ?? ["?"])" } ?? "hangs")")
+        outcomes.append(.failed("destroy: \(left.map { "left \($0 ?? ["?"])" } ?? "hangs")"))
         guard isAlive, left == .some(.some([])) else { return false }
         world.state.withLock { state in
             let orphans = state.machines.filter { $0.tags.contains(fleet.cluster.tag) }

@@ -122,18 +122,34 @@ extension WorldState {
     static let joinAfter = 3.0
     static let readyAfter = 3.0
 
-    /// Brings the world up to `now`: late requests, boots, joins, heartbeats.
+    /// Brings the world up to `now`: late requests, boots, joins, heartbeats. Called before anything that a heartbeat is judged by changes.
     mutating func settle() {
+        proceed()
+        beat()
+    }
+
+    /// All but the heartbeats, which are seen by whoever reads the cluster and by nobody else.
+    mutating func proceed() {
         while let index = late.firstIndex(where: { $0.at <= now }) {
             let effect = late.remove(at: index).effect
             note("late \(effect.words)")
             _ = carryOut(effect, fault: nil)
         }
-        for index in machines.indices where machines[index].unit != nil && machines[index].disk.setup?.role == .server { runServer(index) }
-        for number in clusters.indices where clusters[number].etcd != nil { clusters[number].settle(up: serversUp(number), now: now) }
+        for index in machines.indices where machines[index].unit != nil && machines[index].disk.role == .server { runServer(index) }
+        for number in clusters.indices where clusters[number].etcd != nil {
+            clusters[number].settle(up: serversUp(number), now: now)
+            beat()
+        }
+        let joining = machines.indices.filter { index in
+            if let unit = machines[index].unit, unit.registeredAt == nil { machines[index].disk.role == .agent } else { false }
+        }
+        guard !joining.isEmpty, let api = apiServer else { return }
+        for index in joining { runAgent(index, api) }
+    }
+
+    private mutating func beat() {
         guard let api = apiServer else { return }
-        for index in machines.indices where machines[index].unit != nil {
-            if machines[index].disk.setup?.role == .agent { runAgent(index, api) }
+        for index in machines.indices {
             guard let registered = machines[index].unit?.registeredAt, now >= machines[index].silentUntil else { continue }
             _ = clusters[api.cluster].beat(machines[index].name, isReady: now >= registered + Self.readyAfter, now: now)
         }
@@ -142,7 +158,7 @@ extension WorldState {
     /// The machine whose API answers, and the number of its cluster.
     package var apiServer: (machine: Int, cluster: Int)? {
         for index in machines.indices {
-            guard let unit = machines[index].unit, machines[index].disk.setup?.role == .server, now >= unit.startedAt + Self.apiAfter,
+            guard let unit = machines[index].unit, machines[index].disk.role == .server, now >= unit.startedAt + Self.apiAfter,
                 let cluster = machines[index].disk.serverData,
                 clusters[cluster].etcd == nil || clusters[cluster].answers(up: serversUp(cluster))
             else { continue }

@@ -28,11 +28,11 @@ struct Soak {
             state.now += Trial.pause
             state.settle()
         }
-        var course = Course(scenario: scenario, world: world, lifted: [], isVerbose: false)
+        var course = Course(scenario: scenario, world: world)
         let isSettled = course.pass()
         return world.state.withLock { state in
             var wrongs = course.complaints + state.violations
-            if !isSettled { wrongs.append("it is not settled: \(course.plans)") }
+            if !isSettled { wrongs.append("it is not settled: \(course.outcomes.map(\.words))") }
             if state.reads.sorted() != [.vms, .cluster] { wrongs.append("looks: \(state.reads)") }
             if !state.effects.isEmpty { wrongs.append("effects: \(state.effects.map(\.words))") }
             // A run ends with writing down what it learnt.

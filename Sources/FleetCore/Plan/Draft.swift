@@ -1,0 +1,146 @@
+/// A plan that is kept up. Most of what happens concerns one node, so only that node's line is made anew; what concerns the whole fleet makes all
+/// of them anew. It is always the plan that `Planner.plan` makes of the same facts from nothing: the proof by simulation compares them.
+package struct Draft: Sendable {
+    package private(set) var plan: Plan
+    /// As decided for each node by itself: what holds over the whole plan, and may be otherwise next time, is in `plan` alone.
+    private var own: [Plan.Line] = []
+    /// Lines of `plan` that differ from their own.
+    private var overruled: [Int] = []
+    /// Where a node of the fleet has its line; those of strays come after them.
+    private let places: [String: Int]
+    /// Lines that time alone may change.
+    private var heedsTime: [Bool]
+    private var standings: [FleetFacts.Standing]
+    private var straysHeedTime = false
+    private var basis: Basis?
+
+    package init(of fleet: DesiredFleet) {
+        plan = Plan(cluster: fleet.cluster.name, lines: [])
+        places = Dictionary(fleet.nodes.enumerated().map { ($0.element.name, $0.offset) }, uniquingKeysWith: { first, _ in first })
+        heedsTime = Array(repeating: false, count: fleet.nodes.count)
+        standings = Array(repeating: .unknown, count: fleet.nodes.count)
+    }
+
+    package func isWanted(_ name: String) -> Bool { places[name] != nil }
+
+    /// Takes in what has happened since the last time: to `nodes`, or to everything (nil).
+    package mutating func update(_ facts: inout FleetFacts, nodes: [String]? = nil) {
+        let nodes = basis == nil ? nil : nodes
+        count(&facts, nodes)
+        let basis = Basis(facts)
+        let isNew = nodes == nil || basis != self.basis
+        self.basis = basis
+        for index in overruled { plan.lines[index] = own[index] }
+        overruled.removeAll(keepingCapacity: true)
+        if isNew {
+            remakeAll(&facts)
+        } else {
+            for name in nodes ?? [] { if let place = places[name] { remake(place, &facts) } }
+            for place in heedsTime.indices where heedsTime[place] { remake(place, &facts) }
+        }
+        if isNew || straysHeedTime || nodes?.contains(where: { places[$0] == nil }) == true { remakeStrays(facts) }
+        holdUp(facts)
+        Pacing.apply(to: &self, facts)
+    }
+
+    /// Something stronger than the line's own decision.
+    package mutating func overrule(_ index: Int, _ decision: Decision) {
+        plan.lines[index].decision = decision
+        overruled.append(index)
+    }
+
+    /// What waits for a control plane that only the operator can bring back need not wait for it.
+    package mutating func holdUp(_ facts: FleetFacts) {
+        guard facts.controlPlane == nil, let server = facts.serverName, let place = places[server],
+            case .blocked = plan.lines[place].decision
+        else { return }
+        for index in plan.lines.indices {
+            guard case .wait(let wait) = plan.lines[index].decision, wait.look == .cluster else { continue }
+            overrule(index, .blocked(Block("its control plane \(server) is blocked", advice: "mend \(server) first")))
+        }
+    }
+}
+
+extension Draft {
+    private mutating func remakeAll(_ facts: inout FleetFacts) {
+        for node in facts.fleet.nodes { facts.rehash(node) }
+        own = facts.fleet.nodes.map { Planner.line(for: $0, facts) }
+        (plan.lines, straysHeedTime) = (own, false)
+        for (place, node) in facts.fleet.nodes.enumerated() { heedsTime[place] = Planner.heedsTime(node.name, facts) }
+    }
+
+    private mutating func remake(_ place: Int, _ facts: inout FleetFacts) {
+        facts.rehash(facts.fleet.nodes[place])
+        own[place] = Planner.line(for: facts.fleet.nodes[place], facts)
+        plan.lines[place] = own[place]
+        heedsTime[place] = Planner.heedsTime(own[place].node, facts)
+    }
+
+    /// The lines of what no pool asks for. There is rarely any, so all of them are made anew.
+    private mutating func remakeStrays(_ facts: FleetFacts) {
+        let wanted = facts.fleet.nodes.count
+        if own.count > wanted {
+            own.removeSubrange(wanted...)
+            plan.lines.removeSubrange(wanted...)
+        }
+        let hasVM = facts.seen.vms?.values.contains { places[$0.name] == nil && facts.isOwned($0) } == true
+        guard hasVM || facts.ledger.vms.keys.contains(where: { places[$0] == nil }) else { return straysHeedTime = false }
+        let strays =
+            facts.ownedVMs.filter { places[$0.name] == nil }.map { Planner.removalLine($0, facts) }
+            + Planner.orphanLines(facts, isWanted: isWanted)
+        own += strays
+        plan.lines += strays
+        straysHeedTime = strays.contains { Planner.heedsTime($0.node, facts) }
+    }
+
+    private mutating func count(_ facts: inout FleetFacts, _ nodes: [String]?) {
+        let kept = facts.census
+        facts.census = nil
+        guard let nodes, var census = kept else {
+            if !facts.isAttended { standings = facts.fleet.nodes.map { facts.standing(of: $0.name) } }
+            facts.census = Census(occupants: facts.occupants, vanished: facts.vanished, controlPlane: facts.controlPlane)
+            return
+        }
+        for name in nodes {
+            if facts.isOccupant(name) { census.occupants.insert(name) } else { census.occupants.remove(name) }
+            guard !facts.isAttended, let place = places[name] else { continue }
+            let standing = facts.standing(of: name)
+            census.vanished.count += (standing == .missing ? 1 : 0) - (standings[place] == .missing ? 1 : 0)
+            census.vanished.of += (standing == .unknown ? 0 : 1) - (standings[place] == .unknown ? 0 : 1)
+            standings[place] = standing
+        }
+        census.controlPlane = facts.controlPlane
+        facts.census = census
+    }
+}
+
+/// Of what concerns the whole fleet, all that any line may depend on.
+private struct Basis: Equatable, Sendable {
+    var isListed: Bool
+    var founder: String?
+    var caHash: String?
+    var digests: [String: String]
+    var address: String?
+    var answeredCA: String?
+    /// Why agents cannot be joined, while they cannot.
+    var reason: String?
+    var strangeness: Block?
+    var missing: Int
+    var known: Int
+    /// With a full budget, who has the places, and which of them are not listed.
+    var occupants: Set<String>?
+    var unlisted: [String]?
+
+    init(_ facts: FleetFacts) {
+        let (seen, ledger) = (facts.seen, facts.ledger)
+        isListed = seen.vms != nil
+        (founder, caHash, digests) = (ledger.founder, ledger.caHash, ledger.digests)
+        (address, answeredCA) = (facts.controlPlane?.address, facts.controlPlane?.caHash)
+        if case .read(let reading) = seen.cluster { strangeness = facts.strangeness(of: reading) }
+        reason = address == nil ? facts.controlPlaneReason : nil
+        (missing, known) = facts.vanished
+        let all = facts.occupants
+        guard all.count >= facts.fleet.limits.maxVMs else { return }
+        (occupants, unlisted) = (all, facts.unlisted)
+    }
+}

@@ -1,0 +1,124 @@
+import FleetCore
+
+/// What is begun next, until when to wait, and when it ends.
+extension Run {
+    /// Nothing new is begun any more.
+    var isEnding: Bool { failure != nil || ranOutOfTime || wasStopped }
+
+    private mutating func currentAgenda() -> Agenda {
+        if let agenda { return agenda }
+        let fresh = Agenda(plan, acting: acting, seen: facts.seen, repeats: repeats, isServerUnread: isServerUnread)
+        (agenda, isReported) = (fresh, false)
+        return fresh
+    }
+
+    private var isServerUnread: Bool {
+        guard case .unseen = facts.seen.cluster, let vm = server, facts.ledger.founder != nil else { return false }
+        return vm.tags.contains(fleet.cluster.tag) && (vm.status == .running || vm.status == .starting)
+    }
+
+    /// The looks that something waits for and whose time has come.
+    mutating func looksDue(uptime: Double) -> [(Look, ObservedVM?)] {
+        nextLook = .infinity
+        guard !isEnding else { return [] }
+        var due: [(Look, ObservedVM?)] = []
+        for (look, interval) in currentAgenda().looks where !looking.contains(look) {
+            let last = looked[look]
+            guard repeats || last == nil else { continue }
+            if let last {
+                let patience = Double(1 << min(max(0, (misses[look] ?? 0) - 1), 5))
+                let at = last + min(interval * patience, 30)
+                guard at <= uptime else {
+                    nextLook = min(nextLook, at)
+                    continue
+                }
+            }
+            guard let subject = subject(of: look) else { continue }
+            looking.insert(look)
+            isWoken = false
+            if look == .cluster { missedByLook = [] }
+            due.append((look, subject.vm))
+        }
+        return due
+    }
+
+    private func subject(of look: Look) -> (vm: ObservedVM?, Void)? {
+        switch look {
+        case .vms: (nil, ())
+        case .host(let name): facts.seen.vms?[name].map { ($0, ()) }
+        case .cluster: server.map { ($0, ()) }
+        case .nothing: nil
+        }
+    }
+
+    /// The actions that may start: one a node, `hostsAtOnce` in all.
+    mutating func actionsDue(uptime: Double) -> [Action] {
+        guard !isEnding, !wantsLease || grip.isFirm(uptime) else { return [] }
+        let free = max(0, fleet.limits.hostsAtOnce - acting.count)
+        return currentAgenda().ready.prefix(free).compactMap { plan.lines[$0].decision.action }
+    }
+
+    /// Nothing runs and nothing that is known to come would change that.
+    var isIdle: Bool {
+        guard acting.isEmpty, looking.isEmpty || wasStopped, !grip.isAsking || wasStopped else { return false }
+        return isEnding || (!plan.isOpen && facts.seen.vms != nil)
+    }
+
+    /// Seconds until something is due, or nil when a running child will tell.
+    mutating func pause(uptime: Double, deadline: Double?) -> Double? {
+        var next = min(nextLook, uptime + currentAgenda().rest)
+        if needsGrip, let due = grip.nextAsk(uptime) { next = min(next, max(due, uptime + 0.5)) }
+        // What runs is not cut at the deadline, so the deadline wakes nobody but an idle loop.
+        let isBusy = !acting.isEmpty || !looking.isEmpty || grip.isAsking
+        if let deadline, !isBusy { next = min(next, deadline) }
+        if !acting.isEmpty { next = min(next, uptime + Self.heartbeat) }
+        if !next.isFinite, !isBusy { next = uptime + 1 }
+        guard next.isFinite, next < (sleepingUntil ?? .infinity) - 0.001 else { return nil }
+        return max(0.01, next - uptime)
+    }
+
+    // MARK: what was begun
+
+    /// Written down before the action is sent.
+    mutating func begin(_ action: Action, at moment: Moment) {
+        Bookkeeping.before(action, &facts.ledger, now: moment.wall)
+        take(action)
+        switch action {
+        case .install: facts.started[action.node] = moment.uptime
+        case .createVM: facts.asked[action.node] = moment.uptime
+        default: break
+        }
+    }
+
+    // MARK: what is told
+
+    /// One event for each change of what a node waits for.
+    mutating func report(_ tell: (Event) -> Void) {
+        let agenda = currentAgenda()
+        guard !isReported else { return }
+        isReported = true
+        reportQueue(agenda.ready, tell)
+        for line in plan.lines where acting[line.node] == nil {
+            let (text, event): (String, Event?) =
+                switch line.decision {
+                case .settled: ("settled", .nodeSettled(line.node))
+                case .wait(let wait): (wait.reason, .waiting(node: line.node, reason: wait.reason))
+                case .blocked(let block): (block.reason, .blocked(node: line.node, reason: block.reason, advice: block.advice))
+                case .act, .reported: ("", nil)
+                }
+            guard let event, told[line.node] != text else { continue }
+            told[line.node] = text
+            tell(event)
+        }
+    }
+
+    private mutating func reportQueue(_ ready: [Int], _ tell: (Event) -> Void) {
+        // Node and step tell actions apart; comparing whole configurations would cost more.
+        let isKnown = ready.elementsEqual(queued) { index, action in
+            plan.lines[index].node == action.node && plan.lines[index].decision.action?.step == action.step
+        }
+        guard !isKnown else { return }
+        queued = ready.compactMap { plan.lines[$0].decision.action }
+        tell(.actionsQueued(queued))
+    }
+}
