@@ -6,8 +6,10 @@ struct Agenda {
     private(set) var looks: [(look: Look, interval: Double)] = []
     /// Lines whose action can be begun.
     private(set) var ready: [Int] = []
-    /// Seconds until a wait ends that no look will tell of.
+    /// Seconds after which a wait is worth judging again that no look will tell of.
     private(set) var rest = Double.infinity
+    /// When the first wait ends by itself, in seconds since 1970.
+    private(set) var end = Double.infinity
 
     private static let evidenceInterval = 10.0
 
@@ -28,7 +30,7 @@ struct Agenda {
             case .act where acting[line.node] == nil: ready.append(index)
             case .wait(let wait) where acting[line.node] == nil:
                 want(wait.look, wait.interval)
-                if wait.look == .nothing { rest = min(rest, wait.interval) }
+                if wait.look == .nothing { (rest, end) = (min(rest, wait.interval), min(end, wait.end)) }
                 if repeats, let evidence = wait.evidence { want(evidence, Self.evidenceInterval) }
             default: break
             }

@@ -90,7 +90,7 @@ package struct Reconciler: Sendable {
                 }
                 run.report(tell)
                 if run.isIdle { break }
-                if let pause = run.pause(uptime: uptime, deadline: end) { sleep(pause, &run, uptime, &group) }
+                if let pause = run.pause(moment, deadline: end) { sleep(pause, &run, uptime, &group) }
                 guard let event = try await group.next() else { break }
                 run.note(event, at: Moment(clock), tell: tell)
                 if case .did = event { try memory.save(run.facts.ledger) }

@@ -65,8 +65,9 @@ extension Run {
     }
 
     /// Seconds until something is due, or nil when a running child will tell.
-    mutating func pause(uptime: Double, deadline: Double?) -> Double? {
-        var next = min(nextLook, uptime + currentAgenda().rest)
+    mutating func pause(_ moment: Moment, deadline: Double?) -> Double? {
+        let (agenda, uptime) = (currentAgenda(), moment.uptime)
+        var next = min(nextLook, uptime + min(agenda.rest, max(0, agenda.end - moment.wall)))
         if needsGrip, let due = grip.nextAsk(uptime) { next = min(next, max(due, uptime + 0.5)) }
         // What runs is not cut at the deadline, so the deadline wakes nobody but an idle loop.
         let isBusy = !acting.isEmpty || !looking.isEmpty || grip.isAsking

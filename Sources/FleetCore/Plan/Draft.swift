@@ -1,25 +1,36 @@
+import K3s
+
 /// A plan that is kept up. Most of what happens concerns one node, so only that node's line is made anew; what concerns the whole fleet makes all
 /// of them anew. It is always the plan that `Planner.plan` makes of the same facts from nothing: the proof by simulation compares them.
 package struct Draft: Sendable {
     package private(set) var plan: Plan
-    /// As decided for each node by itself: what holds over the whole plan, and may be otherwise next time, is in `plan` alone.
-    private var own: [Plan.Line] = []
+    /// Line by line what is decided for each node by itself: what holds over the whole plan, and may be otherwise next time, is in `plan` alone.
+    private var own: [Kept] = []
     /// Lines of `plan` that differ from their own.
     private var overruled: [Int] = []
     /// Where a node of the fleet has its line; those of strays come after them.
     private let places: [String: Int]
-    /// Lines that time alone may change.
-    private var heedsTime: [Bool]
     private var standings: [FleetFacts.Standing]
-    private var straysHeedTime = false
     private var basis: Basis?
+
+    private struct Kept: Sendable {
+        var line: Plan.Line
+        var availability: Availability
+        /// When time alone may change it.
+        var goodUntil: Double
+    }
 
     package init(of fleet: DesiredFleet) {
         plan = Plan(cluster: fleet.cluster.name, lines: [])
         places = Dictionary(fleet.nodes.enumerated().map { ($0.element.name, $0.offset) }, uniquingKeysWith: { first, _ in first })
-        heedsTime = Array(repeating: false, count: fleet.nodes.count)
         standings = Array(repeating: .unknown, count: fleet.nodes.count)
     }
+
+    /// Of the line's node.
+    func availability(_ index: Int) -> Availability { own[index].availability }
+
+    /// Lines of VMs and nodes that no pool asks for.
+    var strays: Range<Int> { places.count..<plan.lines.count }
 
     package func isWanted(_ name: String) -> Bool { places[name] != nil }
 
@@ -30,15 +41,13 @@ package struct Draft: Sendable {
         let basis = Basis(facts)
         let isNew = nodes == nil || basis != self.basis
         self.basis = basis
-        for index in overruled { plan.lines[index] = own[index] }
+        for index in overruled { plan.lines[index] = own[index].line }
         overruled.removeAll(keepingCapacity: true)
         if isNew {
             remakeAll(&facts)
         } else {
-            for name in nodes ?? [] { if let place = places[name] { remake(place, &facts) } }
-            for place in heedsTime.indices where heedsTime[place] { remake(place, &facts) }
+            remake(nodes ?? [], &facts)
         }
-        if isNew || straysHeedTime || nodes?.contains(where: { places[$0] == nil }) == true { remakeStrays(facts) }
         holdUp(facts)
         Pacing.apply(to: &self, facts)
     }
@@ -63,34 +72,50 @@ package struct Draft: Sendable {
 
 extension Draft {
     private mutating func remakeAll(_ facts: inout FleetFacts) {
-        for node in facts.fleet.nodes { facts.rehash(node) }
-        own = facts.fleet.nodes.map { Planner.line(for: $0, facts) }
-        (plan.lines, straysHeedTime) = (own, false)
-        for (place, node) in facts.fleet.nodes.enumerated() { heedsTime[place] = Planner.heedsTime(node.name, facts) }
+        own.removeAll(keepingCapacity: true)
+        for node in facts.fleet.nodes {
+            facts.rehash(node)
+            own.append(kept(Planner.line(for: node, facts), node.role, facts))
+        }
+        plan.lines = own.map(\.line)
+        remakeStrays(facts)
+    }
+
+    /// The lines of these nodes, and those whose time has come.
+    private mutating func remake(_ nodes: [String], _ facts: inout FleetFacts) {
+        var hasStrays = false
+        for name in nodes {
+            if let place = places[name] { remake(place, &facts) } else { hasStrays = true }
+        }
+        for index in own.indices where own[index].goodUntil <= facts.now {
+            if index < places.count { remake(index, &facts) } else { hasStrays = true }
+        }
+        if hasStrays { remakeStrays(facts) }
     }
 
     private mutating func remake(_ place: Int, _ facts: inout FleetFacts) {
-        facts.rehash(facts.fleet.nodes[place])
-        own[place] = Planner.line(for: facts.fleet.nodes[place], facts)
-        plan.lines[place] = own[place]
-        heedsTime[place] = Planner.heedsTime(own[place].node, facts)
+        let node = facts.fleet.nodes[place]
+        facts.rehash(node)
+        own[place] = kept(Planner.line(for: node, facts), node.role, facts)
+        plan.lines[place] = own[place].line
     }
 
     /// The lines of what no pool asks for. There is rarely any, so all of them are made anew.
     private mutating func remakeStrays(_ facts: FleetFacts) {
-        let wanted = facts.fleet.nodes.count
-        if own.count > wanted {
-            own.removeSubrange(wanted...)
-            plan.lines.removeSubrange(wanted...)
-        }
+        own.removeSubrange(places.count...)
+        plan.lines.removeSubrange(places.count...)
         let hasVM = facts.seen.vms?.values.contains { places[$0.name] == nil && facts.isOwned($0) } == true
-        guard hasVM || facts.ledger.vms.keys.contains(where: { places[$0] == nil }) else { return straysHeedTime = false }
-        let strays =
+        guard hasVM || facts.ledger.vms.keys.contains(where: { places[$0] == nil }) else { return }
+        let lines =
             facts.ownedVMs.filter { places[$0.name] == nil }.map { Planner.removalLine($0, facts) }
             + Planner.orphanLines(facts, isWanted: isWanted)
-        own += strays
-        plan.lines += strays
-        straysHeedTime = strays.contains { Planner.heedsTime($0.node, facts) }
+        own += lines.map { kept($0, .agent, facts) }
+        plan.lines += lines
+    }
+
+    private func kept(_ line: Plan.Line, _ role: Role, _ facts: FleetFacts) -> Kept {
+        Kept(
+            line: line, availability: Availability(of: line.node, facts), goodUntil: Planner.goodUntil(line.node, role, facts))
     }
 
     private mutating func count(_ facts: inout FleetFacts, _ nodes: [String]?) {

@@ -11,19 +11,19 @@ package enum Pacing {
     /// At most `deletionsPerPass` nodes are on their way out at a time; those that began come first.
     static func deletions(_ draft: inout Draft, _ facts: FleetFacts) {
         let limit = facts.fleet.limits.deletionsPerPass
-        let lines = draft.plan.lines
-        let leaving = lines.indices.filter { lines[$0].decision.action?.step.isDestructive == true }
+        let leaving = draft.strays.filter { draft.plan.lines[$0].decision.isDestructive }
         guard !leaving.isEmpty else { return }
+        let lines = draft.plan.lines
         let order = leaving.sorted { progress(lines[$0], facts) > progress(lines[$1], facts) }
         // Those that are half gone and wait, for a back-off or another look, keep their place.
-        let waiting = lines.count { line in
-            guard case .wait = line.decision, !draft.isWanted(line.node) else { return false }
-            return facts.record(line.node).removal != nil || facts.seen.node(line.node)?.unschedulable == true
+        let waiting = draft.strays.count { index in
+            guard case .wait = lines[index].decision else { return false }
+            return facts.record(lines[index].node).removal != nil || facts.seen.node(lines[index].node)?.unschedulable == true
         }
         // And those that one list leaves out.
-        let listed = Set(lines.map(\.node))
         let unlisted = facts.ledger.vms.count { name, record in
-            record.removal != nil && !draft.isWanted(name) && !listed.contains(name) && facts.needsSecondList(name)
+            record.removal != nil && !draft.isWanted(name) && facts.needsSecondList(name)
+                && !draft.strays.contains { lines[$0].node == name }
         }
         for index in order.dropFirst(max(0, limit - waiting - unlisted)) {
             draft.overrule(
@@ -40,42 +40,34 @@ package enum Pacing {
     static func restarts(_ draft: inout Draft, _ facts: FleetFacts) {
         let lines = draft.plan.lines
         let restarts = lines.indices.filter { index in
-            if case .act(.install, _) = lines[index].decision { facts.seen.node(lines[index].node) != nil } else { false }
+            if case .act(.install, _) = lines[index].decision { draft.availability(index).isMember } else { false }
         }
         guard !restarts.isEmpty else { return }
         let limit = facts.fleet.limits.maxUnavailable
-        var (down, restarting): ([String: Set<String>], [String: Set<String>]) = ([:], [:])
-        for line in lines where isRestarting(line.node, facts) { restarting[line.pool, default: []].insert(line.node) }
-        for line in lines where isDown(line.node, facts) { down[line.pool, default: []].insert(line.node) }
+        var (down, restarting): ([String: Int], [String: Int]) = ([:], [:])
+        for index in lines.indices {
+            let availability = draft.availability(index)
+            if availability.isDown { down[lines[index].pool, default: 0] += 1 }
+            if availability.isRestarting { restarting[lines[index].pool, default: 0] += 1 }
+        }
         for index in restarts {
-            let (name, pool) = (lines[index].node, lines[index].pool)
+            let (availability, pool) = (draft.availability(index), lines[index].pool)
             // One that is down already is taken from nobody: it waits for our own restarts alone, else two that are down wait for each other.
-            let isUp = facts.seen.node(name)?.ready == .ready
-            let others = (isUp ? down : restarting)[pool, default: []].subtracting([name])
-            guard others.count < limit else {
+            let others =
+                availability.isReady
+                ? down[pool, default: 0] - (availability.isDown ? 1 : 0)
+                : restarting[pool, default: 0] - (availability.isRestarting ? 1 : 0)
+            guard others < limit else {
                 draft.overrule(index, .wait(Wait("limits.maxUnavailable is \(limit)", look: .cluster, every: 2)))
                 continue
             }
-            down[pool, default: []].insert(name)
-            restarting[pool, default: []].insert(name)
+            if !availability.isDown { down[pool, default: 0] += 1 }
+            if !availability.isRestarting { restarting[pool, default: 0] += 1 }
         }
     }
 
     /// Seconds a node may look ready although its kubelet is gone: the patience of Kubernetes, 40 s, and a little (facts/k3s.md §8.4).
     package static let staleReadiness = 45.0
-
-    /// Not ready, or restarted so lately that its readiness is still that of before.
-    private static func isDown(_ name: String, _ facts: FleetFacts) -> Bool {
-        guard let node = facts.seen.node(name) else { return false }
-        return node.ready != .ready || isRestarting(name, facts)
-    }
-
-    private static func isRestarting(_ name: String, _ facts: FleetFacts) -> Bool {
-        guard facts.seen.node(name) != nil else { return false }
-        let byWall = facts.record(name).started.map { facts.now - $0 } ?? .infinity
-        let byUptime = facts.started[name].map { facts.uptime - $0 } ?? .infinity
-        return facts.seen.outdated.contains(name) || byUptime < staleReadiness || (0..<staleReadiness).contains(byWall)
-    }
 
     /// Creations of this very plan count too.
     static func budget(_ draft: inout Draft, _ facts: FleetFacts) {
@@ -90,4 +82,46 @@ package enum Pacing {
             draft.overrule(index, .blocked(Block("limits.maxVMs is \(limit)", advice: "raise limits.maxVMs or shrink a pool")))
         }
     }
+}
+
+/// How a node of the cluster is for those that could be restarted after it.
+enum Availability: Sendable {
+    /// It is not in the cluster.
+    case absent
+    case up
+    /// Not ready, and not by our doing.
+    case silent
+    /// Restarted by us so lately that its readiness, whatever it is, is still that of before.
+    case restarting(isReady: Bool)
+
+    init(of name: String, _ facts: FleetFacts) {
+        guard let node = facts.seen.node(name) else {
+            self = .absent
+            return
+        }
+        let byWall = facts.ledger.vms[name]?.started.map { facts.now - $0 } ?? .infinity
+        let byUptime = facts.started[name].map { facts.uptime - $0 } ?? .infinity
+        let isRestarting =
+            facts.seen.outdated.contains(name) || byUptime < Pacing.staleReadiness || (0..<Pacing.staleReadiness).contains(byWall)
+        let isReady = node.ready == .ready
+        self = isRestarting ? .restarting(isReady: isReady) : isReady ? .up : .silent
+    }
+
+    var isDown: Bool {
+        switch self {
+        case .absent, .up: false
+        case .silent, .restarting: true
+        }
+    }
+
+    var isRestarting: Bool { if case .restarting = self { true } else { false } }
+
+    var isReady: Bool {
+        switch self {
+        case .up, .restarting(isReady: true): true
+        case .absent, .silent, .restarting(isReady: false): false
+        }
+    }
+
+    var isMember: Bool { if case .absent = self { false } else { true } }
 }

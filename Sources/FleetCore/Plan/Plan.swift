@@ -22,7 +22,9 @@ package struct Plan: Sendable, Hashable {
     package var isSettled: Bool { lines.allSatisfy { $0.decision.isSettled } }
 
     /// Something can be done now.
-    package var isActive: Bool { lines.contains { $0.decision.action != nil } }
+    package var isActive: Bool {
+        lines.contains { if case .act = $0.decision { true } else { false } }
+    }
 
     /// Something is done or waited for, so that it is not the last word.
     package var isOpen: Bool {
@@ -52,6 +54,8 @@ package enum Decision: Sendable, Hashable {
         }
     }
 
+    package var isDestructive: Bool { if case .act(let action, _) = self { action.step.isDestructive } else { false } }
+
     package var action: Action? { if case .act(let action, _) = self { action } else { nil } }
 }
 
@@ -61,11 +65,18 @@ package struct Wait: Sendable, Hashable {
     package var look: Look
     /// Seconds until the look is worth repeating.
     package var interval: Double
+    /// When it ends by itself, in seconds since 1970.
+    package var end = Double.infinity
     /// A second, rarer look that tells why it takes so long.
     package var evidence: Look?
 
     package init(_ reason: String, look: Look, every interval: Double, evidence: Look? = nil) {
         (self.reason, self.look, self.interval, self.evidence) = (reason, look, interval, evidence)
+    }
+
+    /// No look will tell that it is over; `evidence` may.
+    package init(_ reason: String, until end: Double, evidence: Look? = nil) {
+        (self.reason, look, interval, self.end, self.evidence) = (reason, .nothing, .infinity, end, evidence)
     }
 }
 

@@ -5,6 +5,8 @@ package enum Planner {
     /// Seconds a lost `new` may still produce its VM before it is taken for not done: exe.dev cuts a command at 30 s (facts/exedev.md
     /// §2.3, 2026). Should it come later still, the next `new` is refused, because names are unique.
     package static let creationGrace = 40.0
+    /// One that seems longer was written by a clock that ran ahead.
+    static let longestBackOff = 3600.0
     /// Seconds between two lists that must both lack a VM that was here before it is taken for gone.
     static let secondListAfter = 5.0
     /// Seconds k3s may take to join before the evidence is fetched (facts/k3s.md §9, suggested deadlines).
@@ -18,11 +20,25 @@ package enum Planner {
         return draft.plan
     }
 
-    /// Whether time alone may change what is decided about the node.
-    static func heedsTime(_ name: String, _ facts: FleetFacts) -> Bool {
-        if facts.ledger.attempts[name] != nil || facts.asked[name] != nil { return true }
-        guard let record = facts.ledger.vms[name] else { return false }
-        return record.creating != nil || (record.started != nil && (record.hasStaleIdentity || facts.seen.node(name) == nil))
+    /// Until when (seconds since 1970) what is decided about a node, and its `Availability`, stay as they are if nothing happens.
+    static func goodUntil(_ name: String, _ role: Role, _ facts: FleetFacts) -> Double {
+        var soonest = Double.infinity
+        // Around its end a span is judged at every turn.
+        func ends(_ end: Double) { if end + 0.001 >= facts.now { soonest = min(soonest, end - 0.001) } }
+        func ends(byUptime end: Double) { ends(facts.now + (end - facts.uptime)) }
+        if let attempt = facts.ledger.attempts[name] {
+            ends(attempt.notBefore)
+            ends(attempt.notBefore - longestBackOff)
+        }
+        if let asked = facts.asked[name] { ends(byUptime: asked + creationGrace) }
+        if let started = facts.started[name] { ends(byUptime: started + Pacing.staleReadiness) }
+        guard let record = facts.ledger.vms[name] else { return soonest }
+        if let creating = record.creating { ends(creating + creationGrace) }
+        if let started = record.started {
+            ends(started + startDeadline(role))
+            ends(started + Pacing.staleReadiness)
+        }
+        return soonest
     }
 
     static func line(for node: DesiredNode, _ facts: FleetFacts) -> Plan.Line {
@@ -54,13 +70,11 @@ package enum Planner {
         if facts.ledger.caHash != nil, facts.controlPlane == nil, name != facts.serverName, facts.holds(.clusterAnswersFirst) {
             return .wait(Wait(facts.controlPlaneReason, look: .cluster, every: 1))
         }
-        // No back-off is longer than an hour: one that seems so was written by a clock that ran ahead.
-        if let attempt = facts.ledger.attempts[name], attempt.notBefore > facts.now, attempt.notBefore <= facts.now + 3600,
+        if let attempt = facts.ledger.attempts[name], attempt.notBefore > facts.now, attempt.notBefore <= facts.now + longestBackOff,
             facts.holds(.backOff)
         {
             // It may fail because the VM is gone.
-            return .wait(
-                Wait("trying again soon: \(attempt.failure)", look: .nothing, every: attempt.notBefore - facts.now, evidence: .vms))
+            return .wait(Wait("trying again soon: \(attempt.failure)", until: attempt.notBefore, evidence: .vms))
         }
         return decision
     }
