@@ -32,48 +32,71 @@ package struct NodeSetup: Sendable, Hashable {
     /// `/etc/rancher/k3s/config.yaml`. Two schemas: a server skips an unknown key with a warning, an agent crash-loops on it
     /// (facts/k3s.md §2), so an agent's file has only what agents know.
     package func configFile() -> String {
-        var keys = extra
-        keys["node-name"] = .string(name)
-        keys["node-ip"] = .string(overlayAddress)
-        keys["flannel-iface"] = .string(overlayInterface)
-        if !taints.isEmpty { keys["node-taint"] = .list(taints.sorted().map(\.description)) }
+        var keys: [(name: String, value: ConfigValue)] = [
+            ("node-name", .string(name)), ("node-ip", .string(overlayAddress)), ("flannel-iface", .string(overlayInterface)),
+        ]
+        if !taints.isEmpty { keys.append(("node-taint", .list(taints.sorted().map(\.description)))) }
         switch role {
-        case .server:
-            keys["advertise-address"] = .string(overlayAddress)
-            keys["cluster-cidr"] = .string(clusterCIDR)
-            keys["service-cidr"] = .string(serviceCIDR)
-            keys["token-file"] = .string(HostPath.token)
-            keys["agent-token-file"] = .string(HostPath.agentToken)
-            keys["write-kubeconfig-mode"] = .string("0600")
-            var sans = [overlayAddress]
-            if case .list(let more) = extra["tls-san"] { sans += more }
-            keys["tls-san"] = .list(sans)
-            if !disable.isEmpty { keys["disable"] = .list(disable.sorted()) }
-        case .agent:
-            keys["server"] = .string("https://\(serverAddress ?? ""):6443")
-            keys["token-file"] = .string(HostPath.agentToken)
+        case .server: keys += serverKeys
+        case .agent: keys += [("server", .string("https://\(serverAddress ?? ""):6443")), ("token-file", .string(HostPath.agentToken))]
         }
-        let head = "# Written by exedev-k8s for the cluster \(clusterName); changes made here are undone.\n"
-        return keys.sorted { $0.key < $1.key }.reduce(into: head) { $0 += $1.key + ":" + Self.yaml($1.value) + "\n" }
+        keys += extra.filter { key in !keys.contains { $0.name == key.key } }.map { ($0.key, $0.value) }
+        keys.sort { $0.name < $1.name }
+        var file = "# Written by exedev-k8s for the cluster \(clusterName); changes made here are undone.\n"
+        file.reserveCapacity(1024)
+        for (name, value) in keys {
+            file += name
+            file += ":"
+            Self.add(value, to: &file)
+            file += "\n"
+        }
+        return file
+    }
+
+    private var serverKeys: [(name: String, value: ConfigValue)] {
+        var sans = [overlayAddress]
+        if case .list(let more) = extra["tls-san"] { sans += more }
+        return [
+            ("advertise-address", .string(overlayAddress)), ("cluster-cidr", .string(clusterCIDR)), ("service-cidr", .string(serviceCIDR)),
+            ("token-file", .string(HostPath.token)), ("agent-token-file", .string(HostPath.agentToken)),
+            ("write-kubeconfig-mode", .string("0600")), ("tls-san", .list(sans)),
+        ] + (disable.isEmpty ? [] : [("disable", .list(disable.sorted()))])
     }
 
     /// Identifies the configuration; it changes exactly when a restart of k3s is called for.
     package var configHash: String { sha256Hex(configFile()) }
 
-    private static func yaml(_ value: ConfigValue) -> String {
+    private static func add(_ value: ConfigValue, to file: inout String) {
         switch value {
-        case .string(let text): " " + doubleQuoted(text)
-        case .integer(let number): " \(number)"
-        case .boolean(let flag): " \(flag)"
-        case .list(let items): items.isEmpty ? " []" : items.map { "\n  - " + doubleQuoted($0) }.joined()
+        case .string(let text):
+            file += " "
+            addQuoted(text, to: &file)
+        case .integer(let number): file += " \(number)"
+        case .boolean(let flag): file += " \(flag)"
+        case .list(let items):
+            if items.isEmpty { file += " []" }
+            for item in items {
+                file += "\n  - "
+                addQuoted(item, to: &file)
+            }
         }
     }
 
     /// JSON, and YAML of one reading: go-yaml refuses some characters as they are and takes others for the end of a line.
     static func doubleQuoted(_ text: String) -> String {
+        var quoted = ""
+        addQuoted(text, to: &quoted)
+        return quoted
+    }
+
+    private static func addQuoted(_ text: String, to out: inout String) {
+        out += "\""
         let isPlain = text.utf8.allSatisfy { (0x20...0x7e).contains($0) && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }
-        if isPlain { return "\"" + text + "\"" }
-        var out = "\""
+        if isPlain { out += text } else { addEscaped(text, to: &out) }
+        out += "\""
+    }
+
+    private static func addEscaped(_ text: String, to out: inout String) {
         for scalar in text.unicodeScalars {
             switch scalar {
             case "\"": out += "\\\""
@@ -84,7 +107,6 @@ package struct NodeSetup: Sendable, Hashable {
             default: out.unicodeScalars.append(scalar)
             }
         }
-        return out + "\""
     }
 }
 

@@ -16,12 +16,13 @@ package func sha256(_ bytes: [UInt8]) -> [UInt8] {
     var state: [UInt32] = [
         0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19,
     ]
-    var message = bytes
-    let bits = UInt64(message.count) * 8
-    message.append(0x80)
-    message += [UInt8](repeating: 0, count: (120 - message.count % 64) % 64)
-    for shift in stride(from: UInt64(56), through: 0, by: -8) { message.append(UInt8(truncatingIfNeeded: bits >> shift)) }
-    for start in stride(from: 0, to: message.count, by: 64) { compress(&state, message[start..<start + 64]) }
+    let whole = bytes.count / 64 * 64
+    var tail = Array(bytes[whole...]) + [0x80]
+    tail += [UInt8](repeating: 0, count: (120 - tail.count % 64) % 64)
+    let bits = UInt64(bytes.count) * 8
+    for shift in stride(from: UInt64(56), through: 0, by: -8) { tail.append(UInt8(truncatingIfNeeded: bits >> shift)) }
+    for start in stride(from: 0, to: whole, by: 64) { compress(&state, bytes[start..<start + 64]) }
+    for start in stride(from: 0, to: tail.count, by: 64) { compress(&state, tail[start..<start + 64]) }
     return state.flatMap { word in stride(from: 24, through: 0, by: -8).map { UInt8(truncatingIfNeeded: word >> UInt32($0)) } }
 }
 

@@ -121,9 +121,9 @@ extension ClusterModel {
 
     /// False when there is no such Node: a kubelet whose Node was deleted does not register again before k3s restarts (§6.4).
     package mutating func beat(_ name: String, isReady: Bool, now: Double) -> Bool {
-        guard nodes[name] != nil else { return false }
-        nodes[name]!.heartbeat = now
-        nodes[name]!.isKubeletReady = isReady
+        guard let place = nodes.index(forKey: name) else { return false }
+        nodes.values[place].heartbeat = now
+        nodes.values[place].isKubeletReady = isReady
         return true
     }
 

@@ -9,13 +9,16 @@ package final class SimulatedWorld: Sendable {
     private let lifted: Set<Guard>
     /// Every plan that was kept up is made anew from nothing, and must be the same.
     private let isAudited: Bool
+    private let queue: RunQueue
     /// By process: each has a thread of its own, so that it can be paused as a whole.
     private let threads: Mutex<[SingleThread]>
 
     package init(_ state: WorldState, lifted: Set<Guard> = [], isAudited: Bool = true) {
         self.state = Mutex(state)
         (self.lifted, self.isAudited) = (lifted, isAudited)
-        threads = Mutex(state.processes.map { _ in SingleThread() })
+        let queue = RunQueue()
+        self.queue = queue
+        threads = Mutex(state.processes.map { _ in SingleThread(in: queue) })
     }
 
     /// A copy to start other worlds from.
@@ -30,24 +33,22 @@ package final class SimulatedWorld: Sendable {
             let value = await body()
             result.withLock { $0 = value }
         }
-        repeat { drain() } while goOn()
+        repeat { queue.drain() } while goOn()
         task.cancel()
         return result.withLock { $0 }
     }
 
-    private func drain() {
-        var isBusy: Bool
-        repeat {
-            isBusy = false
-            for thread in threads.withLock({ $0 }) where thread.drain() { isBusy = true }
-        } while isBusy
+    /// Forgets the past, and nothing that is in the world.
+    func beginTrial() {
+        state.withLock { $0.beginTrial() }
+        threads.withLock { $0 = [] }
     }
 
     /// Lets the clock jump to what is next: an errand that arrives, a sleeper that wakes, a pause that ends. False when nothing is.
     private func goOn() -> Bool {
         switch state.withLock({ $0.goOn() }) {
         case .nothing: return false
-        case .thawed(let process): threads.withLock { $0[process] }.setFrozen(false)
+        case .thawed(let process): threads.withLock { $0[process] }.thaw()
         case .arrived(let errand, let process): follow(errand, process)
         case .woke(let sleeper): sleeper.continuation.resume()
         }
@@ -72,7 +73,7 @@ package final class SimulatedWorld: Sendable {
             return id
         }
         guard let id else { return nil }
-        let thread = SingleThread()
+        let thread = SingleThread(in: queue)
         threads.withLock { $0.append(thread) }
         return SimulatedProcess(world: self, id: id, thread: thread)
     }
@@ -91,14 +92,14 @@ package final class SimulatedWorld: Sendable {
             state.inFlight = state.inFlight.filter { $0.value.process != id }
             return sleepers
         }
-        threads.withLock { $0[id] }.setFrozen(false)
+        threads.withLock { $0[id] }.thaw()
         for sleeper in sleepers { sleeper.continuation.resume() }
     }
 
     /// Nothing of the process goes on for so many seconds; what it had sent arrives.
     func pause(_ id: Int, seconds: Double) {
         state.withLock { $0.frozen.append((id, $0.now + seconds)) }
-        threads.withLock { $0[id] }.setFrozen(true)
+        threads.withLock { $0[id] }.freeze()
     }
 
     /// Somebody starts the program again while it runs: on the same machine, or on another one that was given a copy of the state directory.
