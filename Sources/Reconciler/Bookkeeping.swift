@@ -98,7 +98,7 @@ enum Bookkeeping {
         guard facts.seen.vms != nil else { return }
         let names = news.isAboutAll || news.hasSight ? Array(facts.ledger.vms.keys) : news.nodes
         for name in names {
-            guard let known = facts.ledger.vms[name], known.createdAt != nil || known.creating != nil else { continue }
+            guard let known = facts.ledger.vms[name], known.isOccupant else { continue }
             var record: Ledger.VMRecord? = known
             if facts.seen.vms?[name] != nil {
                 record?.missingSince = nil

@@ -157,7 +157,7 @@ package struct Reconciler: Sendable {
 }
 
 /// What a child of the loop comes back with.
-enum Happening: Sendable {
+indirect enum Happening: Sendable {
     case saw(Look, Observer.Sight)
     case did(Action, Swift.Result<Performer.Outcome, EffectError>, seconds: Double)
     case leased(Swift.Result<LeaseAnswer, EffectError>, uptime: Double)

@@ -44,6 +44,9 @@ package struct Ledger: Sendable, Hashable, Codable {
         package var share: Share?
 
         package init() {}
+
+        /// The VM was seen, or asked for.
+        package var isOccupant: Bool { createdAt != nil || creating != nil }
     }
 
     /// How far a removal is known to have come.

@@ -74,7 +74,8 @@ package struct ObservedVM: Sendable, Hashable {
 }
 
 package enum ObservedHost: Sendable, Hashable {
-    case probed(HostProbe)
+    /// Apart, for it is large.
+    indirect case probed(HostProbe)
     /// Nothing could be learnt; the reason is worth another try.
     case unreachable(String)
     /// It answered and must not be touched: wrong key, wrong host, login refused.
@@ -84,5 +85,5 @@ package enum ObservedHost: Sendable, Hashable {
 package enum ObservedCluster: Sendable, Hashable {
     case unseen
     case unreachable(String)
-    case read(ClusterReading)
+    indirect case read(ClusterReading)
 }

@@ -38,7 +38,7 @@ package struct Draft: Sendable {
     package mutating func update(_ facts: inout FleetFacts, nodes: [String]? = nil) {
         let nodes = basis == nil ? nil : nodes
         count(&facts, nodes)
-        let basis = Basis(facts)
+        let basis = Basis.of(facts)
         let isNew = nodes == nil || basis != self.basis
         self.basis = basis
         for index in overruled { plan.lines[index] = own[index].line }
@@ -115,7 +115,7 @@ extension Draft {
 
     private func kept(_ line: Plan.Line, _ role: Role, _ facts: FleetFacts) -> Kept {
         Kept(
-            line: line, availability: Availability(of: line.node, facts), goodUntil: Planner.goodUntil(line.node, role, facts))
+            line: line, availability: Availability.of(line.node, facts), goodUntil: Planner.goodUntil(line.node, role, facts))
     }
 
     private mutating func count(_ facts: inout FleetFacts, _ nodes: [String]?) {
@@ -156,16 +156,15 @@ private struct Basis: Equatable, Sendable {
     var occupants: Set<String>?
     var unlisted: [String]?
 
-    init(_ facts: FleetFacts) {
-        let (seen, ledger) = (facts.seen, facts.ledger)
-        isListed = seen.vms != nil
-        (founder, caHash, digests) = (ledger.founder, ledger.caHash, ledger.digests)
-        (address, answeredCA) = (facts.controlPlane?.address, facts.controlPlane?.caHash)
-        if case .read(let reading) = seen.cluster { strangeness = facts.strangeness(of: reading) }
-        reason = address == nil ? facts.controlPlaneReason : nil
-        (missing, known) = facts.vanished
-        let all = facts.occupants
-        guard all.count >= facts.fleet.limits.maxVMs else { return }
-        (occupants, unlisted) = (all, facts.unlisted)
+    static func of(_ facts: FleetFacts) -> Basis {
+        let controlPlane = facts.controlPlane
+        var basis = Basis(
+            isListed: facts.seen.vms != nil, founder: facts.ledger.founder, caHash: facts.ledger.caHash, digests: facts.ledger.digests,
+            address: controlPlane?.address, answeredCA: controlPlane?.caHash, missing: facts.vanished.count, known: facts.vanished.of)
+        if case .read(let reading) = facts.seen.cluster { basis.strangeness = facts.strangeness(of: reading) }
+        if controlPlane == nil { basis.reason = facts.controlPlaneReason }
+        guard facts.occupants.count >= facts.fleet.limits.maxVMs else { return basis }
+        (basis.occupants, basis.unlisted) = (facts.occupants, facts.unlisted)
+        return basis
     }
 }

@@ -136,14 +136,17 @@ package struct FleetFacts: Sendable {
     /// VMs that count against `limits.maxVMs`: those seen, those being made, and those that were here and that one list may have left out.
     package var occupants: Set<String> {
         if let census { return census.occupants }
-        return Set((seen.vms ?? [:]).keys).union(ledger.vms.keys).filter(isOccupant)
+        var names: Set<String> = []
+        for vm in (seen.vms ?? [:]).values where isOwned(vm) { names.insert(vm.name) }
+        for (name, record) in ledger.vms where record.isOccupant { names.insert(name) }
+        return names
     }
 
     /// Those of them that the list lacks.
     var unlisted: [String] { occupants.filter { seen.vms?[$0] == nil }.sorted() }
 
     func isOccupant(_ name: String) -> Bool {
-        if let record = ledger.vms[name], record.createdAt != nil || record.creating != nil { return true }
+        if ledger.vms[name]?.isOccupant == true { return true }
         return seen.vms?[name].map(isOwned) ?? false
     }
 

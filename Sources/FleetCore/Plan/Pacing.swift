@@ -14,7 +14,7 @@ package enum Pacing {
         let leaving = draft.strays.filter { draft.plan.lines[$0].decision.isDestructive }
         guard !leaving.isEmpty else { return }
         let lines = draft.plan.lines
-        let order = leaving.sorted { progress(lines[$0], facts) > progress(lines[$1], facts) }
+        let order = leaving.map { (index: $0, progress: progress(lines[$0], facts)) }.sorted { $0.progress > $1.progress }
         // Those that are half gone and wait, for a back-off or another look, keep their place.
         let waiting = draft.strays.count { index in
             guard case .wait = lines[index].decision else { return false }
@@ -25,7 +25,7 @@ package enum Pacing {
             record.removal != nil && !draft.isWanted(name) && facts.needsSecondList(name)
                 && !draft.strays.contains { lines[$0].node == name }
         }
-        for index in order.dropFirst(max(0, limit - waiting - unlisted)) {
+        for (index, _) in order.dropFirst(max(0, limit - waiting - unlisted)) {
             draft.overrule(
                 index, .wait(Wait("limits.deletionsPerPass is \(limit)", look: unlisted > 0 ? .vms : .nothing, every: 2)))
         }
@@ -94,17 +94,14 @@ enum Availability: Sendable {
     /// Restarted by us so lately that its readiness, whatever it is, is still that of before.
     case restarting(isReady: Bool)
 
-    init(of name: String, _ facts: FleetFacts) {
-        guard let node = facts.seen.node(name) else {
-            self = .absent
-            return
-        }
+    static func of(_ name: String, _ facts: FleetFacts) -> Availability {
+        guard let node = facts.seen.node(name) else { return .absent }
         let byWall = facts.ledger.vms[name]?.started.map { facts.now - $0 } ?? .infinity
         let byUptime = facts.started[name].map { facts.uptime - $0 } ?? .infinity
         let isRestarting =
             facts.seen.outdated.contains(name) || byUptime < Pacing.staleReadiness || (0..<Pacing.staleReadiness).contains(byWall)
         let isReady = node.ready == .ready
-        self = isRestarting ? .restarting(isReady: isReady) : isReady ? .up : .silent
+        return isRestarting ? .restarting(isReady: isReady) : isReady ? .up : .silent
     }
 
     var isDown: Bool {

@@ -9,7 +9,7 @@ package enum Effect: Sendable, Hashable {
     case start(String)
     case remove(String)
     case share(String, Share)
-    case order(HostOrder, on: String)
+    indirect case order(HostOrder, on: String)
 
     /// The machine or node that it is about.
     package var subject: String {

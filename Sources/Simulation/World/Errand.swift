@@ -7,14 +7,14 @@ enum Errand: Sendable {
     case list(Fault.Kind?)
     case probe(String, Fault.Kind?)
     case readCluster(String, Fault.Kind?)
-    case effect(Effect, number: Int, Fault.Kind?)
+    indirect case effect(Effect, number: Int, Fault.Kind?)
     /// Of the server's name.
     case takeLease(String, seconds: Double, Fault.Kind?)
     case dropLease(String)
 }
 
 /// What a request is answered with.
-enum Answer: Sendable {
+indirect enum Answer: Sendable {
     case vms([ObservedVM])
     case host(HostProbe)
     case cluster(ClusterReading)

@@ -224,12 +224,16 @@ extension WorldState {
 
     /// Everything that is checked when an effect is sent.
     mutating func judge(_ effect: Effect, by id: Int) {
-        for oracle in Oracle.all {
-            guard let complaint = oracle.complaint(effect, processes[id], id, self) else { continue }
-            violate("\(oracle.name): \(effect.words): \(complaint)")
-        }
+        for complaint in complaints(about: effect, by: id) { violate(complaint) }
         guard effect.step.isDestructive, processes[id].mode == .apply, machine(effect.subject) != nil else { return }
         memory.leaving.insert(effect.subject)
+    }
+
+    private func complaints(about effect: Effect, by id: Int) -> [String] {
+        let process = processes[id]
+        return Oracle.all.compactMap { oracle in
+            oracle.complaint(effect, process, id, self).map { "\(oracle.name): \(effect.words): \($0)" }
+        }
     }
 
     /// What must be true of the world after an effect: S7, VMs in their budget, and S8, one VM a name.
