@@ -6,16 +6,16 @@ struct Agenda {
     private(set) var looks: [(look: Look, interval: Double)] = []
     /// Lines whose action can be begun.
     private(set) var ready: [Int] = []
-    /// Seconds after which a wait is worth judging again that no look will tell of.
-    private(set) var rest = Double.infinity
-    /// When the first wait ends by itself, in seconds since 1970.
-    private(set) var end = Double.infinity
+    /// Lines whose node is being worked on.
+    private(set) var isBusy: [Bool]
 
     private static let evidenceInterval = 10.0
 
     /// `isServerUnread`: the cluster may answer and was not read. It is read first then: one read tells about every node, so no host need be asked.
-    init(_ plan: Plan, acting: [String: Action], seen: Observation, repeats: Bool, isServerUnread: Bool) {
-        var (vms, cluster) = (seen.vms == nil ? 1 : Double.infinity, Double.infinity)
+    init(_ plan: Plan, busy: [Int], isListed: Bool, repeats: Bool, isServerUnread: Bool) {
+        isBusy = Array(repeating: false, count: plan.lines.count)
+        for index in busy { isBusy[index] = true }
+        var (vms, cluster) = (isListed ? Double.infinity : 1, Double.infinity)
         var hosts: [(look: Look, interval: Double)] = []
         func want(_ look: Look, _ interval: Double) {
             switch look {
@@ -25,12 +25,11 @@ struct Agenda {
             case .nothing: break
             }
         }
-        for (index, line) in plan.lines.enumerated() {
+        for (index, line) in plan.lines.enumerated() where !isBusy[index] {
             switch line.decision {
-            case .act where acting[line.node] == nil: ready.append(index)
-            case .wait(let wait) where acting[line.node] == nil:
+            case .act: ready.append(index)
+            case .wait(let wait):
                 want(wait.look, wait.interval)
-                if wait.look == .nothing { (rest, end) = (min(rest, wait.interval), min(end, wait.end)) }
                 if repeats, let evidence = wait.evidence { want(evidence, Self.evidenceInterval) }
             default: break
             }

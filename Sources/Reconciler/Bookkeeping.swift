@@ -95,22 +95,30 @@ enum Bookkeeping {
     private static func missed(
         _ facts: inout FleetFacts, _ news: inout Run.News, _ listedAt: Double, _ isWanted: (String) -> Bool
     ) {
-        guard facts.seen.vms != nil else { return }
-        let names = news.isAboutAll || news.hasSight ? Array(facts.ledger.vms.keys) : news.nodes
-        for name in names {
-            guard let known = facts.ledger.vms[name], known.isOccupant else { continue }
-            var record: Ledger.VMRecord? = known
-            if facts.seen.vms?[name] != nil {
-                record?.missingSince = nil
-            } else {
-                let since = min(known.missingSince ?? listedAt, listedAt)
-                record?.missingSince = since
-                if listedAt - since >= patience, !isWanted(name), isGone(name, facts) { record = nil }
-                // Whoever is missing is judged by the newest list.
-                news.nodes.append(name)
+        guard let vms = facts.seen.vms else { return }
+        if news.isAboutAll || news.isListed {
+            for (name, record) in facts.ledger.vms { missed(record, of: name, in: vms, &facts, &news, listedAt, isWanted) }
+        } else {
+            for name in news.nodes {
+                if let record = facts.ledger.vms[name] { missed(record, of: name, in: vms, &facts, &news, listedAt, isWanted) }
             }
-            if record != known { facts.ledger.vms[name] = record }
         }
+    }
+
+    private static func missed(
+        _ known: Ledger.VMRecord, of name: String, in vms: [String: ObservedVM], _ facts: inout FleetFacts, _ news: inout Run.News,
+        _ listedAt: Double, _ isWanted: (String) -> Bool
+    ) {
+        guard known.isOccupant else { return }
+        guard vms[name] == nil else {
+            if known.missingSince != nil { facts.ledger.vms[name]?.missingSince = nil }
+            return
+        }
+        let since = min(known.missingSince ?? listedAt, listedAt)
+        if since != known.missingSince { facts.ledger.vms[name]?.missingSince = since }
+        // Whoever is missing is judged by the newest list.
+        news.nodes.append(name)
+        if listedAt - since >= patience, !isWanted(name), isGone(name, facts) { facts.ledger.vms[name] = nil }
     }
 
     /// Whether the cluster has no such node, or there is no cluster that could have one.

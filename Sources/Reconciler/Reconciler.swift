@@ -66,20 +66,15 @@ package struct Reconciler: Sendable {
             if let brake {
                 group.addTask {
                     await brake.pulled()
-                    return .woke
+                    return .woke(nil)
                 }
             }
             while true {
                 let moment = Moment(clock)
                 let uptime = moment.uptime
                 run.comesRound(uptime: uptime)
-                if run.hasNews(uptime: uptime) { run.decide(at: moment) }
-                var looks = run.looksDue(uptime: uptime)
-                // Woken for something else than a look: for a back-off that is over.
-                if looks.isEmpty, run.isWoken {
-                    run.decide(at: moment)
-                    looks = run.looksDue(uptime: uptime)
-                }
+                if run.hasNews(at: moment) { run.decide(at: moment) }
+                let looks = run.looksDue(uptime: uptime)
                 if let end, uptime >= end { run.ranOutOfTime = true }
                 if brake?.isPulled == true { run.wasStopped = true }
                 for (look, vm) in looks { group.addTask { .saw(look, await observer.look(look, vm: vm)) } }
@@ -114,10 +109,11 @@ package struct Reconciler: Sendable {
 
     private func sleep(_ seconds: Double, _ run: inout Run, _ uptime: Double, _ group: inout ThrowingTaskGroup<Happening, any Error>) {
         let clock = clock
-        run.sleepingUntil = uptime + seconds
+        let end = uptime + seconds
+        run.sleepers.insert(end, at: 0)
         group.addTask {
             try? await clock.sleep(seconds: seconds)
-            return .woke
+            return .woke(end)
         }
     }
 
@@ -161,5 +157,6 @@ indirect enum Happening: Sendable {
     case saw(Look, Observer.Sight)
     case did(Action, Swift.Result<Performer.Outcome, EffectError>, seconds: Double)
     case leased(Swift.Result<LeaseAnswer, EffectError>, uptime: Double)
-    case woke
+    /// A sleeper, at the time for which it was sent to sleep; nil for the brake.
+    case woke(Double?)
 }

@@ -5,7 +5,7 @@ import K3s
 extension Run {
     mutating func note(_ event: Happening, at moment: Moment, tell: (Event) -> Void) {
         switch event {
-        case .woke: woke(moment)
+        case .woke(let time): woke(time, moment.uptime)
         case .saw(let look, let sight): saw(look, sight, moment, tell)
         case .leased(let answer, let uptime): note(answer, uptime, tell)
         case .did(let action, .success(let outcome), let seconds):
@@ -20,11 +20,12 @@ extension Run {
         }
     }
 
-    private mutating func woke(_ moment: Moment) {
-        isWoken = true
-        guard let until = sleepingUntil, moment.uptime >= until - 0.001 else { return }
-        sleepingUntil = nil
-        if moment.uptime > until + Self.standstill { forgetSights() }
+    private mutating func woke(_ time: Double?, _ uptime: Double) {
+        guard let time, let index = sleepers.firstIndex(of: time) else { return }
+        sleepers.remove(at: index)
+        guard uptime > time + Self.standstill else { return }
+        sleepers.removeAll { $0 <= uptime }
+        forgetSights()
     }
 
     private mutating func note(_ answer: Result<LeaseAnswer, EffectError>, _ uptime: Double, _ tell: (Event) -> Void) {
@@ -75,11 +76,10 @@ extension Run {
         case .vms:
             listedAt = moment.wall
             if repeats { facts.listedAt = moment.wall }
-            news.hasSight = true
+            news.isListed = true
         case .cluster:
             if !facts.seen.outdated.isEmpty { take(.nodes(Array(facts.seen.outdated))) }
             facts.seen.outdated.formIntersection(missedByLook)
-            news.hasSight = true
         case .host: break
         case .failed: news.isAny = true
         }

@@ -7,7 +7,8 @@ extension Run {
 
     private mutating func currentAgenda() -> Agenda {
         if let agenda { return agenda }
-        let fresh = Agenda(plan, acting: acting, seen: facts.seen, repeats: repeats, isServerUnread: isServerUnread)
+        let busy = acting.isEmpty ? [] : acting.keys.compactMap(draft.line)
+        let fresh = Agenda(plan, busy: busy, isListed: facts.seen.vms != nil, repeats: repeats, isServerUnread: isServerUnread)
         (agenda, isReported) = (fresh, false)
         return fresh
     }
@@ -35,7 +36,6 @@ extension Run {
             }
             guard let subject = subject(of: look) else { continue }
             looking.insert(look)
-            isWoken = false
             if look == .cluster { missedByLook = [] }
             due.append((look, subject.vm))
         }
@@ -66,15 +66,16 @@ extension Run {
 
     /// Seconds until something is due, or nil when a running child will tell.
     mutating func pause(_ moment: Moment, deadline: Double?) -> Double? {
-        let (agenda, uptime) = (currentAgenda(), moment.uptime)
-        var next = min(nextLook, uptime + min(agenda.rest, max(0, agenda.end - moment.wall)))
+        let uptime = moment.uptime
+        // A little later, so that what ends then has ended.
+        var next = min(nextLook, uptime + draft.goodUntil - moment.wall + 0.002)
         if needsGrip, let due = grip.nextAsk(uptime) { next = min(next, max(due, uptime + 0.5)) }
         // What runs is not cut at the deadline, so the deadline wakes nobody but an idle loop.
         let isBusy = !acting.isEmpty || !looking.isEmpty || grip.isAsking
         if let deadline, !isBusy { next = min(next, deadline) }
         if !acting.isEmpty { next = min(next, uptime + Self.heartbeat) }
         if !next.isFinite, !isBusy { next = uptime + 1 }
-        guard next.isFinite, next < (sleepingUntil ?? .infinity) - 0.001 else { return nil }
+        guard next.isFinite, next < (sleepers.first ?? .infinity) - 0.001 else { return nil }
         return max(0.01, next - uptime)
     }
 
@@ -99,7 +100,7 @@ extension Run {
         guard !isReported else { return }
         isReported = true
         reportQueue(agenda.ready, tell)
-        for line in plan.lines where acting[line.node] == nil {
+        for (index, line) in plan.lines.enumerated() where !agenda.isBusy[index] {
             let (text, event): (String, Event?) =
                 switch line.decision {
                 case .settled: ("settled", .nodeSettled(line.node))

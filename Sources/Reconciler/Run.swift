@@ -14,11 +14,9 @@ struct Run {
     private(set) var wantsLease = false
     /// What has happened since the last decision.
     var news = News()
-    /// A sleeper has woken since the last decision or look.
-    var isWoken = false
-    /// When the last decision was made, on both clocks.
-    private var decided: Moment?
-    private var draft: Draft
+    /// When the last decision was made, in seconds since 1970.
+    private var decidedAt = Double.infinity
+    private(set) var draft: Draft
     /// Nil: to be drawn up from the plan when it is asked for.
     var agenda: Agenda?
     var looking: Set<Look> = []
@@ -32,8 +30,8 @@ struct Run {
     var spoiled: Set<Look> = []
     /// Nodes that the reading of the cluster under way may still see as they were.
     var missedByLook: Set<String> = []
-    /// When the earliest sleeper wakes.
-    var sleepingUntil: Double?
+    /// When those wake that sleep for the loop, the earliest first.
+    var sleepers: [Double] = []
     var effects = 0
     var ranOutOfTime = false
     /// Somebody pulled the brake.
@@ -57,8 +55,8 @@ struct Run {
         var isAboutAll = false
         /// What happened concerns these nodes or VMs alone.
         var nodes: [String] = []
-        /// The VMs were listed, or the cluster was read.
-        var hasSight = false
+        /// The VMs were listed.
+        var isListed = false
     }
 
     init(
@@ -80,11 +78,13 @@ struct Run {
         return facts
     }
 
-    /// Whether a decision may differ from the last one. What passes with time alone is judged every now and then.
-    func hasNews(uptime: Double) -> Bool { news.isAny || uptime - (decided?.uptime ?? -.infinity) >= 2 }
+    /// Whether a decision may differ from the last one.
+    func hasNews(at moment: Moment) -> Bool {
+        news.isAny || moment.wall >= draft.goodUntil || moment.wall < decidedAt
+    }
 
     mutating func decide(at moment: Moment) {
-        if moment.wall < decided?.wall ?? .infinity {
+        if moment.wall < decidedAt {
             facts.ledger.comeBack(to: moment.wall)
             news.isAboutAll = true
         }
@@ -93,7 +93,7 @@ struct Run {
         draft.update(&facts, nodes: news.isAboutAll ? nil : news.nodes)
         audit?(draft.plan, facts)
         overrule(moment.uptime)
-        (isWoken, decided, agenda) = (false, moment, nil)
+        (decidedAt, agenda) = (moment.wall, nil)
         news = News(isAny: false)
     }
 

@@ -12,6 +12,8 @@ package struct Draft: Sendable {
     private let places: [String: Int]
     private var standings: [FleetFacts.Standing]
     private var basis: Basis?
+    /// When time alone may change the plan, in seconds since 1970.
+    package private(set) var goodUntil = -Double.infinity
 
     private struct Kept: Sendable {
         var line: Plan.Line
@@ -32,6 +34,9 @@ package struct Draft: Sendable {
     /// Lines of VMs and nodes that no pool asks for.
     var strays: Range<Int> { places.count..<plan.lines.count }
 
+    /// Where a node or VM has its line.
+    package func line(of name: String) -> Int? { places[name] ?? strays.first { plan.lines[$0].node == name } }
+
     package func isWanted(_ name: String) -> Bool { places[name] != nil }
 
     /// Takes in what has happened since the last time: to `nodes`, or to everything (nil).
@@ -48,6 +53,7 @@ package struct Draft: Sendable {
         } else {
             remake(nodes ?? [], &facts)
         }
+        goodUntil = own.reduce(.infinity) { min($0, $1.goodUntil) }
         holdUp(facts)
         Pacing.apply(to: &self, facts)
     }

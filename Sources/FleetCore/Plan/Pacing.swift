@@ -26,8 +26,7 @@ package enum Pacing {
                 && !draft.strays.contains { lines[$0].node == name }
         }
         for (index, _) in order.dropFirst(max(0, limit - waiting - unlisted)) {
-            draft.overrule(
-                index, .wait(Wait("limits.deletionsPerPass is \(limit)", look: unlisted > 0 ? .vms : .nothing, every: 2)))
+            draft.overrule(index, .wait(Wait("limits.deletionsPerPass is \(limit)", look: unlisted > 0 ? .vms : .nothing, every: 2)))
         }
     }
 

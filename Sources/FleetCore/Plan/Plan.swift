@@ -65,8 +65,6 @@ package struct Wait: Sendable, Hashable {
     package var look: Look
     /// Seconds until the look is worth repeating.
     package var interval: Double
-    /// When it ends by itself, in seconds since 1970.
-    package var end = Double.infinity
     /// A second, rarer look that tells why it takes so long.
     package var evidence: Look?
 
@@ -74,9 +72,9 @@ package struct Wait: Sendable, Hashable {
         (self.reason, self.look, self.interval, self.evidence) = (reason, look, interval, evidence)
     }
 
-    /// No look will tell that it is over; `evidence` may.
-    package init(_ reason: String, until end: Double, evidence: Look? = nil) {
-        (self.reason, look, interval, self.end, self.evidence) = (reason, .nothing, .infinity, end, evidence)
+    /// No look will tell that it is over, but time or what becomes of another node.
+    package init(_ reason: String, evidence: Look? = nil) {
+        self.init(reason, look: .nothing, every: .infinity, evidence: evidence)
     }
 }
 

@@ -74,7 +74,7 @@ package enum Planner {
             facts.holds(.backOff)
         {
             // It may fail because the VM is gone.
-            return .wait(Wait("trying again soon: \(attempt.failure)", until: attempt.notBefore, evidence: .vms))
+            return .wait(Wait("trying again soon: \(attempt.failure)", evidence: .vms))
         }
         return decision
     }

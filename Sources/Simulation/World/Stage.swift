@@ -44,9 +44,9 @@ package struct Stage: Sendable {
             case ledger(founder: String?)
         }
 
-        var facts: Set<Fact> = []
+        var facts: [Fact] = []
 
-        func words(notIn other: Ending) -> [String] { facts.subtracting(other.facts).map { "\($0)" }.sorted() }
+        func words(notIn other: Ending) -> [String] { facts.filter { !other.facts.contains($0) }.map { "\($0)" } }
     }
 }
 
@@ -65,7 +65,7 @@ extension WorldState {
         var ending = Stage.Ending()
         for machine in machines {
             let setup = machine.disk.setup
-            ending.facts.insert(
+            ending.facts.append(
                 .vm(
                     machine.name, tags: machine.tags.sorted(), machine.share, isStopped: machine.isStopped, enabled: machine.disk.enabled,
                     extra: setup?.extra ?? [:], setup?.version))
@@ -73,14 +73,15 @@ extension WorldState {
         if let api = apiServer {
             for var node in clusters[api.cluster].readings(now: now) {
                 (node.internalIP, node.taints) = (nil, node.taints.sorted())
-                ending.facts.insert(.node(node))
+                ending.facts.append(.node(node))
             }
-            for name in clusters[api.cluster].passwords.keys { ending.facts.insert(.password(name)) }
+            for name in clusters[api.cluster].passwords.keys.sorted() { ending.facts.append(.password(name)) }
         }
-        for (name, record) in disk?.vms ?? [:] where machine(name) != nil || record.creating != nil {
-            ending.facts.insert(.record(name, isCreating: record.creating != nil, record.removal, record.share))
+        let records = (disk?.vms ?? [:]).sorted { $0.key < $1.key }
+        for (name, record) in records where machine(name) != nil || record.creating != nil {
+            ending.facts.append(.record(name, isCreating: record.creating != nil, record.removal, record.share))
         }
-        if let disk { ending.facts.insert(.ledger(founder: disk.founder)) }
+        if let disk { ending.facts.append(.ledger(founder: disk.founder)) }
         return ending
     }
 }
