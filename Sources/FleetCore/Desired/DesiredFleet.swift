@@ -65,8 +65,11 @@ package struct DesiredNode: Sendable, Hashable {
     package var vm: VMShape
     package var k3s: K3sVersion
     /// All labels the node must have, our own `exedev.dev/…` ones included.
-    package var labels: [String: String]
-    package var taints: [Taint]
+    package let labels: [String: String]
+    package let taints: [Taint]
+    /// Which labels and taints these are, as it is noted on the node.
+    let labelKeys: String
+    let taintKeys: String
     /// Nil: the VM's sharing is left as it is.
     package var share: Share?
 
@@ -75,6 +78,8 @@ package struct DesiredNode: Sendable, Hashable {
     ) {
         (self.name, self.pool, self.role, self.vm) = (name, pool, role, vm)
         (self.k3s, self.labels, self.taints, self.share) = (k3s, labels, taints, share)
+        labelKeys = labels.keys.sorted().joined(separator: ",")
+        taintKeys = taints.map(NodeShape.identity).sorted().joined(separator: ",")
     }
 }
 

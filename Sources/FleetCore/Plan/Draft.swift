@@ -44,18 +44,10 @@ package struct Draft: Sendable {
         let nodes = basis == nil ? nil : nodes
         count(&facts, nodes)
         let basis = Basis.of(facts)
-        let isNew = nodes == nil || basis != self.basis
+        let due = nodes == nil || basis != self.basis ? Due(all: places.count) : due(nodes ?? [], facts.now)
         self.basis = basis
-        for index in overruled { plan.lines[index] = own[index].line }
-        overruled.removeAll(keepingCapacity: true)
-        if isNew {
-            remakeAll(&facts)
-        } else {
-            remake(nodes ?? [], &facts)
-        }
-        goodUntil = own.reduce(.infinity) { min($0, $1.goodUntil) }
-        holdUp(facts)
-        Pacing.apply(to: &self, facts)
+        for place in due.places { facts.rehash(place) }
+        remake(due, facts)
     }
 
     /// Something stronger than the line's own decision.
@@ -77,33 +69,51 @@ package struct Draft: Sendable {
 }
 
 extension Draft {
-    private mutating func remakeAll(_ facts: inout FleetFacts) {
-        own.removeAll(keepingCapacity: true)
-        for node in facts.fleet.nodes {
-            facts.rehash(node)
-            own.append(kept(Planner.line(for: node, facts), node.role, facts))
-        }
-        plan.lines = own.map(\.line)
-        remakeStrays(facts)
-    }
-
-    /// The lines of these nodes, and those whose time has come.
-    private mutating func remake(_ nodes: [String], _ facts: inout FleetFacts) {
+    /// Lines to be made anew.
+    private struct Due {
+        var places: [Int] = []
         var hasStrays = false
-        for name in nodes {
-            if let place = places[name] { remake(place, &facts) } else { hasStrays = true }
-        }
-        for index in own.indices where own[index].goodUntil <= facts.now {
-            if index < places.count { remake(index, &facts) } else { hasStrays = true }
-        }
-        if hasStrays { remakeStrays(facts) }
+
+        init() {}
+
+        init(all count: Int) { (places, hasStrays) = (Array(0..<count), true) }
     }
 
-    private mutating func remake(_ place: Int, _ facts: inout FleetFacts) {
-        let node = facts.fleet.nodes[place]
-        facts.rehash(node)
-        own[place] = kept(Planner.line(for: node, facts), node.role, facts)
-        plan.lines[place] = own[place].line
+    /// Those of these nodes, and those whose time has come.
+    private func due(_ nodes: [String], _ now: Double) -> Due {
+        var due = Due()
+        for name in nodes {
+            guard let place = places[name] else {
+                due.hasStrays = true
+                continue
+            }
+            if !due.places.contains(place) { due.places.append(place) }
+        }
+        guard goodUntil <= now else { return due }
+        for index in own.indices where own[index].goodUntil <= now {
+            if index >= places.count { due.hasStrays = true } else if !due.places.contains(index) { due.places.append(index) }
+        }
+        return due
+    }
+
+    private mutating func remake(_ due: Due, _ facts: FleetFacts) {
+        for index in overruled { plan.lines[index] = own[index].line }
+        overruled.removeAll(keepingCapacity: true)
+        for place in due.places {
+            let node = facts.fleet.nodes[place]
+            let new = kept(Planner.line(for: node, facts), node.role, facts)
+            if place < own.count {
+                own[place] = new
+                plan.lines[place] = new.line
+            } else {
+                own.append(new)
+                plan.lines.append(new.line)
+            }
+        }
+        if due.hasStrays { remakeStrays(facts) }
+        goodUntil = own.reduce(.infinity) { min($0, $1.goodUntil) }
+        holdUp(facts)
+        Pacing.apply(to: &self, facts)
     }
 
     /// The lines of what no pool asks for. There is rarely any, so all of them are made anew.

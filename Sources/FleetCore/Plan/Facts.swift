@@ -42,6 +42,7 @@ package struct FleetFacts: Sendable {
     /// `isAttended`: an operator saw the plan and asked for it.
     package init(fleet: DesiredFleet, seen: Observation, ledger: Ledger, now: Double, isAttended: Bool = true) {
         (self.fleet, self.seen, self.ledger, self.now, self.isAttended) = (fleet, seen, ledger, now, isAttended)
+        serverName = fleet.nodes.first { $0.role == .server }?.name
     }
 
     /// The same facts for an effect that is sent later: nothing of it was counted before.
@@ -82,7 +83,7 @@ package struct FleetFacts: Sendable {
 
     func holds(_ rule: Guard) -> Bool { !lifted.contains(rule) }
 
-    package var serverName: String? { fleet.nodes.first { $0.role == .server }?.name }
+    package let serverName: String?
 
     /// The overlay address of a server that answers for its cluster, with the cluster it is known by.
     package var controlPlane: (address: String, caHash: String)? {
@@ -153,11 +154,13 @@ package struct FleetFacts: Sendable {
     package func record(_ name: String) -> Ledger.VMRecord { ledger.vms[name] ?? .init() }
 
     /// Computes the hash of the node's configuration where that has changed.
-    mutating func rehash(_ node: DesiredNode) {
-        guard ledger.vms[node.name]?.config != nil, let overlay = seen.overlay(of: node.name) else { return }
-        if let known = hashed[node.name], isCurrent(known, node, overlay) { return }
+    mutating func rehash(_ place: Int) {
+        let name = fleet.nodes[place].name
+        guard ledger.vms[name]?.config != nil, let overlay = seen.overlay(of: name) else { return }
+        let node = fleet.nodes[place]
+        if let known = hashed[name], isCurrent(known, node, overlay) { return }
         let setup = setup(of: node, overlay: overlay)
-        hashed[node.name] = HashedSetup(
+        hashed[name] = HashedSetup(
             overlay: overlay, serverAddress: setup.serverAddress, caHash: setup.caHash, hash: setup.configHash)
     }
 

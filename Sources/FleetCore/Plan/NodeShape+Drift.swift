@@ -20,8 +20,7 @@ extension NodeShape {
         let kept = node.taints.filter { !ownedTaints.contains(identity($0)) && !wanted.map(identity).contains(identity($0)) }
         let taints = (kept + want.taints).sorted()
         let annotations = [
-            managedLabels: want.labels.keys.sorted().joined(separator: ","),
-            managedTaints: want.taints.map(identity).sorted().joined(separator: ","),
+            managedLabels: want.labelKeys, managedTaints: want.taintKeys,
         ]
         let isTainted = taints == node.taints.sorted()
         let isNoted = annotations.allSatisfy { (node.annotations[$0.key] ?? "") == $0.value }
@@ -34,11 +33,10 @@ extension NodeShape {
     /// The usual case, and cheap: what is noted as ours is what is wanted, and it is there.
     private static func isShaped(_ node: NodeReading, _ want: DesiredNode) -> Bool {
         node.taints == want.taints && want.labels.allSatisfy { node.labels[$0.key] == $0.value }
-            && node.annotations[managedLabels] == want.labels.keys.sorted().joined(separator: ",")
-            && node.annotations[managedTaints] == want.taints.map(identity).sorted().joined(separator: ",")
+            && node.annotations[managedLabels] == want.labelKeys && node.annotations[managedTaints] == want.taintKeys
     }
 
     private static func list(_ text: String?) -> [String] { (text ?? "").split(separator: ",").map(String.init) }
 
-    private static func identity(_ taint: Taint) -> String { "\(taint.key):\(taint.effect.rawValue)" }
+    static func identity(_ taint: Taint) -> String { "\(taint.key):\(taint.effect.rawValue)" }
 }

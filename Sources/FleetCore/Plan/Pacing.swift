@@ -43,25 +43,41 @@ package enum Pacing {
         }
         guard !restarts.isEmpty else { return }
         let limit = facts.fleet.limits.maxUnavailable
-        var (down, restarting): ([String: Int], [String: Int]) = ([:], [:])
+        var pools: [String: Outage] = [:]
         for index in lines.indices {
             let availability = draft.availability(index)
-            if availability.isDown { down[lines[index].pool, default: 0] += 1 }
-            if availability.isRestarting { restarting[lines[index].pool, default: 0] += 1 }
+            if availability.isDown { pools[lines[index].pool, default: .init()].add(availability, facts) }
         }
         for index in restarts {
             let (availability, pool) = (draft.availability(index), lines[index].pool)
+            var outage = pools[pool] ?? .init()
             // One that is down already is taken from nobody: it waits for our own restarts alone, else two that are down wait for each other.
             let others =
                 availability.isReady
-                ? down[pool, default: 0] - (availability.isDown ? 1 : 0)
-                : restarting[pool, default: 0] - (availability.isRestarting ? 1 : 0)
+                ? outage.silent + outage.restarting - (availability.isDown ? 1 : 0)
+                : outage.restarting - (availability.isRestarting ? 1 : 0)
             guard others < limit else {
-                draft.overrule(index, .wait(Wait("limits.maxUnavailable is \(limit)", look: .cluster, every: 2)))
+                let seconds = outage.silent > 0 ? 2 : min(30, max(2, outage.left))
+                draft.overrule(index, .wait(Wait("limits.maxUnavailable is \(limit)", look: .cluster, every: seconds)))
                 continue
             }
-            if !availability.isDown { down[pool, default: 0] += 1 }
-            if !availability.isRestarting { restarting[pool, default: 0] += 1 }
+            outage.restarting += availability.isRestarting ? 0 : 1
+            if case .silent = availability { outage.silent -= 1 }
+            pools[pool] = outage
+        }
+    }
+
+    /// Who is down in a pool.
+    private struct Outage {
+        var silent = 0
+        var restarting = 0
+        /// Seconds until the first of the restarted can be told to be ready.
+        var left = Double.infinity
+
+        mutating func add(_ availability: Availability, _ facts: FleetFacts) {
+            guard case .restarting(_, let wall, let uptime) = availability else { return silent += 1 }
+            restarting += 1
+            left = min(left, max(wall - facts.now, uptime - facts.uptime))
         }
     }
 
@@ -90,17 +106,16 @@ enum Availability: Sendable {
     case up
     /// Not ready, and not by our doing.
     case silent
-    /// Restarted by us so lately that its readiness, whatever it is, is still that of before.
-    case restarting(isReady: Bool)
+    /// Restarted by us so lately that its readiness, whatever it is, is still that of before; until then, on both clocks.
+    case restarting(isReady: Bool, wall: Double, uptime: Double)
 
     static func of(_ name: String, _ facts: FleetFacts) -> Availability {
         guard let node = facts.seen.node(name) else { return .absent }
-        let byWall = facts.ledger.vms[name]?.started.map { facts.now - $0 } ?? .infinity
-        let byUptime = facts.started[name].map { facts.uptime - $0 } ?? .infinity
-        let isRestarting =
-            facts.seen.outdated.contains(name) || byUptime < Pacing.staleReadiness || (0..<Pacing.staleReadiness).contains(byWall)
         let isReady = node.ready == .ready
-        return isRestarting ? .restarting(isReady: isReady) : isReady ? .up : .silent
+        let (byWall, byUptime) = (facts.ledger.vms[name]?.started ?? -.infinity, facts.started[name] ?? -.infinity)
+        let isStale = (0..<Pacing.staleReadiness).contains(facts.now - byWall) || facts.uptime - byUptime < Pacing.staleReadiness
+        guard isStale || facts.seen.outdated.contains(name) else { return isReady ? .up : .silent }
+        return .restarting(isReady: isReady, wall: byWall + Pacing.staleReadiness, uptime: byUptime + Pacing.staleReadiness)
     }
 
     var isDown: Bool {
@@ -114,8 +129,8 @@ enum Availability: Sendable {
 
     var isReady: Bool {
         switch self {
-        case .up, .restarting(isReady: true): true
-        case .absent, .silent, .restarting(isReady: false): false
+        case .up, .restarting(isReady: true, _, _): true
+        case .absent, .silent, .restarting: false
         }
     }
 

@@ -270,13 +270,17 @@ package enum Planner {
     }
 
     static func reconfigured(_ want: DesiredNode, _ overlay: String, _ facts: FleetFacts) -> Decision? {
-        guard let config = facts.record(want.name).config, want.role == .server || facts.controlPlane != nil else { return nil }
-        guard config != facts.configHash(of: want, overlay: overlay) else { return nil }
-        let isUnknown = config == Ledger.VMRecord.unknownConfig
-        let setup = facts.setup(of: want, overlay: overlay)
-        return .act(
-            .install(setup),
-            because: isUnknown ? "its last install did not end well, or nobody heard of its end" : "its configuration changed")
+        guard want.role == .server || facts.controlPlane != nil else { return nil }
+        let config = facts.ledger.vms[want.name]?.config
+        if let config, config == facts.configHash(of: want, overlay: overlay) { return nil }
+        let reason =
+            switch config {
+            // What runs already as it is asked for is not restarted by it.
+            case nil: "how it is configured is not in this ledger"
+            case Ledger.VMRecord.unknownConfig: "its last install did not end well, or nobody heard of its end"
+            default: "its configuration changed"
+            }
+        return .act(.install(facts.setup(of: want, overlay: overlay)), because: reason)
     }
 
     /// The way from an action to a settled node, as far as it can be known beforehand.

@@ -8,7 +8,6 @@ package struct Machine: Sendable, Hashable {
     package var createdAt: String
     /// From here its addresses follow; never reused.
     var index: Int
-    var shape: VMShape?
     package var share = Share(port: nil, isPublic: false, users: [])
     package var isStopped = false
     /// Since when exe.dev says `running`, the SSH proxy connects, and systemd is done.
@@ -28,8 +27,8 @@ package struct Machine: Sendable, Hashable {
     /// Another host answers at this address.
     var answersAs: String?
 
-    init(name: String, tags: [String], index: Int, shape: VMShape?, now: Double, boot: Double) {
-        (self.name, self.tags, self.index, self.shape) = (name, tags, index, shape)
+    init(name: String, tags: [String], index: Int, now: Double, boot: Double) {
+        (self.name, self.tags, self.index) = (name, tags, index)
         createdAt = "created-\(index)"
         address = .init(host: name + ".exe.xyz", port: nil, user: nil)
         (runningAt, sshAt, bootedAt) = (now + boot / 4, now + boot / 2, now + boot)
@@ -87,6 +86,12 @@ package struct Machine: Sendable, Hashable {
         (runningAt, sshAt, bootedAt) = (now, now + seconds / 2, now + seconds)
         (isStopped, needsRestart) = (false, false)
         unit = disk.enabled == nil ? nil : RunningUnit(startedAt: now + seconds)
+    }
+
+    /// Whether its kubelet says that the node is ready; nil while it says nothing.
+    func heartbeat(now: Double) -> Bool? {
+        guard let registered = unit?.registeredAt, now >= silentUntil else { return nil }
+        return now >= registered + WorldState.readyAfter
     }
 
     var overlayAddress: String { "100.64.\(index / 250).\(index % 250 + 1)" }

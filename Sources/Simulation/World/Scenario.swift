@@ -207,7 +207,7 @@ extension Scenario {
 
 extension WorldState {
     /// Somebody makes a VM of that name.
-    mutating func rebuild(_ name: String, tags: [String]) { _ = add(name, tags: tags, shape: nil) }
+    mutating func rebuild(_ name: String, tags: [String]) { _ = add(name, tags: tags) }
 
     /// Somebody made a server of it by hand: it learns, then votes.
     mutating func promote(_ name: String) {

@@ -27,7 +27,7 @@ extension WorldState {
         guard machine(name) == nil, !heldNames.contains(name) else { return Self.asks("the VM name \(name) is not available") }
         guard machines.count < quota else { return Self.asks("you have reached your VM limit") }
         memory.creations[name, default: 0] += 1
-        return .success(.vm(add(name, tags: [tag] + shape.tags, shape: shape).observed(now: now)))
+        return .success(.vm(add(name, tags: [tag] + shape.tags).observed(now: now)))
     }
 
     private mutating func change(_ name: String, _ body: (inout Machine) -> Void) -> Swift.Result<EffectReply, EffectError> {

@@ -89,9 +89,9 @@ package struct WorldState: Sendable {
 
     package func machine(_ name: String) -> Machine? { machines.first { $0.name == name } }
 
-    mutating func add(_ name: String, tags: [String], shape: VMShape?) -> Machine {
+    mutating func add(_ name: String, tags: [String]) -> Machine {
         created += 1
-        let machine = Machine(name: name, tags: tags, index: created, shape: shape, now: now, boot: random.seconds(3, 9))
+        let machine = Machine(name: name, tags: tags, index: created, now: now, boot: random.seconds(3, 9))
         machines.append(machine)
         machines.sort { $0.name < $1.name }
         noteList()
@@ -150,8 +150,8 @@ extension WorldState {
     private mutating func beat() {
         guard let api = apiServer else { return }
         for index in machines.indices {
-            guard let registered = machines[index].unit?.registeredAt, now >= machines[index].silentUntil else { continue }
-            _ = clusters[api.cluster].beat(machines[index].name, isReady: now >= registered + Self.readyAfter, now: now)
+            guard let isReady = machines[index].heartbeat(now: now) else { continue }
+            _ = clusters[api.cluster].beat(machines[index].name, isReady: isReady, now: now)
         }
     }
 
