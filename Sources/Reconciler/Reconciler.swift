@@ -25,8 +25,9 @@ package struct Reconciler: Sendable {
     let lifted: Set<Guard>
     let audit: Audit?
 
-    /// Told of every plan, with the facts that it was made of: for the proof by simulation, which makes it anew from nothing.
-    package typealias Audit = @Sendable (Plan, FleetFacts) -> Void
+    /// Told at every turn of the plan that was kept up, and of the one that is made of the same facts from nothing: for the proof by simulation
+    /// alone, for it is costly.
+    package typealias Audit = @Sendable (_ kept: Plan, _ whole: Plan) -> Void
 
     /// `isAttended`: an operator saw the plan and asked for it; a daemon works under one more rule. `lifted` is for the proof by simulation
     /// alone: guards that are taken away to see that somebody notices.
@@ -73,7 +74,7 @@ package struct Reconciler: Sendable {
                 let moment = Moment(clock)
                 let uptime = moment.uptime
                 run.comesRound(uptime: uptime)
-                if run.hasNews(at: moment) { run.decide(at: moment) }
+                if run.hasNews(at: moment) { run.decide(at: moment) } else { run.auditRest(at: moment) }
                 let looks = run.looksDue(uptime: uptime)
                 if let end, uptime >= end { run.ranOutOfTime = true }
                 if brake?.isPulled == true { run.wasStopped = true }

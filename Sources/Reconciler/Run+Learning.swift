@@ -76,7 +76,8 @@ extension Run {
         case .vms:
             listedAt = moment.wall
             if repeats { facts.listedAt = moment.wall }
-            news.isListed = true
+            // Even of one that shows nothing new: whoever is missing may be gone by now.
+            (news.isListed, news.isAny) = (true, true)
         case .cluster:
             if !facts.seen.outdated.isEmpty { take(.nodes(Array(facts.seen.outdated))) }
             facts.seen.outdated.formIntersection(missedByLook)

@@ -12,6 +12,8 @@ struct Run {
     var grip = Grip()
     /// Actions stand ready and wait for the Lease.
     private(set) var wantsLease = false
+    /// They are not begun, for the Lease cannot be had.
+    private var isHeldBack = false
     /// What has happened since the last decision.
     var news = News()
     /// When the last decision was made, in seconds since 1970.
@@ -91,10 +93,20 @@ struct Run {
         (facts.now, facts.uptime) = (moment.wall, moment.uptime)
         Bookkeeping.learn(&facts, &news, listedAt: listedAt, isWanted: draft.isWanted)
         draft.update(&facts, nodes: news.isAboutAll ? nil : news.nodes)
-        audit?(draft.plan, facts)
+        audit?(draft.plan, Planner.plan(facts))
         overrule(moment.uptime)
         (decidedAt, agenda) = (moment.wall, nil)
         news = News(isAny: false)
+    }
+
+    /// No decision was made, for nothing seemed to have happened, and nothing is under way: it would be the same, but for how long until a look is
+    /// repeated. Whom another machine holds back waits for the next answer about the Lease.
+    func auditRest(at moment: Moment) {
+        guard let audit, acting.isEmpty, !isHeldBack else { return }
+        var other = self
+        other.news.isAboutAll = true
+        other.decide(at: moment)
+        if !other.isHeldBack { audit(plan.withoutIntervals, other.plan.withoutIntervals) }
     }
 
     /// What is known of this run alone is stronger than what the facts say.
@@ -117,7 +129,9 @@ struct Run {
     /// A cluster that answers is changed only by who holds its Lease; one that does not answer has none to ask for.
     private mutating func hold(_ uptime: Double) {
         wantsLease = repeats && hasControlPlane && plan.isActive && !facts.lifted.contains(.lease)
-        guard wantsLease, let block = grip.block(uptime) else { return }
+        let block = wantsLease ? grip.block(uptime) : nil
+        isHeldBack = block != nil
+        guard let block else { return }
         for (index, line) in plan.lines.enumerated() where line.decision.action != nil { draft.overrule(index, .blocked(block)) }
     }
 

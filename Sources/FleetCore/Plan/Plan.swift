@@ -36,6 +36,17 @@ package struct Plan: Sendable, Hashable {
         }
     }
 
+    /// The same, whenever its looks are repeated.
+    package var withoutIntervals: Plan {
+        var plan = self
+        for index in lines.indices {
+            guard case .wait(var wait) = lines[index].decision else { continue }
+            wait.interval = 0
+            plan.lines[index].decision = .wait(wait)
+        }
+        return plan
+    }
+
     package var actions: [Action] { lines.compactMap(\.decision.action) }
 }
 

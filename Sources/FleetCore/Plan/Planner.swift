@@ -217,7 +217,8 @@ package enum Planner {
         // Before its readiness: a configuration that keeps a node down is mended by another one.
         if let overlay = node.internalIP, let decision = reconfigured(want, overlay, facts) { return decision }
         guard case .ready = node.ready else {
-            return .wait(Wait("the node is \(node.ready.words)", look: .cluster, every: 0.5))
+            // One that is starting is waited for; one that is silent comes back when it will.
+            return .wait(Wait("the node is \(node.ready.words)", look: .cluster, every: node.ready == .unknown ? 2 : 0.5))
         }
         if let shape = NodeShape.drift(of: node, from: want) {
             return .act(.shape(node: want.name, shape), because: "labels or taints differ")

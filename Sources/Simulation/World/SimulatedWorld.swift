@@ -120,17 +120,17 @@ package final class SimulatedWorld: Sendable {
 
     /// The shipped loop, as it runs in `process`.
     func reconciler(for fleet: DesiredFleet, _ process: SimulatedProcess, isAttended: Bool) -> Reconciler {
-        let audit: Reconciler.Audit = { plan, facts in self.audit(plan, facts) }
+        let audit: Reconciler.Audit = { kept, whole in self.audit(kept, whole) }
         return Reconciler(
             fleet: fleet, clock: process, isAttended: isAttended, lifted: lifted, audit: isAudited ? audit : nil, tell: { _ in })
     }
 
-    private func audit(_ plan: Plan, _ facts: FleetFacts) {
-        let whole = Planner.plan(facts)
-        guard plan != whole else { return }
-        let (kept, made) = (plan.lines.filter { !whole.lines.contains($0) }, whole.lines.filter { !plan.lines.contains($0) })
-        let words = { (lines: [Plan.Line]) in Plan(cluster: plan.cluster, lines: lines).words }
-        state.withLock { $0.violate("a kept plan has \(words(kept)) where one made from nothing has \(words(made))") }
+    private func audit(_ kept: Plan, _ whole: Plan) {
+        guard kept != whole else { return }
+        let differing = { (plan: Plan, other: Plan) in
+            Plan(cluster: plan.cluster, lines: plan.lines.filter { !other.lines.contains($0) }).words
+        }
+        state.withLock { $0.violate("a kept plan has \(differing(kept, whole)) where one made from nothing has \(differing(whole, kept))") }
     }
 
     // MARK: waiting
