@@ -7,9 +7,11 @@ struct Agenda {
     /// Lines whose action can be begun.
     private(set) var ready: [Int] = []
     /// Lines whose node is being worked on.
-    private(set) var isBusy: [Bool]
+    private(set) var isBusy: [Bool] = []
 
     private static let evidenceInterval = 10.0
+
+    init() {}
 
     /// `isServerUnread`: the cluster may answer and was not read. It is read first then: one read tells about every node, so no host need be asked.
     init(_ plan: Plan, busy: [Int], isListed: Bool, repeats: Bool, isServerUnread: Bool) {

@@ -48,12 +48,12 @@ enum Bookkeeping {
 
     /// Facts of the world that the ledger must know before anything is decided. What the ledger learns of other nodes than those of the news is
     /// news too. `listedAt`: when the VMs were listed.
-    static func learn(_ facts: inout FleetFacts, _ news: inout Run.News, listedAt: Double?, isWanted: (String) -> Bool) {
-        if let listedAt { missed(&facts, &news, listedAt, isWanted) }
+    static func learn(_ facts: inout FleetFacts, _ news: inout Run.News, listedAt: Double?) {
+        if let listedAt { missed(&facts, &news, listedAt) }
         if news.isAboutAll {
             for node in facts.fleet.nodes { learn(&facts, node.name) }
         } else {
-            for name in news.nodes where isWanted(name) { learn(&facts, name) }
+            for name in news.nodes where facts.isWanted(name) { learn(&facts, name) }
         }
         guard facts.ledger.caHash == nil, case .read(let reading) = facts.seen.cluster, reading.apiReady,
             facts.ledger.hasMarked(reading), let hash = reading.caHash
@@ -92,22 +92,20 @@ enum Bookkeeping {
 
     /// What the list lacks may be gone or left out: of what nobody asks for any more the record is dropped after a while, unless its node is
     /// still in the cluster, or may be: without the record nobody would know whose it was.
-    private static func missed(
-        _ facts: inout FleetFacts, _ news: inout Run.News, _ listedAt: Double, _ isWanted: (String) -> Bool
-    ) {
+    private static func missed(_ facts: inout FleetFacts, _ news: inout Run.News, _ listedAt: Double) {
         guard let vms = facts.seen.vms else { return }
         if news.isAboutAll || news.isListed {
-            for (name, record) in facts.ledger.vms { missed(record, of: name, in: vms, &facts, &news, listedAt, isWanted) }
+            for (name, record) in facts.ledger.vms { missed(record, of: name, in: vms, &facts, &news, listedAt) }
         } else {
             for name in news.nodes {
-                if let record = facts.ledger.vms[name] { missed(record, of: name, in: vms, &facts, &news, listedAt, isWanted) }
+                if let record = facts.ledger.vms[name] { missed(record, of: name, in: vms, &facts, &news, listedAt) }
             }
         }
     }
 
     private static func missed(
         _ known: Ledger.VMRecord, of name: String, in vms: [String: ObservedVM], _ facts: inout FleetFacts, _ news: inout Run.News,
-        _ listedAt: Double, _ isWanted: (String) -> Bool
+        _ listedAt: Double
     ) {
         guard known.isOccupant else { return }
         guard vms[name] == nil else {
@@ -118,7 +116,7 @@ enum Bookkeeping {
         if since != known.missingSince { facts.ledger.vms[name]?.missingSince = since }
         // Whoever is missing is judged by the newest list.
         news.nodes.append(name)
-        if listedAt - since >= patience, !isWanted(name), isGone(name, facts) { facts.ledger.vms[name] = nil }
+        if listedAt - since >= patience, !facts.isWanted(name), isGone(name, facts) { facts.ledger.vms[name] = nil }
     }
 
     /// Whether the cluster has no such node, or there is no cluster that could have one.

@@ -5,12 +5,11 @@ extension Run {
     /// Nothing new is begun any more.
     var isEnding: Bool { failure != nil || ranOutOfTime || wasStopped }
 
-    private mutating func currentAgenda() -> Agenda {
-        if let agenda { return agenda }
-        let busy = acting.isEmpty ? [] : acting.keys.compactMap(draft.line)
-        let fresh = Agenda(plan, busy: busy, isListed: facts.seen.vms != nil, repeats: repeats, isServerUnread: isServerUnread)
-        (agenda, isReported) = (fresh, false)
-        return fresh
+    private mutating func drawUpAgenda() {
+        guard isAgendaOld else { return }
+        let busy = acting.isEmpty ? [] : acting.keys.compactMap { draft.line(of: $0) }
+        agenda = Agenda(plan, busy: busy, isListed: facts.seen.vms != nil, repeats: repeats, isServerUnread: isServerUnread)
+        (isAgendaOld, isReported) = (false, false)
     }
 
     private var isServerUnread: Bool {
@@ -22,8 +21,9 @@ extension Run {
     mutating func looksDue(uptime: Double) -> [(Look, ObservedVM?)] {
         nextLook = .infinity
         guard !isEnding else { return [] }
+        drawUpAgenda()
         var due: [(Look, ObservedVM?)] = []
-        for (look, interval) in currentAgenda().looks where !looking.contains(look) {
+        for (look, interval) in agenda.looks where !looking.contains(look) {
             let last = looked[look]
             guard repeats || last == nil else { continue }
             if let last {
@@ -55,7 +55,8 @@ extension Run {
     mutating func actionsDue(uptime: Double) -> [Action] {
         guard !isEnding, !wantsLease || grip.isFirm(uptime) else { return [] }
         let free = max(0, fleet.limits.hostsAtOnce - acting.count)
-        return currentAgenda().ready.prefix(free).compactMap { plan.lines[$0].decision.action }
+        drawUpAgenda()
+        return agenda.ready.prefix(free).compactMap { plan.lines[$0].decision.action }
     }
 
     /// Nothing runs and nothing that is known to come would change that.
@@ -96,21 +97,25 @@ extension Run {
 
     /// One event for each change of what a node waits for.
     mutating func report(_ tell: (Event) -> Void) {
-        let agenda = currentAgenda()
+        drawUpAgenda()
         guard !isReported else { return }
         isReported = true
         reportQueue(agenda.ready, tell)
-        for (index, line) in plan.lines.enumerated() where !agenda.isBusy[index] {
-            let (text, event): (String, Event?) =
-                switch line.decision {
-                case .settled: ("settled", .nodeSettled(line.node))
-                case .wait(let wait): (wait.reason, .waiting(node: line.node, reason: wait.reason))
-                case .blocked(let block): (block.reason, .blocked(node: line.node, reason: block.reason, advice: block.advice))
-                case .act, .reported: ("", nil)
-                }
-            guard let event, told[line.node] != text else { continue }
-            told[line.node] = text
-            tell(event)
+        for index in plan.lines.indices where !agenda.isBusy[index] {
+            guard let text = plan.lines[index].decision.standstill else { continue }
+            let node = plan.lines[index].node
+            if index < told.count {
+                if told[index] == text { continue }
+                told[index] = text
+            } else if toldOfStrays.updateValue(text, forKey: node) == text {
+                continue
+            }
+            switch plan.lines[index].decision {
+            case .settled: tell(.nodeSettled(node))
+            case .wait: tell(.waiting(node: node, reason: text))
+            case .blocked(let block): tell(.blocked(node: node, reason: text, advice: block.advice))
+            case .act, .reported: break
+            }
         }
     }
 
@@ -122,5 +127,17 @@ extension Run {
         guard !isKnown else { return }
         queued = ready.compactMap { plan.lines[$0].decision.action }
         tell(.actionsQueued(queued))
+    }
+}
+
+extension Decision {
+    /// Why nothing is done about the node now; nil when something is, or there is nothing to tell.
+    fileprivate var standstill: String? {
+        switch self {
+        case .settled: "settled"
+        case .wait(let wait): wait.reason
+        case .blocked(let block): block.reason
+        case .act, .reported: nil
+        }
     }
 }

@@ -19,8 +19,9 @@ struct Run {
     /// When the last decision was made, in seconds since 1970.
     private var decidedAt = Double.infinity
     private(set) var draft: Draft
-    /// Nil: to be drawn up from the plan when it is asked for.
-    var agenda: Agenda?
+    /// What the plan calls for; to be drawn up anew when it is old.
+    var agenda = Agenda()
+    var isAgendaOld = true
     var looking: Set<Look> = []
     /// When the VMs were last listed, in seconds since 1970.
     var listedAt: Double?
@@ -43,7 +44,9 @@ struct Run {
     /// Nodes whose action needs the operator in this run.
     var refusals: [String: Block] = [:]
     var nextLook = Double.infinity
-    var told: [String: String] = [:]
+    /// What was told last of the fleet's nodes, by line, and of strays, by name.
+    var told: [String]
+    var toldOfStrays: [String: String] = [:]
     /// What was told of as waiting for its turn.
     var queued: [Action] = []
     /// Told of, since the agenda was drawn up.
@@ -67,7 +70,8 @@ struct Run {
         facts = FleetFacts(fleet: fleet, seen: Observation(), ledger: ledger, now: 0, isAttended: isAttended)
         facts.lifted = lifted
         (self.repeats, self.audit) = (repeats, audit)
-        draft = Draft(of: fleet)
+        told = Array(repeating: "", count: fleet.nodes.count)
+        draft = Draft(of: facts)
     }
 
     var fleet: DesiredFleet { facts.fleet }
@@ -91,11 +95,11 @@ struct Run {
             news.isAboutAll = true
         }
         (facts.now, facts.uptime) = (moment.wall, moment.uptime)
-        Bookkeeping.learn(&facts, &news, listedAt: listedAt, isWanted: draft.isWanted)
+        Bookkeeping.learn(&facts, &news, listedAt: listedAt)
         draft.update(&facts, nodes: news.isAboutAll ? nil : news.nodes)
         audit?(draft.plan, Planner.plan(facts))
         overrule(moment.uptime)
-        (decidedAt, agenda) = (moment.wall, nil)
+        (decidedAt, isAgendaOld) = (moment.wall, true)
         news = News(isAny: false)
     }
 
@@ -179,7 +183,7 @@ struct Run {
         acting[action.node] = action
         news.nodes.append(action.node)
         effects += 1
-        agenda = nil
+        isAgendaOld = true
     }
 
     /// Its end was heard of, however it was.

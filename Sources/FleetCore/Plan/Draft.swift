@@ -22,10 +22,10 @@ package struct Draft: Sendable {
         var goodUntil: Double
     }
 
-    package init(of fleet: DesiredFleet) {
-        plan = Plan(cluster: fleet.cluster.name, lines: [])
-        places = Dictionary(fleet.nodes.enumerated().map { ($0.element.name, $0.offset) }, uniquingKeysWith: { first, _ in first })
-        standings = Array(repeating: .unknown, count: fleet.nodes.count)
+    package init(of facts: FleetFacts) {
+        plan = Plan(cluster: facts.fleet.cluster.name, lines: [])
+        places = facts.places
+        standings = Array(repeating: .unknown, count: places.count)
     }
 
     /// Of the line's node.
@@ -36,8 +36,6 @@ package struct Draft: Sendable {
 
     /// Where a node or VM has its line.
     package func line(of name: String) -> Int? { places[name] ?? strays.first { plan.lines[$0].node == name } }
-
-    package func isWanted(_ name: String) -> Bool { places[name] != nil }
 
     /// Takes in what has happened since the last time: to `nodes`, or to everything (nil).
     package mutating func update(_ facts: inout FleetFacts, nodes: [String]? = nil) {
@@ -124,7 +122,7 @@ extension Draft {
         guard hasVM || facts.ledger.vms.keys.contains(where: { places[$0] == nil }) else { return }
         let lines =
             facts.ownedVMs.filter { places[$0.name] == nil }.map { Planner.removalLine($0, facts) }
-            + Planner.orphanLines(facts, isWanted: isWanted)
+            + Planner.orphanLines(facts)
         own += lines.map { kept($0, .agent, facts) }
         plan.lines += lines
     }

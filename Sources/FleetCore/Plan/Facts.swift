@@ -43,6 +43,7 @@ package struct FleetFacts: Sendable {
     package init(fleet: DesiredFleet, seen: Observation, ledger: Ledger, now: Double, isAttended: Bool = true) {
         (self.fleet, self.seen, self.ledger, self.now, self.isAttended) = (fleet, seen, ledger, now, isAttended)
         serverName = fleet.nodes.first { $0.role == .server }?.name
+        places = Dictionary(fleet.nodes.enumerated().map { ($0.element.name, $0.offset) }, uniquingKeysWith: { first, _ in first })
     }
 
     /// The same facts for an effect that is sent later: nothing of it was counted before.
@@ -58,6 +59,9 @@ package struct FleetFacts: Sendable {
         let standings = isAttended ? [] : fleet.nodes.map { standing(of: $0.name) }
         return (standings.count { $0 == .missing }, standings.count { $0 != .unknown })
     }
+
+    /// Whether a pool asks for it.
+    package func isWanted(_ name: String) -> Bool { places[name] != nil }
 
     enum Standing: Sendable { case unknown, listed, missing }
 
@@ -84,6 +88,8 @@ package struct FleetFacts: Sendable {
     func holds(_ rule: Guard) -> Bool { !lifted.contains(rule) }
 
     package let serverName: String?
+    /// Where the nodes of the fleet stand in it, by name.
+    let places: [String: Int]
 
     /// The overlay address of a server that answers for its cluster, with the cluster it is known by.
     package var controlPlane: (address: String, caHash: String)? {

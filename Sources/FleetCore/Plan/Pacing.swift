@@ -22,7 +22,7 @@ package enum Pacing {
         }
         // And those that one list leaves out.
         let unlisted = facts.ledger.vms.count { name, record in
-            record.removal != nil && !draft.isWanted(name) && facts.needsSecondList(name)
+            record.removal != nil && !facts.isWanted(name) && facts.needsSecondList(name)
                 && !draft.strays.contains { lines[$0].node == name }
         }
         for (index, _) in order.dropFirst(max(0, limit - waiting - unlisted)) {

@@ -30,15 +30,15 @@ extension Planner {
     }
 
     /// A node of ours whose VM went before its pool did, by somebody else's hand: it would stay in the cluster for ever.
-    static func orphanLines(_ facts: FleetFacts, isWanted: (String) -> Bool) -> [Plan.Line] {
-        let gone = facts.ledger.vms.filter { name, record in
-            record.createdAt != nil && !isWanted(name) && facts.seen.vms.map { $0[name] == nil } == true
+    static func orphanLines(_ facts: FleetFacts) -> [Plan.Line] {
+        guard let vms = facts.seen.vms else { return [] }
+        var orphans: [NodeReading] = []
+        for (name, record) in facts.ledger.vms where record.createdAt != nil && vms[name] == nil && !facts.isWanted(name) {
+            if let node = facts.seen.node(name) { orphans.append(node) }
         }
-        return gone.keys.sorted().compactMap { name in
-            facts.seen.node(name).map { node in
-                let decision = admitted(changed(name, facts) ?? orphan(node, facts), name, facts)
-                return Plan.Line(node: name, pool: node.labels["exedev.dev/pool"] ?? "-", decision: decision, then: [])
-            }
+        return orphans.sorted { $0.name < $1.name }.map { node in
+            let decision = admitted(changed(node.name, facts) ?? orphan(node, facts), node.name, facts)
+            return Plan.Line(node: node.name, pool: node.labels["exedev.dev/pool"] ?? "-", decision: decision, then: [])
         }
     }
 

@@ -15,7 +15,7 @@ package enum Planner {
     /// The plan of these facts, made from nothing.
     package static func plan(_ facts: FleetFacts) -> Plan {
         var facts = facts
-        var draft = Draft(of: facts.fleet)
+        var draft = Draft(of: facts)
         draft.update(&facts)
         return draft.plan
     }

@@ -18,7 +18,7 @@ package struct Schedule: Sendable {
     }
 
     /// Of random schedules one in so many is audited: it takes several times as long.
-    package var isAudited: Bool { seed % 32 == 0 }
+    package var isAudited: Bool { seed % 64 == 0 }
 
     package func run(lifted: Set<Guard> = [], isVerbose: Bool = false) -> Trial.Verdict {
         var trial = Trial(stage, seed: seed, faults: faults)
