@@ -40,7 +40,7 @@ package struct NodeSetup: Sendable, Hashable {
         case .server: keys += serverKeys
         case .agent: keys += [("server", .string("https://\(serverAddress ?? ""):6443")), ("token-file", .string(HostPath.agentToken))]
         }
-        keys += extra.filter { key in !keys.contains { $0.name == key.key } }.map { ($0.key, $0.value) }
+        for (name, value) in extra where !keys.contains(where: { $0.name == name }) { keys.append((name, value)) }
         keys.sort { $0.name < $1.name }
         var file = "# Written by exedev-k8s for the cluster \(clusterName); changes made here are undone.\n"
         file.reserveCapacity(1024)

@@ -1,29 +1,40 @@
 /// sha256 of a text's UTF-8 bytes, as lower-case hex.
-package func sha256Hex(_ text: String) -> String { hex(sha256(Array(text.utf8))) }
+package func sha256Hex(_ text: String) -> String {
+    var text = text
+    return hex(text.withUTF8 { digest(of: $0) })
+}
 
 /// Lower-case, two digits a byte.
 package func hex(_ bytes: [UInt8]) -> String {
-    String(unsafeUninitializedCapacity: bytes.count * 2) { buffer in
-        for (index, byte) in bytes.enumerated() {
-            for (offset, digit) in [byte >> 4, byte & 15].enumerated() { buffer[index * 2 + offset] = digit + (digit < 10 ? 48 : 87) }
-        }
+    func digit(_ value: UInt8) -> UInt8 { value + (value < 10 ? 48 : 87) }
+    return String(unsafeUninitializedCapacity: bytes.count * 2) { buffer in
+        for (index, byte) in bytes.enumerated() { (buffer[index * 2], buffer[index * 2 + 1]) = (digit(byte >> 4), digit(byte & 15)) }
         return bytes.count * 2
     }
 }
 
 /// FIPS 180-4; pure, because this layer has no crypto library beneath it.
-package func sha256(_ bytes: [UInt8]) -> [UInt8] {
+package func sha256(_ bytes: [UInt8]) -> [UInt8] { bytes.withUnsafeBufferPointer { digest(of: $0) } }
+
+private func digest(of bytes: UnsafeBufferPointer<UInt8>) -> [UInt8] {
     var state: [UInt32] = [
         0x6a09_e667, 0xbb67_ae85, 0x3c6e_f372, 0xa54f_f53a, 0x510e_527f, 0x9b05_688c, 0x1f83_d9ab, 0x5be0_cd19,
     ]
     let whole = bytes.count / 64 * 64
-    var tail = Array(bytes[whole...]) + [0x80]
-    tail += [UInt8](repeating: 0, count: (120 - tail.count % 64) % 64)
-    let bits = UInt64(bytes.count) * 8
-    for shift in stride(from: UInt64(56), through: 0, by: -8) { tail.append(UInt8(truncatingIfNeeded: bits >> shift)) }
-    for start in stride(from: 0, to: whole, by: 64) { compress(&state, bytes[start..<start + 64]) }
-    for start in stride(from: 0, to: tail.count, by: 64) { compress(&state, tail[start..<start + 64]) }
-    return state.flatMap { word in stride(from: 24, through: 0, by: -8).map { UInt8(truncatingIfNeeded: word >> UInt32($0)) } }
+    var tail: [UInt8] = []
+    tail.reserveCapacity(128)
+    tail += bytes[whole...]
+    tail.append(0x80)
+    while tail.count % 64 != 56 { tail.append(0) }
+    for shift in stride(from: 56, through: 0, by: -8) { tail.append(UInt8(truncatingIfNeeded: UInt64(bytes.count) * 8 >> UInt64(shift))) }
+    compress(&state, UnsafeBufferPointer(rebasing: bytes[..<whole]))
+    tail.withUnsafeBufferPointer { compress(&state, $0) }
+    var digest: [UInt8] = []
+    digest.reserveCapacity(32)
+    for word in state {
+        for shift in stride(from: UInt32(24), through: 0, by: -8) { digest.append(UInt8(truncatingIfNeeded: word >> shift)) }
+    }
+    return digest
 }
 
 /// RFC 2104 over SHA-256: who knows `key` made this.
@@ -33,31 +44,45 @@ package func hmacSHA256(key: [UInt8], _ message: [UInt8]) -> [UInt8] {
     return sha256(padded.map { $0 ^ 0x5c } + sha256(padded.map { $0 ^ 0x36 } + message))
 }
 
-private func compress(_ state: inout [UInt32], _ block: ArraySlice<UInt8>) {
-    func rotate(_ word: UInt32, _ by: UInt32) -> UInt32 { word >> by | word << (32 - by) }
-    withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 64) { words in
-        for index in 0..<16 {
-            let at = block.startIndex + index * 4
-            words[index] = UInt32(block[at]) << 24 | UInt32(block[at + 1]) << 16 | UInt32(block[at + 2]) << 8 | UInt32(block[at + 3])
+/// Takes in whole blocks of 64 bytes.
+private func compress(_ state: inout [UInt32], _ bytes: UnsafeBufferPointer<UInt8>) {
+    roundConstants.withUnsafeBufferPointer { constants in
+        withUnsafeTemporaryAllocation(of: UInt32.self, capacity: 64) { words in
+            for start in stride(from: 0, to: bytes.count, by: 64) {
+                spread(UnsafeBufferPointer(rebasing: bytes[start..<start + 64]), over: words)
+                compress(&state, words, constants)
+            }
         }
-        for index in 16..<64 {
-            let (early, late) = (words[index - 15], words[index - 2])
-            let first = rotate(early, 7) ^ rotate(early, 18) ^ early >> 3
-            let second = rotate(late, 17) ^ rotate(late, 19) ^ late >> 10
-            words[index] = words[index - 16] &+ first &+ words[index - 7] &+ second
-        }
-        var (a, b, c, d) = (state[0], state[1], state[2], state[3])
-        var (e, f, g, h) = (state[4], state[5], state[6], state[7])
-        for index in 0..<64 {
-            let sum = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)
-            let choice = (e & f) ^ (~e & g)
-            let first = h &+ sum &+ choice &+ roundConstants[index] &+ words[index]
-            let majority = (a & b) ^ (a & c) ^ (b & c)
-            let second = (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) &+ majority
-            (h, g, f, e, d, c, b, a) = (g, f, e, d &+ first, c, b, a, first &+ second)
-        }
-        for (index, word) in [a, b, c, d, e, f, g, h].enumerated() { state[index] &+= word }
     }
+}
+
+private func rotate(_ word: UInt32, _ by: UInt32) -> UInt32 { word >> by | word << (32 - by) }
+
+private func spread(_ block: UnsafeBufferPointer<UInt8>, over words: UnsafeMutableBufferPointer<UInt32>) {
+    for index in 0..<16 {
+        let at = index * 4
+        words[index] = UInt32(block[at]) << 24 | UInt32(block[at + 1]) << 16 | UInt32(block[at + 2]) << 8 | UInt32(block[at + 3])
+    }
+    for index in 16..<64 {
+        let (early, late) = (words[index - 15], words[index - 2])
+        let first = rotate(early, 7) ^ rotate(early, 18) ^ early >> 3
+        let second = rotate(late, 17) ^ rotate(late, 19) ^ late >> 10
+        words[index] = words[index - 16] &+ first &+ words[index - 7] &+ second
+    }
+}
+
+private func compress(_ state: inout [UInt32], _ words: UnsafeMutableBufferPointer<UInt32>, _ constants: UnsafeBufferPointer<UInt32>) {
+    var (a, b, c, d) = (state[0], state[1], state[2], state[3])
+    var (e, f, g, h) = (state[4], state[5], state[6], state[7])
+    for index in 0..<64 {
+        let sum = rotate(e, 6) ^ rotate(e, 11) ^ rotate(e, 25)
+        let choice = (e & f) ^ (~e & g)
+        let first = h &+ sum &+ choice &+ constants[index] &+ words[index]
+        let majority = (a & b) ^ (a & c) ^ (b & c)
+        let second = (rotate(a, 2) ^ rotate(a, 13) ^ rotate(a, 22)) &+ majority
+        (h, g, f, e, d, c, b, a) = (g, f, e, d &+ first, c, b, a, first &+ second)
+    }
+    for (index, word) in [a, b, c, d, e, f, g, h].enumerated() { state[index] &+= word }
 }
 
 private let roundConstants: [UInt32] = [
