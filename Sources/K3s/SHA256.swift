@@ -26,7 +26,8 @@ private func digest(of bytes: UnsafeBufferPointer<UInt8>) -> [UInt8] {
     tail += bytes[whole...]
     tail.append(0x80)
     while tail.count % 64 != 56 { tail.append(0) }
-    for shift in stride(from: 56, through: 0, by: -8) { tail.append(UInt8(truncatingIfNeeded: UInt64(bytes.count) * 8 >> UInt64(shift))) }
+    let bits = UInt64(bytes.count) * 8
+    for shift in stride(from: 56, through: 0, by: -8) { tail.append(UInt8(truncatingIfNeeded: bits >> UInt64(shift))) }
     compress(&state, UnsafeBufferPointer(rebasing: bytes[..<whole]))
     tail.withUnsafeBufferPointer { compress(&state, $0) }
     var digest: [UInt8] = []

@@ -130,4 +130,14 @@ import Testing
     {
         for effect in 0..<8 { #expect(try Self.run(scenario, [Fault(.outage(3600), at: .effect(effect))]) == []) }
     }
+
+    /// Seed 269 over 10 nodes: a VM vanished and another machine, with the file of before, set up the one that it made in its place. This ledger
+    /// did not know how k3s was configured there, and took that for as it should be.
+    @Test(arguments: 8..<18) func aConfigurationThatNobodyKnowsIsSet(at effect: Int) throws {
+        let faults = [
+            Fault(.edit(0), at: .effect(3)), Fault(.crashAfter, at: .effect(6)), Fault(.rival, at: .effect(7)),
+            Fault(.vanish(8), at: .effect(effect)),
+        ]
+        #expect(try Self.run("configuration change", faults, web: 8) == [])
+    }
 }

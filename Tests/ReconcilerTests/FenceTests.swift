@@ -60,18 +60,18 @@ import Testing
             fleet: try ConvergeTests.fleet(),
             ledger: Ledger(cluster: "demo", clusterID: "c1", clusterCIDR: "10.244.0.0/16", serviceCIDR: "10.245.0.0/16"), repeats: true)
         run.note(.saw(.vms, .vms([])), at: Moment(clock), tell: { _ in })
-        #expect(run.seen.vms != nil)
+        #expect(run.facts.seen.vms != nil)
         run.looking = [.vms]
         if isTakenOver {
             run.note(.leased(.success(.taken(from: "other/1")), uptime: clock.uptime), at: Moment(clock), tell: { _ in })
         } else {
-            run.sleepingUntil = clock.uptime + 5
+            run.sleepers = [clock.uptime + 5]
             clock.pass(seconds: 60)
-            run.note(.woke, at: Moment(clock), tell: { _ in })
+            run.note(.woke(clock.uptime - 55), at: Moment(clock), tell: { _ in })
         }
-        #expect(run.seen.vms == nil && run.generation == 1)
+        #expect(run.facts.seen.vms == nil && run.generation == 1)
         // A look that was under way is of before.
         run.note(.saw(.vms, .vms([])), at: Moment(clock), tell: { _ in })
-        #expect(run.seen.vms == nil)
+        #expect(run.facts.seen.vms == nil)
     }
 }

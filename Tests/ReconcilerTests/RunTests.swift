@@ -21,12 +21,71 @@ import Testing
             createdAt: "then", url: nil)
         run.note(.did(action, .success(.created(vm)), seconds: 1), at: Moment(clock), tell: { _ in })
         run.note(.saw(.vms, .vms([])), at: Moment(clock), tell: { _ in })
-        return run.seen.vms?[action.node] != nil
+        return run.facts.seen.vms?[action.node] != nil
     }
 
     /// The guard `spoiledLook`; exedev-sim guards names this test.
     @Test func aListFromBeforeAChangeIsThrownAway() throws {
         #expect(try Self.afterAnOldList(lifted: []))
         #expect(try !Self.afterAnOldList(lifted: [.spoiledLook]))
+    }
+
+    private static func run(knowing name: String, _ fleet: DesiredFleet) -> Run {
+        var ledger = Ledger(cluster: "demo", clusterID: "c1", clusterCIDR: "10.244.0.0/16", serviceCIDR: "10.245.0.0/16")
+        ledger.vms[name] = .init()
+        ledger.vms[name]?.createdAt = "then"
+        return Run(fleet: fleet, ledger: ledger, repeats: true)
+    }
+
+    /// A VM is taken for gone when two lists lack it, and the second of them shows nothing that the first did not.
+    @Test func aListThatShowsNothingNewIsJudged() throws {
+        let (fleet, clock) = (try ConvergeTests.fleet(), VirtualClock())
+        let name = try #require(fleet.nodes.first?.name)
+        var run = Self.run(knowing: name, fleet)
+        for seconds in [0.0, 6] {
+            clock.pass(seconds: seconds)
+            run.note(.saw(.vms, .vms([])), at: Moment(clock), tell: { _ in })
+            #expect(run.hasNews(at: Moment(clock)))
+            run.decide(at: Moment(clock))
+            #expect(run.plan.lines.first { $0.node == name }?.decision.action != nil || seconds == 0)
+        }
+    }
+
+    /// Time alone ends a back-off: the loop sleeps until then, and not a moment less.
+    @Test func theEndOfABackOffIsWaitedForAndJudged() throws {
+        let (fleet, clock) = (try ConvergeTests.fleet(), VirtualClock())
+        let name = try #require(fleet.nodes.first?.name)
+        var run = Run(
+            fleet: fleet, ledger: Ledger(cluster: "demo", clusterID: "c1", clusterCIDR: "10.244.0.0/16", serviceCIDR: "10.245.0.0/16"),
+            repeats: true)
+        run.facts.ledger.attempts[name] = .init(count: 1, notBefore: clock.now + 7, failure: "it failed", failedAt: clock.now)
+        run.looking = [.vms]
+        run.note(.saw(.vms, .vms([])), at: Moment(clock), tell: { _ in })
+        run.decide(at: Moment(clock))
+        #expect(run.plan.lines.first { $0.node == name }?.decision.action == nil)
+        for look in run.looksDue(uptime: clock.uptime) { run.looking.insert(look.0) }
+        run.looking = []
+        clock.pass(seconds: 3)
+        #expect(!run.hasNews(at: Moment(clock)))
+        clock.pass(seconds: 4.01)
+        #expect(run.hasNews(at: Moment(clock)))
+        run.decide(at: Moment(clock))
+        #expect(run.plan.lines.first { $0.node == name }?.decision.action?.step == .createVM)
+    }
+
+    /// Of sleepers that were sent off for a later time none is sent off again when an earlier one has woken.
+    @Test func nobodySleepsTwiceForOneTime() throws {
+        let (fleet, clock) = (try ConvergeTests.fleet(), VirtualClock())
+        var run = Run(
+            fleet: fleet, ledger: Ledger(cluster: "demo", clusterID: "c1", clusterCIDR: "10.244.0.0/16", serviceCIDR: "10.245.0.0/16"),
+            repeats: true)
+        run.decide(at: Moment(clock))
+        let start = clock.uptime
+        run.sleepers = [start + 1, start + 4]
+        clock.pass(seconds: 1)
+        run.note(.woke(start + 1), at: Moment(clock), tell: { _ in })
+        #expect(run.sleepers == [start + 4])
+        #expect(run.pause(Moment(clock), deadline: start + 4) == nil)
+        #expect(run.pause(Moment(clock), deadline: start + 2) == 1)
     }
 }
