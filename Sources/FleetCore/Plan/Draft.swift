@@ -10,7 +10,6 @@ package struct Draft: Sendable {
     private var overruled: [Int] = []
     /// Where a node of the fleet has its line; those of strays come after them.
     private let places: [String: Int]
-    private var standings: [FleetFacts.Standing]
     private var basis: Basis?
     /// When time alone may change the plan, in seconds since 1970.
     package private(set) var goodUntil = -Double.infinity
@@ -25,7 +24,6 @@ package struct Draft: Sendable {
     package init(of facts: FleetFacts) {
         plan = Plan(cluster: facts.fleet.cluster.name, lines: [])
         places = facts.places
-        standings = Array(repeating: .unknown, count: places.count)
     }
 
     /// Of the line's node.
@@ -40,7 +38,7 @@ package struct Draft: Sendable {
     /// Takes in what has happened since the last time: to `nodes`, or to everything (nil).
     package mutating func update(_ facts: inout FleetFacts, nodes: [String]? = nil) {
         let nodes = basis == nil ? nil : nodes
-        count(&facts, nodes)
+        facts.count(nodes)
         let basis = Basis.of(facts)
         let due = nodes == nil || basis != self.basis ? Due(all: places.count) : due(nodes ?? [], facts.now)
         self.basis = basis
@@ -131,26 +129,6 @@ extension Draft {
         Kept(
             line: line, availability: Availability.of(line.node, facts), goodUntil: Planner.goodUntil(line.node, role, facts))
     }
-
-    private mutating func count(_ facts: inout FleetFacts, _ nodes: [String]?) {
-        let kept = facts.census
-        facts.census = nil
-        guard let nodes, var census = kept else {
-            if !facts.isAttended { standings = facts.fleet.nodes.map { facts.standing(of: $0.name) } }
-            facts.census = Census(occupants: facts.occupants, vanished: facts.vanished, controlPlane: facts.controlPlane)
-            return
-        }
-        for name in nodes {
-            if facts.isOccupant(name) { census.occupants.insert(name) } else { census.occupants.remove(name) }
-            guard !facts.isAttended, let place = places[name] else { continue }
-            let standing = facts.standing(of: name)
-            census.vanished.count += (standing == .missing ? 1 : 0) - (standings[place] == .missing ? 1 : 0)
-            census.vanished.of += (standing == .unknown ? 0 : 1) - (standings[place] == .unknown ? 0 : 1)
-            standings[place] = standing
-        }
-        census.controlPlane = facts.controlPlane
-        facts.census = census
-    }
 }
 
 /// Of what concerns the whole fleet, all that any line may depend on.
@@ -168,7 +146,7 @@ private struct Basis: Equatable, Sendable {
     var known: Int
     /// With a full budget, who has the places, and which of them are not listed.
     var occupants: Set<String>?
-    var unlisted: [String]?
+    var unlisted: Set<String>?
 
     static func of(_ facts: FleetFacts) -> Basis {
         let controlPlane = facts.controlPlane

@@ -8,13 +8,6 @@ package struct HashedSetup: Sendable, Hashable {
     var hash: String
 }
 
-/// What is counted over the whole fleet: kept by a `Draft`, for each node asks for it.
-struct Census: Sendable {
-    var occupants: Set<String>
-    var vanished: (count: Int, of: Int)
-    var controlPlane: (address: String, caHash: String)?
-}
-
 /// What a decision about one node may know of the whole fleet.
 package struct FleetFacts: Sendable {
     package let fleet: DesiredFleet
@@ -53,23 +46,26 @@ package struct FleetFacts: Sendable {
         return facts
     }
 
-    /// How many VMs of the ledger the list lacks, and of how many, when nobody is there to judge it; see `Safety.massLossIsNoReason`.
-    package var vanished: (count: Int, of: Int) {
-        if let census { return census.vanished }
-        let standings = isAttended ? [] : fleet.nodes.map { standing(of: $0.name) }
-        return (standings.count { $0 == .missing }, standings.count { $0 != .unknown })
+    /// Counts what has changed of these VMs, or everything (nil).
+    mutating func count(_ names: [String]?) {
+        guard let names, var kept = census else {
+            census = nil
+            census = .of(self)
+            return
+        }
+        census = nil
+        for name in names { kept.recount(name, self) }
+        kept.controlPlane = controlPlane
+        census = kept
     }
+
+    private var counted: Census { census ?? .of(self) }
+
+    /// How many VMs of the ledger the list lacks, and of how many, when nobody is there to judge it; see `Safety.massLossIsNoReason`.
+    package var vanished: (count: Int, of: Int) { counted.vanished }
 
     /// Whether a pool asks for it.
     package func isWanted(_ name: String) -> Bool { places[name] != nil }
-
-    enum Standing: Sendable { case unknown, listed, missing }
-
-    /// Whether the ledger knows the VM, and the list too. Those that we were removing ourselves are no loss.
-    func standing(of name: String) -> Standing {
-        guard let vms = seen.vms, let record = ledger.vms[name], record.createdAt != nil, record.removal == nil else { return .unknown }
-        return vms[name] == nil ? .missing : .listed
-    }
 
     /// Whether the VM was asked for a moment ago, and nobody knows what came of it.
     func isUnanswered(_ name: String) -> Bool { asked[name].map { uptime - $0 < Planner.creationGrace } ?? false }
@@ -140,22 +136,11 @@ package struct FleetFacts: Sendable {
 
     func isOwned(_ vm: ObservedVM) -> Bool { vm.tags.contains(fleet.cluster.tag) }
 
-    /// VMs that count against `limits.maxVMs`: those seen, those being made, and those that were here and that one list may have left out.
-    package var occupants: Set<String> {
-        if let census { return census.occupants }
-        var names: Set<String> = []
-        for vm in (seen.vms ?? [:]).values where isOwned(vm) { names.insert(vm.name) }
-        for (name, record) in ledger.vms where record.isOccupant { names.insert(name) }
-        return names
-    }
+    /// VMs that count against `limits.maxVMs`.
+    package var occupants: Set<String> { counted.occupants }
 
     /// Those of them that the list lacks.
-    var unlisted: [String] { occupants.filter { seen.vms?[$0] == nil }.sorted() }
-
-    func isOccupant(_ name: String) -> Bool {
-        if ledger.vms[name]?.isOccupant == true { return true }
-        return seen.vms?[name].map(isOwned) ?? false
-    }
+    var unlisted: Set<String> { counted.unlisted }
 
     package func record(_ name: String) -> Ledger.VMRecord { ledger.vms[name] ?? .init() }
 

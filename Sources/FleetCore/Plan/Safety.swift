@@ -39,7 +39,7 @@ package enum Safety {
         let occupants = facts.occupants
         guard occupants.count - (occupants.contains(name) ? 1 : 0) >= facts.fleet.limits.maxVMs else { return nil }
         let others = occupants.subtracting([name])
-        let unlisted = facts.unlisted.filter { $0 != name }
+        let unlisted = facts.unlisted.subtracting([name]).sorted()
         let which = unlisted.isEmpty ? "" : " (not in exe.dev's list now: \(unlisted.joined(separator: ", ")))"
         return Block(
             "\(others.count) VMs exist\(which) and limits.maxVMs is \(facts.fleet.limits.maxVMs)",
