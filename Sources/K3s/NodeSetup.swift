@@ -31,7 +31,13 @@ package struct NodeSetup: Sendable, Hashable {
 
     /// `/etc/rancher/k3s/config.yaml`. Two schemas: a server skips an unknown key with a warning, an agent crash-loops on it
     /// (facts/k3s.md §2), so an agent's file has only what agents know.
-    package func configFile() -> String {
+    package func configFile() -> String { String(decoding: configBytes, as: UTF8.self) }
+
+    /// Identifies the configuration; it changes exactly when a restart of k3s is called for.
+    package var configHash: String { hex(sha256(configBytes)) }
+
+    /// As bytes, for it is hashed for every node at every pass, and putting a String together is most of that.
+    private var configBytes: [UInt8] {
         var keys: [(name: String, value: ConfigValue)] = [
             ("node-name", .string(name)), ("node-ip", .string(overlayAddress)), ("flannel-iface", .string(overlayInterface)),
         ]
@@ -42,13 +48,16 @@ package struct NodeSetup: Sendable, Hashable {
         }
         for (name, value) in extra where !keys.contains(where: { $0.name == name }) { keys.append((name, value)) }
         keys.sort { $0.name < $1.name }
-        var file = "# Written by exedev-k8s for the cluster \(clusterName); changes made here are undone.\n"
+        var file: [UInt8] = []
         file.reserveCapacity(1024)
+        file += "# Written by exedev-k8s for the cluster ".utf8
+        file += clusterName.utf8
+        file += "; changes made here are undone.\n".utf8
         for (name, value) in keys {
-            file += name
-            file += ":"
+            file += name.utf8
+            file.append(UInt8(ascii: ":"))
             Self.add(value, to: &file)
-            file += "\n"
+            file.append(UInt8(ascii: "\n"))
         }
         return file
     }
@@ -63,20 +72,17 @@ package struct NodeSetup: Sendable, Hashable {
         ] + (disable.isEmpty ? [] : [("disable", .list(disable.sorted()))])
     }
 
-    /// Identifies the configuration; it changes exactly when a restart of k3s is called for.
-    package var configHash: String { sha256Hex(configFile()) }
-
-    private static func add(_ value: ConfigValue, to file: inout String) {
+    private static func add(_ value: ConfigValue, to file: inout [UInt8]) {
         switch value {
         case .string(let text):
-            file += " "
+            file.append(UInt8(ascii: " "))
             addQuoted(text, to: &file)
-        case .integer(let number): file += " \(number)"
-        case .boolean(let flag): file += " \(flag)"
+        case .integer(let number): file += " \(number)".utf8
+        case .boolean(let flag): file += " \(flag)".utf8
         case .list(let items):
-            if items.isEmpty { file += " []" }
+            if items.isEmpty { file += " []".utf8 }
             for item in items {
-                file += "\n  - "
+                file += "\n  - ".utf8
                 addQuoted(item, to: &file)
             }
         }
@@ -84,19 +90,20 @@ package struct NodeSetup: Sendable, Hashable {
 
     /// JSON, and YAML of one reading: go-yaml refuses some characters as they are and takes others for the end of a line.
     static func doubleQuoted(_ text: String) -> String {
-        var quoted = ""
+        var quoted: [UInt8] = []
         addQuoted(text, to: &quoted)
-        return quoted
+        return String(decoding: quoted, as: UTF8.self)
     }
 
-    private static func addQuoted(_ text: String, to out: inout String) {
-        out += "\""
+    private static func addQuoted(_ text: String, to out: inout [UInt8]) {
+        out.append(UInt8(ascii: "\""))
         let isPlain = text.utf8.allSatisfy { (0x20...0x7e).contains($0) && $0 != UInt8(ascii: "\"") && $0 != UInt8(ascii: "\\") }
-        if isPlain { out += text } else { addEscaped(text, to: &out) }
-        out += "\""
+        out += isPlain ? text.utf8 : escaped(text).utf8
+        out.append(UInt8(ascii: "\""))
     }
 
-    private static func addEscaped(_ text: String, to out: inout String) {
+    private static func escaped(_ text: String) -> String {
+        var out = ""
         for scalar in text.unicodeScalars {
             switch scalar {
             case "\"": out += "\\\""
@@ -107,6 +114,7 @@ package struct NodeSetup: Sendable, Hashable {
             default: out.unicodeScalars.append(scalar)
             }
         }
+        return out
     }
 }
 

@@ -17,7 +17,9 @@ package struct DesiredFleet: Sendable, Hashable {
 
 /// What all nodes of a fleet share.
 package struct DesiredCluster: Sendable, Hashable {
-    package var name: String
+    package let name: String
+    /// The ownership mark that every VM of the fleet carries from the call that created it.
+    package let tag: String
     package var k3s: K3sVersion
     /// The pods' network. exe.dev's own VMs sit in 10.42.0.0/16 (facts/exedev.md §6, Feb 2026), k3s's default, so it is always set.
     package var clusterCIDR: CIDR
@@ -35,10 +37,8 @@ package struct DesiredCluster: Sendable, Hashable {
     ) {
         (self.name, self.k3s, self.clusterCIDR, self.serviceCIDR) = (name, k3s, clusterCIDR, serviceCIDR)
         (self.overlay, self.disable, self.serverConfig, self.agentConfig) = (overlay, disable, serverConfig, agentConfig)
+        tag = "fleet-\(name)"
     }
-
-    /// The ownership mark that every VM of the fleet carries from the call that created it.
-    package var tag: String { "fleet-\(name)" }
 }
 
 /// The network that lets VMs reach each other; exe.dev has none of its own (facts/exedev.md §6, Mar 2026).

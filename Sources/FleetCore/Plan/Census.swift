@@ -1,39 +1,60 @@
 /// What is counted over the whole fleet, for every node asks for it. Kept by a `Draft`: what happens to one VM changes what is counted of it alone.
 struct Census: Sendable {
-    /// VMs that count against `limits.maxVMs`: those seen, those being made, and those that were here and that one list may have left out.
-    private(set) var occupants: Set<String> = []
+    /// How many VMs count against `limits.maxVMs`: those seen, those being made, and those that were here and that one list may have left out.
+    private(set) var occupants = 0
     /// Those of them that the list lacks.
     private(set) var unlisted: Set<String> = []
-    /// Of a fleet that nobody attends, by place: see `FleetFacts.vanished`.
-    private var standings: [Standing] = []
+    /// How many VMs of the ledger the list lacks, and of how many; those that we were removing ourselves are no loss.
     private(set) var vanished = (count: 0, of: 0)
     var controlPlane: (address: String, caHash: String)?
 
-    private enum Standing: Sendable { case unknown, listed, missing }
+    /// How a VM was counted, by its node's place in the fleet.
+    private var wanted: [Standing]
+    /// Of VMs that no pool asks for.
+    private var strays: [String: Standing] = [:]
+
+    private struct Standing: Sendable {
+        var isOccupant = false
+        var isKnown = false
+        var isMissing = false
+    }
 
     static func of(_ facts: FleetFacts) -> Census {
-        var census = Census(controlPlane: facts.controlPlane)
-        if !facts.isAttended { census.standings = Array(repeating: .unknown, count: facts.fleet.nodes.count) }
-        for name in facts.ledger.vms.keys { census.recount(name, facts) }
-        for name in (facts.seen.vms ?? [:]).keys where facts.ledger.vms[name] == nil { census.recount(name, facts) }
+        var census = Census(
+            controlPlane: facts.controlPlane, wanted: Array(repeating: Standing(), count: facts.fleet.nodes.count))
+        for (place, node) in facts.fleet.nodes.enumerated() { census.recount(node.name, at: place, facts) }
+        for name in facts.ledger.vms.keys where facts.places[name] == nil { census.recount(name, at: nil, facts) }
+        for name in (facts.seen.vms ?? [:]).keys where facts.places[name] == nil { census.recount(name, at: nil, facts) }
         return census
     }
 
-    mutating func recount(_ name: String, _ facts: FleetFacts) {
-        let (record, vm) = (facts.ledger.vms[name], facts.seen.vms?[name])
-        let isOccupant = record?.isOccupant == true || vm.map(facts.isOwned) == true
-        if isOccupant { occupants.insert(name) } else { occupants.remove(name) }
-        if isOccupant, vm == nil { unlisted.insert(name) } else { unlisted.remove(name) }
-        guard !standings.isEmpty, let place = facts.places[name] else { return }
-        // Those that we were removing ourselves are no loss.
-        let isKnown = facts.seen.vms != nil && record?.createdAt != nil && record?.removal == nil
-        count(standings[place], -1)
-        standings[place] = !isKnown ? .unknown : vm == nil ? .missing : .listed
-        count(standings[place], 1)
+    mutating func recount(_ name: String, _ facts: FleetFacts) { recount(name, at: facts.places[name], facts) }
+
+    private mutating func recount(_ name: String, at place: Int?, _ facts: FleetFacts) {
+        let standing = Self.standing(of: name, facts)
+        let before = place.map { wanted[$0] } ?? strays[name] ?? Standing()
+        if let place { wanted[place] = standing } else { strays[name] = standing.isOccupant ? standing : nil }
+        occupants += (standing.isOccupant ? 1 : 0) - (before.isOccupant ? 1 : 0)
+        let isUnlisted = standing.isOccupant && standing.isMissing
+        if isUnlisted { unlisted.insert(name) } else if before.isOccupant, before.isMissing { unlisted.remove(name) }
+        guard place != nil else { return }
+        vanished.of += (standing.isKnown ? 1 : 0) - (before.isKnown ? 1 : 0)
+        vanished.count += (standing.isKnown && standing.isMissing ? 1 : 0) - (before.isKnown && before.isMissing ? 1 : 0)
     }
 
-    private mutating func count(_ standing: Standing, _ one: Int) {
-        if standing == .missing { vanished.count += one }
-        if standing != .unknown { vanished.of += one }
+    private static func standing(of name: String, _ facts: FleetFacts) -> Standing {
+        var standing = Standing(isMissing: true)
+        if let record = facts.ledger.vms[name] {
+            standing.isOccupant = record.isOccupant
+            standing.isKnown = facts.seen.vms != nil && record.createdAt != nil && record.removal == nil
+        }
+        if let vm = facts.seen.vms?[name] {
+            standing.isMissing = false
+            standing.isOccupant = standing.isOccupant || facts.isOwned(vm)
+        }
+        return standing
     }
+
+    /// Whether it counts against `limits.maxVMs`.
+    static func isOccupant(_ name: String, _ facts: FleetFacts) -> Bool { standing(of: name, facts).isOccupant }
 }

@@ -144,8 +144,8 @@ private struct Basis: Equatable, Sendable {
     var strangeness: Block?
     var missing: Int
     var known: Int
-    /// With a full budget, who has the places, and which of them are not listed.
-    var occupants: Set<String>?
+    /// With a full budget, how many have the places, and which of them are not listed.
+    var occupants: Int?
     var unlisted: Set<String>?
 
     static func of(_ facts: FleetFacts) -> Basis {
@@ -155,7 +155,7 @@ private struct Basis: Equatable, Sendable {
             address: controlPlane?.address, answeredCA: controlPlane?.caHash, missing: facts.vanished.count, known: facts.vanished.of)
         if case .read(let reading) = facts.seen.cluster { basis.strangeness = facts.strangeness(of: reading) }
         if controlPlane == nil { basis.reason = facts.controlPlaneReason }
-        guard facts.occupants.count >= facts.fleet.limits.maxVMs else { return basis }
+        guard facts.occupants >= facts.fleet.limits.maxVMs else { return basis }
         (basis.occupants, basis.unlisted) = (facts.occupants, facts.unlisted)
         return basis
     }

@@ -59,10 +59,8 @@ package struct FleetFacts: Sendable {
         census = kept
     }
 
-    private var counted: Census { census ?? .of(self) }
-
     /// How many VMs of the ledger the list lacks, and of how many, when nobody is there to judge it; see `Safety.massLossIsNoReason`.
-    package var vanished: (count: Int, of: Int) { counted.vanished }
+    package var vanished: (count: Int, of: Int) { isAttended ? (0, 0) : census?.vanished ?? Census.of(self).vanished }
 
     /// Whether a pool asks for it.
     package func isWanted(_ name: String) -> Bool { places[name] != nil }
@@ -136,11 +134,11 @@ package struct FleetFacts: Sendable {
 
     func isOwned(_ vm: ObservedVM) -> Bool { vm.tags.contains(fleet.cluster.tag) }
 
-    /// VMs that count against `limits.maxVMs`.
-    package var occupants: Set<String> { counted.occupants }
+    /// How many VMs count against `limits.maxVMs`.
+    package var occupants: Int { census?.occupants ?? Census.of(self).occupants }
 
     /// Those of them that the list lacks.
-    var unlisted: Set<String> { counted.unlisted }
+    var unlisted: Set<String> { census?.unlisted ?? Census.of(self).unlisted }
 
     package func record(_ name: String) -> Ledger.VMRecord { ledger.vms[name] ?? .init() }
 

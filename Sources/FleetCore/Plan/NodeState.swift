@@ -37,7 +37,7 @@ package enum NodeState: Sendable, Hashable {
 extension NodeState {
     /// `version` and `role`: what the host must have staged to count as prepared. `isFresh`: the VM is newer than any node of its
     /// name, so a node that the cluster shows, alive as it may seem for some 40 s, is that of a former machine.
-    package init(of name: String, version: K3sVersion, role: Role, tag: String, seen: Observation, digest: @autoclosure () -> String?, isFresh: Bool) {
+    package init(of name: String, version: K3sVersion, role: Role, tag: String, seen: Observation, digests: [String: String], isFresh: Bool) {
         guard let vms = seen.vms else {
             self = .unseen
             return
@@ -47,11 +47,11 @@ extension NodeState {
             return
         }
         let node = isFresh && role == .agent ? nil : seen.node(name)
-        self = vm.tags.contains(tag) ? Self.owned(vm, node, version: version, role: role, seen: seen, digest: digest()) : .foreign(vm)
+        self = vm.tags.contains(tag) ? Self.owned(vm, node, version: version, role: role, seen: seen, digests: digests) : .foreign(vm)
     }
 
     private static func owned(
-        _ vm: ObservedVM, _ node: NodeReading?, version: K3sVersion, role: Role, seen: Observation, digest: @autoclosure () -> String?
+        _ vm: ObservedVM, _ node: NodeReading?, version: K3sVersion, role: Role, seen: Observation, digests: [String: String]
     ) -> NodeState {
         switch vm.status {
         case .stopped, .paused, .other: return .halted(vm)
@@ -62,7 +62,7 @@ extension NodeState {
         case nil: return .unprobed(vm)
         case .unreachable(let reason): return .unreachable(vm, reason)
         case .refused(let reason, let advice): return .refused(vm, reason, advice: advice)
-        case .probed(let probe): return inside(vm, probe, version: version, role: role, digest: digest())
+        case .probed(let probe): return inside(vm, probe, version: version, role: role, digest: digests[version.description])
         }
     }
 

@@ -92,8 +92,8 @@ package enum Pacing {
         var occupants = facts.occupants
         let limit = facts.fleet.limits.maxVMs
         for index in creations {
-            occupants.insert(lines[index].node)
-            guard occupants.count > limit else { continue }
+            if !Census.isOccupant(lines[index].node, facts) { occupants += 1 }
+            guard occupants > limit else { continue }
             draft.overrule(index, .blocked(Block("limits.maxVMs is \(limit)", advice: "raise limits.maxVMs or shrink a pool")))
         }
     }

@@ -44,11 +44,12 @@ package enum Planner {
     static func line(for node: DesiredNode, _ facts: FleetFacts) -> Plan.Line {
         let state = NodeState(
             of: node.name, version: node.k3s, role: node.role, tag: ownerTag(node.name, facts), seen: facts.seen,
-            digest: facts.ledger.digests[node.k3s.description],
+            digests: facts.ledger.digests,
             isFresh: facts.record(node.name).hasStaleIdentity && facts.holds(.freshIdentity))
         let decision = admitted(changed(node.name, facts) ?? decide(node, state, facts), node.name, facts)
-        return Plan.Line(
-            node: node.name, pool: node.pool, decision: decision, then: decision.action.map { following($0, node, facts) } ?? [])
+        var line = Plan.Line(node: node.name, pool: node.pool, decision: decision, then: [])
+        if case .act(let action, _) = decision { line.then = following(action, node, facts) }
+        return line
     }
 
     /// The tag that makes a VM ours.

@@ -36,13 +36,12 @@ package enum Safety {
     /// Never more VMs with our tag than the budget, those being created included.
     static func creationFitsBudget(_ action: Action, _ facts: FleetFacts) -> Block? {
         guard case .createVM(let name, _, _) = action else { return nil }
-        let occupants = facts.occupants
-        guard occupants.count - (occupants.contains(name) ? 1 : 0) >= facts.fleet.limits.maxVMs else { return nil }
-        let others = occupants.subtracting([name])
+        let others = facts.occupants - (Census.isOccupant(name, facts) ? 1 : 0)
+        guard others >= facts.fleet.limits.maxVMs else { return nil }
         let unlisted = facts.unlisted.subtracting([name]).sorted()
         let which = unlisted.isEmpty ? "" : " (not in exe.dev's list now: \(unlisted.joined(separator: ", ")))"
         return Block(
-            "\(others.count) VMs exist\(which) and limits.maxVMs is \(facts.fleet.limits.maxVMs)",
+            "\(others) VMs exist\(which) and limits.maxVMs is \(facts.fleet.limits.maxVMs)",
             advice: "raise limits.maxVMs or shrink a pool")
     }
 
