@@ -123,7 +123,8 @@ enum Bookkeeping {
     private static func isGone(_ name: String, _ facts: FleetFacts) -> Bool {
         let ledger = facts.ledger
         if ledger.founder == nil, ledger.caHash == nil { return true }
-        guard case .read(let reading) = facts.seen.cluster, reading.apiReady, ledger.hasMarked(reading), ledger.caHash == reading.caHash else {
+        guard case .read(let reading) = facts.seen.cluster, reading.apiReady, ledger.hasMarked(reading), ledger.caHash == reading.caHash
+        else {
             return false
         }
         return facts.seen.node(name) == nil

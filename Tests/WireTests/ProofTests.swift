@@ -23,7 +23,7 @@ extension WireTests {
 
         /// The same seeds each time, so that what lands does not hang on the day; `exedev-sim fuzz --seeds A..B` tries others. A failure prints its
         /// own, and `--seeds N..N` runs it again.
-        @Test(arguments: [(4, 6000), (10, 400)]) func randomFaultsDoNoHarm(nodes: Int, count: Int) async throws {
+        @Test(arguments: [(4, 20_000), (10, 5000)]) func randomFaultsDoNoHarm(nodes: Int, count: Int) async throws {
             let first = 20_781_000_000
             print("seeds \(first)..\(first + count), \(nodes) nodes")
             let ended = try await Self.sim("fuzz", "--nodes", "\(nodes)", "--seeds", "\(first)..\(first + count)")

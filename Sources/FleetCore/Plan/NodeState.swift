@@ -37,7 +37,8 @@ package enum NodeState: Sendable, Hashable {
 extension NodeState {
     /// `version` and `role`: what the host must have staged to count as prepared. `isFresh`: the VM is newer than any node of its
     /// name, so a node that the cluster shows, alive as it may seem for some 40 s, is that of a former machine.
-    package init(of name: String, version: K3sVersion, role: Role, tag: String, seen: Observation, digests: [String: String], isFresh: Bool) {
+    package init(of name: String, version: K3sVersion, role: Role, tag: String, seen: Observation, digests: [String: String], isFresh: Bool)
+    {
         guard let vms = seen.vms else {
             self = .unseen
             return
