@@ -161,7 +161,7 @@ extension Run {
             if case .createVM(let name, _, _) = action { facts.ledger.creationEnded(name) }
             // Blocked for the rest of this run; the next one tries at once, for then the operator may have mended it.
             wait(action, count, 0, error, now)
-            refusals[action.node] = Block(error.message, advice: advice)
+            facts.refusals[action.node] = Block(error.message, advice: advice)
             tell(.blocked(node: action.node, reason: error.message, advice: advice))
         }
         switch action.step {

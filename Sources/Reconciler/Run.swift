@@ -41,8 +41,6 @@ struct Run {
     var wasStopped = false
     /// The platform refuses us as a whole: nothing can go on.
     var failure: EffectError?
-    /// Nodes whose action needs the operator in this run.
-    var refusals: [String: Block] = [:]
     var nextLook = Double.infinity
     /// What was told last of the fleet's nodes, by line, and of strays, by name.
     var told: [String]
@@ -113,14 +111,8 @@ struct Run {
         if !other.isHeldBack { audit(plan.withoutIntervals, other.plan.withoutIntervals) }
     }
 
-    /// What is known of this run alone is stronger than what the facts say.
+    /// The Lease and an approved plan are stronger than what the facts say.
     private mutating func overrule(_ uptime: Double) {
-        if !refusals.isEmpty {
-            for (index, line) in plan.lines.enumerated() where !line.decision.isSettled {
-                if let block = refusals[line.node] { draft.overrule(index, .blocked(block)) }
-            }
-            draft.holdUp(facts)
-        }
         hold(uptime)
         guard let approved, !facts.lifted.contains(.approval) else { return }
         for (index, line) in plan.lines.enumerated() {

@@ -140,4 +140,11 @@ import Testing
         ]
         #expect(try Self.run("configuration change", faults, web: 8) == [])
     }
+
+    /// Seed 5008272 over 10 nodes: a node waited for its place, which one held that only the operator could mend, and the run never ended.
+    @Test(arguments: 0..<6) func aPlaceThatNobodyGivesBackIsNotWaitedFor(at effect: Int) throws {
+        let faults = [Fault(.vanish(8), at: .effect(0)), Fault(.crashAfterReply, at: .effect(effect))]
+        #expect(try Self.run("quota of the account", faults, web: 8) == [])
+        #expect(try Self.run("quota of the account", faults) == [])
+    }
 }

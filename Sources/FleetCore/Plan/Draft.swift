@@ -53,7 +53,7 @@ package struct Draft: Sendable {
     }
 
     /// What waits for a control plane that only the operator can bring back need not wait for it.
-    package mutating func holdUp(_ facts: FleetFacts) {
+    private mutating func holdUp(_ facts: FleetFacts) {
         guard facts.controlPlane == nil, let server = facts.serverName, let place = places[server],
             case .blocked = plan.lines[place].decision
         else { return }

@@ -23,6 +23,8 @@ package struct FleetFacts: Sendable {
     package var started: [String: Double] = [:]
     /// When this run asked for a VM without hearing what came of it, by `uptime`.
     package var asked: [String: Double] = [:]
+    /// Nodes whose action was refused in this run, so that it needs the operator.
+    package var refusals: [String: Block] = [:]
     /// Guards that the proof by simulation has taken away; always empty in the product.
     package var lifted: Set<Guard> = []
 

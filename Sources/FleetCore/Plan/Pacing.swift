@@ -15,9 +15,9 @@ package enum Pacing {
         guard !leaving.isEmpty else { return }
         let lines = draft.plan.lines
         let order = leaving.map { (index: $0, progress: progress(lines[$0], facts)) }.sorted { $0.progress > $1.progress }
-        // Those that are half gone and wait, for a back-off or another look, keep their place.
-        let waiting = draft.strays.count { index in
-            guard case .wait = lines[index].decision else { return false }
+        // Those that are half gone and cannot go on now, for a back-off, another look or the operator, keep their place.
+        let held = draft.strays.filter { index in
+            guard !lines[index].decision.isDestructive, !lines[index].decision.isSettled else { return false }
             return facts.record(lines[index].node).removal != nil || facts.seen.node(lines[index].node)?.unschedulable == true
         }
         // And those that one list leaves out.
@@ -25,9 +25,21 @@ package enum Pacing {
             record.removal != nil && !facts.isWanted(name) && facts.needsSecondList(name)
                 && !draft.strays.contains { lines[$0].node == name }
         }
-        for (index, _) in order.dropFirst(max(0, limit - waiting - unlisted)) {
+        let places = max(0, limit - held.count - unlisted)
+        for (index, _) in order.dropFirst(places) {
+            let isHopeless = places == 0 && unlisted == 0 && !held.isEmpty && held.allSatisfy { lines[$0].decision.isBlocked }
+            guard !isHopeless else {
+                draft.overrule(index, .blocked(hopeless("limits.deletionsPerPass is \(limit)", held.map { lines[$0].node })))
+                continue
+            }
             draft.overrule(index, .wait(Wait("limits.deletionsPerPass is \(limit)", look: unlisted > 0 ? .vms : .nothing, every: 2)))
         }
+    }
+
+    /// Whoever has the place needs the operator, so that waiting for it would never end.
+    private static func hopeless(_ limit: String, _ names: [String]) -> Block {
+        let (which, verb) = (names.sorted().joined(separator: ", "), names.count == 1 ? "is" : "are")
+        return Block("\(limit), and \(which) \(verb) blocked", advice: "mend \(which) first")
     }
 
     /// What may be cordoned already is finished before anything else is begun.
@@ -46,7 +58,7 @@ package enum Pacing {
         var pools: [String: Outage] = [:]
         for index in lines.indices {
             let availability = draft.availability(index)
-            if availability.isDown { pools[lines[index].pool, default: .init()].add(availability, facts) }
+            if availability.isDown { pools[lines[index].pool, default: .init()].add(availability, lines[index], facts) }
         }
         for index in restarts {
             let (availability, pool) = (draft.availability(index), lines[index].pool)
@@ -57,8 +69,7 @@ package enum Pacing {
                 ? outage.silent + outage.restarting - (availability.isDown ? 1 : 0)
                 : outage.restarting - (availability.isRestarting ? 1 : 0)
             guard others < limit else {
-                let seconds = outage.silent > 0 ? 2 : min(30, max(2, outage.left))
-                draft.overrule(index, .wait(Wait("limits.maxUnavailable is \(limit)", look: .cluster, every: seconds)))
+                draft.overrule(index, outage.wait("limits.maxUnavailable is \(limit)"))
                 continue
             }
             outage.restarting += availability.isRestarting ? 0 : 1
@@ -72,12 +83,24 @@ package enum Pacing {
         var silent = 0
         var restarting = 0
         /// Seconds until the first of the restarted can be told to be ready.
-        var left = Double.infinity
+        private var left = Double.infinity
+        /// Of the silent those that need the operator.
+        private var blocked: [String] = []
 
-        mutating func add(_ availability: Availability, _ facts: FleetFacts) {
-            guard case .restarting(_, let wall, let uptime) = availability else { return silent += 1 }
+        mutating func add(_ availability: Availability, _ line: Plan.Line, _ facts: FleetFacts) {
+            guard case .restarting(_, let wall, let uptime) = availability else {
+                silent += 1
+                if line.decision.isBlocked { blocked.append(line.node) }
+                return
+            }
             restarting += 1
             left = min(left, max(wall - facts.now, uptime - facts.uptime))
+        }
+
+        /// For one of them to be up again.
+        func wait(_ limit: String) -> Decision {
+            if restarting == 0, silent == blocked.count { return .blocked(hopeless(limit, blocked)) }
+            return .wait(Wait(limit, look: .cluster, every: silent > 0 ? 2 : min(30, max(2, left))))
         }
     }
 

@@ -65,6 +65,8 @@ package enum Decision: Sendable, Hashable {
         }
     }
 
+    package var isBlocked: Bool { if case .blocked = self { true } else { false } }
+
     package var isDestructive: Bool { if case .act(let action, _) = self { action.step.isDestructive } else { false } }
 
     package var action: Action? { if case .act(let action, _) = self { action } else { nil } }

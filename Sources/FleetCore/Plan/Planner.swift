@@ -63,8 +63,9 @@ package enum Planner {
         return .wait(Wait("the cluster to be read again", look: .cluster, every: 0))
     }
 
-    /// The last word before a plan is shown: back-off and safety.
+    /// The last word before a plan is shown: what was refused before, back-off and safety.
     static func admitted(_ decision: Decision, _ name: String, _ facts: FleetFacts) -> Decision {
+        if !decision.isSettled, let block = facts.refusals[name] { return .blocked(block) }
         guard case .act(let action, _) = decision else { return decision }
         if let block = Safety.refusal(of: action, facts: facts) { return .blocked(block) }
         // Only who holds a cluster's Lease changes its fleet, and one that does not answer cannot be asked for it: its server is mended first.

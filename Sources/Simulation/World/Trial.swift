@@ -209,6 +209,8 @@ struct Course {
                 // Who comes too late for the last place of the account depends on who vanished.
                 if someAreNew, reasons.values.contains("VM limit"), block.reason.contains("VM limit") { return true }
                 if block.reason.contains("not in the approved plan"), scenario.approved != nil { return true }
+                // Whoever may not be mended keeps the place of others.
+                if someAreNew, block.reason.contains("blocked") { return true }
                 return reasons[line.node].map(block.reason.contains) ?? block.reason.contains("control plane")
             }
         }
