@@ -3,6 +3,7 @@ import FoundationEssentials
 import Glibc
 import Reconciler
 import Shell
+import Synchronization
 
 /// `ledger.json` and what stands beside it: `.previous`, the ledger before the last write; `.v<N>`, the last one of an older schema;
 /// `.damaged`, a file that could not be read. A file comes to be by a rename only, and reading changes none of them: `plan` and `status` do.
@@ -44,8 +45,13 @@ extension StateDirectory {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
         guard let data = try? encoder.encode(ledger) else { throw StateError("the ledger cannot be encoded", advice: nil) }
+        let bytes = Array(data)
+        // A pass over a settled fleet learns nothing and writes nothing. That the file says the same is not enough: whoever put it there may have
+        // died before it was durable.
+        if stored.isLast(bytes), try Self.read(ledgerFile) == bytes { return }
         try keepOld()
-        try Self.replace(ledgerFile, with: Array(data))
+        try Self.replace(ledgerFile, with: bytes)
+        stored.note(bytes)
     }
 
     /// The file that is about to be replaced stays under another name. A damaged one never takes the place of a good one.
@@ -99,6 +105,15 @@ extension StateDirectory {
             guard unlink(path + "/" + file) == 0 || errno == ENOENT else { throw .system(path + "/" + file) }
         }
     }
+}
+
+/// What was stored last, shared by the copies of one `StateDirectory`.
+final class StoredLedger: Sendable {
+    private let bytes = Mutex<[UInt8]?>(nil)
+
+    func isLast(_ other: [UInt8]) -> Bool { bytes.withLock { $0 == other } }
+
+    func note(_ other: [UInt8]) { bytes.withLock { $0 = other } }
 }
 
 extension StateDirectory: Memory {

@@ -9,6 +9,8 @@ package import Shell
 package struct StateDirectory: Sendable {
     package let path: String
     let shape: LedgerShape
+    /// The ledger as this very process has last made it durable.
+    let stored = StoredLedger()
 
     /// `base` is `--state`, `$STATE_DIRECTORY` or the user's state folder; it must be absolute so that two runs from two folders
     /// cannot make two clusters (a defect of an earlier tool). `shape` is that of the ledger; a test brings its own.

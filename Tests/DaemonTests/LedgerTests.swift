@@ -112,6 +112,33 @@ import Testing
     }
 
     /// At every byte: a file that was cut is not read, the one before it is, and somebody is told.
+    /// A settled pass writes nothing: the file stays the very same one, and `.previous` the one before.
+    @Test func doesNotWriteTheSameTwice() throws {
+        let scratch = try Scratch()
+        let state = try state(scratch, files: [:])
+        func inode(_ name: String) -> UInt64 {
+            var facts = stat()
+            return stat(state.path + "/" + name, &facts) == 0 ? UInt64(facts.st_ino) : 0
+        }
+        var ledger = Ledger(cluster: "demo", clusterID: "c1", clusterCIDR: "a", serviceCIDR: "b")
+        try state.store(ledger)
+        let first = inode("ledger.json")
+        try state.store(ledger)
+        #expect(first != 0 && inode("ledger.json") == first && inode("ledger.json.previous") == 0)
+        ledger.founder = "demo-cp-n1"
+        try state.store(ledger)
+        #expect(inode("ledger.json") != first && inode("ledger.json.previous") == first)
+        // Somebody took it away, or another program wrote it: that is mended.
+        unlink(state.path + "/ledger.json")
+        try state.store(ledger)
+        #expect(try load(state).ledger == ledger && load(state).remarks.isEmpty)
+        // Another process has not made it durable.
+        let other = try StateDirectory(base: scratch.path, cluster: "demo")
+        let before = inode("ledger.json")
+        try other.store(ledger)
+        #expect(inode("ledger.json") != before)
+    }
+
     @Test func goesOnFromThePreviousFileWhenTheLastIsTorn() throws {
         let scratch = try Scratch()
         let state = try state(scratch, files: [:])

@@ -1,6 +1,7 @@
 /// What is counted over the whole fleet, for every node asks for it. Kept by a `Draft`: what happens to one VM changes what is counted of it alone.
 struct Census: Sendable {
-    /// How many VMs count against `limits.maxVMs`: those seen, those being made, and those that were here and that one list may have left out.
+    /// How many VMs count against `limits.maxVMs`: those seen, those being made, those that were here and that one list may have left out, and
+    /// those that were refused, for the VM of that name may be ours.
     private(set) var occupants = 0
     /// Those of them that the list lacks.
     private(set) var unlisted: Set<String> = []
@@ -43,9 +44,9 @@ struct Census: Sendable {
     }
 
     private static func standing(of name: String, _ facts: FleetFacts) -> Standing {
-        var standing = Standing(isMissing: true)
+        var standing = Standing(isOccupant: facts.refusals[name] != nil, isMissing: true)
         if let record = facts.ledger.vms[name] {
-            standing.isOccupant = record.isOccupant
+            standing.isOccupant = standing.isOccupant || record.isOccupant
             standing.isKnown = facts.seen.vms != nil && record.createdAt != nil && record.removal == nil
         }
         if let vm = facts.seen.vms?[name] {

@@ -27,7 +27,7 @@ package enum Pacing {
         }
         let places = max(0, limit - held.count - unlisted)
         for (index, _) in order.dropFirst(places) {
-            let isHopeless = places == 0 && unlisted == 0 && !held.isEmpty && held.allSatisfy { lines[$0].decision.isBlocked }
+            let isHopeless = places == 0 && unlisted == 0 && held.allSatisfy { lines[$0].decision.isBlocked }
             guard !isHopeless else {
                 draft.overrule(index, .blocked(hopeless("limits.deletionsPerPass is \(limit)", held.map { lines[$0].node })))
                 continue
@@ -38,6 +38,7 @@ package enum Pacing {
 
     /// Whoever has the place needs the operator, so that waiting for it would never end.
     private static func hopeless(_ limit: String, _ names: [String]) -> Block {
+        guard !names.isEmpty else { return Block(limit, advice: "raise it") }
         let (which, verb) = (names.sorted().joined(separator: ", "), names.count == 1 ? "is" : "are")
         return Block("\(limit), and \(which) \(verb) blocked", advice: "mend \(which) first")
     }

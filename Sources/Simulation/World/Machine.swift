@@ -15,9 +15,8 @@ package struct Machine: Sendable, Hashable {
     var sshAt: Double
     var bootedAt: Double
     package var disk = HostDisk()
-    /// What a hard reset would leave: the disk as it was before the writes of the last seconds.
-    private var durable = HostDisk()
-    private var writtenAt = -Double.infinity
+    /// The writes of the last seconds, which a hard reset would take back: when each was made, and the disk before it.
+    private var unsynced: [Write] = []
     package var unit: RunningUnit?
     /// The note in /run that k3s must be restarted; a boot takes it away.
     var needsRestart = false
@@ -67,9 +66,14 @@ package struct Machine: Sendable, Hashable {
     /// Data reach the disk some seconds after they were written.
     static let writeBack = 5.0
 
+    private struct Write: Sendable, Hashable {
+        var at: Double
+        var before: HostDisk
+    }
+
     mutating func write(now: Double, _ body: (inout HostDisk) -> Void) {
-        if now - writtenAt > Self.writeBack { durable = disk }
-        writtenAt = now
+        unsynced.removeAll { now - $0.at > Self.writeBack }
+        unsynced.append(Write(at: now, before: disk))
         body(&disk)
     }
 
@@ -77,12 +81,13 @@ package struct Machine: Sendable, Hashable {
     /// the cluster refuses, and mending that is not built yet.
     mutating func writeThrough(_ body: (inout HostDisk) -> Void) {
         body(&disk)
-        body(&durable)
+        for index in unsynced.indices { body(&unsynced[index].before) }
     }
 
     /// k3s starts again with the machine when its unit is enabled.
     mutating func boot(now: Double, seconds: Double, losesWrites: Bool) {
-        if losesWrites, now - writtenAt <= Self.writeBack { disk = durable }
+        if losesWrites, let first = unsynced.first(where: { now - $0.at <= Self.writeBack }) { disk = first.before }
+        unsynced = []
         (runningAt, sshAt, bootedAt) = (now, now + seconds / 2, now + seconds)
         (isStopped, needsRestart) = (false, false)
         unit = disk.enabled == nil ? nil : RunningUnit(startedAt: now + seconds)

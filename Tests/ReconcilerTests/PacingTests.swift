@@ -1,0 +1,69 @@
+import FleetCore
+import K3s
+import Testing
+
+@testable import Reconciler
+
+/// Waiting for a place, and for how long.
+@Suite struct PacingTests {
+    private static let strays = ["demo-old-n1", "demo-old-n2"]
+
+    /// A settled fleet of which two VMs are asked for no more.
+    private static func facts(deletionsPerPass: Int) throws -> FleetFacts {
+        var fleet = try ConvergeTests.fleet()
+        fleet.limits.deletionsPerPass = deletionsPerPass
+        fleet.policy.prune = true
+        var (seen, reading) = (Observation(), ClusterReading())
+        (reading.apiReady, reading.clusterID, reading.caHash) = (true, "c1", "ca")
+        var ledger = Ledger(cluster: "demo", clusterID: "c1", clusterCIDR: "10.244.0.0/16", serviceCIDR: "10.245.0.0/16")
+        (ledger.founder, ledger.caHash) = (fleet.nodes[0].name, "ca")
+        let names = fleet.nodes.map(\.name) + strays
+        for name in names {
+            ledger.vms[name] = .init()
+            ledger.vms[name]?.createdAt = "then"
+        }
+        let vms = names.map { name in
+            ObservedVM(
+                name: name, status: .running, tags: [fleet.cluster.tag], address: .init(host: "h", port: nil, user: nil),
+                createdAt: "then", url: nil)
+        }
+        reading.nodes = names.map { NodeReading(name: $0, ready: .ready, version: fleet.cluster.k3s, internalIP: "100.64.0.1") }
+        seen.note(.vms(vms))
+        seen.note(.cluster(.read(reading)))
+        return FleetFacts(fleet: fleet, seen: seen, ledger: ledger, now: 1000)
+    }
+
+    private static func decisions(_ facts: FleetFacts) -> [Decision] {
+        let plan = Planner.plan(facts)
+        return strays.map { name in plan.lines.first { $0.node == name }?.decision ?? .settled }
+    }
+
+    @Test func oneGoesAndTheOtherWaits() throws {
+        let decisions = Self.decisions(try Self.facts(deletionsPerPass: 1))
+        #expect(decisions[0].action?.step == .drain)
+        #expect(decisions[1] == .wait(Wait("limits.deletionsPerPass is 1", look: .nothing, every: 2)))
+    }
+
+    /// Who was refused on its way out keeps its place, and nobody waits for it for ever.
+    @Test func aPlaceThatIsHeldByTheBlockedBlocks() throws {
+        var facts = try Self.facts(deletionsPerPass: 1)
+        facts.ledger.vms[Self.strays[0]]?.removal = .drained
+        facts.refusals[Self.strays[0]] = Block("the key is another", advice: "look why")
+        let decisions = Self.decisions(facts)
+        #expect(decisions[0] == .blocked(Block("the key is another", advice: "look why")))
+        #expect(decisions[1] == .blocked(Block("limits.deletionsPerPass is 1, and demo-old-n1 is blocked", advice: "mend demo-old-n1 first")))
+    }
+
+    /// Who was refused before anything was begun has no place.
+    @Test func theRefusedTakesNoPlace() throws {
+        var facts = try Self.facts(deletionsPerPass: 1)
+        facts.refusals[Self.strays[0]] = Block("the key is another", advice: "look why")
+        #expect(Self.decisions(facts)[1].action?.step == .drain)
+    }
+
+    @Test func noPlaceAtAllIsSaid() throws {
+        #expect(
+            Self.decisions(try Self.facts(deletionsPerPass: 0))
+                == Array(repeating: .blocked(Block("limits.deletionsPerPass is 0", advice: "raise it")), count: 2))
+    }
+}
