@@ -29,13 +29,15 @@ extension Run {
     }
 
     private mutating func note(_ answer: Result<LeaseAnswer, EffectError>, _ uptime: Double, _ tell: (Event) -> Void) {
+        let mayBeNew = grip.mayHaveTaken
         grip.note(answer, uptime)
         news.isAny = true
         switch answer {
-        case .success(.ours): tell(.leaseTaken(until: grip.heldUntil))
-        case .success(.taken):
+        case .success(.ours), .success(.taken):
             tell(.leaseTaken(until: grip.heldUntil))
-            if !facts.lifted.contains(.newHold) { tookOver(uptime) }
+            var isNew = mayBeNew
+            if case .success(.taken) = answer { isNew = true }
+            if isNew, !facts.lifted.contains(.newHold) { tookOver(uptime) }
         case .success(.held):
             generation += 1
             tell(.leaseEnded)

@@ -58,4 +58,26 @@ import Testing
         #expect(throws: ReadingError.self) { try LeaseAnswer.parse("lease=perhaps\n") }
         #expect(throws: ReadingError.self) { try LeaseAnswer.parse("") }
     }
+
+    /// The answer that was lost may have been that it was taken from somebody, and the next one is only that it is ours.
+    @Test func aLostAnswerMayHaveBeenATakeover() {
+        let lost = Result<LeaseAnswer, EffectError>.failure(EffectError("cut", remedy: .observeAgain))
+        var fresh = Grip()
+        fresh.ask(100)
+        #expect(!fresh.mayHaveTaken)
+        fresh.note(lost, 101)
+        fresh.ask(103)
+        #expect(fresh.mayHaveTaken)
+        var holding = Self.held(at: 100)
+        holding.ask(130)
+        holding.note(lost, 131)
+        holding.ask(133)
+        #expect(!holding.mayHaveTaken, "nobody can have had it meanwhile")
+        holding.note(lost, 134)
+        holding.ask(161)
+        #expect(holding.mayHaveTaken)
+        holding.note(.success(.held(by: "other/1", left: 5)), 162)
+        holding.ask(170)
+        #expect(!holding.mayHaveTaken, "another question's answer is known")
+    }
 }
