@@ -36,18 +36,21 @@ struct Grip {
 
     /// A question since the last answer may have been heard and its answer lost, when the Lease was not known to be ours any more: should the next
     /// answer be that it is ours, then since that question, and somebody else may have held it before.
-    var mayHaveTaken: Bool { misses > 0 && askedAt >= heldUntil }
+    var mayHaveTaken: Bool { isUnheard && askedAt >= heldUntil }
+    private var isUnheard = false
 
     mutating func note(_ answer: Result<LeaseAnswer, EffectError>, _ now: Double) {
         isAsking = false
+        if case .success = answer { isUnheard = false }
         switch answer {
         case .success(.ours), .success(.taken): (heldUntil, rival, misses) = (askedAt + Self.duration, nil, 0)
         case .success(.held(let name, let left)):
-            (heldUntil, rival, misses) = (-.infinity, (name, now + Double(left)), 0)
+            (heldUntil, rival) = (-.infinity, (name, now + Double(left)))
             askAgainAt = now + min(10, Double(left))
         case .failure(let error):
             askAgainAt = now + 2
             (misses, failure) = (misses + 1, error)
+            isUnheard = true
         }
     }
 

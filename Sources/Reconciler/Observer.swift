@@ -65,8 +65,8 @@ extension Observation {
     private mutating func note(_ list: [ObservedVM]) -> Difference {
         let former = vms ?? [:]
         let changed = list.filter { former[$0.name] != $0 }
-        if changed.isEmpty, vms?.count == list.count { return .nothing }
         let current = Dictionary(list.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+        if changed.isEmpty, vms?.count == current.count { return .nothing }
         // What was seen inside a machine says nothing of another one under its name.
         hosts = hosts.filter { former[$0.key]?.createdAt == current[$0.key]?.createdAt }
         defer { vms = current }
@@ -86,7 +86,7 @@ extension Observation {
         let changed = current.nodes.filter { node($0.name) != $0 }
         let isSameSet = former.nodes.count == current.nodes.count && changed.allSatisfy { node($0.name) != nil }
         let gone = isSameSet ? [] : missing(in: current)
-        if (changed + gone).contains(where: \.isControlPlane) { return .everything }
+        if (changed + gone).contains(where: { $0.isControlPlane || node($0.name)?.isControlPlane == true }) { return .everything }
         (former.nodes, current.nodes) = ([], [])
         if former != current { return .everything }
         return changed.isEmpty && gone.isEmpty ? .nothing : .nodes((changed + gone).map(\.name))

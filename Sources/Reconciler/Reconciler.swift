@@ -25,7 +25,7 @@ package struct Reconciler: Sendable {
     let lifted: Set<Guard>
     let audit: Audit?
 
-    /// Told at every turn of the plan that was kept up, and of the one that is made of the same facts from nothing: for the proof by simulation
+    /// Told at every decision, and at every turn at which nothing is under way, of the plan that was kept up, and of the one that is made of the same facts from nothing: for the proof by simulation
     /// alone, for it is costly.
     package typealias Audit = @Sendable (_ kept: Plan, _ whole: Plan) -> Void
 
@@ -45,7 +45,7 @@ package struct Reconciler: Sendable {
         await withTaskGroup(of: Happening.self) { group in
             repeat {
                 run.decide(at: Moment(clock))
-                for (look, vm) in run.looksDue(uptime: clock.uptime) { group.addTask { .saw(look, await observer.look(look, vm: vm)) } }
+                for (look, vm) in run.looksDue(at: Moment(clock)) { group.addTask { .saw(look, await observer.look(look, vm: vm)) } }
                 guard let event = await group.next() else { return }
                 run.note(event, at: Moment(clock), tell: tell)
             } while true
@@ -59,7 +59,7 @@ package struct Reconciler: Sendable {
         _ world: any WorldWriter, ledger: Ledger, memory: any Memory, approved: Approval?, deadline: Double?, brake: Brake? = nil
     ) async throws -> Result {
         var run = Run(fleet: fleet, ledger: ledger, repeats: true, isAttended: isAttended, lifted: lifted, audit: audit)
-        run.approved = approved
+        run.facts.approved = approved
         let end = deadline.map { clock.uptime + ($0 - clock.now) }
         let observer = Observer(world: world)
         let fence = Fence(clock: clock)
@@ -75,7 +75,7 @@ package struct Reconciler: Sendable {
                 let uptime = moment.uptime
                 run.comesRound(uptime: uptime)
                 if run.hasNews(at: moment) { run.decide(at: moment) } else { run.auditRest(at: moment) }
-                let looks = run.looksDue(uptime: uptime)
+                let looks = run.looksDue(at: moment)
                 if let end, uptime >= end { run.ranOutOfTime = true }
                 if brake?.isPulled == true { run.wasStopped = true }
                 for (look, vm) in looks { group.addTask { .saw(look, await observer.look(look, vm: vm)) } }

@@ -83,6 +83,9 @@ extension Run {
         case .cluster:
             if !facts.seen.outdated.isEmpty { take(.nodes(Array(facts.seen.outdated))) }
             facts.seen.outdated.formIntersection(missedByLook)
+            facts.readAt = clusterAskedAt.map { ($0.wall, $0.uptime) }
+            let restarting = draft.restarting
+            if !restarting.isEmpty { take(.nodes(restarting)) }
         case .host: break
         case .failed: news.isAny = true
         }
@@ -105,6 +108,7 @@ extension Run {
             // What was seen inside a machine of that name was inside another one.
             stale(.host(vm.name))
             facts.seen.note(vm)
+            news.nodes.append(vm.name)
             spoil(.vms)
         case (.tagVM(let name, let tags), _): facts.seen.vms?[name]?.tags += tags
         case (.startVM, _): stale(.vms)
@@ -152,7 +156,7 @@ extension Run {
         switch error.remedy {
         case .retry(let after):
             // Nothing was done, so an intent to create does not stand either.
-            if case .createVM(let name, _, _) = action { facts.ledger.creationEnded(name) }
+            creationFailed(action)
             wait(action, count, max(after ?? 0, backOff), error, now)
             tell(.actionFailed(action, reason: error.message, retryIn: max(after ?? 0, backOff)))
         case .observeAgain:
@@ -160,7 +164,7 @@ extension Run {
             tell(.outcomeUnknown(action, reason: error.message))
             if case .createVM = action { stale(.vms) }
         case .askOperator(let advice):
-            if case .createVM(let name, _, _) = action { facts.ledger.creationEnded(name) }
+            creationFailed(action)
             // Blocked for the rest of this run; the next one tries at once, for then the operator may have mended it.
             wait(action, count, 0, error, now)
             facts.refusals[action.node] = Block(error.message, advice: advice)
@@ -170,6 +174,11 @@ extension Run {
         case .prepare, .install, .stop: stale(.host(action.node))
         default: break
         }
+    }
+
+    private mutating func creationFailed(_ action: Action) {
+        guard case .createVM(let name, _, _) = action, !mayBeMade.contains(name) else { return }
+        facts.ledger.creationEnded(name)
     }
 
     private mutating func wait(_ action: Action, _ count: Int, _ seconds: Double, _ error: EffectError, _ now: Double) {

@@ -18,7 +18,8 @@ extension Run {
     }
 
     /// The looks that something waits for and whose time has come.
-    mutating func looksDue(uptime: Double) -> [(Look, ObservedVM?)] {
+    mutating func looksDue(at moment: Moment) -> [(Look, ObservedVM?)] {
+        let uptime = moment.uptime
         nextLook = .infinity
         guard !isEnding else { return [] }
         drawUpAgenda()
@@ -36,7 +37,7 @@ extension Run {
             }
             guard let subject = subject(of: look) else { continue }
             looking.insert(look)
-            if look == .cluster { missedByLook = [] }
+            if look == .cluster { (missedByLook, clusterAskedAt) = ([], moment) }
             due.append((look, subject.vm))
         }
         return due
@@ -84,6 +85,7 @@ extension Run {
 
     /// Written down before the action is sent.
     mutating func begin(_ action: Action, at moment: Moment) {
+        if case .createVM(let name, _, _) = action, facts.ledger.vms[name]?.creating != nil { mayBeMade.insert(name) }
         Bookkeeping.before(action, &facts.ledger, now: moment.wall)
         take(action)
         switch action {

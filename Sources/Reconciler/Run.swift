@@ -7,7 +7,6 @@ struct Run {
     var facts: FleetFacts
     /// False: each look is made once (a plan); true: looks repeat while something waits for them.
     let repeats: Bool
-    var approved: Reconciler.Approval?
     private(set) var acting: [String: Action] = [:]
     var grip = Grip()
     /// Actions stand ready and wait for the Lease.
@@ -16,8 +15,10 @@ struct Run {
     private var isHeldBack = false
     /// What has happened since the last decision.
     var news = News()
-    /// When the last decision was made, in seconds since 1970.
-    private var decidedAt = Double.infinity
+    /// When the last decision was made.
+    private var decided: Moment?
+    /// Nodes of which an earlier creation may have made the VM, so that the failure of a later one says nothing of it.
+    var mayBeMade: Set<String> = []
     private(set) var draft: Draft
     /// What the plan calls for; to be drawn up anew when it is old.
     var agenda = Agenda()
@@ -31,6 +32,8 @@ struct Run {
     var misses: [Look: Int] = [:]
     /// Looks under way whose answer an action has made old.
     var spoiled: Set<Look> = []
+    /// When the last reading of the cluster was asked for.
+    var clusterAskedAt: Moment?
     /// Nodes that the reading of the cluster under way may still see as they were.
     var missedByLook: Set<String> = []
     /// When those wake that sleep for the loop, the earliest first.
@@ -84,11 +87,17 @@ struct Run {
 
     /// Whether a decision may differ from the last one.
     func hasNews(at moment: Moment) -> Bool {
-        news.isAny || moment.wall >= draft.goodUntil || moment.wall < decidedAt
+        news.isAny || moment.wall >= draft.goodUntil || isSetBack(moment)
+    }
+
+    /// The wall clock was set back since the last decision, or there was none: the ledger may hold times that are yet to come.
+    private func isSetBack(_ moment: Moment) -> Bool {
+        guard let decided else { return true }
+        return moment.wall < decided.wall || moment.wall - moment.uptime < decided.wall - decided.uptime - 1
     }
 
     mutating func decide(at moment: Moment) {
-        if moment.wall < decidedAt {
+        if isSetBack(moment) {
             facts.ledger.comeBack(to: moment.wall)
             news.isAboutAll = true
         }
@@ -96,8 +105,8 @@ struct Run {
         Bookkeeping.learn(&facts, &news, listedAt: listedAt)
         draft.update(&facts, nodes: news.isAboutAll ? nil : news.nodes)
         audit?(draft.plan, Planner.plan(facts))
-        overrule(moment.uptime)
-        (decidedAt, isAgendaOld) = (moment.wall, true)
+        hold(moment.uptime)
+        (decided, isAgendaOld) = (moment, true)
         news = News(isAny: false)
     }
 
@@ -109,17 +118,6 @@ struct Run {
         other.news.isAboutAll = true
         other.decide(at: moment)
         if !other.isHeldBack { audit(plan.withoutIntervals, other.plan.withoutIntervals) }
-    }
-
-    /// The Lease and an approved plan are stronger than what the facts say.
-    private mutating func overrule(_ uptime: Double) {
-        hold(uptime)
-        guard let approved, !facts.lifted.contains(.approval) else { return }
-        for (index, line) in plan.lines.enumerated() {
-            guard let step = line.decision.action?.step, approved[line.node]?.contains(step) != true else { continue }
-            draft.overrule(
-                index, .blocked(Block("\(step.words) is not in the approved plan", advice: "plan again and approve the new plan")))
-        }
     }
 
     /// A cluster that answers is changed only by who holds its Lease; one that does not answer has none to ask for.

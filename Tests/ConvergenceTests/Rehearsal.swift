@@ -22,7 +22,7 @@ struct Rehearsal {
         let process = try #require(world.boot(.apply, fleet, isAttended: isAttended))
         let ledger = world.state.withLock { $0.ledger(for: fleet) }
         let told = Mutex<[(at: Double, event: Event)]>([])
-        let reconciler = Reconciler(fleet: fleet, clock: process, isAttended: isAttended, lifted: lifted) { event in
+        let reconciler = world.reconciler(for: fleet, process, isAttended: isAttended) { event in
             let now = world.state.withLock { state in
                 meanwhile(event, &state)
                 return state.now

@@ -41,7 +41,7 @@ import Testing
     @Test func oneGoesAndTheOtherWaits() throws {
         let decisions = Self.decisions(try Self.facts(deletionsPerPass: 1))
         #expect(decisions[0].action?.step == .drain)
-        #expect(decisions[1] == .wait(Wait("limits.deletionsPerPass is 1", look: .nothing, every: 2)))
+        #expect(decisions[1] == .wait(Wait("limits.deletionsPerPass is 1")))
     }
 
     /// Who was refused on its way out keeps its place, and nobody waits for it for ever.

@@ -63,7 +63,7 @@ import Testing
         run.note(.saw(.vms, .vms([])), at: Moment(clock), tell: { _ in })
         run.decide(at: Moment(clock))
         #expect(run.plan.lines.first { $0.node == name }?.decision.action == nil)
-        for look in run.looksDue(uptime: clock.uptime) { run.looking.insert(look.0) }
+        for look in run.looksDue(at: Moment(clock)) { run.looking.insert(look.0) }
         run.looking = []
         clock.pass(seconds: 3)
         #expect(!run.hasNews(at: Moment(clock)))

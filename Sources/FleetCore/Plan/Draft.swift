@@ -29,6 +29,9 @@ package struct Draft: Sendable {
     /// Of the line's node.
     func availability(_ index: Int) -> Availability { own[index].availability }
 
+    /// Nodes of which the next reading of the cluster may tell that they are up again, though it shows them as the last one did.
+    package var restarting: [String] { own.compactMap { $0.availability.isRestarting ? $0.line.node : nil } }
+
     /// Lines of VMs and nodes that no pool asks for.
     var strays: Range<Int> { places.count..<plan.lines.count }
 

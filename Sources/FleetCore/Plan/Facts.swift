@@ -19,12 +19,16 @@ package struct FleetFacts: Sendable {
     package var uptime = Double.infinity
     /// When the VMs were listed, in a run that lists them again when in doubt; nil in one that looks once.
     package var listedAt: Double?
+    /// When the reading of the cluster was asked for, on both clocks; nil for who has read it just now.
+    package var readAt: (wall: Double, uptime: Double)?
     /// When this run told a node's k3s to start, by `uptime`: for a moment its readiness may still be that of before.
     package var started: [String: Double] = [:]
     /// When this run asked for a VM without hearing what came of it, by `uptime`.
     package var asked: [String: Double] = [:]
     /// Nodes whose action was refused in this run, so that it needs the operator.
     package var refusals: [String: Block] = [:]
+    /// The steps that an operator has approved, by node; nil allows all.
+    package var approved: [String: Set<Step>]?
     /// Guards that the proof by simulation has taken away; always empty in the product.
     package var lifted: Set<Guard> = []
 

@@ -32,7 +32,8 @@ package enum Pacing {
                 draft.overrule(index, .blocked(hopeless("limits.deletionsPerPass is \(limit)", held.map { lines[$0].node })))
                 continue
             }
-            draft.overrule(index, .wait(Wait("limits.deletionsPerPass is \(limit)", look: unlisted > 0 ? .vms : .nothing, every: 2)))
+            let reason = "limits.deletionsPerPass is \(limit)"
+            draft.overrule(index, .wait(unlisted > 0 ? Wait(reason, look: .vms, every: 2) : Wait(reason)))
         }
     }
 
@@ -130,14 +131,16 @@ enum Availability: Sendable {
     case up
     /// Not ready, and not by our doing.
     case silent
-    /// Restarted by us so lately that its readiness, whatever it is, is still that of before; until then, on both clocks.
+    /// Restarted by us so shortly before the cluster was read that its readiness, whatever it is, may be that of before; a reading that is asked
+    /// for later than that, on both clocks, will tell.
     case restarting(isReady: Bool, wall: Double, uptime: Double)
 
     static func of(_ name: String, _ facts: FleetFacts) -> Availability {
         guard let node = facts.seen.node(name) else { return .absent }
         let isReady = node.ready == .ready
         let (byWall, byUptime) = (facts.ledger.vms[name]?.started ?? -.infinity, facts.started[name] ?? -.infinity)
-        let isStale = (0..<Pacing.staleReadiness).contains(facts.now - byWall) || facts.uptime - byUptime < Pacing.staleReadiness
+        let readAt = facts.readAt ?? (facts.now, facts.uptime)
+        let isStale = readAt.wall - byWall < Pacing.staleReadiness || readAt.uptime - byUptime < Pacing.staleReadiness
         guard isStale || facts.seen.outdated.contains(name) else { return isReady ? .up : .silent }
         return .restarting(isReady: isReady, wall: byWall + Pacing.staleReadiness, uptime: byUptime + Pacing.staleReadiness)
     }

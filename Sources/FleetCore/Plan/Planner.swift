@@ -20,7 +20,8 @@ package enum Planner {
         return draft.plan
     }
 
-    /// Until when (seconds since 1970) what is decided about a node, and its `Availability`, stay as they are if nothing happens.
+    /// Until when (seconds since 1970) what is decided about a node stays as it is if nothing happens, and until when it is not worth reading the
+    /// cluster to see how it is after a restart.
     static func goodUntil(_ name: String, _ role: Role, _ facts: FleetFacts) -> Double {
         var soonest = Double.infinity
         // Around its end a span is judged at every turn.
@@ -63,7 +64,7 @@ package enum Planner {
         return .wait(Wait("the cluster to be read again", look: .cluster, every: 0))
     }
 
-    /// The last word before a plan is shown: what was refused before, back-off and safety.
+    /// The last word about a node: what was refused before, safety, back-off, and what was approved.
     static func admitted(_ decision: Decision, _ name: String, _ facts: FleetFacts) -> Decision {
         if !decision.isSettled, let block = facts.refusals[name] { return .blocked(block) }
         guard case .act(let action, _) = decision else { return decision }
@@ -78,7 +79,8 @@ package enum Planner {
             // It may fail because the VM is gone.
             return .wait(Wait("trying again soon: \(attempt.failure)", evidence: .vms))
         }
-        return decision
+        guard let approved = facts.approved, approved[name]?.contains(action.step) != true, facts.holds(.approval) else { return decision }
+        return .blocked(Block("\(action.step.words) is not in the approved plan", advice: "plan again and approve the new plan"))
     }
 
     /// What this node needs next, and why. Every rule of the product is a line here.

@@ -83,13 +83,15 @@ package enum HostFault: String, Sendable, Hashable, CaseIterable {
     case cutAfter1, cutAfter2, cutAfter3, cutAfter4
     case failsMiddle, diskFull
     case reboot, hardReset
+    /// All is done, and k3s takes two minutes to come up.
+    case slowStart
 
     /// How many of `steps` are done before it strikes.
     func done(of steps: Int) -> Int {
         switch self {
         case .connectionRefused, .keyChanged, .wrongHost, .cutBefore: 0
         case .cutMiddle, .failsMiddle, .diskFull, .reboot: steps / 2
-        case .cutAfter, .hardReset: steps
+        case .cutAfter, .hardReset, .slowStart: steps
         case .cutAfter1: min(1, steps)
         case .cutAfter2: min(2, steps)
         case .cutAfter3: min(3, steps)
@@ -100,7 +102,7 @@ package enum HostFault: String, Sendable, Hashable, CaseIterable {
     var error: EffectError {
         let remedy: EffectError.Remedy =
             switch self {
-            case .connectionRefused, .failsMiddle: .retry(after: nil)
+            case .connectionRefused, .failsMiddle, .slowStart: .retry(after: nil)
             case .keyChanged, .wrongHost, .diskFull: .askOperator(advice: "see what it says")
             case .cutBefore, .cutMiddle, .cutAfter, .cutAfter1, .cutAfter2, .cutAfter3, .cutAfter4, .reboot, .hardReset: .observeAgain
             }

@@ -119,10 +119,12 @@ package final class SimulatedWorld: Sendable {
     }
 
     /// The shipped loop, as it runs in `process`.
-    func reconciler(for fleet: DesiredFleet, _ process: SimulatedProcess, isAttended: Bool) -> Reconciler {
+    package func reconciler(
+        for fleet: DesiredFleet, _ process: SimulatedProcess, isAttended: Bool, tell: @escaping @Sendable (Event) -> Void = { _ in }
+    ) -> Reconciler {
         let audit: Reconciler.Audit = { kept, whole in self.audit(kept, whole) }
         return Reconciler(
-            fleet: fleet, clock: process, isAttended: isAttended, lifted: lifted, audit: isAudited ? audit : nil, tell: { _ in })
+            fleet: fleet, clock: process, isAttended: isAttended, lifted: lifted, audit: isAudited ? audit : nil, tell: tell)
     }
 
     private func audit(_ kept: Plan, _ whole: Plan) {
@@ -137,12 +139,23 @@ package final class SimulatedWorld: Sendable {
 
     /// Waits for the virtual clock; ends early when the task is cancelled or the process dies.
     func sleep(seconds: Double, process: Int) async {
-        guard seconds > 0 else { return }
+        guard seconds > 0, mayNap(process) else { return }
         let id = nextID()
         await withTaskCancellationHandler {
             await wait(id, seconds, process, errand: nil)
         } onCancel: {
             state.withLock { $0.sleepers.remove(id: id) }?.continuation.resume()
+        }
+    }
+
+    /// False for a loop that sleeps and wakes without end, which ends here.
+    private func mayNap(_ process: Int) -> Bool {
+        state.withLock { state in
+            state.naps += 1
+            guard state.naps > WorldState.readLimit else { return true }
+            if state.naps == WorldState.readLimit + 1 { state.violate("liveness: \(state.naps) naps and no end") }
+            state.processes[process].isAlive = false
+            return false
         }
     }
 

@@ -54,7 +54,7 @@ extension WorldState {
     /// Forgets the past of the set-up, and nothing that is in the world.
     mutating func beginTrial() {
         (effects, reads, saves, faults, struck, violations, inFlight) = ([], [], 0, [:], [], [], [:])
-        (processes, frozen, answers, outage, asks, leases) = ([], [], [:], nil, 0, [:])
+        (processes, frozen, answers, outage, asks, naps, leases) = ([], [], [:], nil, 0, 0, [:])
         desks[1] = Desk()
         desks[0].lockHolder = nil
         trace = TraceHash()
@@ -78,7 +78,7 @@ extension WorldState {
             for name in clusters[api.cluster].passwords.keys.sorted() { ending.facts.append(.password(name)) }
         }
         let records = (disk?.vms ?? [:]).sorted { $0.key < $1.key }
-        for (name, record) in records where machine(name) != nil || record.creating != nil {
+        for (name, record) in records where machine(name) != nil {
             ending.facts.append(.record(name, isCreating: record.creating != nil, record.removal, record.share))
         }
         if let disk { ending.facts.append(.ledger(founder: disk.founder)) }

@@ -80,7 +80,8 @@ extension WorldState {
             if let complaint = step(&self) { return Self.retries(complaint) }
         }
         if fault == .reboot || fault == .hardReset { reboot(host, losesWrites: fault == .hardReset) }
-        if let fault { return .failure(fault.error) }
+        if fault == .slowStart, let unit = machines[index].unit, unit.registeredAt == nil { machines[index].unit?.startedAt = now + 120 }
+        if let fault, fault != .slowStart { return .failure(fault.error) }
         if case .prepare(_, _, let input) = order { return .success(.text("k3s-sha256=sha-\(input.version)\n")) }
         return .success(.text(""))
     }

@@ -56,6 +56,8 @@ package struct WorldState: Sendable {
     var inFlight: [Int: (effect: Effect, process: Int)] = [:]
     var memory = OracleMemory()
     var sleepers = Sleepers()
+    /// How often a loop slept.
+    var naps = 0
     var sleeperID = 0
 
     package init(seed: UInt64) { random = Randomness(seed: seed) }
