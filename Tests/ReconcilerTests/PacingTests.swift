@@ -51,7 +51,8 @@ import Testing
         facts.refusals[Self.strays[0]] = Block("the key is another", advice: "look why")
         let decisions = Self.decisions(facts)
         #expect(decisions[0] == .blocked(Block("the key is another", advice: "look why")))
-        #expect(decisions[1] == .blocked(Block("limits.deletionsPerPass is 1, and demo-old-n1 is blocked", advice: "mend demo-old-n1 first")))
+        #expect(
+            decisions[1] == .blocked(Block("limits.deletionsPerPass is 1, and demo-old-n1 is blocked", advice: "mend demo-old-n1 first")))
     }
 
     /// Who was refused before anything was begun has no place.
@@ -65,5 +66,21 @@ import Testing
         #expect(
             Self.decisions(try Self.facts(deletionsPerPass: 0))
                 == Array(repeating: .blocked(Block("limits.deletionsPerPass is 0", advice: "raise it")), count: 2))
+    }
+
+    /// That a node was ready a few seconds after its restart says nothing, however long ago it was read: 40 s pass before the cluster misses it.
+    @Test(arguments: [(10.0, false), (44, false), (46, true)]) func onlyALateReadingEndsARestart(readAfter: Double, isUp: Bool) throws {
+        var facts = try Self.facts(deletionsPerPass: 0)
+        let agents = facts.fleet.nodes.filter { $0.role == .agent }
+        let (first, second) = (agents[0], agents[1])
+        try #require(first.pool == second.pool && facts.fleet.limits.maxUnavailable == 1)
+        for node in facts.fleet.nodes where node.name != second.name {
+            let hash = facts.setup(of: node, overlay: "100.64.0.1").configHash
+            facts.ledger.vms[node.name]?.config = hash
+        }
+        facts.ledger.vms[first.name]?.started = facts.now - 60
+        facts.readAt = (facts.now - 60 + readAfter, .infinity)
+        let decision = try #require(Planner.plan(facts).lines.first { $0.node == second.name }?.decision)
+        #expect((decision.action?.step == .install) == isUp, "\(decision)")
     }
 }
