@@ -85,7 +85,8 @@ extension Run {
 
     /// Written down before the action is sent.
     mutating func begin(_ action: Action, at moment: Moment) {
-        if case .createVM(let name, _, _) = action, facts.ledger.vms[name]?.creating != nil { mayBeMade.insert(name) }
+        mayBeMade.remove(action.node)
+        if action.step == .createVM, facts.ledger.vms[action.node]?.creating != nil { mayBeMade.insert(action.node) }
         Bookkeeping.before(action, &facts.ledger, now: moment.wall)
         take(action)
         switch action {

@@ -99,6 +99,7 @@ struct Run {
     mutating func decide(at moment: Moment) {
         if isSetBack(moment) {
             facts.ledger.comeBack(to: moment.wall)
+            if let at = facts.readAt { facts.readAt = (min(at.wall, moment.wall), at.uptime) }
             news.isAboutAll = true
         }
         (facts.now, facts.uptime) = (moment.wall, moment.uptime)

@@ -26,15 +26,13 @@ package enum Pacing {
                 && !draft.strays.contains { lines[$0].node == name }
         }
         let places = max(0, limit - held.count - unlisted)
-        for (index, _) in order.dropFirst(places) {
-            let isHopeless = places == 0 && unlisted == 0 && held.allSatisfy { lines[$0].decision.isBlocked }
-            guard !isHopeless else {
-                draft.overrule(index, .blocked(hopeless("limits.deletionsPerPass is \(limit)", held.map { lines[$0].node })))
-                continue
-            }
-            let reason = "limits.deletionsPerPass is \(limit)"
-            draft.overrule(index, .wait(unlisted > 0 ? Wait(reason, look: .vms, every: 2) : Wait(reason)))
-        }
+        let isHopeless = places == 0 && unlisted == 0 && held.allSatisfy { lines[$0].decision.isBlocked }
+        let reason = "limits.deletionsPerPass is \(limit)"
+        let decision: Decision =
+            isHopeless
+            ? .blocked(hopeless(reason, held.map { lines[$0].node }))
+            : .wait(unlisted > 0 ? Wait(reason, look: .vms, every: 2) : Wait(reason))
+        for (index, _) in order.dropFirst(places) { draft.overrule(index, decision) }
     }
 
     /// Whoever has the place needs the operator, so that waiting for it would never end.
