@@ -46,6 +46,15 @@ package struct Stage: Sendable {
 
         var facts: [Fact] = []
 
+        /// The same, whatever k3s is configured with.
+        var withoutConfigurations: Ending {
+            Ending(
+                facts: facts.map { fact in
+                    guard case .vm(let name, let tags, let share, let isStopped, let enabled, _, let version) = fact else { return fact }
+                    return .vm(name, tags: tags, share, isStopped: isStopped, enabled: enabled, extra: [:], version)
+                })
+        }
+
         func words(notIn other: Ending) -> [String] { facts.filter { !other.facts.contains($0) }.map { "\($0)" } }
     }
 }

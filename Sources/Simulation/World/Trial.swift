@@ -14,7 +14,7 @@ package struct Trial: Sendable {
     package var ignoresLock = false
     /// Makes every plan anew from nothing too; see `SimulatedWorld`.
     package var isAudited = true
-    /// Keeps a readable log and every plan.
+    /// Keeps a readable log.
     package var isVerbose = false
 
     package init(_ stage: Stage, seed: UInt64, faults: [Fault]) {
@@ -67,11 +67,14 @@ extension Trial {
         if case .blocked = scenario.ending, end.struck.contains(where: \.kind.misleads) { return nil }
         let isStray: (Machine) -> Bool = { $0.tags.contains(scenario.after.cluster.tag) && end.disk?.vms[$0.name] == nil }
         if end.struck.contains(where: { $0.kind == .rival }), end.machines.contains(where: isStray) { return nil }
+        guard var calm else { return nil }
+        var ending = end.ending
         // What another machine with another file configured last, this ledger does not know; see ARCHITECTURE, what is absent.
         let hadEdit = end.struck.contains { if case .edit = $0.kind { true } else { false } }
-        if hadEdit, end.struck.contains(where: { $0.kind == .rival }) { return nil }
-        let ending = end.ending
-        guard let calm, calm != ending else { return nil }
+        if hadEdit, end.struck.contains(where: { $0.kind == .rival }) {
+            (calm, ending) = (calm.withoutConfigurations, ending.withoutConfigurations)
+        }
+        guard calm != ending else { return nil }
         return "differential: missing \(calm.words(notIn: ending)), extra \(ending.words(notIn: calm))"
     }
 }

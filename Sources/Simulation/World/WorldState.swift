@@ -189,7 +189,7 @@ extension WorldState {
             foundedCluster(on: machines[index].name, setup.clusterID)
         }
         guard unit.registeredAt == nil, now >= unit.startedAt + Self.apiAfter, let cluster = machines[index].disk.serverData else { return }
-        register(index, cluster)
+        register(index, cluster, at: unit.startedAt + Self.apiAfter)
     }
 
     /// An agent asks for the CA that its token names, then joins, then is ready.
@@ -202,10 +202,12 @@ extension WorldState {
             machines[index].unit?.complaint = "token CA hash does not match the Cluster CA"
             return
         }
-        register(index, api.cluster)
+        let apiSince = (machines[api.machine].unit?.startedAt ?? now) + Self.apiAfter
+        register(index, api.cluster, at: max(unit.startedAt + Self.joinAfter, apiSince))
     }
 
-    private mutating func register(_ index: Int, _ cluster: Int) {
+    /// `time`: when it could, which nobody may have looked at.
+    private mutating func register(_ index: Int, _ cluster: Int, at time: Double) {
         let machine = machines[index]
         guard let setup = machine.disk.setup else { return }
         let password = machine.disk.password ?? "password-\(machine.createdAt)-\(random.next() % 1000)"
@@ -215,7 +217,7 @@ extension WorldState {
                 .init(
                     name: setup.name, isServer: setup.role == .server, address: machine.overlayAddress,
                     version: (machine.disk.binary ?? setup.version).description, taints: taints), password: password, now: now)
-            machines[index].unit?.registeredAt = now
+            machines[index].unit?.registeredAt = min(time, now)
             machines[index].unit?.complaint = nil
             if machine.disk.password == nil { machines[index].writeThrough { $0.password = password } }
             memory.joined.insert("\(cluster)/\(setup.name)")
