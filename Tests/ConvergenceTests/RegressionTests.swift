@@ -157,4 +157,12 @@ import Testing
             #expect(try Self.run("pool renamed", faults) == [])
         }
     }
+
+    /// Seed 8102709: a machine that waited for the outcome of creations which another one had begun sent them again when the wait was over, by a
+    /// list of before it, for exe.dev could not be reached meanwhile.
+    @Test(arguments: 3..<6) func anOldListEndsNoWaitForACreation(at effect: Int) throws {
+        let faults = [Fault(.rival, at: .effect(3)), Fault(.outage(60), at: .effect(effect))]
+        #expect(try Self.run("name held by somebody else", faults, seed: 8_102_709) == [])
+        #expect(try Self.run("first create", faults) == [])
+    }
 }

@@ -118,7 +118,9 @@ package enum Planner {
     }
 
     static func create(_ want: DesiredNode, _ facts: FleetFacts) -> Decision {
-        let isYoung = facts.record(want.name).creating.map { (0..<creationGrace).contains(facts.now - $0) } ?? false
+        // By a list that is younger than the grace: exe.dev may have fallen silent since the last one.
+        let listedAt = min(facts.listedAt ?? facts.now, facts.now)
+        let isYoung = facts.ledger.vms[want.name]?.creating.map { listedAt - $0 < creationGrace } ?? false
         if isYoung || facts.isUnanswered(want.name), facts.holds(.creationGrace) {
             return .wait(Wait("the outcome of an earlier create VM is unknown", look: .vms, every: 3))
         }
