@@ -1,4 +1,5 @@
 import FleetCore
+import K3s
 
 /// What `kubectl` would show of the fleet's state, in the shape of a Kubernetes condition.
 package struct Condition: Sendable, Hashable, Codable {

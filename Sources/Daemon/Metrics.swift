@@ -1,4 +1,5 @@
 import FleetCore
+import K3s
 import Live
 
 extension Standing {

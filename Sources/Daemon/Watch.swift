@@ -1,5 +1,6 @@
 import FleetCore
 import Glibc
+import K3s
 import Live
 import Reconciler
 
@@ -68,6 +69,8 @@ struct Post: Sendable {
     var brake: Brake?
     /// When it was begun (`Watch.awake`).
     var began = 0.0
+    /// As the last pass that ended well left them.
+    private(set) var hashes = ConfigHashes()
     /// The nodes that the last pass left settled.
     private var settled: Set<String> = []
     /// What the last pass complained of.
@@ -96,6 +99,7 @@ struct Post: Sendable {
         case .success(let result):
             settled = Set(result.plan.lines.filter(\.decision.isSettled).map(\.node))
             trouble = result.plan.isSettled ? nil : "not settled"
+            hashes = result.hashes
             schedule.passEnded(settled: result.plan.isSettled, effects: result.effects, now: uptime, chance: chance)
         case .failure(let error):
             trouble = "failed: \(error)"

@@ -42,7 +42,10 @@ package struct ClusterReading: Sendable, Hashable {
 }
 
 /// A Kubernetes node, as far as the product cares.
-package struct NodeReading: Sendable, Hashable {
+package typealias NodeReading = Shared<NodeFields>
+
+/// What a `NodeReading` holds.
+package struct NodeFields: Sendable, Hashable {
     package var name: String
     package var ready: Readiness
     package var version: K3sVersion?
@@ -56,13 +59,17 @@ package struct NodeReading: Sendable, Hashable {
     /// k3s runs there as a server.
     package var isControlPlane: Bool { labels["node-role.kubernetes.io/control-plane"] != nil }
 
+}
+
+extension NodeReading {
     package init(
         name: String, ready: Readiness, version: K3sVersion?, internalIP: String?, labels: [String: String] = [:],
         annotations: [String: String] = [:], taints: [Taint] = [], unschedulable: Bool = false, deleting: Bool = false
     ) {
-        (self.name, self.ready, self.version, self.internalIP) = (name, ready, version, internalIP)
-        (self.labels, self.annotations, self.taints) = (labels, annotations, taints)
-        (self.unschedulable, self.deleting) = (unschedulable, deleting)
+        self.init(
+            NodeFields(
+                name: name, ready: ready, version: version, internalIP: internalIP, labels: labels, annotations: annotations,
+                taints: taints, unschedulable: unschedulable, deleting: deleting))
     }
 }
 

@@ -186,7 +186,7 @@ extension ObservedVM {
     /// `new` answers without a status, and its tags may be left out: what we asked for in the same call is what it carries.
     init(_ created: CreatedVM, asked: NewVM) {
         self.init(created.vm)
-        if tags.isEmpty { tags = asked.tags }
+        if self.tags.isEmpty { self.tags = asked.tags }
     }
 }
 

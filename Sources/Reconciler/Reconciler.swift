@@ -13,6 +13,8 @@ package struct Reconciler: Sendable {
         /// Actions that were sent.
         package var effects: Int
         package var ranOutOfTime: Bool
+        /// For the next pass.
+        package var hashes = ConfigHashes()
     }
 
     /// Nil allows everything the planner finds; else only these steps for these nodes (an approved plan).
@@ -55,10 +57,12 @@ package struct Reconciler: Sendable {
     }
 
     /// Acts until nothing is left to do, everything left is blocked, `deadline` (seconds since 1970) has passed, or the brake is pulled.
+    /// `hashes`: those of an earlier pass.
     package func converge(
-        _ world: any WorldWriter, ledger: Ledger, memory: any Memory, approved: Approval?, deadline: Double?, brake: Brake? = nil
+        _ world: any WorldWriter, ledger: Ledger, memory: any Memory, approved: Approval?, deadline: Double?, brake: Brake? = nil,
+        hashes: ConfigHashes = .init()
     ) async throws -> Result {
-        var run = Run(fleet: fleet, ledger: ledger, repeats: true, isAttended: isAttended, lifted: lifted, audit: audit)
+        var run = Run(fleet: fleet, ledger: ledger, repeats: true, isAttended: isAttended, hashes: hashes, lifted: lifted, audit: audit)
         run.facts.approved = approved
         let end = deadline.map { clock.uptime + ($0 - clock.now) }
         let observer = Observer(world: world)

@@ -1,4 +1,5 @@
 import FleetCore
+import K3s
 
 /// What is begun next, until when to wait, and when it ends.
 extension Run {

@@ -66,10 +66,12 @@ struct Run {
     }
 
     init(
-        fleet: DesiredFleet, ledger: Ledger, repeats: Bool, isAttended: Bool = true, lifted: Set<Guard> = [], audit: Reconciler.Audit? = nil
+        fleet: DesiredFleet, ledger: Ledger, repeats: Bool, isAttended: Bool = true, hashes: ConfigHashes = .init(),
+        lifted: Set<Guard> = [], audit: Reconciler.Audit? = nil
     ) {
         facts = FleetFacts(fleet: fleet, seen: Observation(), ledger: ledger, now: 0, isAttended: isAttended)
         facts.lifted = lifted
+        facts.hashes = hashes.forAnotherRun
         (self.repeats, self.audit) = (repeats, audit)
         told = Array(repeating: "", count: fleet.nodes.count)
         draft = Draft(of: facts)
@@ -185,6 +187,8 @@ struct Run {
     }
 
     func result() -> Reconciler.Result {
-        Reconciler.Result(plan: plan, seen: facts.seen, ledger: facts.ledger, effects: effects, ranOutOfTime: ranOutOfTime)
+        Reconciler.Result(
+            plan: plan, seen: facts.seen, ledger: facts.ledger, effects: effects, ranOutOfTime: ranOutOfTime,
+            hashes: facts.hashes)
     }
 }

@@ -1,6 +1,7 @@
 import FleetCore
 import Foundation
 import Glibc
+import K3s
 import Live
 import Testing
 

@@ -1,5 +1,6 @@
 import FleetCore
 import Foundation
+import K3s
 import Testing
 
 @testable import Live

@@ -1,4 +1,5 @@
 import Foundation
+import K3s
 import Testing
 
 @testable import FleetCore

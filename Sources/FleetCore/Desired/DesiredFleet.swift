@@ -57,7 +57,10 @@ package enum SecretReference: Sendable, Hashable {
 }
 
 /// One machine of the fleet and what it is to be.
-package struct DesiredNode: Sendable, Hashable {
+package typealias DesiredNode = Shared<NodeWish>
+
+/// What a `DesiredNode` holds.
+package struct NodeWish: Sendable, Hashable {
     /// The VM's name, the guest's hostname and the Kubernetes node's name: one word for all three.
     package var name: String
     package var pool: String
@@ -72,14 +75,17 @@ package struct DesiredNode: Sendable, Hashable {
     let taintKeys: String
     /// Nil: the VM's sharing is left as it is.
     package var share: Share?
+}
 
+extension DesiredNode {
     package init(
         name: String, pool: String, role: Role, vm: VMShape, k3s: K3sVersion, labels: [String: String], taints: [Taint], share: Share?
     ) {
-        (self.name, self.pool, self.role, self.vm) = (name, pool, role, vm)
-        (self.k3s, self.labels, self.taints, self.share) = (k3s, labels, taints, share)
-        labelKeys = labels.keys.sorted().joined(separator: ",")
-        taintKeys = taints.map(NodeShape.identity).sorted().joined(separator: ",")
+        self.init(
+            NodeWish(
+                name: name, pool: pool, role: role, vm: vm, k3s: k3s, labels: labels, taints: taints,
+                labelKeys: labels.keys.sorted().joined(separator: ","),
+                taintKeys: taints.map(NodeShape.identity).sorted().joined(separator: ","), share: share))
     }
 }
 

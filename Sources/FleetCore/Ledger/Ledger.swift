@@ -25,7 +25,10 @@ package struct Ledger: Sendable, Hashable, Codable {
         (self.clusterCIDR, self.serviceCIDR) = (clusterCIDR, serviceCIDR)
     }
 
-    package struct VMRecord: Sendable, Hashable, Codable {
+    package typealias VMRecord = Shared<RecordFields>
+
+    /// What a `VMRecord` holds.
+    package struct RecordFields: Sendable, Hashable, Codable {
         /// When `new` was sent (seconds since 1970) while its outcome is not known; nil once the VM was seen.
         package var creating: Double?
         /// The VM is fresh from our hands: a node password under its name in the cluster is a leftover of an earlier VM.
@@ -38,15 +41,11 @@ package struct Ledger: Sendable, Hashable, Codable {
         package var started: Double?
         /// Hash of the k3s configuration that was last installed; `unknownConfig` while the outcome of an install is not known.
         package var config: String?
-        package static let unknownConfig = ""
         package var removal: RemovalStep?
         /// Sharing as it was read back after it was set.
         package var share: Share?
 
         package init() {}
-
-        /// The VM was seen, or asked for.
-        package var isOccupant: Bool { createdAt != nil || creating != nil }
     }
 
     /// How far a removal is known to have come.
@@ -72,12 +71,24 @@ package struct Ledger: Sendable, Hashable, Codable {
     }
 }
 
+extension Ledger.VMRecord {
+    package static let unknownConfig = ""
+
+    /// Of what the ledger does not know.
+    package static let empty = Ledger.VMRecord()
+
+    package init() { self.init(Ledger.RecordFields()) }
+
+    /// The VM was seen, or asked for.
+    package var isOccupant: Bool { self.createdAt != nil || self.creating != nil }
+}
+
 extension Ledger {
     /// Nothing came of a creation. A record that says nothing else goes.
     package mutating func creationEnded(_ name: String) {
         vms[name]?.creating = nil
         if vms[name]?.createdAt == nil { vms[name]?.missingSince = nil }
-        if vms[name] == VMRecord() { vms[name] = nil }
+        if vms[name] == .empty { vms[name] = nil }
     }
 
     /// Whether a server that answered was set up under this ledger. One without a mark is ours if it was us who founded a cluster.

@@ -22,13 +22,6 @@ package struct Observation: Sendable {
         return reading.nodes[place]
     }
 
-    /// A node's overlay address: as its cluster knows it, else as its host says.
-    func overlay(of name: String) -> String? {
-        if let address = node(name)?.internalIP { return address }
-        if case .probed(let probe) = hosts[name], case .up(let address) = probe.overlay { return address }
-        return nil
-    }
-
     private mutating func index() {
         places = [:]
         guard case .read(let reading) = cluster else { return }
@@ -40,7 +33,11 @@ package struct Observation: Sendable {
     }
 }
 
-package struct ObservedVM: Sendable, Hashable {
+/// A VM as exe.dev lists it.
+package typealias ObservedVM = Shared<VMFields>
+
+/// What an `ObservedVM` holds.
+package struct VMFields: Sendable, Hashable {
     package enum Status: Sendable, Hashable {
         case running, starting, stopped, paused
         /// A word that exe.dev may start to use; treated as "not ready".
@@ -66,10 +63,14 @@ package struct ObservedVM: Sendable, Hashable {
             (self.host, self.port, self.user) = (host, port, user)
         }
     }
+}
+
+extension ObservedVM {
+    package typealias Status = VMFields.Status
+    package typealias Address = VMFields.Address
 
     package init(name: String, status: Status, tags: [String], address: Address, createdAt: String?, url: String?) {
-        (self.name, self.status, self.tags) = (name, status, tags)
-        (self.address, self.createdAt, self.url) = (address, createdAt, url)
+        self.init(VMFields(name: name, status: status, tags: tags, address: address, createdAt: createdAt, url: url))
     }
 }
 

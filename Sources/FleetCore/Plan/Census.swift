@@ -1,3 +1,5 @@
+import K3s
+
 /// What is counted over the whole fleet, for every node asks for it. Kept by a `Draft`: what happens to one VM changes what is counted of it alone.
 struct Census: Sendable {
     /// How many VMs count against `limits.maxVMs`: those seen, those being made, those that were here and that one list may have left out, and
@@ -13,6 +15,7 @@ struct Census: Sendable {
     private var wanted: [Standing]
     /// Of VMs that no pool asks for.
     private var strays: [String: Standing] = [:]
+    var hasStrays: Bool { !strays.isEmpty }
 
     private struct Standing: Sendable {
         var isOccupant = false

@@ -45,8 +45,8 @@ package struct Draft: Sendable {
         let basis = Basis.of(facts)
         let due = nodes == nil || basis != self.basis ? Due(all: places.count) : due(nodes ?? [], facts.now)
         self.basis = basis
-        for place in due.places { facts.rehash(place) }
-        remake(due, facts)
+        let subjects = due.places.map { facts.subject(at: $0) }
+        remake(due, subjects, facts)
     }
 
     /// Something stronger than the line's own decision.
@@ -95,12 +95,12 @@ extension Draft {
         return due
     }
 
-    private mutating func remake(_ due: Due, _ facts: FleetFacts) {
+    private mutating func remake(_ due: Due, _ subjects: [Subject], _ facts: FleetFacts) {
         for index in overruled { plan.lines[index] = own[index].line }
         overruled.removeAll(keepingCapacity: true)
-        for place in due.places {
+        for (place, subject) in zip(due.places, subjects) {
             let node = facts.fleet.nodes[place]
-            let new = kept(Planner.line(for: node, facts), node.role, facts)
+            let new = kept(Planner.line(for: node, subject, facts), subject, node.role, facts)
             if place < own.count {
                 own[place] = new
                 plan.lines[place] = new.line
@@ -119,18 +119,15 @@ extension Draft {
     private mutating func remakeStrays(_ facts: FleetFacts) {
         own.removeSubrange(places.count...)
         plan.lines.removeSubrange(places.count...)
-        let hasVM = facts.seen.vms?.values.contains { places[$0.name] == nil && facts.isOwned($0) } == true
-        guard hasVM || facts.ledger.vms.keys.contains(where: { places[$0] == nil }) else { return }
-        let lines =
-            facts.ownedVMs.filter { places[$0.name] == nil }.map { Planner.removalLine($0, facts) }
-            + Planner.orphanLines(facts)
-        own += lines.map { kept($0, .agent, facts) }
-        plan.lines += lines
+        guard facts.hasStrays else { return }
+        for (line, subject) in Planner.strayLines(facts) {
+            own.append(kept(line, subject, .agent, facts))
+            plan.lines.append(line)
+        }
     }
 
-    private func kept(_ line: Plan.Line, _ role: Role, _ facts: FleetFacts) -> Kept {
-        Kept(
-            line: line, availability: Availability.of(line.node, facts), goodUntil: Planner.goodUntil(line.node, role, facts))
+    private func kept(_ line: Plan.Line, _ subject: Subject, _ role: Role, _ facts: FleetFacts) -> Kept {
+        Kept(line: line, availability: Availability.of(subject, facts), goodUntil: Planner.goodUntil(subject, role, facts))
     }
 }
 

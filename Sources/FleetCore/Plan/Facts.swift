@@ -1,13 +1,5 @@
 package import K3s
 
-/// The hash of a node's configuration, with all of the configuration that may change during a run.
-package struct HashedSetup: Sendable, Hashable {
-    var overlay: String
-    var serverAddress: String?
-    var caHash: String?
-    var hash: String
-}
-
 /// What a decision about one node may know of the whole fleet.
 package struct FleetFacts: Sendable {
     package let fleet: DesiredFleet
@@ -35,13 +27,17 @@ package struct FleetFacts: Sendable {
     /// Nil: to be taken when it is asked for.
     var census: Census?
     let isAttended: Bool
-    /// What was computed before, by node: hashing the configuration of every node at every decision would be most of a plan's cost.
-    private var hashed: [String: HashedSetup] = [:]
+    /// Hashes that were computed before.
+    package var hashes = ConfigHashes()
+    /// As the ledger spells them.
+    let clusterCIDR: String
+    let serviceCIDR: String
 
     /// `isAttended`: an operator saw the plan and asked for it.
     package init(fleet: DesiredFleet, seen: Observation, ledger: Ledger, now: Double, isAttended: Bool = true) {
         (self.fleet, self.seen, self.ledger, self.now, self.isAttended) = (fleet, seen, ledger, now, isAttended)
         serverName = fleet.nodes.first { $0.role == .server }?.name
+        (clusterCIDR, serviceCIDR) = (fleet.cluster.clusterCIDR.description, fleet.cluster.serviceCIDR.description)
         places = Dictionary(fleet.nodes.enumerated().map { ($0.element.name, $0.offset) }, uniquingKeysWith: { first, _ in first })
     }
 
@@ -71,18 +67,15 @@ package struct FleetFacts: Sendable {
     /// Whether a pool asks for it.
     package func isWanted(_ name: String) -> Bool { places[name] != nil }
 
-    /// Whether the VM was asked for a moment ago, and nobody knows what came of it.
-    func isUnanswered(_ name: String) -> Bool { asked[name].map { uptime - $0 < Planner.creationGrace } ?? false }
-
-    /// The hash of `setup(of:overlay:)`.
-    func configHash(of node: DesiredNode, overlay: String) -> String {
-        if let known = hashed[node.name], isCurrent(known, node, overlay) { return known.hash }
-        return setup(of: node, overlay: overlay).configHash
-    }
-
-    private func isCurrent(_ known: HashedSetup, _ node: DesiredNode, _ overlay: String) -> Bool {
+    /// All that is known of a node of the fleet.
+    mutating func subject(at place: Int) -> Subject {
+        let node = fleet.nodes[place]
+        var subject = Subject.of(node.name, self)
+        guard subject.record.config != nil, let overlay = subject.overlay else { return subject }
         let server = node.role == .agent ? controlPlane : nil
-        return known.overlay == overlay && known.serverAddress == server?.address && known.caHash == server?.caHash
+        subject.configHash =
+            hashes.hash(of: node.name, overlay, server) ?? hashes.note(setup(of: node, overlay: overlay))
+        return subject
     }
 
     func holds(_ rule: Guard) -> Bool { !lifted.contains(rule) }
@@ -119,9 +112,9 @@ package struct FleetFacts: Sendable {
     }
 
     /// A VM that was here before is missing, and only one list says so.
-    func needsSecondList(_ name: String) -> Bool {
-        guard record(name).createdAt != nil, let listedAt, holds(.secondList) else { return false }
-        return listedAt - (record(name).missingSince ?? listedAt) < Planner.secondListAfter
+    func needsSecondList(_ record: Ledger.VMRecord) -> Bool {
+        guard record.createdAt != nil, let listedAt, holds(.secondList) else { return false }
+        return listedAt - (record.missingSince ?? listedAt) < Planner.secondListAfter
     }
 
     /// Why agents cannot be joined yet.
@@ -143,21 +136,13 @@ package struct FleetFacts: Sendable {
     /// How many VMs count against `limits.maxVMs`.
     package var occupants: Int { census?.occupants ?? Census.of(self).occupants }
 
+    /// Whether there may be VMs, or records of VMs, that no pool asks for.
+    var hasStrays: Bool { census?.hasStrays ?? Census.of(self).hasStrays }
+
     /// Those of them that the list lacks.
     var unlisted: Set<String> { census?.unlisted ?? Census.of(self).unlisted }
 
-    package func record(_ name: String) -> Ledger.VMRecord { ledger.vms[name] ?? .init() }
-
-    /// Computes the hash of the node's configuration where that has changed.
-    mutating func rehash(_ place: Int) {
-        let name = fleet.nodes[place].name
-        guard ledger.vms[name]?.config != nil, let overlay = seen.overlay(of: name) else { return }
-        let node = fleet.nodes[place]
-        if let known = hashed[name], isCurrent(known, node, overlay) { return }
-        let setup = setup(of: node, overlay: overlay)
-        hashed[name] = HashedSetup(
-            overlay: overlay, serverAddress: setup.serverAddress, caHash: setup.caHash, hash: setup.configHash)
-    }
+    package func record(_ name: String) -> Ledger.VMRecord { ledger.vms[name] ?? .empty }
 
     /// What the node's k3s is configured with, once its overlay address is known.
     package func setup(of node: DesiredNode, overlay: String) -> NodeSetup {
@@ -166,7 +151,7 @@ package struct FleetFacts: Sendable {
         return NodeSetup(
             name: node.name, role: node.role, version: node.k3s, clusterName: cluster.name, clusterID: ledger.clusterID,
             overlayInterface: cluster.overlay.interface, overlayAddress: overlay,
-            clusterCIDR: cluster.clusterCIDR.description, serviceCIDR: cluster.serviceCIDR.description, disable: cluster.disable,
+            clusterCIDR: clusterCIDR, serviceCIDR: serviceCIDR, disable: cluster.disable,
             extra: node.role == .server ? cluster.serverConfig : cluster.agentConfig, serverAddress: server?.address,
             caHash: server?.caHash, taints: node.taints)
     }

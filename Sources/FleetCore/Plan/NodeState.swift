@@ -35,48 +35,43 @@ package enum NodeState: Sendable, Hashable {
 }
 
 extension NodeState {
-    /// `version` and `role`: what the host must have staged to count as prepared. `isFresh`: the VM is newer than any node of its
-    /// name, so a node that the cluster shows, alive as it may seem for some 40 s, is that of a former machine.
-    package init(of name: String, version: K3sVersion, role: Role, tag: String, seen: Observation, digests: [String: String], isFresh: Bool)
-    {
-        guard let vms = seen.vms else {
-            self = .unseen
-            return
-        }
-        guard let vm = vms[name] else {
-            self = seen.node(name).map(NodeState.ghost) ?? .absent
-            return
-        }
-        let node = isFresh && role == .agent ? nil : seen.node(name)
-        self = vm.tags.contains(tag) ? Self.owned(vm, node, version: version, role: role, seen: seen, digests: digests) : .foreign(vm)
+    static func of(_ subject: Subject, _ want: DesiredNode, _ facts: FleetFacts) -> NodeState {
+        guard facts.seen.vms != nil else { return .unseen }
+        guard let vm = subject.vm else { return subject.node.map(NodeState.ghost) ?? .absent }
+        // A VM that is newer than any node of its name: the node that the cluster shows, alive as it may seem for some 40 s, is that of a
+        // former machine.
+        let isFresh = subject.record.hasStaleIdentity && want.role == .agent && facts.holds(.freshIdentity)
+        let isOurs = facts.isOwned(vm) || !facts.holds(.foreignState)
+        return isOurs ? owned(vm, isFresh ? nil : subject.node, subject.host, want, facts) : .foreign(vm)
     }
 
     private static func owned(
-        _ vm: ObservedVM, _ node: NodeReading?, version: K3sVersion, role: Role, seen: Observation, digests: [String: String]
+        _ vm: ObservedVM, _ node: NodeReading?, _ host: ObservedHost?, _ want: DesiredNode, _ facts: FleetFacts
     ) -> NodeState {
         switch vm.status {
         case .stopped, .paused, .other: return .halted(vm)
         case .running, .starting: break
         }
         if let node { return .joined(vm, node) }
-        switch seen.hosts[vm.name] {
+        switch host {
         case nil: return .unprobed(vm)
         case .unreachable(let reason): return .unreachable(vm, reason)
         case .refused(let reason, let advice): return .refused(vm, reason, advice: advice)
-        case .probed(let probe): return inside(vm, probe, version: version, role: role, digest: digests[version.description])
+        case .probed(let probe): return inside(vm, probe, want, digest: facts.ledger.digests[want.k3s.description])
         }
     }
 
-    private static func inside(_ vm: ObservedVM, _ probe: HostProbe, version: K3sVersion, role: Role, digest: String?) -> NodeState {
+    /// `want`: what the host must have staged to count as prepared.
+    private static func inside(_ vm: ObservedVM, _ probe: HostProbe, _ want: DesiredNode, digest: String?) -> NodeState {
         guard probe.hostname == vm.name else {
             return .refused(
                 vm, "the host that answered for \(vm.name) calls itself \(probe.hostname)",
                 advice: "exe.dev picks the VM by address and key: check that the SSH key belongs to the account of the token")
         }
-        guard case .up(let overlay) = probe.overlay, probe.binaryVersion == version, digest == nil || probe.binarySHA256 == digest,
+        guard case .up(let overlay) = probe.overlay, probe.binaryVersion == want.k3s, digest == nil || probe.binarySHA256 == digest,
             probe.hasInstaller
         else { return .bare(vm, probe) }
-        let unit = role == .server ? probe.server : probe.agent
+        let unit = want.role == .server ? probe.server : probe.agent
         let isSetUp = probe.configHash != nil && unit.map { $0.enabled && $0.active != "inactive" } ?? false
         return isSetUp ? .installed(vm, probe, overlay: overlay) : .prepared(vm, probe, overlay: overlay)
     }

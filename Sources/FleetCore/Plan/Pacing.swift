@@ -22,7 +22,7 @@ package enum Pacing {
         }
         // And those that one list leaves out.
         let unlisted = facts.ledger.vms.count { name, record in
-            record.removal != nil && !facts.isWanted(name) && facts.needsSecondList(name)
+            record.removal != nil && !facts.isWanted(name) && facts.needsSecondList(record)
                 && !draft.strays.contains { lines[$0].node == name }
         }
         let places = max(0, limit - held.count - unlisted)
@@ -133,13 +133,13 @@ enum Availability: Sendable {
     /// for later than that, on both clocks, will tell.
     case restarting(isReady: Bool, wall: Double, uptime: Double)
 
-    static func of(_ name: String, _ facts: FleetFacts) -> Availability {
-        guard let node = facts.seen.node(name) else { return .absent }
+    static func of(_ subject: Subject, _ facts: FleetFacts) -> Availability {
+        guard let node = subject.node else { return .absent }
         let isReady = node.ready == .ready
-        let (byWall, byUptime) = (facts.ledger.vms[name]?.started ?? -.infinity, facts.started[name] ?? -.infinity)
+        let (byWall, byUptime) = (subject.record.started ?? -.infinity, subject.started ?? -.infinity)
         let readAt = facts.readAt ?? (facts.now, facts.uptime)
         let isStale = readAt.wall - byWall < Pacing.staleReadiness || readAt.uptime - byUptime < Pacing.staleReadiness
-        guard isStale || facts.seen.outdated.contains(name) else { return isReady ? .up : .silent }
+        guard isStale || subject.isOutdated else { return isReady ? .up : .silent }
         return .restarting(isReady: isReady, wall: byWall + Pacing.staleReadiness, uptime: byUptime + Pacing.staleReadiness)
     }
 

@@ -1,27 +1,37 @@
 import K3s
 
 extension Planner {
-    /// A VM that carries our tag and that the file does not ask for.
-    static func removalLine(_ vm: ObservedVM, _ facts: FleetFacts) -> Plan.Line {
-        let decision = admitted(changed(vm.name, facts) ?? removal(of: vm, facts), vm.name, facts)
-        let chain: [Step] = [.drain, .stop, .deleteNode, .removeVM]
-        let then = decision.action.flatMap { action in chain.firstIndex(of: action.step).map { Array(chain[($0 + 1)...]) } } ?? []
-        return Plan.Line(node: vm.name, pool: facts.seen.node(vm.name)?.labels["exedev.dev/pool"] ?? "-", decision: decision, then: then)
+    /// What no pool asks for: VMs that carry our tag, and then nodes of ours whose VM is gone.
+    static func strayLines(_ facts: FleetFacts) -> [(line: Plan.Line, subject: Subject)] {
+        let vms = facts.ownedVMs.filter { !facts.isWanted($0.name) }.map { vm in
+            let subject = Subject.of(vm.name, facts)
+            let decision = admitted(changed(subject, facts) ?? removal(of: vm, subject, facts), subject, facts)
+            let chain: [Step] = [.drain, .stop, .deleteNode, .removeVM]
+            let then = decision.action.flatMap { action in chain.firstIndex(of: action.step).map { Array(chain[($0 + 1)...]) } } ?? []
+            return (line(of: subject, decision, then), subject)
+        }
+        return vms
+            + orphans(facts).map { subject, node in
+                (line(of: subject, admitted(changed(subject, facts) ?? orphan(node, subject, facts), subject, facts), []), subject)
+            }
     }
 
-    static func removal(of vm: ObservedVM, _ facts: FleetFacts) -> Decision {
+    private static func line(of subject: Subject, _ decision: Decision, _ then: [Step]) -> Plan.Line {
+        Plan.Line(node: subject.name, pool: subject.node?.labels["exedev.dev/pool"] ?? "-", decision: decision, then: then)
+    }
+
+    static func removal(of vm: ObservedVM, _ subject: Subject, _ facts: FleetFacts) -> Decision {
         guard facts.fleet.policy.prune else {
             return .reported("no pool asks for it; policy.prune is off, so it stays")
         }
         guard facts.controlPlane != nil else {
             return .wait(Wait("the cluster must be read before a node is removed: \(facts.controlPlaneReason)", look: .cluster, every: 2))
         }
-        let node = facts.seen.node(vm.name)
-        let done = facts.record(vm.name).removal
+        let (node, done) = (subject.node, subject.record.removal)
         let because = "no pool asks for it"
         let isWhole = [nil, .begun, .returning].contains(done)
         if node != nil, isWhole { return .act(.drain(node: vm.name), because: because) }
-        if done == .drained || (isWhole && node == nil && facts.seen.hosts[vm.name].map(hasAgent) == true) {
+        if done == .drained || (isWhole && node == nil && subject.host.map(hasAgent) == true) {
             return .act(.stop(node: vm.name, role: .agent), because: because)
         }
         // Also of a node that is gone: its password may be left, should the step have been cut between the two, by whomever.
@@ -30,19 +40,16 @@ extension Planner {
     }
 
     /// A node of ours whose VM went before its pool did, by somebody else's hand: it would stay in the cluster for ever.
-    static func orphanLines(_ facts: FleetFacts) -> [Plan.Line] {
+    private static func orphans(_ facts: FleetFacts) -> [(Subject, NodeReading)] {
         guard let vms = facts.seen.vms else { return [] }
-        var orphans: [NodeReading] = []
+        var orphans: [(subject: Subject, node: NodeReading)] = []
         for (name, record) in facts.ledger.vms where record.createdAt != nil && vms[name] == nil && !facts.isWanted(name) {
-            if let node = facts.seen.node(name) { orphans.append(node) }
+            if let node = facts.seen.node(name) { orphans.append((Subject.of(name, facts), node)) }
         }
-        return orphans.sorted { $0.name < $1.name }.map { node in
-            let decision = admitted(changed(node.name, facts) ?? orphan(node, facts), node.name, facts)
-            return Plan.Line(node: node.name, pool: node.labels["exedev.dev/pool"] ?? "-", decision: decision, then: [])
-        }
+        return orphans.sorted { $0.subject.name < $1.subject.name }
     }
 
-    private static func orphan(_ node: NodeReading, _ facts: FleetFacts) -> Decision {
+    private static func orphan(_ node: NodeReading, _ subject: Subject, _ facts: FleetFacts) -> Decision {
         guard facts.fleet.policy.prune else {
             return .reported("its VM is gone and no pool asks for it; policy.prune is off, so the node stays")
         }
@@ -50,9 +57,9 @@ extension Planner {
             return .wait(Wait("the cluster must be read before a node is removed: \(facts.controlPlaneReason)", look: .cluster, every: 2))
         }
         // Silent, and not only not ready: one that says anything at all has a machine, whatever exe.dev lists.
-        let missing = (facts.listedAt ?? facts.now) - (facts.record(node.name).missingSince ?? facts.listedAt ?? facts.now)
+        let missing = (facts.listedAt ?? facts.now) - (subject.record.missingSince ?? facts.listedAt ?? facts.now)
         if node.ready != .unknown, missing > 60 { return .reported("exe.dev does not list its VM, yet it lives: not ours to remove") }
-        guard node.ready == .unknown, !facts.needsSecondList(node.name) else {
+        guard node.ready == .unknown, !facts.needsSecondList(subject.record) else {
             let reason = "exe.dev does not list the VM; its node's silence and a second list will tell"
             return .wait(Wait(reason, look: .vms, every: 3, evidence: .cluster))
         }

@@ -15,6 +15,7 @@ package enum Planner {
     /// The plan of these facts, made from nothing.
     package static func plan(_ facts: FleetFacts) -> Plan {
         var facts = facts
+        facts.hashes = facts.hashes.forAnotherRun
         var draft = Draft(of: facts)
         draft.update(&facts)
         return draft.plan
@@ -22,69 +23,62 @@ package enum Planner {
 
     /// Until when (seconds since 1970) what is decided about a node stays as it is if nothing happens, and until when it is not worth reading the
     /// cluster to see how it is after a restart.
-    static func goodUntil(_ name: String, _ role: Role, _ facts: FleetFacts) -> Double {
+    static func goodUntil(_ subject: Subject, _ role: Role, _ facts: FleetFacts) -> Double {
         var soonest = Double.infinity
         // Around its end a span is judged at every turn.
         func ends(_ end: Double) { if end + 0.001 >= facts.now { soonest = min(soonest, end - 0.001) } }
         func ends(byUptime end: Double) { ends(facts.now + (end - facts.uptime)) }
-        if let attempt = facts.ledger.attempts[name] {
+        if let attempt = subject.attempt {
             ends(attempt.notBefore)
             ends(attempt.notBefore - longestBackOff)
         }
-        if let asked = facts.asked[name] { ends(byUptime: asked + creationGrace) }
-        if let started = facts.started[name] { ends(byUptime: started + Pacing.staleReadiness) }
-        guard let record = facts.ledger.vms[name] else { return soonest }
-        if let creating = record.creating { ends(creating + creationGrace) }
-        if let started = record.started {
+        if let asked = subject.asked { ends(byUptime: asked + creationGrace) }
+        if let started = subject.started { ends(byUptime: started + Pacing.staleReadiness) }
+        if let creating = subject.record.creating { ends(creating + creationGrace) }
+        if let started = subject.record.started {
             ends(started + startDeadline(role))
             ends(started + Pacing.staleReadiness)
         }
         return soonest
     }
 
-    static func line(for node: DesiredNode, _ facts: FleetFacts) -> Plan.Line {
-        let state = NodeState(
-            of: node.name, version: node.k3s, role: node.role, tag: ownerTag(node.name, facts), seen: facts.seen,
-            digests: facts.ledger.digests,
-            isFresh: facts.record(node.name).hasStaleIdentity && facts.holds(.freshIdentity))
-        let decision = admitted(changed(node.name, facts) ?? decide(node, state, facts), node.name, facts)
+    static func line(for node: DesiredNode, _ subject: Subject, _ facts: FleetFacts) -> Plan.Line {
+        let decision = admitted(
+            changed(subject, facts) ?? decide(node, NodeState.of(subject, node, facts), subject, facts), subject, facts)
         var line = Plan.Line(node: node.name, pool: node.pool, decision: decision, then: [])
-        if case .act(let action, _) = decision { line.then = following(action, node, facts) }
+        if case .act(let action, _) = decision { line.then = following(action, node, subject) }
         return line
     }
 
-    /// The tag that makes a VM ours.
-    private static func ownerTag(_ name: String, _ facts: FleetFacts) -> String {
-        facts.holds(.foreignState) ? facts.fleet.cluster.tag : facts.seen.vms?[name]?.tags.first ?? facts.fleet.cluster.tag
-    }
-
     /// Nothing is decided about a node on a reading that is older than our last action there.
-    static func changed(_ name: String, _ facts: FleetFacts) -> Decision? {
-        guard facts.seen.outdated.contains(name), facts.holds(.outdatedReading) else { return nil }
+    static func changed(_ subject: Subject, _ facts: FleetFacts) -> Decision? {
+        guard subject.isOutdated, facts.holds(.outdatedReading) else { return nil }
         return .wait(Wait("the cluster to be read again", look: .cluster, every: 0))
     }
 
     /// The last word about a node: what was refused before, safety, back-off, and what was approved.
-    static func admitted(_ decision: Decision, _ name: String, _ facts: FleetFacts) -> Decision {
-        if !decision.isSettled, let block = facts.refusals[name] { return .blocked(block) }
+    static func admitted(_ decision: Decision, _ subject: Subject, _ facts: FleetFacts) -> Decision {
+        if !decision.isSettled, let block = subject.refusal { return .blocked(block) }
         guard case .act(let action, _) = decision else { return decision }
         if let block = Safety.refusal(of: action, facts: facts) { return .blocked(block) }
         // Only who holds a cluster's Lease changes its fleet, and one that does not answer cannot be asked for it: its server is mended first.
-        if facts.ledger.caHash != nil, facts.controlPlane == nil, name != facts.serverName, facts.holds(.clusterAnswersFirst) {
+        if facts.ledger.caHash != nil, facts.controlPlane == nil, subject.name != facts.serverName, facts.holds(.clusterAnswersFirst) {
             return .wait(Wait(facts.controlPlaneReason, look: .cluster, every: 1))
         }
-        if let attempt = facts.ledger.attempts[name], attempt.notBefore > facts.now, attempt.notBefore <= facts.now + longestBackOff,
+        if let attempt = subject.attempt, attempt.notBefore > facts.now, attempt.notBefore <= facts.now + longestBackOff,
             facts.holds(.backOff)
         {
             // It may fail because the VM is gone.
             return .wait(Wait("trying again soon: \(attempt.failure)", evidence: .vms))
         }
-        guard let approved = facts.approved, approved[name]?.contains(action.step) != true, facts.holds(.approval) else { return decision }
+        guard let approved = facts.approved, approved[subject.name]?.contains(action.step) != true, facts.holds(.approval) else {
+            return decision
+        }
         return .blocked(Block("\(action.step.words) is not in the approved plan", advice: "plan again and approve the new plan"))
     }
 
     /// What this node needs next, and why. Every rule of the product is a line here.
-    static func decide(_ want: DesiredNode, _ state: NodeState, _ facts: FleetFacts) -> Decision {
+    static func decide(_ want: DesiredNode, _ state: NodeState, _ subject: Subject, _ facts: FleetFacts) -> Decision {
         switch state {
         case .unseen:
             .wait(Wait("the list of VMs", look: .vms, every: 1))
@@ -97,7 +91,7 @@ package enum Planner {
         case .ghost(let node) where node.ready == .ready && facts.holds(.livingGhost):
             .wait(Wait("exe.dev does not list the VM, but its node is alive", look: .vms, every: 3, evidence: .cluster))
         case .absent, .ghost:
-            create(want, facts)
+            create(want, subject, facts)
         case .halted(let vm):
             halted(vm)
         case .unprobed(let vm):
@@ -109,24 +103,25 @@ package enum Planner {
         case .bare(_, let probe):
             bare(want, probe, facts)
         case .prepared(_, let probe, let overlay):
-            prepared(want, probe, overlay, facts)
+            prepared(want, probe, overlay, subject, facts)
         case .installed(_, let probe, let overlay):
-            installed(want, probe, overlay, facts)
+            installed(want, probe, overlay, subject, facts)
         case .joined(let vm, let node):
-            joined(want, vm, node, facts)
+            joined(want, vm, node, subject, facts)
         }
     }
 
-    static func create(_ want: DesiredNode, _ facts: FleetFacts) -> Decision {
+    static func create(_ want: DesiredNode, _ subject: Subject, _ facts: FleetFacts) -> Decision {
         // By a list that is younger than the grace: exe.dev may have fallen silent since the last one.
         let listedAt = min(facts.listedAt ?? facts.now, facts.now)
-        let isYoung = facts.ledger.vms[want.name]?.creating.map { listedAt - $0 < creationGrace } ?? false
-        if isYoung || facts.isUnanswered(want.name), facts.holds(.creationGrace) {
+        let isYoung = subject.record.creating.map { listedAt - $0 < creationGrace } ?? false
+        let isUnanswered = subject.asked.map { facts.uptime - $0 < creationGrace } ?? false
+        if isYoung || isUnanswered, facts.holds(.creationGrace) {
             return .wait(Wait("the outcome of an earlier create VM is unknown", look: .vms, every: 3))
         }
         // A machine that was here is taken for gone when exe.dev and the cluster both say so (facts/k3s.md §14.9), the one twice; the cluster is
         // asked by `admitted`.
-        if facts.needsSecondList(want.name) {
+        if facts.needsSecondList(subject.record) {
             return .wait(Wait("a second list of VMs that lacks it: one may be old or partial", look: .vms, every: 3))
         }
         if want.role == .server, facts.ledger.caHash != nil, facts.holds(.lostServer) {
@@ -170,12 +165,14 @@ package enum Planner {
         return .act(.prepare(node: want.name, version: want.k3s, role: want.role), because: "the host is bare")
     }
 
-    static func prepared(_ want: DesiredNode, _ probe: HostProbe, _ overlay: String, _ facts: FleetFacts) -> Decision {
+    static func prepared(
+        _ want: DesiredNode, _ probe: HostProbe, _ overlay: String, _ subject: Subject, _ facts: FleetFacts
+    ) -> Decision {
         if let block = otherCluster(probe, facts) { return .blocked(block) }
         if want.role == .agent, facts.controlPlane == nil {
             return .wait(Wait(facts.controlPlaneReason, look: .cluster, every: 1))
         }
-        if want.role == .agent, facts.record(want.name).hasStaleIdentity { return forget(want) }
+        if want.role == .agent, subject.record.hasStaleIdentity { return forget(want) }
         return .act(.install(facts.setup(of: want, overlay: overlay)), because: "k3s is not set up")
     }
 
@@ -183,13 +180,15 @@ package enum Planner {
         .act(.forget(node: want.name), because: "the VM is new and its name may have a node password in the cluster")
     }
 
-    static func installed(_ want: DesiredNode, _ probe: HostProbe, _ overlay: String, _ facts: FleetFacts) -> Decision {
+    static func installed(
+        _ want: DesiredNode, _ probe: HostProbe, _ overlay: String, _ subject: Subject, _ facts: FleetFacts
+    ) -> Decision {
         if let block = otherCluster(probe, facts) { return .blocked(block) }
-        let started = facts.record(want.name).started
+        let started = subject.record.started
         if want.role == .agent, facts.controlPlane == nil {
             return .wait(Wait(facts.controlPlaneReason, look: .cluster, every: 1))
         }
-        if want.role == .agent, facts.record(want.name).hasStaleIdentity { return forget(want) }
+        if want.role == .agent, subject.record.hasStaleIdentity { return forget(want) }
         // A server that is up is changed when the cluster says how the others are, and not because one reading of it failed. systemd calls it
         // active once the API answered (facts/k3s.md §8.2).
         if want.role == .server, facts.ledger.caHash != nil, probe.server?.active == "active" {
@@ -201,7 +200,7 @@ package enum Planner {
             }
             return .wait(Wait(facts.controlPlaneReason, look: .cluster, every: 1, evidence: .host(want.name)))
         }
-        if started == nil || facts.record(want.name).config != facts.configHash(of: want, overlay: overlay) {
+        if started == nil || subject.record.config == nil || subject.record.config != subject.configHash {
             return .act(
                 .install(facts.setup(of: want, overlay: overlay)), because: "an earlier install was cut short or its configuration changed")
         }
@@ -216,12 +215,14 @@ package enum Planner {
         return .wait(Wait("k3s to join\(crashes)", look: .cluster, every: 0.5, evidence: .host(want.name)))
     }
 
-    static func joined(_ want: DesiredNode, _ vm: ObservedVM, _ node: NodeReading, _ facts: FleetFacts) -> Decision {
+    static func joined(
+        _ want: DesiredNode, _ vm: ObservedVM, _ node: NodeReading, _ subject: Subject, _ facts: FleetFacts
+    ) -> Decision {
         if let block = mismatch(want, node, facts) { return .blocked(block) }
         if node.deleting { return .wait(Wait("the node is being deleted", look: .cluster, every: 2)) }
-        if let decision = broughtBack(want, node, facts) { return decision }
+        if let decision = broughtBack(want, node, subject, facts) { return decision }
         // Before its readiness: a configuration that keeps a node down is mended by another one.
-        if let overlay = node.internalIP, let decision = reconfigured(want, overlay, facts) { return decision }
+        if let overlay = node.internalIP, let decision = reconfigured(want, overlay, subject, facts) { return decision }
         guard case .ready = node.ready else {
             // One that is starting is waited for; one that is silent comes back when it will.
             return .wait(Wait("the node is \(node.ready.words)", look: .cluster, every: node.ready == .unknown ? 2 : 0.5))
@@ -231,7 +232,7 @@ package enum Planner {
         }
         let missing = want.vm.tags.filter { !vm.tags.contains($0) }
         if !missing.isEmpty { return .act(.tagVM(name: want.name, tags: missing), because: "tags are missing") }
-        if let share = want.share, facts.record(want.name).share != share {
+        if let share = want.share, subject.record.share != share {
             return .act(.share(vm: want.name, share), because: "sharing was not set as asked")
         }
         return .settled
@@ -239,8 +240,8 @@ package enum Planner {
 
     /// A removal that had begun when the file came to ask for the node again: k3s is started where it may have been stopped, then the
     /// cordon is lifted.
-    static func broughtBack(_ want: DesiredNode, _ node: NodeReading, _ facts: FleetFacts) -> Decision? {
-        switch facts.record(want.name).removal {
+    static func broughtBack(_ want: DesiredNode, _ node: NodeReading, _ subject: Subject, _ facts: FleetFacts) -> Decision? {
+        switch subject.record.removal {
         case nil: return nil
         case .begun, .returning: return .act(.uncordon(node: want.name), because: "it is wanted again")
         case .drained, .stopped, .nodeDeleted:
@@ -266,9 +267,7 @@ package enum Planner {
         guard isServer == (want.role == .server) else {
             return Block("the node is \(isServer ? "a server" : "an agent")", advice: "give the pool another vmPrefix")
         }
-        guard facts.ledger.clusterCIDR == facts.fleet.cluster.clusterCIDR.description,
-            facts.ledger.serviceCIDR == facts.fleet.cluster.serviceCIDR.description
-        else {
+        guard facts.ledger.clusterCIDR == facts.clusterCIDR, facts.ledger.serviceCIDR == facts.serviceCIDR else {
             return Block(
                 "clusterCIDR and serviceCIDR are fixed once a cluster exists (\(facts.ledger.clusterCIDR), \(facts.ledger.serviceCIDR))",
                 advice: "put them back")
@@ -276,10 +275,10 @@ package enum Planner {
         return nil
     }
 
-    static func reconfigured(_ want: DesiredNode, _ overlay: String, _ facts: FleetFacts) -> Decision? {
+    static func reconfigured(_ want: DesiredNode, _ overlay: String, _ subject: Subject, _ facts: FleetFacts) -> Decision? {
         guard want.role == .server || facts.controlPlane != nil else { return nil }
-        let config = facts.ledger.vms[want.name]?.config
-        if let config, config == facts.configHash(of: want, overlay: overlay) { return nil }
+        let config = subject.record.config
+        if let config, config == subject.configHash { return nil }
         let reason =
             switch config {
             // What runs already as it is asked for is not restarted by it.
@@ -291,11 +290,11 @@ package enum Planner {
     }
 
     /// The way from an action to a settled node, as far as it can be known beforehand.
-    static func following(_ action: Action, _ want: DesiredNode, _ facts: FleetFacts) -> [Step] {
+    static func following(_ action: Action, _ want: DesiredNode, _ subject: Subject) -> [Step] {
         var chain: [Step] = [.createVM, .startVM, .prepare]
         if want.role == .agent { chain.append(.forget) }
         chain += [.install]
-        if facts.record(want.name).removal != nil { chain.append(.uncordon) }
+        if subject.record.removal != nil { chain.append(.uncordon) }
         chain.append(.shape)
         if !want.vm.tags.isEmpty { chain.append(.tagVM) }
         if want.share != nil { chain.append(.share) }

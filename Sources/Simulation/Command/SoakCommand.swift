@@ -27,7 +27,7 @@ enum SoakCommand {
     }
 
     static func run(_ options: Options) throws -> Int32 {
-        let soak = try Soak(nodes: options.nodes)
+        var soak = try Soak(nodes: options.nodes)
         print("\(options.nodes) nodes stand after \(soak.effectsBefore) effects")
         let (began, early) = (cpuSeconds, options.passes / 10)
         var residentEarly = 0

@@ -1,4 +1,5 @@
 package import FleetCore
+import K3s
 package import Reconciler
 
 /// What is asked of the program in which world, and how that must end once nothing goes wrong any more.

@@ -10,6 +10,8 @@ package struct Stage: Sendable {
     package var reads: [Look] = []
     package var saves = 0
     package var asks = 0
+    /// What the program remembers of the set-up.
+    var hashes = ConfigHashes()
     /// How the world looks after it.
     package var ending: Ending?
 
@@ -23,7 +25,7 @@ package struct Stage: Sendable {
             setUp.scenario = Scenario("set-up", before: nil, after: before)
             let verdict = setUp.run()
             guard verdict.isGood else { throw Failure(description: "\(scenario.name), set-up: \(verdict.violations)\n\(verdict.plans)") }
-            start = verdict.end
+            (start, hashes) = (verdict.end, verdict.hashes)
             start.beginTrial()
         }
         let calm = Trial(self, seed: 1, faults: []).run()

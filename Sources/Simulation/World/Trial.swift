@@ -1,4 +1,5 @@
 package import FleetCore
+import K3s
 import Reconciler
 import Synchronization
 
@@ -8,6 +9,8 @@ package struct Trial: Sendable {
     /// Where the scenario starts from, and where a run without faults ended; made once by `Stage`.
     package var start: WorldState
     var calm: Stage.Ending?
+    /// What the program remembers of the passes that led to the start, as a daemon does.
+    var hashes: ConfigHashes
     package var seed: UInt64
     package var faults: [Fault]
     package var lifted: Set<Guard> = []
@@ -18,7 +21,7 @@ package struct Trial: Sendable {
     package var isVerbose = false
 
     package init(_ stage: Stage, seed: UInt64, faults: [Fault]) {
-        (scenario, start, calm) = (stage.scenario, stage.start, stage.ending)
+        (scenario, start, calm, hashes) = (stage.scenario, stage.start, stage.ending, stage.hashes)
         (self.seed, self.faults) = (seed, faults)
     }
 
@@ -30,6 +33,7 @@ package struct Trial: Sendable {
         var outcomes: [Course.Outcome]
         package var trace: TraceHash
         package var end: WorldState
+        var hashes: ConfigHashes
         package var log: [String]
 
         package var isGood: Bool { violations.isEmpty }
@@ -47,7 +51,7 @@ package struct Trial: Sendable {
         for fault in faults { state.faults[fault.point, default: []].append(fault.kind) }
         scenario.disturbance(&state)
         let world = SimulatedWorld(state, lifted: lifted, isAudited: isAudited)
-        var run = Course(scenario: scenario, world: world)
+        var run = Course(scenario: scenario, world: world, hashes: hashes)
         // While exe.dev is down no pass can be the last.
         let down = faults.reduce(0.0) { if case .outage(let seconds) = $1.kind { $0 + seconds } else { $0 } }
         run.untilDone(passes: 4 + 2 * faults.count + Int(down / Trial.pause))
@@ -56,7 +60,7 @@ package struct Trial: Sendable {
         if run.isDone, let difference = difference(end) { run.complaints.append(difference) }
         return Verdict(
             violations: end.violations + run.complaints, passes: run.passes, outcomes: run.outcomes, trace: end.trace, end: end,
-            log: end.log ?? [])
+            hashes: run.hashes, log: end.log ?? [])
     }
 }
 
@@ -88,6 +92,8 @@ struct Course {
     var outcomes: [Outcome] = []
     var complaints: [String] = []
     var isDone = false
+    /// As the last pass that ended well left them: the program may be a daemon's next pass as well as a new start.
+    var hashes: ConfigHashes
 
     /// What a pass ended with.
     enum Outcome: Sendable {
@@ -101,8 +107,8 @@ struct Course {
         }
     }
 
-    init(scenario: Scenario, world: SimulatedWorld) {
-        (self.scenario, self.world) = (scenario, world)
+    init(scenario: Scenario, world: SimulatedWorld, hashes: ConfigHashes) {
+        (self.scenario, self.world, self.hashes) = (scenario, world, hashes)
         fleet = scenario.after
     }
 
@@ -171,12 +177,13 @@ struct Course {
         guard let process = world.boot(.apply, fleet, approved: scenario.approved, isAttended: scenario.isAttended) else { return false }
         let ledger = world.state.withLock { $0.ledger(for: fleet) }
         let reconciler = world.reconciler(for: fleet, process, isAttended: scenario.isAttended)
-        let approved = scenario.approved
+        let (approved, hashes) = (scenario.approved, hashes)
         let ran = world.run(process) { () async -> (result: Reconciler.Result?, error: String?) in
             do {
                 return (
                     try await reconciler.converge(
-                        process, ledger: ledger, memory: process, approved: approved, deadline: process.now + Trial.deadline), nil
+                        process, ledger: ledger, memory: process, approved: approved, deadline: process.now + Trial.deadline, hashes: hashes
+                    ), nil
                 )
             } catch {
                 return (nil, "\(error)")
@@ -189,8 +196,9 @@ struct Course {
             return false
         }
         outcomes.append(ran.result.map { .plan($0.plan) } ?? .failed("failed: \(ran.error ?? "")"))
-        guard isAlive, let plan = ran.result?.plan else { return false }
-        return isEnd(plan)
+        guard isAlive, let result = ran.result else { return false }
+        self.hashes = result.hashes
+        return isEnd(result.plan)
     }
 
     private func isEnd(_ plan: Plan) -> Bool {

@@ -8,6 +8,7 @@ struct Soak {
     let world: SimulatedWorld
     /// What brought the fleet to where it is.
     let effectsBefore: Int
+    private var hashes: ConfigHashes
 
     init(nodes: Int) throws {
         // Two of the nodes are the server and the batch agent.
@@ -17,19 +18,22 @@ struct Soak {
         let founding = try Stage(Scenario("soak, first create", before: nil, after: fleet))
         effectsBefore = founding.effects.count
         scenario = Scenario("soak", before: fleet, after: fleet).unattended()
-        world = SimulatedWorld(try Stage(scenario).start, isAudited: false)
+        let stage = try Stage(scenario)
+        world = SimulatedWorld(stage.start, isAudited: false)
+        hashes = stage.hashes
     }
 
     /// One pass, five minutes after the one before. Nil, or what else it did than to look twice.
-    func pass() -> String? {
+    mutating func pass() -> String? {
         // The world's own diary would grow with every pass.
         world.beginTrial()
         world.state.withLock { state in
             state.now += Trial.pause
             state.settle()
         }
-        var course = Course(scenario: scenario, world: world)
+        var course = Course(scenario: scenario, world: world, hashes: hashes)
         let isSettled = course.pass()
+        hashes = course.hashes
         return world.state.withLock { state in
             var wrongs = course.complaints + state.violations
             if !isSettled { wrongs.append("it is not settled: \(course.outcomes.map(\.words))") }

@@ -1,0 +1,37 @@
+import K3s
+
+/// All that is known of one node or VM, gathered once for the line that is made of it.
+struct Subject: Sendable {
+    var name: String
+    var vm: ObservedVM?
+    /// Its Kubernetes node, if the cluster was read and has it.
+    var node: NodeReading?
+    var host: ObservedHost?
+    /// Empty when the ledger does not know it.
+    var record: Ledger.VMRecord
+    var attempt: Ledger.Attempt?
+    var refusal: Block?
+    /// When this run told its k3s to start, by `uptime`.
+    var started: Double?
+    /// When this run asked for the VM without hearing what came of it, by `uptime`.
+    var asked: Double?
+    /// An action of ours changed its node after the cluster was read.
+    var isOutdated: Bool
+    /// The hash of the configuration that it should have; nil while there is none to compare it with.
+    var configHash: String?
+
+    /// No initializer, for that would copy the facts.
+    static func of(_ name: String, _ facts: FleetFacts) -> Subject {
+        Subject(
+            name: name, vm: facts.seen.vms?[name], node: facts.seen.node(name), host: facts.seen.hosts[name],
+            record: facts.record(name), attempt: facts.ledger.attempts[name], refusal: facts.refusals[name],
+            started: facts.started[name], asked: facts.asked[name], isOutdated: facts.seen.outdated.contains(name))
+    }
+
+    /// Its overlay address: as its cluster knows it, else as its host says.
+    var overlay: String? {
+        if let address = node?.internalIP { return address }
+        if case .probed(let probe)? = host, case .up(let address) = probe.overlay { return address }
+        return nil
+    }
+}
