@@ -27,8 +27,8 @@ struct Agenda {
             case .nothing: break
             }
         }
-        for (index, line) in plan.lines.enumerated() where !isBusy[index] {
-            switch line.decision {
+        for index in plan.lines.indices where !isBusy[index] {
+            switch plan.lines[index].decision {
             case .act: ready.append(index)
             case .wait(let wait):
                 want(wait.look, wait.interval)

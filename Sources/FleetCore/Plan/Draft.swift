@@ -117,9 +117,9 @@ extension Draft {
 
     /// The lines of what no pool asks for. There is rarely any, so all of them are made anew.
     private mutating func remakeStrays(_ facts: FleetFacts) {
+        guard facts.hasStrays || !strays.isEmpty else { return }
         own.removeSubrange(places.count...)
         plan.lines.removeSubrange(places.count...)
-        guard facts.hasStrays else { return }
         for (line, subject) in Planner.strayLines(facts) {
             own.append(kept(line, subject, .agent, facts))
             plan.lines.append(line)
