@@ -58,7 +58,6 @@ package struct NodeFields: Sendable, Hashable {
 
     /// k3s runs there as a server.
     package var isControlPlane: Bool { labels["node-role.kubernetes.io/control-plane"] != nil }
-
 }
 
 extension NodeReading {

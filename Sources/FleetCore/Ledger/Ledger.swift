@@ -25,6 +25,7 @@ package struct Ledger: Sendable, Hashable, Codable {
         (self.clusterCIDR, self.serviceCIDR) = (clusterCIDR, serviceCIDR)
     }
 
+    /// What is remembered of one VM.
     package typealias VMRecord = Shared<RecordFields>
 
     /// What a `VMRecord` holds.
@@ -72,6 +73,7 @@ package struct Ledger: Sendable, Hashable, Codable {
 }
 
 extension Ledger.VMRecord {
+    /// Stands for the configuration while nobody knows which one is there; no hash is like it.
     package static let unknownConfig = ""
 
     /// Of what the ledger does not know.

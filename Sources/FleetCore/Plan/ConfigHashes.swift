@@ -28,6 +28,7 @@ package struct ConfigHashes: Sendable {
         return last.digest
     }
 
+    /// That of this setup, which counts from now on for the node; computed only when the last one was another.
     mutating func note(_ setup: NodeSetup) -> String {
         let last = known[setup.name]
         let hash = if let last, last.setup == setup { last.digest } else { setup.configHash }

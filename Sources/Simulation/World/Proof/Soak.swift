@@ -8,6 +8,7 @@ struct Soak {
     let world: SimulatedWorld
     /// What brought the fleet to where it is.
     let effectsBefore: Int
+    /// As the last pass left them.
     private var hashes: ConfigHashes
 
     init(nodes: Int) throws {
