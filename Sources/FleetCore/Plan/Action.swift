@@ -1,15 +1,15 @@
 package import K3s
 
 /// One thing that can be done now. Performed through one door, `Performer`.
-package enum Action: Sendable, Hashable {
-    indirect case createVM(name: String, shape: VMShape, ownerTag: String)
+package indirect enum Action: Sendable, Hashable {
+    case createVM(name: String, shape: VMShape, ownerTag: String)
     case tagVM(name: String, tags: [String])
     /// A stopped VM is started by exe.dev's `restart` (facts/exedev.md §1.2).
     case startVM(name: String)
     case prepare(node: String, version: K3sVersion, role: Role)
     case forget(node: String)
     /// Apart, for it is larger than all others and every line of a plan has room for an action.
-    indirect case install(NodeSetup)
+    case install(NodeSetup)
     case shape(node: String, NodeShape)
     case share(vm: String, Share)
     case drain(node: String)

@@ -50,7 +50,7 @@ package struct Plan: Sendable, Hashable {
     package var actions: [Action] { lines.compactMap(\.decision.action) }
 }
 
-package enum Decision: Sendable, Hashable {
+package indirect enum Decision: Sendable, Hashable {
     case settled
     case act(Action, because: String)
     case wait(Wait)
