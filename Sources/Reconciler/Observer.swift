@@ -70,7 +70,7 @@ extension Observation {
         // What was seen inside a machine says nothing of another one under its name.
         hosts = hosts.filter { former[$0.key]?.createdAt == current[$0.key]?.createdAt }
         defer { vms = current }
-        return vms == nil ? .everything : .nodes(changed.map(\.name) + former.keys.filter { current[$0] == nil })
+        return vms == nil ? .everything : .nodes(changed.map { $0.name } + former.keys.filter { current[$0] == nil })
     }
 
     private mutating func note(_ reading: ObservedCluster) -> Difference {
@@ -83,19 +83,17 @@ extension Observation {
         guard case .read(var former) = cluster, case .read(var current) = reading else {
             return cluster == reading ? .nothing : .everything
         }
-        let changed = current.nodes.filter { node($0.name) != $0 }
-        let isSameSet = former.nodes.count == current.nodes.count && changed.allSatisfy { node($0.name) != nil }
-        let gone = isSameSet ? [] : missing(in: current)
-        if (changed + gone).contains(where: { $0.isControlPlane || node($0.name)?.isControlPlane == true }) { return .everything }
+        var changed: [(before: NodeReading?, now: NodeReading?)] = []
+        if reading.hasSameNodes(as: cluster) {
+            for (before, now) in zip(former.nodes, current.nodes) where before != now { changed.append((before, now)) }
+        } else {
+            for now in current.nodes where node(now.name) != now { changed.append((node(now.name), now)) }
+            let names = Set(current.nodes.map { $0.name })
+            for before in former.nodes where !names.contains(before.name) { changed.append((before, nil)) }
+        }
+        if changed.contains(where: { $0.before?.isControlPlane == true || $0.now?.isControlPlane == true }) { return .everything }
         (former.nodes, current.nodes) = ([], [])
         if former != current { return .everything }
-        return changed.isEmpty && gone.isEmpty ? .nothing : .nodes((changed + gone).map(\.name))
-    }
-
-    /// Nodes that the cluster no longer has.
-    private func missing(in current: ClusterReading) -> [NodeReading] {
-        guard case .read(let former) = cluster else { return [] }
-        let names = Set(current.nodes.map(\.name))
-        return former.nodes.filter { !names.contains($0.name) }
+        return changed.isEmpty ? .nothing : .nodes(changed.compactMap { ($0.now ?? $0.before)?.name })
     }
 }

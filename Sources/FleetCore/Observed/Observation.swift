@@ -7,7 +7,7 @@ package struct Observation: Sendable {
     /// What the inside of a VM said, by VM name.
     package var hosts: [String: ObservedHost] = [:]
     package var cluster: ObservedCluster = .unseen {
-        didSet { index() }
+        didSet { if !cluster.hasSameNodes(as: oldValue) { index() } }
     }
     /// Where a node stands in the reading, by name: a plan asks for each of them several times.
     private var places: [String: Int] = [:]
@@ -87,4 +87,10 @@ package enum ObservedCluster: Sendable, Hashable {
     case unseen
     case unreachable(String)
     indirect case read(ClusterReading)
+
+    /// Of the same names in the same order.
+    package func hasSameNodes(as other: ObservedCluster) -> Bool {
+        guard case .read(let one) = self, case .read(let other) = other else { return false }
+        return one.nodes.elementsEqual(other.nodes) { $0.name == $1.name }
+    }
 }

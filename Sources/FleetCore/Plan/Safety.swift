@@ -84,11 +84,11 @@ package enum Safety {
     /// (facts/k3s.md §5.1).
     static func quorumHolds(_ action: Action, _ facts: FleetFacts) -> Block? {
         guard case .install(let setup) = action, setup.role == .server, case .read(let reading) = facts.seen.cluster else { return nil }
-        let servers = reading.nodes.filter(\.isControlPlane)
+        let servers = reading.nodes.filter { $0.isControlPlane }
         guard servers.count > 1, servers.contains(where: { $0.name == setup.name }) else { return nil }
         let others = servers.filter { $0.name != setup.name && $0.ready == .ready }
         guard others.count < servers.count / 2 + 1 else { return nil }
-        let silent = servers.filter { $0.ready != .ready }.map(\.name).sorted()
+        let silent = servers.filter { $0.ready != .ready }.map { $0.name }.sorted()
         return Block(
             "restarting k3s on \(setup.name) would leave \(others.count) of \(servers.count) servers, which is no quorum",
             advice: silent.isEmpty ? "add a third server or remove the second" : "bring \(silent.joined(separator: ", ")) back first")

@@ -63,6 +63,8 @@ package struct ClusterModel: Codable, Sendable, Equatable {
     /// Nil for one server on sqlite.
     package var etcd: Etcd?
     private var slots = 0
+    /// Raised by whatever changes how a Node reads, except that it falls silent.
+    package private(set) var revision = 0
 
     /// `coordination.k8s.io/v1`, as far as it is used. Every write raises the version; a write that names an older one is refused.
     package struct Lease: Codable, Sendable, Equatable {
@@ -106,6 +108,7 @@ extension ClusterModel {
                     + "node-passwd entry, try enabling a unique node name with the --with-node-id flag")
         }
         passwords[name] = password
+        revision += 1
         var labels = Self.ownLabels(registration)
         labels.merge(registration.labels) { _, asked in asked }
         if nodes[name] == nil {
@@ -122,6 +125,8 @@ extension ClusterModel {
     /// False when there is no such Node: a kubelet whose Node was deleted does not register again before k3s restarts (§6.4).
     package mutating func beat(_ name: String, isReady: Bool, now: Double) -> Bool {
         guard let place = nodes.index(forKey: name) else { return false }
+        let (before, after) = (nodes.values[place].condition(now: now), isReady ? Node.Condition.ready : .notReady)
+        if before != after { revision += 1 }
         nodes.values[place].heartbeat = now
         nodes.values[place].isKubeletReady = isReady
         return true
@@ -169,6 +174,7 @@ extension ClusterModel.Node {
 extension ClusterModel {
     package mutating func change(_ name: String, _ body: (inout Node) -> Void) -> Bool {
         guard nodes[name] != nil else { return false }
+        revision += 1
         body(&nodes[name]!)
         // The taints of conditions belong to controllers: what a client writes of them does not last.
         nodes[name]!.taints.removeAll { $0.key.hasPrefix("node.kubernetes.io/") }
@@ -178,12 +184,21 @@ extension ClusterModel {
     /// The Node of an etcd member goes when its member has (facts/k3s.md §5.3).
     package mutating func deleteNode(_ name: String) -> Bool {
         guard nodes[name] != nil else { return false }
+        revision += 1
         guard etcd?.members[name] != nil else { return nodes.removeValue(forKey: name) != nil }
         nodes[name]!.isDeleting = true
         return true
     }
 
-    mutating func dropNode(_ name: String) { nodes[name] = nil }
+    mutating func dropNode(_ name: String) {
+        revision += 1
+        nodes[name] = nil
+    }
+
+    /// Until when the Nodes read as they do now if nothing changes: the first to fall silent does it then.
+    package func unchangedUntil(now: Double) -> Double {
+        nodes.values.reduce(.infinity) { $1.condition(now: now) == .unknown ? $0 : min($0, $1.heartbeat + Self.patience) }
+    }
 
     /// `NAME.node-password.k3s` in kube-system.
     package mutating func deleteSecret(_ name: String) -> Bool {

@@ -3,13 +3,13 @@ import K3s
 package import Reconciler
 
 /// A change that was asked of the world.
-package enum Effect: Sendable, Hashable {
+package indirect enum Effect: Sendable, Hashable {
     case create(name: String, VMShape, tag: String)
     case tag(String, [String])
     case start(String)
     case remove(String)
     case share(String, Share)
-    indirect case order(HostOrder, on: String)
+    case order(HostOrder, on: String)
 
     /// The machine or node that it is about.
     package var subject: String {

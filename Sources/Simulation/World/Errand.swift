@@ -96,7 +96,7 @@ extension WorldState {
         return .success(machine.probe(now: now))
     }
 
-    private func readCluster(_ name: String, _ fault: Fault.Kind?) -> Result<ClusterReading, EffectError> {
+    private mutating func readCluster(_ name: String, _ fault: Fault.Kind?) -> Result<ClusterReading, EffectError> {
         if let refusal = Self.refusal(fault) { return .failure(refusal) }
         guard var reading = readCluster(on: name) else { return .failure(Self.refused) }
         guard reading.hostname == name else {

@@ -48,7 +48,49 @@ package struct Fault: Sendable, Hashable, CustomStringConvertible {
 
     package init(_ kind: Kind, at point: Point) { (self.kind, self.point) = (kind, point) }
 
-    package var description: String { "\(kind) at \(point)" }
+    package var description: String { "\(kind.words) at \(point.words)" }
+}
+
+extension Fault.Point {
+    fileprivate var words: String {
+        switch self {
+        case .effect(let number): "effect \(number)"
+        case .read(let number): "read \(number)"
+        case .save(let number): "save \(number)"
+        case .ask(let number): "ask \(number)"
+        }
+    }
+}
+
+extension Fault.Kind {
+    /// Spelt out, for by reflection each takes as long as ten decisions.
+    fileprivate var words: String {
+        switch self {
+        case .crashBefore: "crash before"
+        case .crashAfter: "crash after"
+        case .crashAfterReply: "crash after the reply"
+        case .crashInWrite: "crash in the write"
+        case .crashAfterWrite: "crash after the write"
+        case .diskFull: "disk full"
+        case .api(let fault): "exe.dev's \(fault.rawValue)"
+        case .staleList(let back): "a list \(back) changes old"
+        case .partialList(let hidden): "a list without its VM \(hidden)"
+        case .emptyList: "an empty list"
+        case .host(let fault): "the host's \(fault.rawValue)"
+        case .unreachable: "unreachable"
+        case .refused: "refused"
+        case .apiServerDown: "API server down"
+        case .clockJump(let seconds): "clock jump of \(Int(seconds)) s"
+        case .edit(let number): "edit \(number)"
+        case .secondRun: "a second run"
+        case .vanish(let number): "agent \(number) vanishes"
+        case .reboot(let number): "machine \(number) reboots"
+        case .silence(let number): "machine \(number) is silent"
+        case .rival: "a rival"
+        case .pause(let seconds): "a pause of \(Int(seconds)) s"
+        case .outage(let seconds): "an outage of \(Int(seconds)) s"
+        }
+    }
 }
 
 /// What exe.dev may answer, or not answer, to one request.

@@ -99,6 +99,9 @@ package struct Machine: Sendable, Hashable {
         return now >= registered + WorldState.readyAfter
     }
 
+    /// k3s runs there and its node is not registered.
+    var isStarting: Bool { unit != nil && unit!.registeredAt == nil }
+
     var overlayAddress: String { "100.64.\(index / 250).\(index % 250 + 1)" }
 
     func observed(now: Double) -> ObservedVM {

@@ -48,22 +48,24 @@ struct Oracle: Sendable {
             guard process.fleet.nodes.contains(where: { $0.name == name }) else { return "no pool asks for it" }
             return tag == process.fleet.cluster.tag ? nil : "it is created without our tag"
         }
-        var touched = [effect.subject]
-        if case .order(_, let host) = effect { touched.append(host) }
-        let foreign = touched.compactMap(world.machine).first { !$0.tags.contains(process.fleet.cluster.tag) }
-        return foreign.map { "\($0.name) is not ours" }
+        func isForeign(_ name: String) -> Bool {
+            world.at(name).map { !world.machines[$0].tags.contains(process.fleet.cluster.tag) } ?? false
+        }
+        if isForeign(effect.subject) { return "\(effect.subject) is not ours" }
+        guard case .order(_, let host) = effect, isForeign(host) else { return nil }
+        return "\(host) is not ours"
     }
 
     /// S3: where several servers vote, none is taken down by us that the others need, as far as the cluster can know who is down.
     static let quorumIsKept = Oracle(name: "S3 quorum is kept") { effect, process, _, world in
+        switch effect.step {
+        case .install, .stop, .removeVM, .startVM: break
+        default: return nil
+        }
         guard process.mode == .apply, let machine = world.machine(effect.subject), let cluster = machine.disk.serverData,
             let etcd = world.clusters[cluster].etcd, etcd.voters.count > 1, etcd.voters.contains(machine.name)
         else { return nil }
-        switch effect {
-        case .order(.install(let setup), _) where !world.isRestarted(by: setup): return nil
-        case .order(.install, _), .order(.stop, _), .remove, .start: break
-        default: return nil
-        }
+        if case .order(.install(let setup), _) = effect, !world.isRestarted(by: setup) { return nil }
         let others = world.clusters[cluster].nodes.filter { $0.key != machine.name && $0.value.condition(now: world.now) == .ready }
         let left = etcd.voters.intersection(others.keys).count
         return left < etcd.quorum ? "\(left) of \(etcd.voters.count) voters would be left" : nil
@@ -85,7 +87,7 @@ struct Oracle: Sendable {
     /// S6: on their way out, and restarted while others of the pool are down by our doing.
     static let unavailabilityStaysInBudget = Oracle(name: "S6 unavailability stays in budget") { effect, process, _, world in
         if effect.step.isDestructive, process.mode == .apply {
-            let wanted = Set(process.fleet.nodes.map(\.name))
+            let wanted = Set(process.fleet.nodes.map { $0.name })
             // What another machine had begun is not in this one's ledger.
             let hadRival = world.struck.contains { $0.kind == .rival }
             let isKnown = { (name: String) in
@@ -99,8 +101,9 @@ struct Oracle: Sendable {
         }
         guard case .order(.install(let setup), _) = effect, world.isMember(setup.name), world.isRestarted(by: setup) else { return nil }
         let pool = process.fleet.nodes.first { $0.name == setup.name }?.pool
-        let mates = process.fleet.nodes.filter { $0.pool == pool && $0.name != setup.name }
-        let down = mates.filter { world.isRestartingByUs($0.name) }.map(\.name)
+        let down = process.fleet.nodes.compactMap { mate in
+            mate.pool == pool && mate.name != setup.name && world.isRestartingByUs(mate.name) ? mate.name : nil
+        }
         let limit = process.fleet.limits.maxUnavailable
         return down.count >= limit ? "\(down) are restarting, the limit is \(limit)" : nil
     }
@@ -119,7 +122,7 @@ struct Oracle: Sendable {
 
     /// S9: drain, then stop, then the node, then the VM.
     static let removalKeepsItsOrder = Oracle(name: "S9 removal keeps its order") { effect, process, _, world in
-        guard process.mode == .apply, let machine = world.machine(effect.subject) else { return nil }
+        guard process.mode == .apply, effect.step.isDestructive, let machine = world.machine(effect.subject) else { return nil }
         let isMember = world.isMember(machine.name)
         switch effect.step {
         case .stop where isMember && !world.memory.drained.contains(machine.name): return "stopped before it was drained"
@@ -175,20 +178,23 @@ struct Oracle: Sendable {
         guard case .create(let name, _, _) = effect, !process.isAttended, let disk = world.disk else { return nil }
         // Whoever was shown a list of before may believe that fewer are gone.
         guard !world.struck.contains(where: \.kind.misleads) else { return nil }
-        let known = process.fleet.nodes.map(\.name).filter { disk.vms[$0]?.createdAt != nil }
+        let known = process.fleet.nodes.map { $0.name }.filter { disk.vms[$0]?.createdAt != nil }
         let gone = known.count { world.machine($0) == nil }
         return known.contains(name) && gone >= 2 && gone * 3 > known.count ? "\(gone) of \(known.count) are gone" : nil
     }
 
     /// What another cluster set up is not ours to write on, whatever its tag says.
     static let otherClustersHostsAreLeftAlone = Oracle(name: "other clusters' hosts are left alone") { effect, _, _, world in
-        guard case .order(_, let host) = effect, let mark = world.machine(host)?.disk.clusterID, let disk = world.disk else { return nil }
-        return mark == disk.clusterID ? nil : "\(host) bears the mark of \(mark)"
+        guard case .order(_, let host) = effect, let place = world.at(host), let disk = world.disk,
+            let mark = world.machines[place].disk.clusterID, mark != disk.clusterID
+        else { return nil }
+        return "\(host) bears the mark of \(mark)"
     }
 
     /// A process that was told no waits before it asks the same again.
     static let nothingIsHammered = Oracle(name: "nothing is hammered") { effect, _, id, world in
-        guard let failed = world.memory.failures["\(id) \(effect.words)"], world.now - failed < 0.9 else { return nil }
+        guard !world.memory.failures.isEmpty, let failed = world.memory.failures["\(id) \(effect.words)"], world.now - failed < 0.9
+        else { return nil }
         // A wait that was counted on a clock that was put forward is over.
         guard !world.struck.contains(where: { if case .clockJump = $0.kind { true } else { false } }) else { return nil }
         return "it failed a moment ago"
@@ -218,7 +224,9 @@ extension WorldState {
     /// k3s was started there, by us, and has not said that it is ready.
     func isRestartingByUs(_ name: String) -> Bool {
         if inFlight.values.contains(where: { $0.effect.step == .install && $0.effect.subject == name }) && isMember(name) { return true }
-        guard isMember(name), let unit = machine(name)?.unit, memory.restarted[name] == unit.startedAt else { return false }
+        guard let restarted = memory.restarted[name], isMember(name), let unit = machine(name)?.unit, restarted == unit.startedAt else {
+            return false
+        }
         return unit.registeredAt.map { now < $0 + Self.readyAfter } ?? true
     }
 

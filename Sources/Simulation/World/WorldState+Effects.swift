@@ -80,7 +80,8 @@ extension WorldState {
             if let complaint = step(&self) { return Self.retries(complaint) }
         }
         if fault == .reboot || fault == .hardReset { reboot(host, losesWrites: fault == .hardReset) }
-        if fault == .slowStart, let unit = machines[index].unit, unit.registeredAt == nil { machines[index].unit?.startedAt = now + 120 }
+        let later = now + 120
+        if fault == .slowStart, machines[index].isStarting { machines[index].unit?.startedAt = later }
         if let fault, fault != .slowStart { return .failure(fault.error) }
         if case .prepare(_, _, let input) = order { return .success(.text("k3s-sha256=sha-\(input.version)\n")) }
         return .success(.text(""))
@@ -214,7 +215,7 @@ extension WorldState {
 // MARK: reads
 
 extension WorldState {
-    func readCluster(on name: String) -> ClusterReading? {
+    mutating func readCluster(on name: String) -> ClusterReading? {
         guard let machine = machine(name), !machine.isStopped, now >= machine.sshAt else { return nil }
         var reading = ClusterReading()
         reading.hostname = machine.answersAs ?? name
@@ -225,8 +226,17 @@ extension WorldState {
             return reading
         }
         reading.apiReady = true
-        reading.nodes = clusters[api.cluster].readings(now: now)
+        reading.nodes = readings(of: api.cluster)
         return reading
+    }
+
+    /// Those of before, while they would be the same.
+    private mutating func readings(of cluster: Int) -> [NodeReading] {
+        let revision = clusters[cluster].revision
+        if let last = lastReadings, last.cluster == cluster, last.revision == revision, now < last.until { return last.nodes }
+        let nodes = clusters[cluster].readings(now: now)
+        lastReadings = (cluster, revision, clusters[cluster].unchangedUntil(now: now), nodes)
+        return nodes
     }
 }
 

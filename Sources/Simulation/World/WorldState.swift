@@ -11,7 +11,11 @@ package struct WorldState: Sendable {
     package var random: Randomness
 
     // exe.dev
-    package var machines: [Machine] = []
+    package var machines: [Machine] = [] {
+        didSet { isQuiet = false }
+    }
+    /// By itself nothing comes about on any machine until somebody changes one.
+    private var isQuiet = false
     /// Names that somebody else has.
     package var heldNames: Set<String> = []
     package var quota = Int.max
@@ -23,6 +27,8 @@ package struct WorldState: Sendable {
 
     // the cluster
     package var clusters: [ClusterModel] = []
+    /// What was last told of a cluster's nodes, for which of its revisions, and until when that holds.
+    var lastReadings: (cluster: Int, revision: Int, until: Double, nodes: [NodeReading])?
 
     /// Who holds the Lease of a cluster, by its number: which of the daemon's machines, and until when by the server's clock.
     var leases: [Int: (desk: Int, until: Double)] = [:]
@@ -137,16 +143,25 @@ extension WorldState {
             note("late \(effect.words)")
             _ = carryOut(effect, fault: nil)
         }
-        for index in machines.indices where machines[index].unit != nil && machines[index].disk.role == .server { runServer(index) }
+        if !isQuiet { startUp() }
         for number in clusters.indices where clusters[number].etcd != nil {
             clusters[number].settle(up: serversUp(number), now: now)
             beat()
         }
-        let joining = machines.indices.filter { index in
-            if let unit = machines[index].unit, unit.registeredAt == nil { machines[index].disk.role == .agent } else { false }
+        if !isQuiet { join() }
+    }
+
+    private mutating func startUp() {
+        for index in machines.indices where machines[index].isStarting && machines[index].disk.role == .server { runServer(index) }
+    }
+
+    /// Agents that have not registered try to.
+    private mutating func join() {
+        let starting = machines.indices.filter { machines[$0].isStarting }
+        if !starting.isEmpty, let api = apiServer {
+            for index in starting where machines[index].disk.role == .agent { runAgent(index, api) }
         }
-        guard !joining.isEmpty, let api = apiServer else { return }
-        for index in joining { runAgent(index, api) }
+        isQuiet = !machines.contains { $0.isStarting }
     }
 
     private mutating func beat() {
@@ -217,7 +232,8 @@ extension WorldState {
                 .init(
                     name: setup.name, isServer: setup.role == .server, address: machine.overlayAddress,
                     version: (machine.disk.binary ?? setup.version).description, taints: taints), password: password, now: now)
-            machines[index].unit?.registeredAt = min(time, now)
+            let registered = min(time, now)
+            machines[index].unit?.registeredAt = registered
             machines[index].unit?.complaint = nil
             if machine.disk.password == nil { machines[index].writeThrough { $0.password = password } }
             memory.joined.insert("\(cluster)/\(setup.name)")
