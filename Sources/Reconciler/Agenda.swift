@@ -14,27 +14,24 @@ struct Agenda {
     init() {}
 
     /// `isServerUnread`: the cluster may answer and was not read. It is read first then: one read tells about every node, so no host need be asked.
-    init(_ plan: Plan, busy: [Int], isListed: Bool, repeats: Bool, isServerUnread: Bool) {
-        isBusy = Array(repeating: false, count: plan.lines.count)
+    init(_ draft: Draft, busy: [Int], isListed: Bool, repeats: Bool, isServerUnread: Bool) {
+        isBusy = Array(repeating: false, count: draft.calls.count)
         for index in busy { isBusy[index] = true }
         var (vms, cluster) = (isListed ? Double.infinity : 1, Double.infinity)
         var hosts: [(look: Look, interval: Double)] = []
-        func want(_ look: Look, _ interval: Double) {
-            switch look {
+        func want(_ target: Call.Target, _ interval: Double, _ index: Int) {
+            switch target {
             case .vms: vms = min(vms, interval)
             case .cluster: cluster = min(cluster, interval)
-            case .host: hosts.append((look, interval))
+            case .host: hosts.append((.host(draft.plan.lines[index].node), interval))
             case .nothing: break
             }
         }
-        for index in plan.lines.indices where !isBusy[index] {
-            switch plan.lines[index].decision {
-            case .act: ready.append(index)
-            case .wait(let wait):
-                want(wait.look, wait.interval)
-                if repeats, let evidence = wait.evidence { want(evidence, Self.evidenceInterval) }
-            default: break
-            }
+        for index in draft.calls.indices where !isBusy[index] {
+            let call = draft.calls[index]
+            if call.step != nil { ready.append(index) }
+            want(call.look, call.interval, index)
+            if repeats { want(call.evidence, Self.evidenceInterval, index) }
         }
         if isServerUnread { (cluster, hosts) = (0.5, []) }
         if vms.isFinite { looks.append((.vms, vms)) }

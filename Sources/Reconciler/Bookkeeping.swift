@@ -23,7 +23,7 @@ enum Bookkeeping {
         }
     }
 
-    static func after(_ action: Action, _ outcome: Performer.Outcome, _ ledger: inout Ledger, now: Double) {
+    static func after(_ action: Action, _ outcome: Performer.Outcome, _ ledger: inout Ledger, _ hashes: inout ConfigHashes, now: Double) {
         let name = action.node
         ledger.attempts[name] = nil
         switch (action, outcome) {
@@ -33,7 +33,7 @@ enum Bookkeeping {
         case (.prepare(_, let version, _), .done(let output)):
             if let digest = value("k3s-sha256", in: output) { ledger.digests[version.description] = digest }
         case (.install(let setup), _):
-            ledger.vms[name, default: .init()].config = setup.configHash
+            ledger.vms[name, default: .init()].config = hashes.note(setup)
             if ledger.vms[name]?.removal != nil { ledger.vms[name]?.removal = .returning }
         case (.forget, _): ledger.vms[name]?.hasStaleIdentity = false
         case (.share, .shared(let share)): ledger.vms[name, default: .init()].share = share
@@ -46,15 +46,10 @@ enum Bookkeeping {
         }
     }
 
-    /// Facts of the world that the ledger must know before anything is decided. What the ledger learns of other nodes than those of the news is
-    /// news too. `listedAt`: when the VMs were listed.
+    /// Facts of the world that the ledger must know before anything is decided, but for `lesson`. What the ledger learns of other nodes than
+    /// those of the news is news too. `listedAt`: when the VMs were listed.
     static func learn(_ facts: inout FleetFacts, _ news: inout Run.News, listedAt: Double?) {
         if let listedAt { missed(&facts, &news, listedAt) }
-        if news.isAboutAll {
-            for node in facts.fleet.nodes { learn(&facts, node.name) }
-        } else {
-            for name in news.nodes where facts.isWanted(name) { learn(&facts, name) }
-        }
         guard facts.ledger.caHash == nil, case .read(let reading) = facts.seen.cluster, reading.apiReady,
             facts.ledger.hasMarked(reading), let hash = reading.caHash
         else { return }
@@ -63,10 +58,10 @@ enum Bookkeeping {
         if facts.ledger.founder == nil { facts.ledger.founder = facts.serverName }
     }
 
-    private static func learn(_ facts: inout FleetFacts, _ name: String) {
-        guard let vm = facts.seen.vms?[name], vm.tags.contains(facts.fleet.cluster.tag) else { return }
-        let known = facts.ledger.vms[name]
-        var record = known ?? .init()
+    /// What the VM and the host of a node of the fleet tell that its record does not.
+    static func lesson(_ subject: Subject, _ facts: FleetFacts) -> Ledger.VMRecord? {
+        guard let vm = subject.vm, vm.tags.contains(facts.fleet.cluster.tag) else { return nil }
+        var record = subject.known ?? .empty
         if record.creating != nil {
             // The reply to `new` was lost and the VM is here: it is the one we asked for.
             record.creating = nil
@@ -78,13 +73,13 @@ enum Bookkeeping {
                 record = .init()
                 record.hasStaleIdentity = true
             }
-            record.createdAt = createdAt
+            if record.createdAt != createdAt { record.createdAt = createdAt }
         }
         // A VM that has run k3s for this very cluster is no stranger, whatever became of its record or of the time of its creation.
-        if case .probed(let probe)? = facts.seen.hosts[name], probe.clusterID == facts.ledger.clusterID, probe.hasAgentData {
+        if record.hasStaleIdentity, case .probed(let probe)? = subject.host, probe.clusterID == facts.ledger.clusterID, probe.hasAgentData {
             record.hasStaleIdentity = false
         }
-        if record != known { facts.ledger.vms[name] = record }
+        return record == subject.known ? nil : record
     }
 
     /// Seconds that a VM which nobody asks for must be missing from list after list before its record goes.

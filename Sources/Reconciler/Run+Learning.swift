@@ -11,7 +11,7 @@ extension Run {
         case .did(let action, .success(let outcome), let seconds):
             release(action.node)
             facts.asked[action.node] = nil
-            Bookkeeping.after(action, outcome, &facts.ledger, now: moment.wall)
+            Bookkeeping.after(action, outcome, &facts.ledger, &facts.hashes, now: moment.wall)
             forgetSight(of: action, outcome)
             tell(.actionFinished(action, seconds: seconds))
         case .did(let action, .failure(let error), _):
@@ -64,15 +64,13 @@ extension Run {
     /// What was seen may be long past: others were at work, or we stood still. Everything is looked at again before anything is begun.
     mutating func forgetSights() {
         generation += 1
-        (facts.seen, looked, misses) = (Observation(), [:], [:])
-        spoiled.formUnion(looking)
+        facts.seen = Observation()
+        looks.forget()
         (news.isAny, news.isAboutAll) = (true, true)
     }
 
     private mutating func saw(_ look: Look, _ sight: Observer.Sight, _ moment: Moment, _ tell: (Event) -> Void) {
-        looking.remove(look)
-        if spoiled.remove(look) != nil { return }
-        looked[look] = moment.uptime
+        guard looks.end(look, moment.uptime) else { return }
         take(facts.seen.note(sight))
         switch sight {
         case .vms:
@@ -91,13 +89,13 @@ extension Run {
         }
         switch sight {
         case .failed(_, let error):
-            misses[look, default: 0] += 1
+            looks[look].misses += 1
             tell(.lookFailed(look, reason: error.message))
             if case .askOperator = error.remedy { failure = error }
             if !repeats, look == .vms { failure = error }
-            if misses[look, default: 0] > 6 { failure = error }
-        case .host(_, .unreachable), .cluster(.unreachable): misses[look, default: 0] += 1
-        case .host, .cluster, .vms: misses[look] = nil
+            if looks[look].misses > 6 { failure = error }
+        case .host(_, .unreachable), .cluster(.unreachable): looks[look].misses += 1
+        case .host, .cluster, .vms: looks[look].misses = 0
         }
     }
 
@@ -128,7 +126,7 @@ extension Run {
 
     /// A list that was asked for before a VM came or went must not undo what is known since.
     private mutating func spoil(_ look: Look) {
-        if looking.contains(look), !facts.lifted.contains(.spoiledLook) { spoiled.insert(look) }
+        if !facts.lifted.contains(.spoiledLook) { looks.spoil(look) }
     }
 
     /// The reading of the cluster stays good for the other nodes.
@@ -138,8 +136,7 @@ extension Run {
     }
 
     private mutating func stale(_ look: Look) {
-        looked[look] = nil
-        misses[look] = nil
+        (looks[look].endedAt, looks[look].misses) = (nil, 0)
         spoil(look)
         switch look {
         case .vms: (facts.seen.vms, news.isAboutAll) = (nil, true)

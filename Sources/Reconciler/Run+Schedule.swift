@@ -9,7 +9,7 @@ extension Run {
     private mutating func drawUpAgenda() {
         guard isAgendaOld else { return }
         let busy = acting.isEmpty ? [] : acting.keys.compactMap { draft.line(of: $0) }
-        agenda = Agenda(plan, busy: busy, isListed: facts.seen.vms != nil, repeats: repeats, isServerUnread: isServerUnread)
+        agenda = Agenda(draft, busy: busy, isListed: facts.seen.vms != nil, repeats: repeats, isServerUnread: isServerUnread)
         (isAgendaOld, isReported) = (false, false)
     }
 
@@ -25,11 +25,11 @@ extension Run {
         guard !isEnding else { return [] }
         drawUpAgenda()
         var due: [(Look, ObservedVM?)] = []
-        for (look, interval) in agenda.looks where !looking.contains(look) {
-            let last = looked[look]
-            guard repeats || last == nil else { continue }
-            if let last {
-                let patience = Double(1 << min(max(0, (misses[look] ?? 0) - 1), 5))
+        for (look, interval) in agenda.looks {
+            let note = looks[look]
+            guard !note.isUnderWay, repeats || note.endedAt == nil else { continue }
+            if let last = note.endedAt {
+                let patience = Double(1 << min(max(0, note.misses - 1), 5))
                 let at = last + min(interval * patience, 30)
                 guard at <= uptime else {
                     nextLook = min(nextLook, at)
@@ -37,7 +37,7 @@ extension Run {
                 }
             }
             guard let subject = subject(of: look) else { continue }
-            looking.insert(look)
+            looks.begin(look)
             if look == .cluster { (missedByLook, clusterAskedAt) = ([], moment) }
             due.append((look, subject.vm))
         }
@@ -63,8 +63,8 @@ extension Run {
 
     /// Nothing runs and nothing that is known to come would change that.
     var isIdle: Bool {
-        guard acting.isEmpty, looking.isEmpty || wasStopped, !grip.isAsking || wasStopped else { return false }
-        return isEnding || (!plan.isOpen && facts.seen.vms != nil)
+        guard acting.isEmpty, looks.underWay == 0 || wasStopped, !grip.isAsking || wasStopped else { return false }
+        return isEnding || (!draft.isOpen && facts.seen.vms != nil)
     }
 
     /// Seconds until something is due, or nil when a running child will tell.
@@ -74,7 +74,7 @@ extension Run {
         var next = min(nextLook, uptime + draft.goodUntil - moment.wall + 0.002)
         if needsGrip, let due = grip.nextAsk(uptime) { next = min(next, max(due, uptime + 0.5)) }
         // What runs is not cut at the deadline, so the deadline wakes nobody but an idle loop.
-        let isBusy = !acting.isEmpty || !looking.isEmpty || grip.isAsking
+        let isBusy = !acting.isEmpty || looks.underWay > 0 || grip.isAsking
         if let deadline, !isBusy { next = min(next, deadline) }
         if !acting.isEmpty { next = min(next, uptime + Self.heartbeat) }
         if !next.isFinite, !isBusy { next = uptime + 1 }
@@ -105,7 +105,7 @@ extension Run {
         guard !isReported else { return }
         isReported = true
         reportQueue(agenda.ready, tell)
-        for index in plan.lines.indices where !agenda.isBusy[index] {
+        for index in plan.lines.indices where draft.isNews[index] && !agenda.isBusy[index] {
             guard let text = plan.lines[index].decision.standstill else { continue }
             let node = plan.lines[index].node
             if index < told.count {
@@ -121,12 +121,13 @@ extension Run {
             case .act, .reported: break
             }
         }
+        draft.isTold()
     }
 
     private mutating func reportQueue(_ ready: [Int], _ tell: (Event) -> Void) {
         // Node and step tell actions apart; comparing whole configurations would cost more.
         let isKnown = ready.elementsEqual(queued) { index, action in
-            plan.lines[index].node == action.node && plan.lines[index].decision.action?.step == action.step
+            draft.calls[index].step == action.step && plan.lines[index].node == action.node
         }
         guard !isKnown else { return }
         queued = ready.compactMap { plan.lines[$0].decision.action }

@@ -19,19 +19,13 @@ struct Run {
     private var decided: Moment?
     /// Nodes of which an earlier creation may have made the VM, so that the failure of a later one says nothing of it.
     var mayBeMade: Set<String> = []
-    private(set) var draft: Draft
+    var draft: Draft
     /// What the plan calls for; to be drawn up anew when it is old.
     var agenda = Agenda()
     var isAgendaOld = true
-    var looking: Set<Look> = []
+    var looks = Looks()
     /// When the VMs were last listed, in seconds since 1970.
     var listedAt: Double?
-    /// When a look was last finished; like all times of the schedule on the clock that nobody sets.
-    var looked: [Look: Double] = [:]
-    /// Looks in a row that failed.
-    var misses: [Look: Int] = [:]
-    /// Looks under way whose answer an action has made old.
-    var spoiled: Set<Look> = []
     /// When the last reading of the cluster was asked for.
     var clusterAskedAt: Moment?
     /// Nodes that the reading of the cluster under way may still see as they were.
@@ -106,7 +100,7 @@ struct Run {
         }
         (facts.now, facts.uptime) = (moment.wall, moment.uptime)
         Bookkeeping.learn(&facts, &news, listedAt: listedAt)
-        draft.update(&facts, nodes: news.isAboutAll ? nil : news.nodes)
+        draft.update(&facts, nodes: news.isAboutAll ? nil : news.nodes, learning: Bookkeeping.lesson)
         audit?(draft.plan, Planner.plan(facts))
         hold(moment.uptime)
         (decided, isAgendaOld) = (moment, true)
@@ -125,11 +119,11 @@ struct Run {
 
     /// A cluster that answers is changed only by who holds its Lease; one that does not answer has none to ask for.
     private mutating func hold(_ uptime: Double) {
-        wantsLease = repeats && hasControlPlane && plan.isActive && !facts.lifted.contains(.lease)
+        wantsLease = repeats && hasControlPlane && draft.isActive && !facts.lifted.contains(.lease)
         let block = wantsLease ? grip.block(uptime) : nil
         isHeldBack = block != nil
         guard let block else { return }
-        for (index, line) in plan.lines.enumerated() where line.decision.action != nil { draft.overrule(index, .blocked(block)) }
+        for index in draft.calls.indices where draft.calls[index].step != nil { draft.overrule(index, .blocked(block)) }
     }
 
     /// The server on which the Lease is to be taken or renewed now.

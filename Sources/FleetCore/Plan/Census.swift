@@ -27,15 +27,18 @@ struct Census: Sendable {
         var census = Census(
             controlPlane: facts.controlPlane, wanted: Array(repeating: Standing(), count: facts.fleet.nodes.count))
         for (place, node) in facts.fleet.nodes.enumerated() { census.recount(node.name, at: place, facts) }
-        for name in facts.ledger.vms.keys where facts.places[name] == nil { census.recount(name, at: nil, facts) }
-        for name in (facts.seen.vms ?? [:]).keys where facts.places[name] == nil { census.recount(name, at: nil, facts) }
+        if facts.subjects.count(where: { $0.known != nil }) != facts.ledger.vms.count {
+            for name in facts.ledger.vms.keys where facts.places[name] == nil { census.recount(name, at: nil, facts) }
+        }
+        if let vms = facts.seen.vms, facts.subjects.count(where: { $0.vm != nil }) != vms.count {
+            for name in vms.keys where facts.places[name] == nil { census.recount(name, at: nil, facts) }
+        }
         return census
     }
 
-    mutating func recount(_ name: String, _ facts: FleetFacts) { recount(name, at: facts.places[name], facts) }
-
-    private mutating func recount(_ name: String, at place: Int?, _ facts: FleetFacts) {
-        let standing = Self.standing(of: name, facts)
+    /// `place`: of its node in the fleet.
+    mutating func recount(_ name: String, at place: Int?, _ facts: FleetFacts) {
+        let standing = Self.standing(of: name, at: place, facts)
         let before = place.map { wanted[$0] } ?? strays[name] ?? Standing()
         if let place { wanted[place] = standing } else { strays[name] = standing.isOccupant ? standing : nil }
         occupants += (standing.isOccupant ? 1 : 0) - (before.isOccupant ? 1 : 0)
@@ -46,19 +49,24 @@ struct Census: Sendable {
         vanished.count += (standing.isKnown && standing.isMissing ? 1 : 0) - (before.isKnown && before.isMissing ? 1 : 0)
     }
 
-    private static func standing(of name: String, _ facts: FleetFacts) -> Standing {
-        var standing = Standing(isOccupant: facts.refusals[name] != nil, isMissing: true)
-        if let record = facts.ledger.vms[name] {
+    private static func standing(of name: String, at place: Int?, _ facts: FleetFacts) -> Standing {
+        if let place, place < facts.subjects.count {
+            let subject = facts.subjects[place]
+            return standing(subject.vm, subject.known, isRefused: subject.refusal != nil, facts)
+        }
+        return standing(facts.seen.vms?[name], facts.ledger.vms[name], isRefused: facts.refusals[name] != nil, facts)
+    }
+
+    private static func standing(_ vm: ObservedVM?, _ record: Ledger.VMRecord?, isRefused: Bool, _ facts: FleetFacts) -> Standing {
+        var standing = Standing(isOccupant: isRefused, isMissing: vm == nil)
+        if let record {
             standing.isOccupant = standing.isOccupant || record.isOccupant
             standing.isKnown = facts.seen.vms != nil && record.createdAt != nil && record.removal == nil
         }
-        if let vm = facts.seen.vms?[name] {
-            standing.isMissing = false
-            standing.isOccupant = standing.isOccupant || facts.isOwned(vm)
-        }
+        if let vm { standing.isOccupant = standing.isOccupant || facts.isOwned(vm) }
         return standing
     }
 
     /// Whether it counts against `limits.maxVMs`.
-    static func isOccupant(_ name: String, _ facts: FleetFacts) -> Bool { standing(of: name, facts).isOccupant }
+    static func isOccupant(_ name: String, _ facts: FleetFacts) -> Bool { standing(of: name, at: facts.places[name], facts).isOccupant }
 }

@@ -6,8 +6,12 @@ package struct Draft: Sendable {
     package private(set) var plan: Plan
     /// Line by line what is decided for each node by itself: what holds over the whole plan, and may be otherwise next time, is in `plan` alone.
     private var own: [Kept] = []
+    /// Of each line of `plan`.
+    package private(set) var calls: [Call] = []
     /// Lines of `plan` that differ from their own.
     private var overruled: [Int] = []
+    /// Of each line whether it may have changed since `isTold`.
+    package private(set) var isNews: [Bool] = []
     /// Where a node of the fleet has its line; those of strays come after them.
     private let places: [String: Int]
     private var basis: Basis?
@@ -16,6 +20,7 @@ package struct Draft: Sendable {
 
     private struct Kept: Sendable {
         var line: Plan.Line
+        var call: Call
         var availability: Availability
         /// When time alone may change it.
         var goodUntil: Double
@@ -25,6 +30,15 @@ package struct Draft: Sendable {
         plan = Plan(cluster: facts.fleet.cluster.name, lines: [])
         places = facts.places
     }
+
+    /// Something can be done now.
+    package var isActive: Bool { calls.contains { $0.step != nil } }
+
+    /// Something is done or waited for, so that it is not the last word.
+    package var isOpen: Bool { calls.contains { $0.step != nil || $0.isWait } }
+
+    /// Every line is known to whom it concerns.
+    package mutating func isTold() { for index in isNews.indices { isNews[index] = false } }
 
     /// Of the line's node.
     func availability(_ index: Int) -> Availability { own[index].availability }
@@ -38,30 +52,28 @@ package struct Draft: Sendable {
     /// Where a node or VM has its line.
     package func line(of name: String) -> Int? { places[name] ?? strays.first { plan.lines[$0].node == name } }
 
-    /// Takes in what has happened since the last time: to `nodes`, or to everything (nil).
-    package mutating func update(_ facts: inout FleetFacts, nodes: [String]? = nil) {
+    /// Takes in what has happened since the last time: to `nodes`, or to everything (nil). What is to be learnt from it is learnt first.
+    package mutating func update(_ facts: inout FleetFacts, nodes: [String]? = nil, learning lesson: FleetFacts.Lesson? = nil) {
         let nodes = basis == nil ? nil : nodes
-        facts.count(nodes)
+        facts.gather(nodes, lesson)
         let basis = Basis.of(facts)
         let due = nodes == nil || basis != self.basis ? Due(all: places.count) : due(nodes ?? [], facts.now)
         self.basis = basis
-        let subjects = due.places.map { facts.subject(at: $0) }
-        remake(due, subjects, facts)
+        for place in due.places { facts.hashConfiguration(at: place) }
+        remake(due, facts)
     }
 
     /// Something stronger than the line's own decision.
     package mutating func overrule(_ index: Int, _ decision: Decision) {
         plan.lines[index].decision = decision
+        (calls[index], isNews[index]) = (Call(decision), true)
         overruled.append(index)
     }
 
     /// What waits for a control plane that only the operator can bring back need not wait for it.
     private mutating func holdUp(_ facts: FleetFacts) {
-        guard facts.controlPlane == nil, let server = facts.serverName, let place = places[server],
-            case .blocked = plan.lines[place].decision
-        else { return }
-        for index in plan.lines.indices {
-            guard case .wait(let wait) = plan.lines[index].decision, wait.look == .cluster else { continue }
+        guard facts.controlPlane == nil, let server = facts.serverName, let place = places[server], calls[place].isBlocked else { return }
+        for index in calls.indices where calls[index].isWait && calls[index].look == .cluster {
             overrule(index, .blocked(Block("its control plane \(server) is blocked", advice: "mend \(server) first")))
         }
     }
@@ -95,19 +107,21 @@ extension Draft {
         return due
     }
 
-    private mutating func remake(_ due: Due, _ subjects: [Subject], _ facts: FleetFacts) {
-        for index in overruled { plan.lines[index] = own[index].line }
+    private mutating func remake(_ due: Due, _ facts: FleetFacts) {
+        for index in overruled {
+            plan.lines[index].decision = own[index].line.decision
+            (calls[index], isNews[index]) = (own[index].call, true)
+        }
         overruled.removeAll(keepingCapacity: true)
-        for (place, subject) in zip(due.places, subjects) {
-            let node = facts.fleet.nodes[place]
+        for place in due.places {
+            let (node, subject) = (facts.fleet.nodes[place], facts.subjects[place])
             let new = kept(Planner.line(for: node, subject, facts), subject, node.role, facts)
-            if place < own.count {
-                own[place] = new
-                plan.lines[place] = new.line
-            } else {
-                own.append(new)
-                plan.lines.append(new.line)
+            guard place < own.count else {
+                append(new)
+                continue
             }
+            (plan.lines[place], calls[place], isNews[place]) = (new.line, new.call, true)
+            own[place] = new
         }
         if due.hasStrays { remakeStrays(facts) }
         goodUntil = own.reduce(.infinity) { min($0, $1.goodUntil) }
@@ -118,16 +132,25 @@ extension Draft {
     /// The lines of what no pool asks for. There is rarely any, so all of them are made anew.
     private mutating func remakeStrays(_ facts: FleetFacts) {
         guard facts.hasStrays || !strays.isEmpty else { return }
-        own.removeSubrange(places.count...)
-        plan.lines.removeSubrange(places.count...)
-        for (line, subject) in Planner.strayLines(facts) {
-            own.append(kept(line, subject, .agent, facts))
-            plan.lines.append(line)
-        }
+        let count = own.count - places.count
+        own.removeLast(count)
+        plan.lines.removeLast(count)
+        calls.removeLast(count)
+        isNews.removeLast(count)
+        for (line, subject) in Planner.strayLines(facts) { append(kept(line, subject, .agent, facts)) }
+    }
+
+    private mutating func append(_ new: Kept) {
+        own.append(new)
+        plan.lines.append(new.line)
+        calls.append(new.call)
+        isNews.append(true)
     }
 
     private func kept(_ line: Plan.Line, _ subject: Subject, _ role: Role, _ facts: FleetFacts) -> Kept {
-        Kept(line: line, availability: Availability.of(subject, facts), goodUntil: Planner.goodUntil(subject, role, facts))
+        Kept(
+            line: line, call: Call(line.decision), availability: Availability.of(subject, facts),
+            goodUntil: Planner.goodUntil(subject, role, facts))
     }
 }
 
@@ -140,7 +163,7 @@ private struct Basis: Equatable, Sendable {
     var address: String?
     var answeredCA: String?
     /// Why agents cannot be joined, while they cannot.
-    var reason: String?
+    var silence: FleetFacts.Silence?
     var strangeness: Block?
     var missing: Int
     var known: Int
@@ -154,7 +177,7 @@ private struct Basis: Equatable, Sendable {
             isListed: facts.seen.vms != nil, founder: facts.ledger.founder, caHash: facts.ledger.caHash, digests: facts.ledger.digests,
             address: controlPlane?.address, answeredCA: controlPlane?.caHash, missing: facts.vanished.count, known: facts.vanished.of)
         if case .read(let reading) = facts.seen.cluster { basis.strangeness = facts.strangeness(of: reading) }
-        if controlPlane == nil { basis.reason = facts.controlPlaneReason }
+        if controlPlane == nil { basis.silence = facts.silence }
         guard facts.occupants >= facts.fleet.limits.maxVMs else { return basis }
         (basis.occupants, basis.unlisted) = (facts.occupants, facts.unlisted)
         return basis

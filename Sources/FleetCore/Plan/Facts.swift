@@ -24,8 +24,10 @@ package struct FleetFacts: Sendable {
     /// Guards that the proof by simulation has taken away; always empty in the product.
     package var lifted: Set<Guard> = []
 
+    /// Of the fleet's nodes, in their order; empty before they were gathered.
+    private(set) var subjects: [Subject] = []
     /// Nil: to be taken when it is asked for.
-    var census: Census?
+    private(set) var census: Census?
     let isAttended: Bool
     /// Hashes that were computed before.
     package var hashes = ConfigHashes()
@@ -44,21 +46,49 @@ package struct FleetFacts: Sendable {
     /// The same facts for an effect that is sent later: nothing of it was counted before.
     package var uncounted: FleetFacts {
         var facts = self
-        facts.census = nil
+        (facts.census, facts.subjects) = (nil, [])
         return facts
     }
 
-    /// Counts what has changed of these VMs, or everything (nil).
-    mutating func count(_ names: [String]?) {
-        guard let names, var kept = census else {
-            census = nil
+    /// What the ledger is to know of a node from now on, if it is news to it.
+    package typealias Lesson = (Subject, FleetFacts) -> Ledger.VMRecord?
+
+    /// Takes in what has happened to these nodes and VMs, or everything (nil), and counts it.
+    mutating func gather(_ names: [String]?, _ lesson: Lesson?) {
+        let former = census
+        census = nil
+        guard let names, var kept = former else {
+            subjects = []
+            subjects.reserveCapacity(fleet.nodes.count)
+            for place in fleet.nodes.indices { subjects.append(learnt(at: place, lesson)) }
             census = .of(self)
             return
         }
-        census = nil
-        for name in names { kept.recount(name, self) }
+        for name in names {
+            let place = places[name]
+            if let place { subjects[place] = learnt(at: place, lesson) }
+            kept.recount(name, at: place, self)
+        }
         kept.controlPlane = controlPlane
         census = kept
+    }
+
+    private mutating func learnt(at place: Int, _ lesson: Lesson?) -> Subject {
+        var subject = Subject.of(fleet.nodes[place].name, self)
+        if let record = lesson?(subject, self) {
+            subject.known = record
+            ledger.vms[subject.name] = record
+        }
+        return subject
+    }
+
+    /// Of the node's configuration as it should be, for who has one to compare.
+    mutating func hashConfiguration(at place: Int) {
+        guard subjects[place].known?.config != nil, let overlay = subjects[place].overlay else { return }
+        let node = fleet.nodes[place]
+        let server = node.role == .agent ? controlPlane : nil
+        let hash = hashes.hash(of: node.name, overlay, server) ?? hashes.note(setup(of: node, overlay: overlay))
+        subjects[place].configHash = hash
     }
 
     /// How many VMs of the ledger the list lacks, and of how many, when nobody is there to judge it; see `Safety.massLossIsNoReason`.
@@ -66,17 +96,6 @@ package struct FleetFacts: Sendable {
 
     /// Whether a pool asks for it.
     package func isWanted(_ name: String) -> Bool { places[name] != nil }
-
-    /// All that is known of a node of the fleet.
-    mutating func subject(at place: Int) -> Subject {
-        let node = fleet.nodes[place]
-        var subject = Subject.of(node.name, self)
-        guard subject.record.config != nil, let overlay = subject.overlay else { return subject }
-        let server = node.role == .agent ? controlPlane : nil
-        subject.configHash =
-            hashes.hash(of: node.name, overlay, server) ?? hashes.note(setup(of: node, overlay: overlay))
-        return subject
-    }
 
     func holds(_ rule: Guard) -> Bool { !lifted.contains(rule) }
 
@@ -120,12 +139,28 @@ package struct FleetFacts: Sendable {
     /// Why agents cannot be joined yet.
     package var controlPlaneReason: String {
         guard let name = serverName else { return "the fleet has no server" }
+        return switch silence {
+        case .unseen: "control plane \(name) is not there yet"
+        case .unreachable(let reason): "control plane \(name) cannot be read: \(reason)"
+        case .starting(let reason): "control plane \(name) is starting: \(reason ?? "no API yet")"
+        case .strange: "control plane \(name) is another cluster's"
+        case .unregistered: "control plane \(name) has not registered its node"
+        }
+    }
+
+    /// What keeps a server from answering for its cluster.
+    enum Silence: Sendable, Equatable {
+        case unseen, unreachable(String), starting(String?), strange, unregistered
+    }
+
+    /// Of a server that does not answer.
+    var silence: Silence {
         switch seen.cluster {
-        case .unseen: return "control plane \(name) is not there yet"
-        case .unreachable(let reason): return "control plane \(name) cannot be read: \(reason)"
-        case .read(let reading) where !reading.apiReady: return "control plane \(name) is starting: \(reading.reason ?? "no API yet")"
-        case .read(let reading) where strangeness(of: reading) != nil: return "control plane \(name) is another cluster's"
-        case .read: return "control plane \(name) has not registered its node"
+        case .unseen: .unseen
+        case .unreachable(let reason): .unreachable(reason)
+        case .read(let reading) where !reading.apiReady: .starting(reading.reason)
+        case .read(let reading) where strangeness(of: reading) != nil: .strange
+        case .read: .unregistered
         }
     }
 

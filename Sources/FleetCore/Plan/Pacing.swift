@@ -11,13 +11,13 @@ package enum Pacing {
     /// At most `deletionsPerPass` nodes are on their way out at a time; those that began come first.
     static func deletions(_ draft: inout Draft, _ facts: FleetFacts) {
         let limit = facts.fleet.limits.deletionsPerPass
-        let leaving = draft.strays.filter { draft.plan.lines[$0].decision.isDestructive }
+        let leaving = draft.strays.filter { draft.calls[$0].isDestructive }
         guard !leaving.isEmpty else { return }
         let lines = draft.plan.lines
         let order = leaving.map { (index: $0, progress: progress(lines[$0], facts)) }.sorted { $0.progress > $1.progress }
         // Those that are half gone and cannot go on now, for a back-off, another look or the operator, keep their place.
         let held = draft.strays.filter { index in
-            guard !lines[index].decision.isDestructive, !lines[index].decision.isSettled else { return false }
+            guard !draft.calls[index].isDestructive, !draft.calls[index].isSettled else { return false }
             return facts.record(lines[index].node).removal != nil || facts.seen.node(lines[index].node)?.unschedulable == true
         }
         // And those that one list leaves out.
@@ -26,7 +26,7 @@ package enum Pacing {
                 && !draft.strays.contains { lines[$0].node == name }
         }
         let places = max(0, limit - held.count - unlisted)
-        let isHopeless = places == 0 && unlisted == 0 && held.allSatisfy { lines[$0].decision.isBlocked }
+        let isHopeless = places == 0 && unlisted == 0 && held.allSatisfy { draft.calls[$0].isBlocked }
         let reason = "limits.deletionsPerPass is \(limit)"
         let decision: Decision =
             isHopeless
@@ -49,11 +49,9 @@ package enum Pacing {
 
     /// A node that is in the cluster is restarted only while its pool has no more than `maxUnavailable` down.
     static func restarts(_ draft: inout Draft, _ facts: FleetFacts) {
-        let lines = draft.plan.lines
-        let restarts = lines.indices.filter { index in
-            if case .act(.install, _) = lines[index].decision { draft.availability(index).isMember } else { false }
-        }
+        let restarts = draft.calls.indices.filter { draft.calls[$0].step == .install && draft.availability($0).isMember }
         guard !restarts.isEmpty else { return }
+        let lines = draft.plan.lines
         let limit = facts.fleet.limits.maxUnavailable
         var pools: [String: Outage] = [:]
         for index in lines.indices {
@@ -109,9 +107,9 @@ package enum Pacing {
 
     /// Creations of this very plan count too.
     static func budget(_ draft: inout Draft, _ facts: FleetFacts) {
-        let lines = draft.plan.lines
-        let creations = lines.indices.filter { if case .act(.createVM, _) = lines[$0].decision { true } else { false } }
+        let creations = draft.calls.indices.filter { draft.calls[$0].step == .createVM }
         guard !creations.isEmpty else { return }
+        let lines = draft.plan.lines
         var occupants = facts.occupants
         let limit = facts.fleet.limits.maxVMs
         for index in creations {

@@ -48,10 +48,9 @@ package enum Safety {
     /// The breaker. That two or more VMs, and more than a third of them, are gone at once is sooner trouble of exe.dev than a wish of anybody's;
     /// unattended, nothing is made anew then. It closes by itself when the list shows them again, and an operator's `apply` passes it.
     static func massLossIsNoReason(_ action: Action, _ facts: FleetFacts) -> Block? {
+        guard case .createVM(let name, _, _) = action, facts.record(name).createdAt != nil else { return nil }
         let (count, known) = facts.vanished
-        guard case .createVM(let name, _, _) = action, facts.record(name).createdAt != nil, count >= 2, count * 3 > known else {
-            return nil
-        }
+        guard count >= 2, count * 3 > known else { return nil }
         return Block(
             "\(count) of \(known) VMs are gone from exe.dev's list at once; the breaker is open",
             advice: "it closes when they are listed again; if they are really gone, run: exedev-k8s apply", isBreaker: true)

@@ -1,14 +1,14 @@
 import K3s
 
-/// All that is known of one node or VM, gathered once for the line that is made of it.
-struct Subject: Sendable {
-    var name: String
-    var vm: ObservedVM?
+/// All that is known of one node or VM, gathered once for all that is asked of it until something happens to it.
+package struct Subject: Sendable {
+    package var name: String
+    package var vm: ObservedVM?
     /// Its Kubernetes node, if the cluster was read and has it.
     var node: NodeReading?
-    var host: ObservedHost?
-    /// Empty when the ledger does not know it.
-    var record: Ledger.VMRecord
+    package var host: ObservedHost?
+    /// What the ledger knows of it.
+    package var known: Ledger.VMRecord?
     var attempt: Ledger.Attempt?
     var refusal: Block?
     /// When this run told its k3s to start, by `uptime`.
@@ -24,9 +24,12 @@ struct Subject: Sendable {
     static func of(_ name: String, _ facts: FleetFacts) -> Subject {
         Subject(
             name: name, vm: facts.seen.vms?[name], node: facts.seen.node(name), host: facts.seen.hosts[name],
-            record: facts.record(name), attempt: facts.ledger.attempts[name], refusal: facts.refusals[name],
+            known: facts.ledger.vms[name], attempt: facts.ledger.attempts[name], refusal: facts.refusals[name],
             started: facts.started[name], asked: facts.asked[name], isOutdated: facts.seen.outdated.contains(name))
     }
+
+    /// Empty when the ledger does not know it.
+    var record: Ledger.VMRecord { known ?? .empty }
 
     /// Its overlay address: as its cluster knows it, else as its host says.
     var overlay: String? {
