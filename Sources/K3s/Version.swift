@@ -6,6 +6,8 @@ package struct K3sVersion: Sendable, Hashable, Comparable, Codable, CustomString
     package let patch: Int
     /// The number after `k3s`, the packaging of the same Kubernetes release.
     package let build: Int
+    /// The tag: asked for more often than the numbers.
+    package let description: String
 
     /// Nil when `tag` is not `vX.Y.Z+k3sN`.
     package init?(_ tag: String) {
@@ -13,7 +15,7 @@ package struct K3sVersion: Sendable, Hashable, Comparable, Codable, CustomString
         guard Self.skip("v", &rest), let major = Self.number(&rest), Self.skip(".", &rest), let minor = Self.number(&rest),
             Self.skip(".", &rest), let patch = Self.number(&rest), Self.skip("+k3s", &rest), let build = Self.number(&rest), rest.isEmpty
         else { return nil }
-        (self.major, self.minor, self.patch, self.build) = (major, minor, patch, build)
+        (self.major, self.minor, self.patch, self.build, description) = (major, minor, patch, build, tag)
     }
 
     private static func skip(_ word: StaticString, _ rest: inout Substring.UTF8View) -> Bool {
@@ -30,8 +32,6 @@ package struct K3sVersion: Sendable, Hashable, Comparable, Codable, CustomString
         rest = rest[digits.endIndex...]
         return digits.reduce(0) { $0 * 10 + Int($1 - 48) }
     }
-
-    package var description: String { "v\(major).\(minor).\(patch)+k3s\(build)" }
 
     package static func < (left: K3sVersion, right: K3sVersion) -> Bool {
         (left.major, left.minor, left.patch, left.build) < (right.major, right.minor, right.patch, right.build)

@@ -11,12 +11,12 @@ struct Agenda {
 
     private static let evidenceInterval = 10.0
 
-    init() {}
-
     /// `isServerUnread`: the cluster may answer and was not read. It is read first then: one read tells about every node, so no host need be asked.
-    init(_ draft: Draft, busy: [Int], isListed: Bool, repeats: Bool, isServerUnread: Bool) {
-        isBusy = Array(repeating: false, count: draft.calls.count)
-        for index in busy { isBusy[index] = true }
+    /// No initializer, for that would copy the draft.
+    static func of(_ draft: Draft, busy: [Int], isListed: Bool, repeats: Bool, isServerUnread: Bool) -> Agenda {
+        var agenda = Agenda()
+        agenda.isBusy = Array(repeating: false, count: draft.calls.count)
+        for index in busy { agenda.isBusy[index] = true }
         var (vms, cluster) = (isListed ? Double.infinity : 1, Double.infinity)
         var hosts: [(look: Look, interval: Double)] = []
         func want(_ target: Call.Target, _ interval: Double, _ index: Int) {
@@ -27,15 +27,17 @@ struct Agenda {
             case .nothing: break
             }
         }
-        for index in draft.calls.indices where !isBusy[index] {
+        for index in draft.calls.indices where !agenda.isBusy[index] {
             let call = draft.calls[index]
-            if call.step != nil { ready.append(index) }
+            if call.step != nil { agenda.ready.append(index) }
             want(call.look, call.interval, index)
-            if repeats { want(call.evidence, Self.evidenceInterval, index) }
+            if repeats { want(call.evidence, evidenceInterval, index) }
         }
         if isServerUnread { (cluster, hosts) = (0.5, []) }
-        if vms.isFinite { looks.append((.vms, vms)) }
-        if cluster.isFinite { looks.append((.cluster, cluster)) }
-        looks += hosts.count > 1 ? hosts.sorted { $0.look < $1.look } : hosts
+        if vms.isFinite { agenda.looks.append((.vms, vms)) }
+        if cluster.isFinite { agenda.looks.append((.cluster, cluster)) }
+        if hosts.count > 1 { hosts.sort { $0.look < $1.look } }
+        if !hosts.isEmpty { agenda.looks += hosts }
+        return agenda
     }
 }

@@ -89,12 +89,13 @@ enum Bookkeeping {
     /// still in the cluster, or may be: without the record nobody would know whose it was.
     private static func missed(_ facts: inout FleetFacts, _ news: inout Run.News, _ listedAt: Double) {
         guard let vms = facts.seen.vms else { return }
-        if news.isAboutAll || news.isListed {
+        if news.isAboutAll {
             for (name, record) in facts.ledger.vms { missed(record, of: name, in: vms, &facts, &news, listedAt) }
-        } else {
-            for name in news.nodes {
-                if let record = facts.ledger.vms[name] { missed(record, of: name, in: vms, &facts, &news, listedAt) }
-            }
+            return
+        }
+        // Whoever came or went since the last list is news; of the others only who was missing then can be missing now.
+        for name in news.isListed ? news.nodes + facts.unlisted : news.nodes {
+            if let record = facts.ledger.vms[name] { missed(record, of: name, in: vms, &facts, &news, listedAt) }
         }
     }
 

@@ -9,7 +9,7 @@ extension Run {
     private mutating func drawUpAgenda() {
         guard isAgendaOld else { return }
         let busy = acting.isEmpty ? [] : acting.keys.compactMap { draft.line(of: $0) }
-        agenda = Agenda(draft, busy: busy, isListed: facts.seen.vms != nil, repeats: repeats, isServerUnread: isServerUnread)
+        agenda = Agenda.of(draft, busy: busy, isListed: facts.seen.vms != nil, repeats: repeats, isServerUnread: isServerUnread)
         (isAgendaOld, isReported) = (false, false)
     }
 

@@ -74,19 +74,18 @@ extension ObservedVM {
     }
 }
 
-package enum ObservedHost: Sendable, Hashable {
-    /// Apart, for it is large.
-    indirect case probed(HostProbe)
+package indirect enum ObservedHost: Sendable, Hashable {
+    case probed(HostProbe)
     /// Nothing could be learnt; the reason is worth another try.
     case unreachable(String)
     /// It answered and must not be touched: wrong key, wrong host, login refused.
     case refused(String, advice: String)
 }
 
-package enum ObservedCluster: Sendable, Hashable {
+package indirect enum ObservedCluster: Sendable, Hashable {
     case unseen
     case unreachable(String)
-    indirect case read(ClusterReading)
+    case read(ClusterReading)
 
     /// Of the same names in the same order.
     package func hasSameNodes(as other: ObservedCluster) -> Bool {

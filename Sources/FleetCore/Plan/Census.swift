@@ -15,7 +15,7 @@ struct Census: Sendable {
     private var wanted: [Standing]
     /// Of VMs that no pool asks for.
     private var strays: [String: Standing] = [:]
-    var hasStrays: Bool { !strays.isEmpty }
+    var strayNames: [String] { strays.isEmpty ? [] : strays.keys.sorted() }
 
     private struct Standing: Sendable {
         var isOccupant = false

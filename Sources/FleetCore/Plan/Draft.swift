@@ -14,7 +14,7 @@ package struct Draft: Sendable {
     package private(set) var isNews: [Bool] = []
     /// Where a node of the fleet has its line; those of strays come after them.
     private let places: [String: Int]
-    private var basis: Basis?
+    private var basis = Basis()
     /// When time alone may change the plan, in seconds since 1970.
     package private(set) var goodUntil = -Double.infinity
 
@@ -54,12 +54,12 @@ package struct Draft: Sendable {
 
     /// Takes in what has happened since the last time: to `nodes`, or to everything (nil). What is to be learnt from it is learnt first.
     package mutating func update(_ facts: inout FleetFacts, nodes: [String]? = nil, learning lesson: FleetFacts.Lesson? = nil) {
-        let nodes = basis == nil ? nil : nodes
+        let nodes = own.isEmpty ? nil : nodes
         facts.gather(nodes, lesson)
         let basis = Basis.of(facts)
         let due = nodes == nil || basis != self.basis ? Due(all: places.count) : due(nodes ?? [], facts.now)
         self.basis = basis
-        for place in due.places { facts.hashConfiguration(at: place) }
+        for place in due.places { facts.compare(at: place) }
         remake(due, facts)
     }
 
@@ -131,13 +131,14 @@ extension Draft {
 
     /// The lines of what no pool asks for. There is rarely any, so all of them are made anew.
     private mutating func remakeStrays(_ facts: FleetFacts) {
-        guard facts.hasStrays || !strays.isEmpty else { return }
+        let names = facts.strays
+        guard !names.isEmpty || !strays.isEmpty else { return }
         let count = own.count - places.count
         own.removeLast(count)
         plan.lines.removeLast(count)
         calls.removeLast(count)
         isNews.removeLast(count)
-        for (line, subject) in Planner.strayLines(facts) { append(kept(line, subject, .agent, facts)) }
+        for (line, subject) in Planner.strayLines(names, facts) { append(kept(line, subject, .agent, facts)) }
     }
 
     private mutating func append(_ new: Kept) {
@@ -156,17 +157,17 @@ extension Draft {
 
 /// Of what concerns the whole fleet, all that any line may depend on.
 private struct Basis: Equatable, Sendable {
-    var isListed: Bool
+    var isListed = false
     var founder: String?
     var caHash: String?
-    var digests: [String: String]
+    var digests: [String: String] = [:]
     var address: String?
     var answeredCA: String?
     /// Why agents cannot be joined, while they cannot.
     var silence: FleetFacts.Silence?
     var strangeness: Block?
-    var missing: Int
-    var known: Int
+    var missing = 0
+    var known = 0
     /// With a full budget, how many have the places, and which of them are not listed.
     var occupants: Int?
     var unlisted: Set<String>?

@@ -58,32 +58,35 @@ package struct FleetFacts: Sendable {
         let former = census
         census = nil
         guard let names, var kept = former else {
-            subjects = []
-            subjects.reserveCapacity(fleet.nodes.count)
-            for place in fleet.nodes.indices { subjects.append(learnt(at: place, lesson)) }
+            if subjects.isEmpty { subjects = fleet.nodes.map { Subject.of($0.name, self) } }
+            for place in subjects.indices { learn(at: place, lesson) }
             census = .of(self)
             return
         }
         for name in names {
             let place = places[name]
-            if let place { subjects[place] = learnt(at: place, lesson) }
+            if let place { learn(at: place, lesson) }
             kept.recount(name, at: place, self)
         }
         kept.controlPlane = controlPlane
         census = kept
     }
 
-    private mutating func learnt(at place: Int, _ lesson: Lesson?) -> Subject {
-        var subject = Subject.of(fleet.nodes[place].name, self)
+    private mutating func learn(at place: Int, _ lesson: Lesson?) {
+        var subject = Subject.of(subjects[place].name, self)
+        subject.inherit(from: subjects[place])
         if let record = lesson?(subject, self) {
             subject.known = record
             ledger.vms[subject.name] = record
         }
-        return subject
+        subjects[place] = subject
     }
 
-    /// Of the node's configuration as it should be, for who has one to compare.
-    mutating func hashConfiguration(at place: Int) {
+    /// How a node differs from what it should be, where that takes more than a look.
+    mutating func compare(at place: Int) {
+        if let node = subjects[place].node, subjects[place].isShaped == nil {
+            subjects[place].isShaped = NodeShape.isShaped(node, fleet.nodes[place])
+        }
         guard subjects[place].known?.config != nil, let overlay = subjects[place].overlay else { return }
         let node = fleet.nodes[place]
         let server = node.role == .agent ? controlPlane : nil
@@ -164,18 +167,16 @@ package struct FleetFacts: Sendable {
         }
     }
 
-    package var ownedVMs: [ObservedVM] { (seen.vms ?? [:]).values.filter(isOwned).sorted { $0.name < $1.name } }
-
     func isOwned(_ vm: ObservedVM) -> Bool { vm.tags.contains(fleet.cluster.tag) }
 
     /// How many VMs count against `limits.maxVMs`.
     package var occupants: Int { census?.occupants ?? Census.of(self).occupants }
 
-    /// Whether there may be VMs, or records of VMs, that no pool asks for.
-    var hasStrays: Bool { census?.hasStrays ?? Census.of(self).hasStrays }
+    /// VMs that no pool asks for: those with our tag, and those of the ledger.
+    var strays: [String] { census?.strayNames ?? Census.of(self).strayNames }
 
     /// Those of them that the list lacks.
-    var unlisted: Set<String> { census?.unlisted ?? Census.of(self).unlisted }
+    package var unlisted: Set<String> { census?.unlisted ?? Census.of(self).unlisted }
 
     package func record(_ name: String) -> Ledger.VMRecord { ledger.vms[name] ?? .empty }
 

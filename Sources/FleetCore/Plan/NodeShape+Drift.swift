@@ -9,7 +9,6 @@ extension NodeShape {
     ///
     /// Only keys that we put there before are ever removed: everybody else's labels and taints stay.
     package static func drift(of node: NodeReading, from want: DesiredNode) -> NodeShape? {
-        if isShaped(node, want) { return nil }
         let ownedLabels = Set(list(node.annotations[managedLabels]))
         let ownedTaints = Set(list(node.annotations[managedTaints]))
         var labels: [String: String?] = [:]
@@ -30,8 +29,8 @@ extension NodeShape {
         return NodeShape(labels: labels, taints: taints, annotations: annotations, summary: (words + taintWords).joined(separator: ", "))
     }
 
-    /// The usual case, and cheap: what is noted as ours is what is wanted, and it is there.
-    private static func isShaped(_ node: NodeReading, _ want: DesiredNode) -> Bool {
+    /// Whether there is no drift at a glance, as is usual: what is noted as ours is what is wanted, and it is there.
+    static func isShaped(_ node: NodeReading, _ want: DesiredNode) -> Bool {
         node.taints == want.taints && want.labels.allSatisfy { node.labels[$0.key] == $0.value }
             && node.annotations[managedLabels] == want.labelKeys && node.annotations[managedTaints] == want.taintKeys
     }

@@ -2,18 +2,28 @@ import K3s
 
 extension Planner {
     /// What no pool asks for: VMs that carry our tag, and then nodes of ours whose VM is gone.
-    static func strayLines(_ facts: FleetFacts) -> [(line: Plan.Line, subject: Subject)] {
-        let vms = facts.ownedVMs.filter { !facts.isWanted($0.name) }.map { vm in
-            let subject = Subject.of(vm.name, facts)
-            let decision = admitted(changed(subject, facts) ?? removal(of: vm, subject, facts), subject, facts)
-            let chain: [Step] = [.drain, .stop, .deleteNode, .removeVM]
-            let then = decision.action.flatMap { action in chain.firstIndex(of: action.step).map { Array(chain[($0 + 1)...]) } } ?? []
-            return (line(of: subject, decision, then), subject)
-        }
-        return vms
-            + orphans(facts).map { subject, node in
-                (line(of: subject, admitted(changed(subject, facts) ?? orphan(node, subject, facts), subject, facts), []), subject)
+    static func strayLines(_ names: [String], _ facts: FleetFacts) -> [(line: Plan.Line, subject: Subject)] {
+        var vms: [(line: Plan.Line, subject: Subject)] = []
+        var orphans: [(line: Plan.Line, subject: Subject)] = []
+        for name in names {
+            let subject = Subject.of(name, facts)
+            if let vm = subject.vm {
+                guard facts.isOwned(vm) else { continue }
+                let decision = admitted(changed(subject, facts) ?? removal(of: vm, subject, facts), subject, facts)
+                vms.append((line(of: subject, decision, wayOut(after: decision)), subject))
+            } else if let node = subject.node, subject.record.createdAt != nil, facts.seen.vms != nil {
+                // A node of ours whose VM went before its pool did, by somebody else's hand: it would stay in the cluster for ever.
+                let decision = admitted(changed(subject, facts) ?? orphan(node, subject, facts), subject, facts)
+                orphans.append((line(of: subject, decision, []), subject))
             }
+        }
+        return vms + orphans
+    }
+
+    private static func wayOut(after decision: Decision) -> [Step] {
+        let chain: [Step] = [.drain, .stop, .deleteNode, .removeVM]
+        guard let step = decision.action?.step, let place = chain.firstIndex(of: step) else { return [] }
+        return Array(chain[(place + 1)...])
     }
 
     private static func line(of subject: Subject, _ decision: Decision, _ then: [Step]) -> Plan.Line {
@@ -37,16 +47,6 @@ extension Planner {
         // Also of a node that is gone: its password may be left, should the step have been cut between the two, by whomever.
         if node != nil || done != .nodeDeleted { return .act(.deleteNode(node: vm.name), because: because) }
         return .act(.removeVM(name: vm.name), because: because)
-    }
-
-    /// A node of ours whose VM went before its pool did, by somebody else's hand: it would stay in the cluster for ever.
-    private static func orphans(_ facts: FleetFacts) -> [(Subject, NodeReading)] {
-        guard let vms = facts.seen.vms else { return [] }
-        var orphans: [(subject: Subject, node: NodeReading)] = []
-        for (name, record) in facts.ledger.vms where record.createdAt != nil && vms[name] == nil && !facts.isWanted(name) {
-            if let node = facts.seen.node(name) { orphans.append((Subject.of(name, facts), node)) }
-        }
-        return orphans.sorted { $0.subject.name < $1.subject.name }
     }
 
     private static func orphan(_ node: NodeReading, _ subject: Subject, _ facts: FleetFacts) -> Decision {

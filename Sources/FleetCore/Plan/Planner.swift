@@ -227,7 +227,7 @@ package enum Planner {
             // One that is starting is waited for; one that is silent comes back when it will.
             return .wait(Wait("the node is \(node.ready.words)", look: .cluster, every: node.ready == .unknown ? 2 : 0.5))
         }
-        if let shape = NodeShape.drift(of: node, from: want) {
+        if subject.isShaped != true, let shape = NodeShape.drift(of: node, from: want) {
             return .act(.shape(node: want.name, shape), because: "labels or taints differ")
         }
         let missing = want.vm.tags.filter { !vm.tags.contains($0) }

@@ -3,17 +3,11 @@ import K3s
 /// The rules that keep somebody's VM alive. Each is one function; `refusal` is the only door to an effect and asks them all.
 package enum Safety {
     package static func refusal(of action: Action, facts: FleetFacts) -> Block? {
-        for (name, rule) in rules where facts.holds(name) {
-            if let block = rule(action, facts) { return block }
-        }
-        return nil
+        func asked(_ name: Guard, _ rule: (Action, FleetFacts) -> Block?) -> Block? { facts.holds(name) ? rule(action, facts) : nil }
+        return asked(.ownershipIsSeen, ownershipIsSeen) ?? asked(.creationFitsBudget, creationFitsBudget)
+            ?? asked(.massLossIsNoReason, massLossIsNoReason) ?? asked(.onlyOneFounding, onlyOneFounding)
+            ?? asked(.serversStay, serversStay) ?? asked(.removalIsRecorded, removalIsRecorded) ?? asked(.quorumHolds, quorumHolds)
     }
-
-    private static let rules: [(Guard, @Sendable (Action, FleetFacts) -> Block?)] = [
-        (.ownershipIsSeen, ownershipIsSeen), (.creationFitsBudget, creationFitsBudget),
-        (.massLossIsNoReason, massLossIsNoReason), (.onlyOneFounding, onlyOneFounding),
-        (.serversStay, serversStay), (.removalIsRecorded, removalIsRecorded), (.quorumHolds, quorumHolds),
-    ]
 
     /// Nothing is changed on a VM whose ownership tag was not observed in this run.
     static func ownershipIsSeen(_ action: Action, _ facts: FleetFacts) -> Block? {

@@ -9,8 +9,8 @@ package struct Subject: Sendable {
     package var host: ObservedHost?
     /// What the ledger knows of it.
     package var known: Ledger.VMRecord?
-    var attempt: Ledger.Attempt?
-    var refusal: Block?
+    /// Rarely any.
+    private var trouble: Shared<Trouble>?
     /// When this run told its k3s to start, by `uptime`.
     var started: Double?
     /// When this run asked for the VM without hearing what came of it, by `uptime`.
@@ -19,13 +19,31 @@ package struct Subject: Sendable {
     var isOutdated: Bool
     /// The hash of the configuration that it should have; nil while there is none to compare it with.
     var configHash: String?
+    /// Whether its node has the labels and taints that are wanted; nil before anybody looked.
+    var isShaped: Bool?
+
+    private struct Trouble: Sendable, Hashable {
+        var attempt: Ledger.Attempt?
+        var refusal: Block?
+    }
+
+    var attempt: Ledger.Attempt? { trouble?.attempt }
+    var refusal: Block? { trouble?.refusal }
 
     /// No initializer, for that would copy the facts.
     static func of(_ name: String, _ facts: FleetFacts) -> Subject {
-        Subject(
+        var subject = Subject(
             name: name, vm: facts.seen.vms?[name], node: facts.seen.node(name), host: facts.seen.hosts[name],
-            known: facts.ledger.vms[name], attempt: facts.ledger.attempts[name], refusal: facts.refusals[name],
-            started: facts.started[name], asked: facts.asked[name], isOutdated: facts.seen.outdated.contains(name))
+            known: facts.ledger.vms[name], started: facts.started[name], asked: facts.asked[name],
+            isOutdated: facts.seen.outdated.contains(name))
+        let (attempt, refusal) = (facts.ledger.attempts[name], facts.refusals[name])
+        if attempt != nil || refusal != nil { subject.trouble = Shared(Trouble(attempt: attempt, refusal: refusal)) }
+        return subject
+    }
+
+    /// What was worked out for it before, as far as it is the same.
+    mutating func inherit(from former: Subject) {
+        if let node, let before = former.node, node.isIdentical(to: before) { isShaped = former.isShaped }
     }
 
     /// Empty when the ledger does not know it.

@@ -125,10 +125,7 @@ extension ClusterModel {
     /// False when there is no such Node: a kubelet whose Node was deleted does not register again before k3s restarts (§6.4).
     package mutating func beat(_ name: String, isReady: Bool, now: Double) -> Bool {
         guard let place = nodes.index(forKey: name) else { return false }
-        let (before, after) = (nodes.values[place].condition(now: now), isReady ? Node.Condition.ready : .notReady)
-        if before != after { revision += 1 }
-        nodes.values[place].heartbeat = now
-        nodes.values[place].isKubeletReady = isReady
+        if nodes.values[place].beat(isReady: isReady, now: now) { revision += 1 }
         return true
     }
 
@@ -150,6 +147,13 @@ extension ClusterModel.Node {
     package func condition(now: Double) -> Condition {
         if now - heartbeat > ClusterModel.patience { return .unknown }
         return isKubeletReady ? .ready : .notReady
+    }
+
+    /// True when it reads otherwise from now on.
+    fileprivate mutating func beat(isReady: Bool, now: Double) -> Bool {
+        let wasUnknown = now - heartbeat > ClusterModel.patience
+        defer { (heartbeat, isKubeletReady) = (now, isReady) }
+        return wasUnknown || isReady != isKubeletReady
     }
 
     /// The node's own taints and those that controllers add for its condition.

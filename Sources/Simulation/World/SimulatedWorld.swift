@@ -6,6 +6,8 @@ package import Synchronization
 /// is ready the virtual clock jumps to whoever wakes next. The same seed gives the same trace.
 package final class SimulatedWorld: Sendable {
     package let state: Mutex<WorldState>
+    /// What a second run remembers, as a daemon that has seen the same passes.
+    private let hashes: ConfigHashes
     private let lifted: Set<Guard>
     /// Every plan that was kept up is made anew from nothing, and must be the same.
     private let isAudited: Bool
@@ -13,9 +15,9 @@ package final class SimulatedWorld: Sendable {
     /// By process: each has a thread of its own, so that it can be paused as a whole.
     private let threads: Mutex<[SingleThread]>
 
-    package init(_ state: WorldState, lifted: Set<Guard> = [], isAudited: Bool = true) {
+    package init(_ state: WorldState, hashes: ConfigHashes = .init(), lifted: Set<Guard> = [], isAudited: Bool = true) {
         self.state = Mutex(state)
-        (self.lifted, self.isAudited) = (lifted, isAudited)
+        (self.hashes, self.lifted, self.isAudited) = (hashes, lifted, isAudited)
         let queue = RunQueue()
         self.queue = queue
         threads = Mutex(state.processes.map { _ in SingleThread(in: queue) })
@@ -111,9 +113,10 @@ package final class SimulatedWorld: Sendable {
         guard let ledger, let other = boot(.apply, record.fleet, approved: record.approved, isAttended: record.isAttended, desk: desk)
         else { return state.withLock { $0.note("the lock is held") } }
         let reconciler = reconciler(for: record.fleet, other, isAttended: record.isAttended)
+        let hashes = hashes
         Task(executorPreference: other.thread) {
             _ = try? await reconciler.converge(
-                other, ledger: ledger, memory: other, approved: record.approved, deadline: other.now + 600)
+                other, ledger: ledger, memory: other, approved: record.approved, deadline: other.now + 600, hashes: hashes)
             other.end()
         }
     }

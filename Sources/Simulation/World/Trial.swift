@@ -50,7 +50,7 @@ package struct Trial: Sendable {
         if isVerbose { state.log = [] }
         for fault in faults { state.faults[fault.point, default: []].append(fault.kind) }
         scenario.disturbance(&state)
-        let world = SimulatedWorld(state, lifted: lifted, isAudited: isAudited)
+        let world = SimulatedWorld(state, hashes: hashes, lifted: lifted, isAudited: isAudited)
         var run = Course(scenario: scenario, world: world, hashes: hashes)
         // While exe.dev is down no pass can be the last.
         let down = faults.reduce(0.0) { if case .outage(let seconds) = $1.kind { $0 + seconds } else { $0 } }
@@ -186,7 +186,7 @@ struct Course {
                     ), nil
                 )
             } catch {
-                return (nil, "\(error)")
+                return (nil, (error as? EffectError)?.message ?? (error as? SimulatedProcess.DiskError)?.text ?? "\(error)")
             }
         }
         let isAlive = process.isAlive

@@ -157,11 +157,15 @@ extension WorldState {
 
     /// Agents that have not registered try to.
     private mutating func join() {
-        let starting = machines.indices.filter { machines[$0].isStarting }
-        if !starting.isEmpty, let api = apiServer {
-            for index in starting where machines[index].disk.role == .agent { runAgent(index, api) }
+        if hasStarting, let api = apiServer {
+            for index in machines.indices where machines[index].isStarting && machines[index].disk.role == .agent { runAgent(index, api) }
         }
-        isQuiet = !machines.contains { $0.isStarting }
+        isQuiet = !hasStarting
+    }
+
+    private var hasStarting: Bool {
+        for index in machines.indices where machines[index].isStarting { return true }
+        return false
     }
 
     private mutating func beat() {
