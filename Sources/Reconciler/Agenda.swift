@@ -2,8 +2,11 @@ import FleetCore
 
 /// What the lines of a plan call for while nothing new happens. A node that is being worked on calls for nothing.
 struct Agenda {
-    /// What is to be looked at, with the seconds until that is worth doing again, in an order of their own, for a seed must replay.
-    private(set) var looks: [(look: Look, interval: Double)] = []
+    /// Seconds until the VMs, and the cluster, are worth being looked at again; without end when nobody waits for it.
+    private(set) var vms = Double.infinity
+    private(set) var cluster = Double.infinity
+    /// By their line, in the order of their names, for a seed must replay.
+    private(set) var hosts: [(line: Int, interval: Double)] = []
     /// Lines whose action can be begun.
     private(set) var ready: [Int] = []
     /// Lines whose node is being worked on.
@@ -12,32 +15,28 @@ struct Agenda {
     private static let evidenceInterval = 10.0
 
     /// `isServerUnread`: the cluster may answer and was not read. It is read first then: one read tells about every node, so no host need be asked.
-    /// No initializer, for that would copy the draft.
-    static func of(_ draft: Draft, busy: [Int], isListed: Bool, repeats: Bool, isServerUnread: Bool) -> Agenda {
-        var agenda = Agenda()
-        agenda.isBusy = Array(repeating: false, count: draft.calls.count)
-        for index in busy { agenda.isBusy[index] = true }
-        var (vms, cluster) = (isListed ? Double.infinity : 1, Double.infinity)
-        var hosts: [(look: Look, interval: Double)] = []
-        func want(_ target: Call.Target, _ interval: Double, _ index: Int) {
-            switch target {
-            case .vms: vms = min(vms, interval)
-            case .cluster: cluster = min(cluster, interval)
-            case .host: hosts.append((.host(draft.plan.lines[index].node), interval))
-            case .nothing: break
-            }
+    mutating func drawUp(_ draft: Draft, busy: [Int], isListed: Bool, repeats: Bool, isServerUnread: Bool) {
+        (vms, cluster) = (isListed ? .infinity : 1, isServerUnread ? 0.5 : .infinity)
+        hosts.removeAll(keepingCapacity: true)
+        ready.removeAll(keepingCapacity: true)
+        isBusy.removeAll(keepingCapacity: true)
+        for _ in draft.calls { isBusy.append(false) }
+        for line in busy { isBusy[line] = true }
+        for line in draft.calls.indices where !isBusy[line] {
+            let call = draft.calls[line]
+            if call.step != nil { ready.append(line) }
+            want(call.look, call.interval, line, isServerUnread)
+            if repeats { want(call.evidence, Self.evidenceInterval, line, isServerUnread) }
         }
-        for index in draft.calls.indices where !agenda.isBusy[index] {
-            let call = draft.calls[index]
-            if call.step != nil { agenda.ready.append(index) }
-            want(call.look, call.interval, index)
-            if repeats { want(call.evidence, evidenceInterval, index) }
+        if hosts.count > 1 { hosts.sort { draft.plan.lines[$0.line].node < draft.plan.lines[$1.line].node } }
+    }
+
+    private mutating func want(_ target: Call.Target, _ interval: Double, _ line: Int, _ isServerUnread: Bool) {
+        switch target {
+        case .vms: vms = min(vms, interval)
+        case .cluster: if !isServerUnread { cluster = min(cluster, interval) }
+        case .host: if !isServerUnread { hosts.append((line, interval)) }
+        case .nothing: break
         }
-        if isServerUnread { (cluster, hosts) = (0.5, []) }
-        if vms.isFinite { agenda.looks.append((.vms, vms)) }
-        if cluster.isFinite { agenda.looks.append((.cluster, cluster)) }
-        if hosts.count > 1 { hosts.sort { $0.look < $1.look } }
-        if !hosts.isEmpty { agenda.looks += hosts }
-        return agenda
     }
 }

@@ -12,17 +12,23 @@ struct Looks {
         var isSpoiled = false
     }
 
-    private var vms = Note()
-    private var cluster = Note()
-    private var hosts: [String: Note] = [:]
+    private(set) var vms = Note()
+    private(set) var cluster = Note()
+    /// Of the fleet's nodes, in their order: nobody looks into others.
+    private(set) var hosts: [Note]
     private(set) var underWay = 0
+    private let places: [String: Int]
+
+    init(_ places: [String: Int]) {
+        (self.places, hosts) = (places, Array(repeating: Note(), count: places.count))
+    }
 
     subscript(look: Look) -> Note {
         get {
             switch look {
             case .vms: vms
             case .cluster: cluster
-            case .host(let name): hosts[name] ?? Note()
+            case .host(let name): places[name].map { hosts[$0] } ?? Note()
             case .nothing: Note()
             }
         }
@@ -30,7 +36,7 @@ struct Looks {
             switch look {
             case .vms: vms = newValue
             case .cluster: cluster = newValue
-            case .host(let name): hosts[name] = newValue
+            case .host(let name): if let place = places[name] { hosts[place] = newValue }
             case .nothing: break
             }
         }
@@ -61,6 +67,6 @@ struct Looks {
     /// What was seen, and what is being looked at, says nothing any more.
     mutating func forget() {
         func forgotten(_ note: Note) -> Note { Note(isUnderWay: note.isUnderWay, isSpoiled: note.isUnderWay) }
-        (vms, cluster, hosts) = (forgotten(vms), forgotten(cluster), hosts.mapValues(forgotten))
+        (vms, cluster, hosts) = (forgotten(vms), forgotten(cluster), hosts.map(forgotten))
     }
 }

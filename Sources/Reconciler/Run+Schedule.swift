@@ -8,8 +8,8 @@ extension Run {
 
     private mutating func drawUpAgenda() {
         guard isAgendaOld else { return }
-        let busy = acting.isEmpty ? [] : acting.keys.compactMap { draft.line(of: $0) }
-        agenda = Agenda.of(draft, busy: busy, isListed: facts.seen.vms != nil, repeats: repeats, isServerUnread: isServerUnread)
+        let busy = acting.isEmpty ? [] : acting.compactMap { name, place in place ?? draft.line(of: name) }
+        agenda.drawUp(draft, busy: busy, isListed: facts.seen.vms != nil, repeats: repeats, isServerUnread: isServerUnread)
         (isAgendaOld, isReported) = (false, false)
     }
 
@@ -25,32 +25,32 @@ extension Run {
         guard !isEnding else { return [] }
         drawUpAgenda()
         var due: [(Look, ObservedVM?)] = []
-        for (look, interval) in agenda.looks {
-            let note = looks[look]
-            guard !note.isUnderWay, repeats || note.endedAt == nil else { continue }
-            if let last = note.endedAt {
-                let patience = Double(1 << min(max(0, note.misses - 1), 5))
-                let at = last + min(interval * patience, 30)
-                guard at <= uptime else {
-                    nextLook = min(nextLook, at)
-                    continue
-                }
-            }
-            guard let subject = subject(of: look) else { continue }
-            looks.begin(look)
-            if look == .cluster { (missedByLook, clusterAskedAt) = ([], moment) }
-            due.append((look, subject.vm))
+        if isDue(looks.vms, agenda.vms, uptime) {
+            looks.begin(.vms)
+            due.append((.vms, nil))
+        }
+        if isDue(looks.cluster, agenda.cluster, uptime), let server {
+            looks.begin(.cluster)
+            (missedByLook, clusterAskedAt) = ([], moment)
+            due.append((.cluster, server))
+        }
+        for (line, interval) in agenda.hosts where line < looks.hosts.count && isDue(looks.hosts[line], interval, uptime) {
+            let name = plan.lines[line].node
+            guard let vm = facts.seen.vms?[name] else { continue }
+            looks.begin(.host(name))
+            due.append((.host(name), vm))
         }
         return due
     }
 
-    private func subject(of look: Look) -> (vm: ObservedVM?, Void)? {
-        switch look {
-        case .vms: (nil, ())
-        case .host(let name): facts.seen.vms?[name].map { ($0, ()) }
-        case .cluster: server.map { ($0, ()) }
-        case .nothing: nil
-        }
+    /// Whether a look that is to be repeated after `interval` may be begun now; if it may later, that is noted.
+    private mutating func isDue(_ note: Looks.Note, _ interval: Double, _ uptime: Double) -> Bool {
+        guard interval.isFinite, !note.isUnderWay, repeats || note.endedAt == nil else { return false }
+        guard let last = note.endedAt else { return true }
+        let patience = Double(1 << min(max(0, note.misses - 1), 5))
+        let at = last + min(interval * patience, 30)
+        if at > uptime { nextLook = min(nextLook, at) }
+        return at <= uptime
     }
 
     /// The actions that may start: one a node, `hostsAtOnce` in all.

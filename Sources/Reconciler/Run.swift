@@ -7,7 +7,8 @@ struct Run {
     var facts: FleetFacts
     /// False: each look is made once (a plan); true: looks repeat while something waits for them.
     let repeats: Bool
-    private(set) var acting: [String: Action] = [:]
+    /// Nodes that are being worked on, with their place in the fleet, if they have one.
+    private(set) var acting: [String: Int?] = [:]
     var grip = Grip()
     /// Actions stand ready and wait for the Lease.
     private(set) var wantsLease = false
@@ -23,7 +24,7 @@ struct Run {
     /// What the plan calls for; to be drawn up anew when it is old.
     var agenda = Agenda()
     var isAgendaOld = true
-    var looks = Looks()
+    var looks: Looks
     /// When the VMs were last listed, in seconds since 1970.
     var listedAt: Double?
     /// When the last reading of the cluster was asked for.
@@ -69,6 +70,7 @@ struct Run {
         (self.repeats, self.audit) = (repeats, audit)
         told = Array(repeating: "", count: fleet.nodes.count)
         draft = Draft(of: facts)
+        looks = Looks(facts.places)
     }
 
     var fleet: DesiredFleet { facts.fleet }
@@ -167,7 +169,7 @@ struct Run {
     private var hasControlPlane: Bool { facts.controlPlane != nil }
 
     mutating func take(_ action: Action) {
-        acting[action.node] = action
+        acting[action.node] = .some(facts.places[action.node])
         news.nodes.append(action.node)
         effects += 1
         isAgendaOld = true
@@ -175,7 +177,7 @@ struct Run {
 
     /// Its end was heard of, however it was.
     mutating func release(_ node: String) {
-        acting[node] = nil
+        acting.removeValue(forKey: node)
         news.nodes.append(node)
         news.isAny = true
     }

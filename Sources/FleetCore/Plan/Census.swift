@@ -51,14 +51,13 @@ struct Census: Sendable {
 
     private static func standing(of name: String, at place: Int?, _ facts: FleetFacts) -> Standing {
         if let place, place < facts.subjects.count {
-            let subject = facts.subjects[place]
-            return standing(subject.vm, subject.known, isRefused: subject.refusal != nil, facts)
+            return standing(facts.subjects[place].vm, facts.subjects[place].known, isRefused: facts.subjects[place].isRefused, facts)
         }
         return standing(facts.seen.vms?[name], facts.ledger.vms[name], isRefused: facts.refusals[name] != nil, facts)
     }
 
     private static func standing(_ vm: ObservedVM?, _ record: Ledger.VMRecord?, isRefused: Bool, _ facts: FleetFacts) -> Standing {
-        var standing = Standing(isOccupant: isRefused, isMissing: vm == nil)
+        var standing = Standing(isOccupant: isRefused, isMissing: vm == nil && facts.seen.vms != nil)
         if let record {
             standing.isOccupant = standing.isOccupant || record.isOccupant
             standing.isKnown = facts.seen.vms != nil && record.createdAt != nil && record.removal == nil

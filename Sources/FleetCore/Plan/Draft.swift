@@ -55,9 +55,9 @@ package struct Draft: Sendable {
     /// Takes in what has happened since the last time: to `nodes`, or to everything (nil). What is to be learnt from it is learnt first.
     package mutating func update(_ facts: inout FleetFacts, nodes: [String]? = nil, learning lesson: FleetFacts.Lesson? = nil) {
         let nodes = own.isEmpty ? nil : nodes
-        facts.gather(nodes, lesson)
+        var due = facts.gather(nodes, lesson)
         let basis = Basis.of(facts)
-        let due = nodes == nil || basis != self.basis ? Due(all: places.count) : due(nodes ?? [], facts.now)
+        if basis != self.basis { due = (Array(0..<places.count), true) } else if goodUntil <= facts.now { addOverdue(to: &due, facts.now) }
         self.basis = basis
         for place in due.places { facts.compare(at: place) }
         remake(due, facts)
@@ -81,30 +81,13 @@ package struct Draft: Sendable {
 
 extension Draft {
     /// Lines to be made anew.
-    private struct Due {
-        var places: [Int] = []
-        var hasStrays = false
+    private typealias Due = (places: [Int], hasStrays: Bool)
 
-        init() {}
-
-        init(all count: Int) { (places, hasStrays) = (Array(0..<count), true) }
-    }
-
-    /// Those of these nodes, and those whose time has come.
-    private func due(_ nodes: [String], _ now: Double) -> Due {
-        var due = Due()
-        for name in nodes {
-            guard let place = places[name] else {
-                due.hasStrays = true
-                continue
-            }
-            if !due.places.contains(place) { due.places.append(place) }
-        }
-        guard goodUntil <= now else { return due }
+    /// Those whose time has come.
+    private func addOverdue(to due: inout Due, _ now: Double) {
         for index in own.indices where own[index].goodUntil <= now {
             if index >= places.count { due.hasStrays = true } else if !due.places.contains(index) { due.places.append(index) }
         }
-        return due
     }
 
     private mutating func remake(_ due: Due, _ facts: FleetFacts) {

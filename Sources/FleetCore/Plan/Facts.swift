@@ -53,28 +53,37 @@ package struct FleetFacts: Sendable {
     /// What the ledger is to know of a node from now on, if it is news to it.
     package typealias Lesson = (Subject, FleetFacts) -> Ledger.VMRecord?
 
-    /// Takes in what has happened to these nodes and VMs, or everything (nil), and counts it.
-    mutating func gather(_ names: [String]?, _ lesson: Lesson?) {
+    /// Takes in what has happened to these nodes and VMs, or everything (nil), and counts it. Returns the places of the nodes in the fleet,
+    /// and whether there were others.
+    mutating func gather(_ names: [String]?, _ lesson: Lesson?) -> (places: [Int], hasStrays: Bool) {
         let former = census
         census = nil
         guard let names, var kept = former else {
             if subjects.isEmpty { subjects = fleet.nodes.map { Subject.of($0.name, self) } }
             for place in subjects.indices { learn(at: place, lesson) }
             census = .of(self)
-            return
+            return (Array(subjects.indices), true)
         }
+        var touched = (places: [Int](), hasStrays: false)
         for name in names {
             let place = places[name]
-            if let place { learn(at: place, lesson) }
+            if let place {
+                if touched.places.contains(place) { continue }
+                touched.places.append(place)
+                learn(at: place, lesson)
+            } else {
+                touched.hasStrays = true
+            }
             kept.recount(name, at: place, self)
         }
         kept.controlPlane = controlPlane
         census = kept
+        return touched
     }
 
     private mutating func learn(at place: Int, _ lesson: Lesson?) {
         var subject = Subject.of(subjects[place].name, self)
-        subject.inherit(from: subjects[place])
+        if let node = subject.node, subjects[place].node?.isIdentical(to: node) == true { subject.isShaped = subjects[place].isShaped }
         if let record = lesson?(subject, self) {
             subject.known = record
             ledger.vms[subject.name] = record
@@ -104,7 +113,7 @@ package struct FleetFacts: Sendable {
 
     package let serverName: String?
     /// Where the nodes of the fleet stand in it, by name.
-    let places: [String: Int]
+    package let places: [String: Int]
 
     /// The overlay address of a server that answers for its cluster, with the cluster it is known by.
     package var controlPlane: (address: String, caHash: String)? {

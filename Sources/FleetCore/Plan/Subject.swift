@@ -29,6 +29,7 @@ package struct Subject: Sendable {
 
     var attempt: Ledger.Attempt? { trouble?.attempt }
     var refusal: Block? { trouble?.refusal }
+    var isRefused: Bool { trouble != nil && trouble!.refusal != nil }
 
     /// No initializer, for that would copy the facts.
     static func of(_ name: String, _ facts: FleetFacts) -> Subject {
@@ -39,11 +40,6 @@ package struct Subject: Sendable {
         let (attempt, refusal) = (facts.ledger.attempts[name], facts.refusals[name])
         if attempt != nil || refusal != nil { subject.trouble = Shared(Trouble(attempt: attempt, refusal: refusal)) }
         return subject
-    }
-
-    /// What was worked out for it before, as far as it is the same.
-    mutating func inherit(from former: Subject) {
-        if let node, let before = former.node, node.isIdentical(to: before) { isShaped = former.isShaped }
     }
 
     /// Empty when the ledger does not know it.
