@@ -9,8 +9,8 @@ let house: [SwiftSetting] = [
 ]
 
 /// A library of the product. It imports only what stands in `on`; TidyTests holds the arrows.
-func library(_ name: String, on dependencies: [Target.Dependency] = []) -> Target {
-    .target(name: name, dependencies: dependencies, swiftSettings: house)
+func library(_ name: String, on dependencies: [Target.Dependency] = [], _ settings: [SwiftSetting] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: house + settings)
 }
 
 func program(_ name: String, on dependencies: [Target.Dependency]) -> Target {
@@ -57,7 +57,8 @@ let package = Package(
         library("K3s", on: ["Shell"]),
         library("FleetCore", on: ["K3s", "Shell"]),
         // layer 2: what it takes to touch the world
-        library("Reconciler", on: ["FleetCore", "K3s", "Shell"]),
+        // Its functions stay where they are called: each change of executor and back would cost more than most of what they do.
+        library("Reconciler", on: ["FleetCore", "K3s", "Shell"], [.enableUpcomingFeature("NonisolatedNonsendingByDefault")]),
         library("ExeDev", on: ["CLibcurl", "Shell"]),
         library("SSH", on: ["CLibssh2", "CLibcrypto"]),
         library("HTTPServer", on: ["CMicrohttpd"]),

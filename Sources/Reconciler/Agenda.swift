@@ -28,7 +28,9 @@ struct Agenda {
             want(call.look, call.interval, line, isServerUnread)
             if repeats { want(call.evidence, Self.evidenceInterval, line, isServerUnread) }
         }
-        if hosts.count > 1 { hosts.sort { draft.plan.lines[$0.line].node < draft.plan.lines[$1.line].node } }
+        guard hosts.count > 1 else { return }
+        let lines = draft.plan.lines
+        hosts.sort { lines[$0.line].node < lines[$1.line].node }
     }
 
     private mutating func want(_ target: Call.Target, _ interval: Double, _ line: Int, _ isServerUnread: Bool) {

@@ -16,6 +16,9 @@ package struct Observation: Sendable {
 
     package init() {}
 
+    /// Nothing was seen yet.
+    var isBlank: Bool { if vms == nil, hosts.isEmpty, outdated.isEmpty, case .unseen = cluster { true } else { false } }
+
     /// The Kubernetes node of that name, if the cluster was read.
     package func node(_ name: String) -> NodeReading? {
         guard case .read(let reading) = cluster, let place = places[name] else { return nil }

@@ -54,13 +54,22 @@ package struct Draft: Sendable {
 
     /// Takes in what has happened since the last time: to `nodes`, or to everything (nil). What is to be learnt from it is learnt first.
     package mutating func update(_ facts: inout FleetFacts, nodes: [String]? = nil, learning lesson: FleetFacts.Lesson? = nil) {
-        let nodes = own.isEmpty ? nil : nodes
+        if own.isEmpty, facts.seen.isBlank, facts.refusals.isEmpty { return startBlank(facts) }
         var due = facts.gather(nodes, lesson)
         let basis = Basis.of(facts)
         if basis != self.basis { due = (Array(0..<places.count), true) } else if goodUntil <= facts.now { addOverdue(to: &due, facts.now) }
         self.basis = basis
         for place in due.places { facts.compare(at: place) }
         remake(due, facts)
+    }
+
+    /// Before anything was seen there is one decision for all; what is known is gathered when something is.
+    private mutating func startBlank(_ facts: FleetFacts) {
+        for node in facts.fleet.nodes {
+            let line = Plan.Line(node: node.name, pool: node.pool, decision: Planner.unseen, then: [])
+            append(Kept(line: line, call: Call(line.decision), availability: .absent, goodUntil: .infinity))
+        }
+        goodUntil = .infinity
     }
 
     /// Something stronger than the line's own decision.

@@ -82,13 +82,14 @@ package struct FleetFacts: Sendable {
     }
 
     private mutating func learn(at place: Int, _ lesson: Lesson?) {
-        var subject = Subject.of(subjects[place].name, self)
-        if let node = subject.node, subjects[place].node?.isIdentical(to: node) == true { subject.isShaped = subjects[place].isShaped }
-        if let record = lesson?(subject, self) {
-            subject.known = record
-            ledger.vms[subject.name] = record
-        }
+        let subject = Subject.of(subjects[place].name, self)
+        let record = lesson?(subject, self)
+        if let record { ledger.vms[subject.name] = record }
+        let isSameNode = subject.node.map { subjects[place].node?.isIdentical(to: $0) == true } ?? false
+        let isShaped = isSameNode ? subjects[place].isShaped : nil
         subjects[place] = subject
+        if let record { subjects[place].known = record }
+        subjects[place].isShaped = isShaped
     }
 
     /// How a node differs from what it should be, where that takes more than a look.

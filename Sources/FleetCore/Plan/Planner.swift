@@ -81,7 +81,7 @@ package enum Planner {
     static func decide(_ want: DesiredNode, _ state: NodeState, _ subject: Subject, _ facts: FleetFacts) -> Decision {
         switch state {
         case .unseen:
-            .wait(Wait("the list of VMs", look: .vms, every: 1))
+            unseen
         case .foreign(let vm):
             .blocked(
                 Block(
@@ -110,6 +110,9 @@ package enum Planner {
             joined(want, vm, node, subject, facts)
         }
     }
+
+    /// Of every node before the VMs were listed.
+    static let unseen = Decision.wait(Wait("the list of VMs", look: .vms, every: 1))
 
     static func create(_ want: DesiredNode, _ subject: Subject, _ facts: FleetFacts) -> Decision {
         // By a list that is younger than the grace: exe.dev may have fallen silent since the last one.

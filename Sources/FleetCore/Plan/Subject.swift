@@ -33,13 +33,12 @@ package struct Subject: Sendable {
 
     /// No initializer, for that would copy the facts.
     static func of(_ name: String, _ facts: FleetFacts) -> Subject {
-        var subject = Subject(
-            name: name, vm: facts.seen.vms?[name], node: facts.seen.node(name), host: facts.seen.hosts[name],
-            known: facts.ledger.vms[name], started: facts.started[name], asked: facts.asked[name],
-            isOutdated: facts.seen.outdated.contains(name))
         let (attempt, refusal) = (facts.ledger.attempts[name], facts.refusals[name])
-        if attempt != nil || refusal != nil { subject.trouble = Shared(Trouble(attempt: attempt, refusal: refusal)) }
-        return subject
+        let trouble = attempt == nil && refusal == nil ? nil : Shared(Trouble(attempt: attempt, refusal: refusal))
+        return Subject(
+            name: name, vm: facts.seen.vms?[name], node: facts.seen.node(name), host: facts.seen.hosts[name],
+            known: facts.ledger.vms[name], trouble: trouble, started: facts.started[name], asked: facts.asked[name],
+            isOutdated: facts.seen.outdated.contains(name))
     }
 
     /// Empty when the ledger does not know it.

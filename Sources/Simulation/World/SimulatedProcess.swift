@@ -29,7 +29,7 @@ extension SimulatedProcess: WallClock {
         world.state.withLock { $0.processes[id].isAlive ? $0.now : 1e15 }
     }
 
-    package func sleep(seconds: Double) async throws {
+    package nonisolated(nonsending) func sleep(seconds: Double) async throws {
         await world.sleep(seconds: seconds, process: id)
     }
 }
@@ -66,38 +66,38 @@ extension WorldState {
 }
 
 extension SimulatedProcess: WorldWriter {
-    package func listVMs() async throws(EffectError) -> [ObservedVM] {
+    package nonisolated(nonsending) func listVMs() async throws(EffectError) -> [ObservedVM] {
         guard case .vms(let list) = try await look(.vms, Errand.list) else { throw Self.dead }
         return list
     }
 
-    package func probe(_ vm: ObservedVM) async throws(EffectError) -> HostProbe {
+    package nonisolated(nonsending) func probe(_ vm: ObservedVM) async throws(EffectError) -> HostProbe {
         guard case .host(let probe) = try await look(.host(vm.name), { .probe(vm.name, $0) }) else { throw Self.dead }
         return probe
     }
 
-    package func readCluster(on vm: ObservedVM) async throws(EffectError) -> ClusterReading {
+    package nonisolated(nonsending) func readCluster(on vm: ObservedVM) async throws(EffectError) -> ClusterReading {
         guard case .cluster(let reading) = try await look(.cluster, { .readCluster(vm.name, $0) }) else { throw Self.dead }
         return reading
     }
 
-    package func createVM(name: String, shape: VMShape, ownerTag: String) async throws(EffectError) -> ObservedVM {
+    package nonisolated(nonsending) func createVM(name: String, shape: VMShape, ownerTag: String) async throws(EffectError) -> ObservedVM {
         guard case .vm(let vm) = try await perform(.create(name: name, shape, tag: ownerTag)) else { throw Self.dead }
         return vm
     }
 
-    package func tagVM(_ name: String, tags: [String]) async throws(EffectError) { _ = try await perform(.tag(name, tags)) }
+    package nonisolated(nonsending) func tagVM(_ name: String, tags: [String]) async throws(EffectError) { _ = try await perform(.tag(name, tags)) }
 
-    package func startVM(_ name: String) async throws(EffectError) { _ = try await perform(.start(name)) }
+    package nonisolated(nonsending) func startVM(_ name: String) async throws(EffectError) { _ = try await perform(.start(name)) }
 
-    package func removeVM(_ name: String) async throws(EffectError) { _ = try await perform(.remove(name)) }
+    package nonisolated(nonsending) func removeVM(_ name: String) async throws(EffectError) { _ = try await perform(.remove(name)) }
 
-    package func share(_ vm: String, as share: Share) async throws(EffectError) -> Share {
+    package nonisolated(nonsending) func share(_ vm: String, as share: Share) async throws(EffectError) -> Share {
         guard case .share(let seen) = try await perform(.share(vm, share)) else { throw Self.dead }
         return seen
     }
 
-    package func holdLease(on vm: ObservedVM, seconds: Int) async throws(EffectError) -> LeaseAnswer {
+    package nonisolated(nonsending) func holdLease(on vm: ObservedVM, seconds: Int) async throws(EffectError) -> LeaseAnswer {
         let fault = world.state.withLock { $0.enterAsk(by: id) }
         if case .pause(let seconds) = fault { world.pause(id, seconds: seconds) }
         guard case .lease(let answer) = try await send(.takeLease(vm.name, seconds: Double(seconds), fault), after: 0.1) else {
@@ -106,9 +106,9 @@ extension SimulatedProcess: WorldWriter {
         return answer
     }
 
-    package func releaseLease(on vm: ObservedVM) async throws(EffectError) { _ = try await send(.dropLease(vm.name), after: 0.1) }
+    package nonisolated(nonsending) func releaseLease(on vm: ObservedVM) async throws(EffectError) { _ = try await send(.dropLease(vm.name), after: 0.1) }
 
-    package func run(_ order: HostOrder, on vm: ObservedVM) async throws(EffectError) -> String {
+    package nonisolated(nonsending) func run(_ order: HostOrder, on vm: ObservedVM) async throws(EffectError) -> String {
         guard case .text(let text) = try await perform(.order(order, on: vm.name)) else { throw Self.dead }
         return text
     }
@@ -123,20 +123,20 @@ extension SimulatedProcess: WorldWriter {
 // MARK: one call
 
 extension SimulatedProcess {
-    private func look(_ look: Look, _ errand: (Fault.Kind?) -> Errand) async throws(EffectError) -> Answer {
+    private nonisolated(nonsending) func look(_ look: Look, _ errand: (Fault.Kind?) -> Errand) async throws(EffectError) -> Answer {
         let (fault, seconds) = world.state.withLock { $0.enter(look, by: id) }
         guard let seconds else { throw Self.dead }
         if case .pause(let seconds) = fault { world.pause(id, seconds: seconds) }
         return try await send(errand(fault), after: seconds)
     }
 
-    private func send(_ errand: Errand, after seconds: Double) async throws(EffectError) -> Answer {
+    private nonisolated(nonsending) func send(_ errand: Errand, after seconds: Double) async throws(EffectError) -> Answer {
         guard let answer = await world.send(errand, arrivingIn: seconds, process: id), isAlive else { throw Self.dead }
         return try answer.get()
     }
 
     /// A change leaves, is done on arrival, and its answer comes back: each part may fail.
-    private func perform(_ effect: Effect) async throws(EffectError) -> EffectReply {
+    private nonisolated(nonsending) func perform(_ effect: Effect) async throws(EffectError) -> EffectReply {
         try ticket?.check()
         guard let (fault, there, number) = world.state.withLock({ $0.enter(effect, by: id) }) else { throw Self.dead }
         switch fault {

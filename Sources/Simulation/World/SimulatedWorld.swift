@@ -141,7 +141,7 @@ package final class SimulatedWorld: Sendable {
     // MARK: waiting
 
     /// Waits for the virtual clock; ends early when the task is cancelled or the process dies.
-    func sleep(seconds: Double, process: Int) async {
+    nonisolated(nonsending) func sleep(seconds: Double, process: Int) async {
         guard seconds > 0, mayNap(process) else { return }
         let id = nextID()
         await withTaskCancellationHandler {
@@ -163,7 +163,7 @@ package final class SimulatedWorld: Sendable {
     }
 
     /// Sends something that arrives after so many seconds, and waits for its answer; nil when the process has died.
-    func send(_ errand: Errand, arrivingIn seconds: Double, process: Int) async -> Result<Answer, EffectError>? {
+    nonisolated(nonsending) func send(_ errand: Errand, arrivingIn seconds: Double, process: Int) async -> Result<Answer, EffectError>? {
         let id = nextID()
         await wait(id, seconds, process, errand: errand)
         return state.withLock { $0.answers.removeValue(forKey: id) }
@@ -176,7 +176,7 @@ package final class SimulatedWorld: Sendable {
         }
     }
 
-    private func wait(_ id: Int, _ seconds: Double, _ process: Int, errand: Errand?) async {
+    private nonisolated(nonsending) func wait(_ id: Int, _ seconds: Double, _ process: Int, errand: Errand?) async {
         await withUnsafeContinuation { continuation in
             let isLate = state.withLock { state in
                 guard state.processes[process].isAlive, errand != nil || !Task.isCancelled else { return true }

@@ -190,7 +190,11 @@ extension WorldState {
 
     /// The servers of a cluster that run.
     func serversUp(_ cluster: Int) -> Set<String> {
-        Set(machines.filter { $0.unit != nil && $0.disk.serverData == cluster }.map(\.name))
+        var names: Set<String> = []
+        for index in machines.indices where machines[index].disk.serverData == cluster && machines[index].unit != nil {
+            names.insert(machines[index].name)
+        }
+        return names
     }
 
     package static func caHash(_ cluster: Int) -> String { "ca-\(cluster)" }
