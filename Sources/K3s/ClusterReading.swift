@@ -50,14 +50,28 @@ package struct NodeFields: Sendable, Hashable {
     package var ready: Readiness
     package var version: K3sVersion?
     package var internalIP: String?
-    package var labels: [String: String]
+    package var labels: [String: String] {
+        didSet { isControlPlane = labels[Self.controlPlaneLabel] != nil }
+    }
     package var annotations: [String: String]
     package var taints: [Taint]
     package var unschedulable: Bool
     package var deleting: Bool
 
     /// k3s runs there as a server.
-    package var isControlPlane: Bool { labels["node-role.kubernetes.io/control-plane"] != nil }
+    package private(set) var isControlPlane: Bool
+
+    private static let controlPlaneLabel = "node-role.kubernetes.io/control-plane"
+
+    package init(
+        name: String, ready: Readiness, version: K3sVersion?, internalIP: String?, labels: [String: String],
+        annotations: [String: String], taints: [Taint], unschedulable: Bool, deleting: Bool
+    ) {
+        (self.name, self.ready, self.version, self.internalIP) = (name, ready, version, internalIP)
+        (self.labels, self.annotations, self.taints) = (labels, annotations, taints)
+        (self.unschedulable, self.deleting) = (unschedulable, deleting)
+        isControlPlane = labels[Self.controlPlaneLabel] != nil
+    }
 }
 
 extension NodeReading {

@@ -54,9 +54,8 @@ package enum Pacing {
         let lines = draft.plan.lines
         let limit = facts.fleet.limits.maxUnavailable
         var pools: [String: Outage] = [:]
-        for index in lines.indices {
-            let availability = draft.availability(index)
-            if availability.isDown { pools[lines[index].pool, default: .init()].add(availability, lines[index], facts) }
+        for index in lines.indices where draft.availability(index).isDown {
+            pools[lines[index].pool, default: .init()].add(draft.availability(index), lines[index], facts)
         }
         for index in restarts {
             let (availability, pool) = (draft.availability(index), lines[index].pool)

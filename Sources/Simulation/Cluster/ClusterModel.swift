@@ -1,3 +1,5 @@
+import K3s
+
 /// A Kubernetes cluster as k3s keeps one: who may join, which nodes there are and how they are. A value, with time as a parameter;
 /// the stand-in `k3s` serves it over TCP, the in-memory world holds it in a variable, so the two cannot disagree.
 package struct ClusterModel: Codable, Sendable, Equatable {
@@ -23,6 +25,8 @@ package struct ClusterModel: Codable, Sendable, Equatable {
         package var isKubeletReady = false
         /// Its deletion waits for etcd to let its member go.
         package var isDeleting = false
+        /// What the product was last told of it, while that is still so but for its condition.
+        var told = Told()
     }
 
     /// What a node says of itself when k3s starts there.
@@ -78,6 +82,14 @@ package struct ClusterModel: Codable, Sendable, Equatable {
         }
     }
 
+    /// Every Node as the product reads it, by name; each is put together anew only when something of it has changed.
+    mutating func readings(now: Double) -> [NodeReading] {
+        var readings: [NodeReading] = []
+        readings.reserveCapacity(nodes.count)
+        for place in nodes.indices { readings.append(nodes.values[place].reading(now: now)) }
+        return readings.sorted { $0.name < $1.name }
+    }
+
     package init(certificate: String, serverPassword: String, agentPassword: String, podNetwork: String) {
         (self.certificate, self.serverPassword) = (certificate, serverPassword)
         (self.agentPassword, self.podNetwork) = (agentPassword, podNetwork)
@@ -108,7 +120,7 @@ extension ClusterModel {
                     + "node-passwd entry, try enabling a unique node name with the --with-node-id flag")
         }
         passwords[name] = password
-        revision += 1
+        noteChange(of: name)
         var labels = Self.ownLabels(registration)
         labels.merge(registration.labels) { _, asked in asked }
         if nodes[name] == nil {
@@ -178,7 +190,7 @@ extension ClusterModel.Node {
 extension ClusterModel {
     package mutating func change(_ name: String, _ body: (inout Node) -> Void) -> Bool {
         guard nodes[name] != nil else { return false }
-        revision += 1
+        noteChange(of: name)
         body(&nodes[name]!)
         // The taints of conditions belong to controllers: what a client writes of them does not last.
         nodes[name]!.taints.removeAll { $0.key.hasPrefix("node.kubernetes.io/") }
@@ -188,15 +200,20 @@ extension ClusterModel {
     /// The Node of an etcd member goes when its member has (facts/k3s.md §5.3).
     package mutating func deleteNode(_ name: String) -> Bool {
         guard nodes[name] != nil else { return false }
-        revision += 1
+        noteChange(of: name)
         guard etcd?.members[name] != nil else { return nodes.removeValue(forKey: name) != nil }
         nodes[name]!.isDeleting = true
         return true
     }
 
     mutating func dropNode(_ name: String) {
-        revision += 1
+        noteChange(of: name)
         nodes[name] = nil
+    }
+
+    private mutating func noteChange(of name: String) {
+        revision += 1
+        nodes[name]?.told = Node.Told()
     }
 
     /// Until when the Nodes read as they do now if nothing changes: the first to fall silent does it then.

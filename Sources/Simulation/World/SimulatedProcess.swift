@@ -169,11 +169,10 @@ extension WorldState {
 
     /// What goes wrong here, written down.
     private mutating func fault(at point: Fault.Point) -> Fault.Kind? {
-        guard let kind = faults[point]?.first else { return nil }
-        let fault = Fault(kind, at: point)
+        guard let fault = faults.first(where: { $0.point == point }) else { return nil }
         note(fault.description)
         struck.append(fault)
-        return kind
+        return fault.kind
     }
 
     mutating func enter(_ look: Look, by id: Int) -> (Fault.Kind?, Double?) {

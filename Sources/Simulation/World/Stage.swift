@@ -64,7 +64,7 @@ package struct Stage: Sendable {
 extension WorldState {
     /// Forgets the past of the set-up, and nothing that is in the world.
     mutating func beginTrial() {
-        (effects, reads, saves, faults, struck, violations, inFlight) = ([], [], 0, [:], [], [], [:])
+        (effects, reads, saves, faults, struck, violations, inFlight) = ([], [], 0, [], [], [], [:])
         (processes, frozen, answers, outage, asks, naps, leases) = ([], [], [:], nil, 0, 0, [:])
         desks[1] = Desk()
         desks[0].lockHolder = nil
@@ -73,6 +73,7 @@ extension WorldState {
     }
 
     var ending: Stage.Ending {
+        var clusters = clusters
         var ending = Stage.Ending()
         for machine in machines {
             let setup = machine.disk.setup

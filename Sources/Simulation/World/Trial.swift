@@ -48,7 +48,7 @@ package struct Trial: Sendable {
         state.random = Randomness(seed: seed)
         state.ignoresLock = ignoresLock
         if isVerbose { state.log = [] }
-        for fault in faults { state.faults[fault.point, default: []].append(fault.kind) }
+        state.faults = faults
         scenario.disturbance(&state)
         let world = SimulatedWorld(state, hashes: hashes, lifted: lifted, isAudited: isAudited)
         var run = Course(scenario: scenario, world: world, hashes: hashes)
@@ -137,18 +137,22 @@ struct Course {
     private mutating func editedFleet(since effect: Int) {
         fleet = scenario.after
         guard !scenario.edits.isEmpty else { return }
+        var edits: [(effect: Int, file: Int)] = []
         world.state.withLock { state in
-            for number in effect..<state.effects.count {
-                for case .edit(let index) in state.faults[.effect(number)] ?? [] { fleet = scenario.edits[index % scenario.edits.count] }
+            for fault in state.faults {
+                guard case .effect(let number) = fault.point, number >= effect, number < state.effects.count else { continue }
+                if case .edit(let index) = fault.kind { edits.append((number, index)) }
             }
         }
+        // The last one counts.
+        for edit in edits.sorted(by: { $0.effect < $1.effect }) { fleet = scenario.edits[edit.file % scenario.edits.count] }
         if fleet != scenario.after { isDone = false }
     }
 
     /// Twice more with nothing going wrong: it is still done and has nothing left to do.
     mutating func staysDone() {
         world.state.withLock { state in
-            state.faults = [:]
+            state.faults = []
             for index in state.processes.indices { state.processes[index].diesAtSave = nil }
         }
         for _ in 0..<2 {

@@ -239,27 +239,3 @@ extension WorldState {
         return nodes
     }
 }
-
-extension ClusterModel {
-    func readings(now: Double) -> [NodeReading] {
-        // A fleet has one version, or two.
-        var versions: [String: K3sVersion] = [:]
-        for node in nodes.values where versions[node.registration.version] == nil {
-            versions[node.registration.version] = K3sVersion(node.registration.version)
-        }
-        return nodes.values.map { node in
-            let ready: Readiness =
-                switch node.condition(now: now) {
-                case .ready: .ready
-                case .notReady: .notReady(reason: "KubeletNotReady")
-                case .unknown: .unknown
-                }
-            return NodeReading(
-                name: node.registration.name, ready: ready, version: versions[node.registration.version],
-                internalIP: node.registration.address, labels: node.labels, annotations: node.annotations,
-                taints: node.effectiveTaints(now: now).compactMap { taint in
-                    K3s.Taint.Effect(rawValue: taint.effect).map { K3s.Taint(key: taint.key, value: taint.value ?? "", effect: $0) }
-                }, unschedulable: node.isUnschedulable, deleting: node.isDeleting)
-        }.sorted { $0.name < $1.name }
-    }
-}

@@ -47,7 +47,8 @@ package struct WorldState: Sendable {
     var outage: Double?
 
     // the trial
-    var faults: [Fault.Point: [Fault.Kind]] = [:]
+    /// A handful.
+    var faults: [Fault] = []
     /// What has gone wrong so far, in its order.
     package var struck: [Fault] = []
     package var effects: [Effect] = []
