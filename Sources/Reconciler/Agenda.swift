@@ -11,6 +11,7 @@ struct Agenda {
     private(set) var ready: [Int] = []
     /// Lines whose node is being worked on.
     private(set) var isBusy: [Bool] = []
+    private var hasBusy = false
 
     private static let evidenceInterval = 10.0
 
@@ -19,9 +20,9 @@ struct Agenda {
         (vms, cluster) = (isListed ? .infinity : 1, isServerUnread ? 0.5 : .infinity)
         hosts.removeAll(keepingCapacity: true)
         ready.removeAll(keepingCapacity: true)
-        isBusy.removeAll(keepingCapacity: true)
-        for _ in draft.calls { isBusy.append(false) }
+        if isBusy.count != draft.calls.count || hasBusy { isBusy = Array(repeating: false, count: draft.calls.count) }
         for line in busy { isBusy[line] = true }
+        hasBusy = !busy.isEmpty
         for line in draft.calls.indices where !isBusy[line] {
             let call = draft.calls[line]
             if call.step != nil { ready.append(line) }

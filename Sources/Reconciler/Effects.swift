@@ -55,7 +55,7 @@ extension WorldWriter {
 }
 
 /// A step on a host: an intent from which Live derives the script, so that the two cannot differ.
-package enum HostOrder: Sendable, Hashable {
+package indirect enum HostOrder: Sendable, Hashable {
     case prepare(node: String, role: Role, PrepareOrder)
     case install(NodeSetup)
     case forget(node: String)

@@ -10,7 +10,7 @@ extension Run {
         case .leased(let answer, let uptime): note(answer, uptime, tell)
         case .did(let action, .success(let outcome), let seconds):
             release(action.node)
-            facts.asked[action.node] = nil
+            facts.notes[action.node]?.asked = nil
             Bookkeeping.after(action, outcome, &facts.ledger, &facts.hashes, now: moment.wall)
             forgetSight(of: action, outcome)
             tell(.actionFinished(action, seconds: seconds))
@@ -58,7 +58,7 @@ extension Run {
     /// Somebody else was at work until now, and what they restarted may still look ready.
     private mutating func tookOver(_ uptime: Double) {
         forgetSights()
-        for node in fleet.nodes { facts.started[node.name] = uptime }
+        for node in fleet.nodes { facts.notes[node.name, default: .init()].started = uptime }
     }
 
     /// What was seen may be long past: others were at work, or we stood still. Everything is looked at again before anything is begun.
@@ -147,7 +147,7 @@ extension Run {
     }
 
     private mutating func failed(_ action: Action, _ error: EffectError, _ now: Double, _ tell: (Event) -> Void) {
-        if error.remedy != .observeAgain { facts.asked[action.node] = nil }
+        if error.remedy != .observeAgain { facts.notes[action.node]?.asked = nil }
         let count = min(max(0, facts.ledger.attempts[action.node]?.count ?? 0), 1_000_000) + 1
         let backOff = min(300, 2 * Double(1 << min(count, 8)))
         switch error.remedy {
@@ -164,7 +164,7 @@ extension Run {
             creationFailed(action)
             // Blocked for the rest of this run; the next one tries at once, for then the operator may have mended it.
             wait(action, count, 0, error, now)
-            facts.refusals[action.node] = Block(error.message, advice: advice)
+            facts.notes[action.node, default: .init()].refusal = Block(error.message, advice: advice)
             tell(.blocked(node: action.node, reason: error.message, advice: advice))
         }
         switch action.step {

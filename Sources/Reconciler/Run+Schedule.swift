@@ -91,8 +91,8 @@ extension Run {
         Bookkeeping.before(action, &facts.ledger, now: moment.wall)
         take(action)
         switch action {
-        case .install: facts.started[action.node] = moment.uptime
-        case .createVM: facts.asked[action.node] = moment.uptime
+        case .install: facts.notes[action.node, default: .init()].started = moment.uptime
+        case .createVM: facts.notes[action.node, default: .init()].asked = moment.uptime
         default: break
         }
     }

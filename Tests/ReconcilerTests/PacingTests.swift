@@ -48,7 +48,7 @@ import Testing
     @Test func aPlaceThatIsHeldByTheBlockedBlocks() throws {
         var facts = try Self.facts(deletionsPerPass: 1)
         facts.ledger.vms[Self.strays[0]]?.removal = .drained
-        facts.refusals[Self.strays[0]] = Block("the key is another", advice: "look why")
+        facts.notes[Self.strays[0], default: .init()].refusal = Block("the key is another", advice: "look why")
         let decisions = Self.decisions(facts)
         #expect(decisions[0] == .blocked(Block("the key is another", advice: "look why")))
         #expect(
@@ -58,7 +58,7 @@ import Testing
     /// Who was refused before anything was begun has no place.
     @Test func theRefusedTakesNoPlace() throws {
         var facts = try Self.facts(deletionsPerPass: 1)
-        facts.refusals[Self.strays[0]] = Block("the key is another", advice: "look why")
+        facts.notes[Self.strays[0], default: .init()].refusal = Block("the key is another", advice: "look why")
         #expect(Self.decisions(facts)[1].action?.step == .drain)
     }
 

@@ -28,7 +28,9 @@ package struct Observation: Sendable {
     private mutating func index() {
         places = [:]
         guard case .read(let reading) = cluster else { return }
-        for (place, node) in reading.nodes.enumerated() where places[node.name] == nil { places[node.name] = place }
+        places.reserveCapacity(reading.nodes.count)
+        // Should one come twice, the first counts.
+        for place in reading.nodes.indices.reversed() { places[reading.nodes[place].name] = place }
     }
 
     package mutating func note(_ vm: ObservedVM) {

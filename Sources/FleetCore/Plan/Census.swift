@@ -53,7 +53,7 @@ struct Census: Sendable {
         if let place, place < facts.subjects.count {
             return standing(facts.subjects[place].vm, facts.subjects[place].known, isRefused: facts.subjects[place].isRefused, facts)
         }
-        return standing(facts.seen.vms?[name], facts.ledger.vms[name], isRefused: facts.refusals[name] != nil, facts)
+        return standing(facts.seen.vms?[name], facts.ledger.vms[name], isRefused: facts.notes[name]?.refusal != nil, facts)
     }
 
     private static func standing(_ vm: ObservedVM?, _ record: Ledger.VMRecord?, isRefused: Bool, _ facts: FleetFacts) -> Standing {

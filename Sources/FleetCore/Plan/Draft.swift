@@ -37,6 +37,13 @@ package struct Draft: Sendable {
     /// Something is done or waited for, so that it is not the last word.
     package var isOpen: Bool { calls.contains { $0.step != nil || $0.isWait } }
 
+    /// Lines whose action can be begun and is of this kind.
+    func lines(calling step: Step) -> [Int] {
+        var lines: [Int] = []
+        for line in calls.indices where calls[line].step == step { lines.append(line) }
+        return lines
+    }
+
     /// Every line is known to whom it concerns.
     package mutating func isTold() { for index in isNews.indices { isNews[index] = false } }
 
@@ -54,11 +61,9 @@ package struct Draft: Sendable {
 
     /// Takes in what has happened since the last time: to `nodes`, or to everything (nil). What is to be learnt from it is learnt first.
     package mutating func update(_ facts: inout FleetFacts, nodes: [String]? = nil, learning lesson: FleetFacts.Lesson? = nil) {
-        if own.isEmpty, facts.seen.isBlank, facts.refusals.isEmpty { return startBlank(facts) }
+        if own.isEmpty, facts.seen.isBlank, facts.notes.isEmpty { return startBlank(facts) }
         var due = facts.gather(nodes, lesson)
-        let basis = Basis.of(facts)
-        if basis != self.basis { due = (Array(0..<places.count), true) } else if goodUntil <= facts.now { addOverdue(to: &due, facts.now) }
-        self.basis = basis
+        if basis.update(to: facts) { due = (Array(0..<places.count), true) } else if goodUntil <= facts.now { addOverdue(to: &due, facts.now) }
         for place in due.places { facts.compare(at: place) }
         remake(due, facts)
     }
@@ -81,7 +86,7 @@ package struct Draft: Sendable {
 
     /// What waits for a control plane that only the operator can bring back need not wait for it.
     private mutating func holdUp(_ facts: FleetFacts) {
-        guard facts.controlPlane == nil, let server = facts.serverName, let place = places[server], calls[place].isBlocked else { return }
+        guard let place = facts.serverPlace, calls[place].isBlocked, let server = facts.serverName, facts.controlPlane == nil else { return }
         for index in calls.indices where calls[index].isWait && calls[index].look == .cluster {
             overrule(index, .blocked(Block("its control plane \(server) is blocked", advice: "mend \(server) first")))
         }
@@ -148,7 +153,7 @@ extension Draft {
 }
 
 /// Of what concerns the whole fleet, all that any line may depend on.
-private struct Basis: Equatable, Sendable {
+private struct Basis: Sendable {
     var isListed = false
     var founder: String?
     var caHash: String?
@@ -164,15 +169,28 @@ private struct Basis: Equatable, Sendable {
     var occupants: Int?
     var unlisted: Set<String>?
 
-    static func of(_ facts: FleetFacts) -> Basis {
+    /// True when any of it has changed.
+    mutating func update(to facts: FleetFacts) -> Bool {
+        var hasChanged = false
+        func set<Fact: Equatable>(_ fact: inout Fact, _ new: Fact) {
+            guard fact != new else { return }
+            (fact, hasChanged) = (new, true)
+        }
         let controlPlane = facts.controlPlane
-        var basis = Basis(
-            isListed: facts.seen.vms != nil, founder: facts.ledger.founder, caHash: facts.ledger.caHash, digests: facts.ledger.digests,
-            address: controlPlane?.address, answeredCA: controlPlane?.caHash, missing: facts.vanished.count, known: facts.vanished.of)
-        if case .read(let reading) = facts.seen.cluster { basis.strangeness = facts.strangeness(of: reading) }
-        if controlPlane == nil { basis.silence = facts.silence }
-        guard facts.occupants >= facts.fleet.limits.maxVMs else { return basis }
-        (basis.occupants, basis.unlisted) = (facts.occupants, facts.unlisted)
-        return basis
+        set(&isListed, facts.seen.vms != nil)
+        set(&founder, facts.ledger.founder)
+        set(&caHash, facts.ledger.caHash)
+        set(&digests, facts.ledger.digests)
+        set(&address, controlPlane?.address)
+        set(&answeredCA, controlPlane?.caHash)
+        set(&silence, controlPlane == nil ? facts.silence : nil)
+        if case .read(let reading) = facts.seen.cluster { set(&strangeness, facts.strangeness(of: reading)) } else { set(&strangeness, nil) }
+        let (missing, known) = facts.vanished
+        set(&self.missing, missing)
+        set(&self.known, known)
+        let isFull = facts.occupants >= facts.fleet.limits.maxVMs
+        set(&occupants, isFull ? facts.occupants : nil)
+        set(&unlisted, isFull ? facts.unlisted : nil)
+        return hasChanged
     }
 }

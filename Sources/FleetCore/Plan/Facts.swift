@@ -13,12 +13,8 @@ package struct FleetFacts: Sendable {
     package var listedAt: Double?
     /// When the reading of the cluster was asked for, on both clocks; nil for who has read it just now.
     package var readAt: (wall: Double, uptime: Double)?
-    /// When this run told a node's k3s to start, by `uptime`: for a moment its readiness may still be that of before.
-    package var started: [String: Double] = [:]
-    /// When this run asked for a VM without hearing what came of it, by `uptime`.
-    package var asked: [String: Double] = [:]
-    /// Nodes whose action was refused in this run, so that it needs the operator.
-    package var refusals: [String: Block] = [:]
+    /// What this run remembers of single nodes and VMs.
+    package var notes: [String: Note] = [:]
     /// The steps that an operator has approved, by node; nil allows all.
     package var approved: [String: Set<Step>]?
     /// Guards that the proof by simulation has taken away; always empty in the product.
@@ -26,6 +22,18 @@ package struct FleetFacts: Sendable {
 
     /// Of the fleet's nodes, in their order; empty before they were gathered.
     private(set) var subjects: [Subject] = []
+    /// What a run remembers of one node or VM.
+    package struct Note: Sendable, Hashable {
+        /// When it told its k3s to start, by `uptime`: for a moment its readiness may still be that of before.
+        package var started: Double?
+        /// When it asked for the VM without hearing what came of it, by `uptime`.
+        package var asked: Double?
+        /// Its action was refused, so that it needs the operator.
+        package var refusal: Block?
+
+        package init() {}
+    }
+
     /// Nil: to be taken when it is asked for.
     private(set) var census: Census?
     let isAttended: Bool
@@ -38,7 +46,8 @@ package struct FleetFacts: Sendable {
     /// `isAttended`: an operator saw the plan and asked for it.
     package init(fleet: DesiredFleet, seen: Observation, ledger: Ledger, now: Double, isAttended: Bool = true) {
         (self.fleet, self.seen, self.ledger, self.now, self.isAttended) = (fleet, seen, ledger, now, isAttended)
-        serverName = fleet.nodes.first { $0.role == .server }?.name
+        serverPlace = fleet.nodes.firstIndex { $0.role == .server }
+        serverName = serverPlace.map { fleet.nodes[$0].name }
         (clusterCIDR, serviceCIDR) = (fleet.cluster.clusterCIDR.description, fleet.cluster.serviceCIDR.description)
         places = Dictionary(fleet.nodes.enumerated().map { ($0.element.name, $0.offset) }, uniquingKeysWith: { first, _ in first })
     }
@@ -113,6 +122,7 @@ package struct FleetFacts: Sendable {
     func holds(_ rule: Guard) -> Bool { !lifted.contains(rule) }
 
     package let serverName: String?
+    let serverPlace: Int?
     /// Where the nodes of the fleet stand in it, by name.
     package let places: [String: Int]
 

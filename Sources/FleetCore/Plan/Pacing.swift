@@ -49,7 +49,7 @@ package enum Pacing {
 
     /// A node that is in the cluster is restarted only while its pool has no more than `maxUnavailable` down.
     static func restarts(_ draft: inout Draft, _ facts: FleetFacts) {
-        let restarts = draft.calls.indices.filter { draft.calls[$0].step == .install && draft.availability($0).isMember }
+        let restarts = draft.lines(calling: .install).filter { draft.availability($0).isMember }
         guard !restarts.isEmpty else { return }
         let lines = draft.plan.lines
         let limit = facts.fleet.limits.maxUnavailable
@@ -106,7 +106,7 @@ package enum Pacing {
 
     /// Creations of this very plan count too.
     static func budget(_ draft: inout Draft, _ facts: FleetFacts) {
-        let creations = draft.calls.indices.filter { draft.calls[$0].step == .createVM }
+        let creations = draft.lines(calling: .createVM)
         guard !creations.isEmpty else { return }
         let lines = draft.plan.lines
         var occupants = facts.occupants

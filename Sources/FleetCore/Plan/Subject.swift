@@ -33,11 +33,11 @@ package struct Subject: Sendable {
 
     /// No initializer, for that would copy the facts.
     static func of(_ name: String, _ facts: FleetFacts) -> Subject {
-        let (attempt, refusal) = (facts.ledger.attempts[name], facts.refusals[name])
-        let trouble = attempt == nil && refusal == nil ? nil : Shared(Trouble(attempt: attempt, refusal: refusal))
+        let (attempt, note) = (facts.ledger.attempts[name], facts.notes[name])
+        let trouble = attempt == nil && note?.refusal == nil ? nil : Shared(Trouble(attempt: attempt, refusal: note?.refusal))
         return Subject(
             name: name, vm: facts.seen.vms?[name], node: facts.seen.node(name), host: facts.seen.hosts[name],
-            known: facts.ledger.vms[name], trouble: trouble, started: facts.started[name], asked: facts.asked[name],
+            known: facts.ledger.vms[name], trouble: trouble, started: note?.started, asked: note?.asked,
             isOutdated: facts.seen.outdated.contains(name))
     }
 

@@ -122,16 +122,12 @@ extension ClusterModel {
         passwords[name] = password
         noteChange(of: name)
         var labels = Self.ownLabels(registration)
-        labels.merge(registration.labels) { _, asked in asked }
+        if !registration.labels.isEmpty { labels.merge(registration.labels) { _, asked in asked } }
         if nodes[name] == nil {
             nodes[name] = Node(registration: registration, labels: [:], taints: registration.taints, slot: slots, heartbeat: now)
             slots += 1
         }
-        nodes[name]!.registration = registration
-        nodes[name]!.labels.merge(labels) { _, new in new }
-        nodes[name]!.annotations["k3s.io/node-args"] = JSON.strings(registration.arguments).text
-        nodes[name]!.isKubeletReady = false
-        nodes[name]!.heartbeat = now
+        nodes[name]!.restart(registration, labels, now: now)
     }
 
     /// False when there is no such Node: a kubelet whose Node was deleted does not register again before k3s restarts (§6.4).
@@ -159,6 +155,13 @@ extension ClusterModel.Node {
     package func condition(now: Double) -> Condition {
         if now - heartbeat > ClusterModel.patience { return .unknown }
         return isKubeletReady ? .ready : .notReady
+    }
+
+    fileprivate mutating func restart(_ registration: ClusterModel.Registration, _ own: [String: String], now: Double) {
+        self.registration = registration
+        if labels.isEmpty { labels = own } else { labels.merge(own) { _, new in new } }
+        annotations["k3s.io/node-args"] = JSON.strings(registration.arguments).text
+        (isKubeletReady, heartbeat) = (false, now)
     }
 
     /// True when it reads otherwise from now on.

@@ -17,7 +17,11 @@ package struct Machine: Sendable, Hashable {
     package var disk = HostDisk()
     /// The writes of the last seconds, which a hard reset would take back: when each was made, and the disk before it.
     private var unsynced: [Write] = []
-    package var unit: RunningUnit?
+    package var unit: RunningUnit? {
+        didSet { isStarting = unit != nil && unit!.registeredAt == nil }
+    }
+    /// k3s runs there and its node is not registered.
+    private(set) var isStarting = false
     /// The note in /run that k3s must be restarted; a boot takes it away.
     var needsRestart = false
     /// Until when its kubelet says nothing.
@@ -93,14 +97,15 @@ package struct Machine: Sendable, Hashable {
         unit = disk.enabled == nil ? nil : RunningUnit(startedAt: now + seconds)
     }
 
+    /// As which k3s was set up last.
+    var isServer: Bool { if case .server? = disk.role { true } else { false } }
+    var isAgent: Bool { if case .agent? = disk.role { true } else { false } }
+
     /// Whether its kubelet says that the node is ready; nil while it says nothing.
     func heartbeat(now: Double) -> Bool? {
         guard let registered = unit?.registeredAt, now >= silentUntil else { return nil }
         return now >= registered + WorldState.readyAfter
     }
-
-    /// k3s runs there and its node is not registered.
-    var isStarting: Bool { unit != nil && unit!.registeredAt == nil }
 
     var overlayAddress: String { "100.64.\(index / 250).\(index % 250 + 1)" }
 

@@ -153,13 +153,13 @@ extension WorldState {
     }
 
     private mutating func startUp() {
-        for index in machines.indices where machines[index].isStarting && machines[index].disk.role == .server { runServer(index) }
+        for index in machines.indices where machines[index].isStarting && machines[index].isServer { runServer(index) }
     }
 
     /// Agents that have not registered try to.
     private mutating func join() {
         if hasStarting, let api = apiServer {
-            for index in machines.indices where machines[index].isStarting && machines[index].disk.role == .agent { runAgent(index, api) }
+            for index in machines.indices where machines[index].isStarting && machines[index].isAgent { runAgent(index, api) }
         }
         isQuiet = !hasStarting
     }
@@ -180,7 +180,7 @@ extension WorldState {
     /// The machine whose API answers, and the number of its cluster.
     package var apiServer: (machine: Int, cluster: Int)? {
         for index in machines.indices {
-            guard let unit = machines[index].unit, machines[index].disk.role == .server, now >= unit.startedAt + Self.apiAfter,
+            guard machines[index].isServer, let unit = machines[index].unit, now >= unit.startedAt + Self.apiAfter,
                 let cluster = machines[index].disk.serverData,
                 clusters[cluster].etcd == nil || clusters[cluster].answers(up: serversUp(cluster))
             else { continue }
