@@ -128,8 +128,9 @@ enum Bookkeeping {
 
     /// `key=value` on a line of its own.
     private static func value(_ key: String, in output: String) -> String? {
-        for line in output.split(whereSeparator: \.isNewline) where line.hasPrefix(key + "=") {
-            return String(line.dropFirst(key.count + 1))
+        let prefix = Array("\(key)=".utf8)
+        for line in output.utf8.split(whereSeparator: { $0 == 0x0A || $0 == 0x0D }) where line.starts(with: prefix) {
+            return String(line.dropFirst(prefix.count))
         }
         return nil
     }

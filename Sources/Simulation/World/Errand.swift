@@ -92,8 +92,8 @@ extension WorldState {
 
     private func probe(_ name: String, _ fault: Fault.Kind?) -> Result<HostProbe, EffectError> {
         if let refusal = Self.refusal(fault) { return .failure(refusal) }
-        guard let machine = machine(name), !machine.isStopped, now >= machine.sshAt else { return .failure(Self.refused) }
-        return .success(machine.probe(now: now))
+        guard let place = at(name), !machines[place].isStopped, now >= machines[place].sshAt else { return .failure(Self.refused) }
+        return .success(machines[place].probe(now: now))
     }
 
     private mutating func readCluster(_ name: String, _ fault: Fault.Kind?) -> Result<ClusterReading, EffectError> {

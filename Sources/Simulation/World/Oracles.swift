@@ -212,7 +212,7 @@ struct Oracle: Sendable {
 extension WorldState {
     func isMember(_ name: String) -> Bool {
         guard let api = apiServer else { return false }
-        return clusters[api.cluster].nodes[name] != nil
+        return clusters[api.cluster].nodes.index(forKey: name) != nil
     }
 
     /// Whether an order to install would restart k3s: what runs already as it is asked for is left alone.
@@ -239,9 +239,12 @@ extension WorldState {
 
     private func complaints(about effect: Effect, by id: Int) -> [String] {
         let process = processes[id]
-        return Oracle.all.compactMap { oracle in
-            oracle.complaint(effect, process, id, self).map { "\(oracle.name): \(effect.words): \($0)" }
+        var complaints: [String] = []
+        for oracle in Oracle.all {
+            guard let complaint = oracle.complaint(effect, process, id, self) else { continue }
+            complaints.append("\(oracle.name): \(effect.words): \(complaint)")
         }
+        return complaints
     }
 
     /// What must be true of the world after an effect: S7, VMs in their budget, and S8, one VM a name.

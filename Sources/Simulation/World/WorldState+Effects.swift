@@ -216,11 +216,11 @@ extension WorldState {
 
 extension WorldState {
     mutating func readCluster(on name: String) -> ClusterReading? {
-        guard let machine = machine(name), !machine.isStopped, now >= machine.sshAt else { return nil }
+        guard let place = at(name), !machines[place].isStopped, now >= machines[place].sshAt else { return nil }
         var reading = ClusterReading()
-        reading.hostname = machine.answersAs ?? name
-        reading.caHash = machine.disk.serverData.map(Self.caHash)
-        reading.clusterID = machine.disk.clusterID
+        reading.hostname = machines[place].answersAs ?? name
+        reading.caHash = machines[place].disk.serverData.map(Self.caHash)
+        reading.clusterID = machines[place].disk.clusterID
         guard let api = apiServer, machines[api.machine].name == name else {
             reading.reason = "the API does not answer yet"
             return reading

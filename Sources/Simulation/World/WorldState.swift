@@ -94,9 +94,12 @@ package struct WorldState: Sendable {
         var diesAtSave: Fault.Kind?
     }
 
-    package func at(_ name: String) -> Int? { machines.firstIndex { $0.name == name } }
+    package func at(_ name: String) -> Int? {
+        for place in machines.indices where machines[place].name == name { return place }
+        return nil
+    }
 
-    package func machine(_ name: String) -> Machine? { machines.first { $0.name == name } }
+    package func machine(_ name: String) -> Machine? { at(name).map { machines[$0] } }
 
     mutating func add(_ name: String, tags: [String]) -> Machine {
         created += 1
