@@ -9,7 +9,11 @@ struct Census: Sendable {
     private(set) var unlisted: Set<String> = []
     /// How many VMs of the ledger the list lacks, and of how many; those that we were removing ourselves are no loss.
     private(set) var vanished = (count: 0, of: 0)
-    var controlPlane: (address: String, caHash: String)?
+    private(set) var controlPlane: (address: String, caHash: String)?
+    /// Why there is none.
+    private(set) var silence: FleetFacts.Silence?
+    /// The same in words.
+    private(set) var reason: String?
 
     /// How a VM was counted, by its node's place in the fleet.
     private var wanted: [Standing]
@@ -23,9 +27,11 @@ struct Census: Sendable {
         var isMissing = false
     }
 
-    static func of(_ facts: FleetFacts) -> Census {
+    /// `former`: the one before, if there was one.
+    static func of(_ facts: FleetFacts, after former: Census? = nil) -> Census {
         var census = Census(
-            controlPlane: facts.controlPlane, wanted: Array(repeating: Standing(), count: facts.fleet.nodes.count))
+            silence: former?.silence, reason: former?.reason, wanted: Array(repeating: Standing(), count: facts.fleet.nodes.count))
+        census.note(facts.controlPlane, of: facts)
         for (place, node) in facts.fleet.nodes.enumerated() { census.recount(node.name, at: place, facts) }
         if facts.subjects.count(where: { $0.known != nil }) != facts.ledger.vms.count {
             for name in facts.ledger.vms.keys where facts.places[name] == nil { census.recount(name, at: nil, facts) }
@@ -34,6 +40,13 @@ struct Census: Sendable {
             for name in vms.keys where facts.places[name] == nil { census.recount(name, at: nil, facts) }
         }
         return census
+    }
+
+    mutating func note(_ controlPlane: (address: String, caHash: String)?, of facts: FleetFacts) {
+        self.controlPlane = controlPlane
+        let silence = controlPlane == nil ? facts.silence : nil
+        guard silence != self.silence else { return }
+        (self.silence, reason) = (silence, silence.map(facts.reason))
     }
 
     /// `place`: of its node in the fleet.

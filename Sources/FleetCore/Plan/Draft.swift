@@ -183,7 +183,7 @@ private struct Basis: Sendable {
         set(&digests, facts.ledger.digests)
         set(&address, controlPlane?.address)
         set(&answeredCA, controlPlane?.caHash)
-        set(&silence, controlPlane == nil ? facts.silence : nil)
+        set(&silence, facts.census?.silence)
         if case .read(let reading) = facts.seen.cluster { set(&strangeness, facts.strangeness(of: reading)) } else { set(&strangeness, nil) }
         let (missing, known) = facts.vanished
         set(&self.missing, missing)

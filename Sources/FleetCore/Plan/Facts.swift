@@ -70,7 +70,7 @@ package struct FleetFacts: Sendable {
         guard let names, var kept = former else {
             if subjects.isEmpty { subjects = fleet.nodes.map { Subject.of($0.name, self) } }
             for place in subjects.indices { learn(at: place, lesson) }
-            census = .of(self)
+            census = .of(self, after: former)
             return (Array(subjects.indices), true)
         }
         var touched = (places: [Int](), hasStrays: false)
@@ -85,7 +85,7 @@ package struct FleetFacts: Sendable {
             }
             kept.recount(name, at: place, self)
         }
-        kept.controlPlane = controlPlane
+        kept.note(controlPlane, of: self)
         census = kept
         return touched
     }
@@ -160,7 +160,9 @@ package struct FleetFacts: Sendable {
     }
 
     /// Why agents cannot be joined yet.
-    package var controlPlaneReason: String {
+    package var controlPlaneReason: String { census?.reason ?? reason(of: silence) }
+
+    func reason(of silence: Silence) -> String {
         guard let name = serverName else { return "the fleet has no server" }
         return switch silence {
         case .unseen: "control plane \(name) is not there yet"

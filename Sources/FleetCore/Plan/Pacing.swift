@@ -57,6 +57,7 @@ package enum Pacing {
         for index in lines.indices where draft.availability(index).isDown {
             pools[lines[index].pool, default: .init()].add(draft.availability(index), lines[index], facts)
         }
+        let reason = "limits.maxUnavailable is \(limit)"
         for index in restarts {
             let (availability, pool) = (draft.availability(index), lines[index].pool)
             var outage = pools[pool] ?? .init()
@@ -66,7 +67,7 @@ package enum Pacing {
                 ? outage.silent + outage.restarting - (availability.isDown ? 1 : 0)
                 : outage.restarting - (availability.isRestarting ? 1 : 0)
             guard others < limit else {
-                draft.overrule(index, outage.wait("limits.maxUnavailable is \(limit)"))
+                draft.overrule(index, outage.wait(reason))
                 continue
             }
             outage.restarting += availability.isRestarting ? 0 : 1

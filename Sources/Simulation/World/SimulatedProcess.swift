@@ -199,7 +199,7 @@ extension WorldState {
         proceed()
         let number = effects.count
         effects.append(effect)
-        note("\(id) \(effect.words)")
+        note(id, effect)
         judge(effect, by: id)
         inFlight[number] = (effect, id)
         let fault = fault(at: .effect(number))
@@ -241,7 +241,7 @@ extension WorldState {
         if isDone { result = carryOut(effect, fault: hostFault) }
         if isDone { judgeResult(of: effect, by: id) }
         if let told { result = .failure(told) }
-        note("\(id) \(effect.words): \(result.outcomeWords)")
+        note(id, effect, result.outcomeWords)
         return result
     }
 }

@@ -125,6 +125,16 @@ package struct WorldState: Sendable {
         trace.add(words)
         log?.append("\(Int(now * 1000)) ms  \(words)")
     }
+
+    /// The same as their words in a row, which are put together only for who reads them.
+    mutating func note(_ process: Int, _ effect: Effect, _ outcome: String? = nil) {
+        guard log == nil else { return note("\(process) \(effect.words)\(outcome.map { ": " + $0 } ?? "")") }
+        trace.add(now)
+        for words in [String(process), " ", effect.step.rawValue, " ", effect.subject] { trace.add(words) }
+        guard let outcome else { return }
+        trace.add(": ")
+        trace.add(outcome)
+    }
 }
 
 // MARK: what comes about by itself
