@@ -23,7 +23,8 @@ enum Bookkeeping {
         }
     }
 
-    static func after(_ action: Action, _ outcome: Performer.Outcome, _ ledger: inout Ledger, _ hashes: inout ConfigHashes, now: Double) {
+    /// `hash`: that of the configuration that the action has set up.
+    static func after(_ action: Action, _ outcome: Performer.Outcome, _ ledger: inout Ledger, hash: String?, now: Double) {
         let name = action.node
         ledger.attempts[name] = nil
         switch (action, outcome) {
@@ -32,8 +33,8 @@ enum Bookkeeping {
             ledger.vms[name]?.hasStaleIdentity = true
         case (.prepare(_, let version, _), .done(let output)):
             if let digest = value("k3s-sha256", in: output) { ledger.digests[version.description] = digest }
-        case (.install(let setup), _):
-            ledger.vms[name, default: .init()].config = hashes.note(setup)
+        case (.install, _):
+            ledger.vms[name, default: .init()].config = hash
             if ledger.vms[name]?.removal != nil { ledger.vms[name]?.removal = .returning }
         case (.forget, _): ledger.vms[name]?.hasStaleIdentity = false
         case (.share, .shared(let share)): ledger.vms[name, default: .init()].share = share

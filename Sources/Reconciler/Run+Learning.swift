@@ -11,7 +11,7 @@ extension Run {
         case .did(let action, .success(let outcome), let seconds):
             release(action.node)
             facts.notes[action.node]?.asked = nil
-            Bookkeeping.after(action, outcome, &facts.ledger, &facts.hashes, now: moment.wall)
+            Bookkeeping.after(action, outcome, &facts.ledger, hash: facts.hash(of: action), now: moment.wall)
             forgetSight(of: action, outcome)
             tell(.actionFinished(action, seconds: seconds))
         case .did(let action, .failure(let error), _):

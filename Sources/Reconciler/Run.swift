@@ -64,9 +64,8 @@ struct Run {
         fleet: DesiredFleet, ledger: Ledger, repeats: Bool, isAttended: Bool = true, hashes: ConfigHashes = .init(),
         lifted: Set<Guard> = [], audit: Reconciler.Audit? = nil
     ) {
-        facts = FleetFacts(fleet: fleet, seen: Observation(), ledger: ledger, now: 0, isAttended: isAttended)
+        facts = FleetFacts(fleet: fleet, seen: Observation(), ledger: ledger, now: 0, isAttended: isAttended, hashes: hashes)
         facts.lifted = lifted
-        facts.hashes = hashes.forAnotherRun
         (self.repeats, self.audit) = (repeats, audit)
         told = Array(repeating: "", count: fleet.nodes.count)
         draft = Draft(of: facts)

@@ -38,13 +38,16 @@ package struct FleetFacts: Sendable {
     private(set) var census: Census?
     let isAttended: Bool
     /// Hashes that were computed before.
-    package var hashes = ConfigHashes()
+    package var hashes: ConfigHashes
     /// As the ledger spells them.
     let clusterCIDR: String
     let serviceCIDR: String
 
     /// `isAttended`: an operator saw the plan and asked for it.
-    package init(fleet: DesiredFleet, seen: Observation, ledger: Ledger, now: Double, isAttended: Bool = true) {
+    package init(
+        fleet: DesiredFleet, seen: Observation, ledger: Ledger, now: Double, isAttended: Bool = true, hashes: ConfigHashes = .init()
+    ) {
+        self.hashes = hashes.of(fleet.cluster, ledger.clusterID)
         (self.fleet, self.seen, self.ledger, self.now, self.isAttended) = (fleet, seen, ledger, now, isAttended)
         serverPlace = fleet.nodes.firstIndex { $0.role == .server }
         serverName = serverPlace.map { fleet.nodes[$0].name }
@@ -109,7 +112,7 @@ package struct FleetFacts: Sendable {
         guard subjects[place].known?.config != nil, let overlay = subjects[place].overlay else { return }
         let node = fleet.nodes[place]
         let server = node.role == .agent ? controlPlane : nil
-        let hash = hashes.hash(of: node.name, overlay, server) ?? hashes.note(setup(of: node, overlay: overlay))
+        let hash = hashes.hash(of: node, overlay, server) ?? hashes.note(setup(of: node, overlay: overlay), of: node)
         subjects[place].configHash = hash
     }
 
@@ -118,6 +121,12 @@ package struct FleetFacts: Sendable {
 
     /// Whether a pool asks for it.
     package func isWanted(_ name: String) -> Bool { places[name] != nil }
+
+    /// Of the configuration that an action sets up.
+    package mutating func hash(of action: Action) -> String? {
+        guard case .install(let setup) = action else { return nil }
+        return places[setup.name].map { hashes.note(setup, of: fleet.nodes[$0]) } ?? setup.configHash
+    }
 
     func holds(_ rule: Guard) -> Bool { !lifted.contains(rule) }
 

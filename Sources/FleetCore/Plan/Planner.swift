@@ -15,7 +15,7 @@ package enum Planner {
     /// The plan of these facts, made from nothing.
     package static func plan(_ facts: FleetFacts) -> Plan {
         var facts = facts
-        facts.hashes = facts.hashes.forAnotherRun
+        facts.hashes = facts.hashes.strict
         var draft = Draft(of: facts)
         draft.update(&facts)
         return draft.plan
@@ -95,7 +95,7 @@ package enum Planner {
         case .halted(let vm):
             halted(vm)
         case .unprobed(let vm):
-            .wait(Wait("\(vm.name) to be looked at", look: .host(vm.name), every: 1))
+            .wait(Wait("the host to be looked at", look: .host(vm.name), every: 1))
         case .unreachable(let vm, let reason):
             .wait(Wait("SSH: \(reason)", look: .host(vm.name), every: 1))
         case .refused(_, let reason, let advice):
@@ -142,7 +142,7 @@ package enum Planner {
         case .stopped: .act(.startVM(name: vm.name), because: "the VM is stopped")
         case .paused: .blocked(Block("the VM is paused", advice: "resume it: exedev-ctl exec 'resume \(vm.name)'"))
         case .other(let word): .wait(Wait("the VM is \(word)", look: .vms, every: 5))
-        case .running, .starting: .wait(Wait("\(vm.name) to be looked at", look: .host(vm.name), every: 1))
+        case .running, .starting: .wait(Wait("the host to be looked at", look: .host(vm.name), every: 1))
         }
     }
 
