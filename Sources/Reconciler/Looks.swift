@@ -49,9 +49,9 @@ struct Looks {
 
     /// False when its answer is too old to be of use.
     mutating func end(_ look: Look, _ uptime: Double) -> Bool {
-        underWay -= 1
         var note = self[look]
         defer { self[look] = note }
+        if note.isUnderWay { underWay -= 1 }
         note.isUnderWay = false
         if note.isSpoiled {
             note.isSpoiled = false

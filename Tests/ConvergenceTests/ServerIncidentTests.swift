@@ -145,7 +145,7 @@ import Testing
             .init(name: "by-hand", isServer: false, address: "100.64.9.9", version: "v1.34.9+k3s1"), password: "theirs",
             now: world.now - 600)
         let index = try #require(world.machines.firstIndex { $0.name == "demo-web-n3" })
-        for number in 0..<2000 { world.faults[.read(number)] = [.partialList(index)] }
+        for number in 0..<2000 { world.faults.append(Fault(.partialList(index), at: .read(number))) }
         let run = try Rehearsal(FleetSketch(web: 2).fleet(), in: world, seconds: 300)
         #expect(run.effects == [] && run.end.nodes["demo-web-n3"] != nil && run.end.nodes["by-hand"] != nil)
         #expect(try run.decision("demo-web-n3").words.contains("exe.dev does not list its VM, yet it lives"))
@@ -165,7 +165,7 @@ import Testing
         var world = try WorldState.standing(FleetSketch().fleet())
         switch trouble {
         case "API down": world.machines[try #require(world.at("demo-cp-n1"))].unit = nil
-        case "API down once": world.faults[.read(1)] = [.apiServerDown]
+        case "API down once": world.faults.append(Fault(.apiServerDown, at: .read(1)))
         case "Node deleted": _ = world.clusters[0].deleteNode("demo-web-n1")
         default: break
         }

@@ -101,10 +101,10 @@ import Testing
         let fleet = FleetSketch().fleet()
         var world = try WorldState.standing(fleet)
         // The first list is whole, so that the cluster is asked.
-        for number in 1..<2000 { world.faults[.read(number)] = [.emptyList] }
+        for number in 1..<2000 { world.faults.append(Fault(.emptyList, at: .read(number))) }
         let run = try Rehearsal(FleetSketch(label: "edge").fleet(), in: world, isAttended: isAttended)
         #expect(run.effects.filter { !$0.hasPrefix("shape") } == [] && run.end.names == world.names)
-        world.faults[.read(0)] = [.emptyList]
+        world.faults.append(Fault(.emptyList, at: .read(0)))
         let blind = try Rehearsal(fleet, in: world, isAttended: isAttended)
         #expect(blind.effects == [] && blind.plan?.isSettled == false)
         let reckless: Set<Guard> = [.livingGhost, .clusterAnswersFirst, .secondList, .massLossIsNoReason]

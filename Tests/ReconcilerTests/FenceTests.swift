@@ -61,7 +61,7 @@ import Testing
             ledger: Ledger(cluster: "demo", clusterID: "c1", clusterCIDR: "10.244.0.0/16", serviceCIDR: "10.245.0.0/16"), repeats: true)
         run.note(.saw(.vms, .vms([])), at: Moment(clock), tell: { _ in })
         #expect(run.facts.seen.vms != nil)
-        run.looking = [.vms]
+        run.looks.begin(.vms)
         if isTakenOver {
             run.note(.leased(.success(.taken(from: "other/1")), uptime: clock.uptime), at: Moment(clock), tell: { _ in })
         } else {

@@ -16,7 +16,7 @@ import Testing
         run.decide(at: Moment(clock))
         let action = try #require(run.plan.actions.first)
         run.begin(action, at: Moment(clock))
-        run.looking.insert(.vms)
+        run.looks.begin(.vms)
         let vm = ObservedVM(
             name: action.node, status: .running, tags: [fleet.cluster.tag], address: .init(host: "h", port: nil, user: nil),
             createdAt: "then", url: nil)
@@ -60,12 +60,11 @@ import Testing
             fleet: fleet, ledger: Ledger(cluster: "demo", clusterID: "c1", clusterCIDR: "10.244.0.0/16", serviceCIDR: "10.245.0.0/16"),
             repeats: true)
         run.facts.ledger.attempts[name] = .init(count: 1, notBefore: clock.now + 7, failure: "it failed", failedAt: clock.now)
-        run.looking = [.vms]
+        run.looks.begin(.vms)
         run.note(.saw(.vms, .vms([])), at: Moment(clock), tell: { _ in })
         run.decide(at: Moment(clock))
         #expect(run.plan.lines.first { $0.node == name }?.decision.action == nil)
-        for look in run.looksDue(at: Moment(clock)) { run.looking.insert(look.0) }
-        run.looking = []
+        for (look, _) in run.looksDue(at: Moment(clock)) { _ = run.looks.end(look, clock.uptime) }
         clock.pass(seconds: 3)
         #expect(!run.hasNews(at: Moment(clock)))
         clock.pass(seconds: 4.01)
