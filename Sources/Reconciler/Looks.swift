@@ -24,45 +24,50 @@ struct Looks {
     }
 
     subscript(look: Look) -> Note {
-        get {
-            switch look {
-            case .vms: vms
-            case .cluster: cluster
-            case .host(let name): places[name].map { hosts[$0] } ?? Note()
-            case .nothing: Note()
-            }
+        switch look {
+        case .vms: vms
+        case .cluster: cluster
+        case .host(let name): places[name].map { hosts[$0] } ?? Note()
+        case .nothing: Note()
         }
-        set {
-            switch look {
-            case .vms: vms = newValue
-            case .cluster: cluster = newValue
-            case .host(let name): if let place = places[name] { hosts[place] = newValue }
-            case .nothing: break
-            }
+    }
+
+    /// Changes what is remembered of a look, in place.
+    private mutating func change<Outcome>(_ look: Look, _ body: (inout Note) -> Outcome) -> Outcome? {
+        switch look {
+        case .vms: body(&vms)
+        case .cluster: body(&cluster)
+        case .host(let name): places[name].map { body(&hosts[$0]) }
+        case .nothing: nil
         }
     }
 
     mutating func begin(_ look: Look) {
         underWay += 1
-        self[look].isUnderWay = true
+        _ = change(look) { $0.isUnderWay = true }
     }
 
     /// False when its answer is too old to be of use.
     mutating func end(_ look: Look, _ uptime: Double) -> Bool {
-        var note = self[look]
-        defer { self[look] = note }
-        if note.isUnderWay { underWay -= 1 }
-        note.isUnderWay = false
-        if note.isSpoiled {
-            note.isSpoiled = false
-            return false
-        }
-        note.endedAt = uptime
-        return true
+        let (wasUnderWay, wasSpoiled) =
+            change(look) { note in
+                defer { (note.isUnderWay, note.isSpoiled) = (false, false) }
+                if !note.isSpoiled { note.endedAt = uptime }
+                return (note.isUnderWay, note.isSpoiled)
+            } ?? (false, false)
+        if wasUnderWay { underWay -= 1 }
+        return !wasSpoiled
     }
 
+    mutating func failed(_ look: Look) { _ = change(look) { $0.misses += 1 } }
+
+    mutating func succeeded(_ look: Look) { _ = change(look) { $0.misses = 0 } }
+
+    /// It is worth repeating at once.
+    mutating func stale(_ look: Look) { _ = change(look) { ($0.endedAt, $0.misses) = (nil, 0) } }
+
     /// Should it be under way.
-    mutating func spoil(_ look: Look) { if self[look].isUnderWay { self[look].isSpoiled = true } }
+    mutating func spoil(_ look: Look) { _ = change(look) { $0.isSpoiled = $0.isUnderWay } }
 
     /// What was seen, and what is being looked at, says nothing any more.
     mutating func forget() {

@@ -89,13 +89,13 @@ extension Run {
         }
         switch sight {
         case .failed(_, let error):
-            looks[look].misses += 1
+            looks.failed(look)
             tell(.lookFailed(look, reason: error.message))
             if case .askOperator = error.remedy { failure = error }
             if !repeats, look == .vms { failure = error }
             if looks[look].misses > 6 { failure = error }
-        case .host(_, .unreachable), .cluster(.unreachable): looks[look].misses += 1
-        case .host, .cluster, .vms: looks[look].misses = 0
+        case .host(_, .unreachable), .cluster(.unreachable): looks.failed(look)
+        case .host, .cluster, .vms: looks.succeeded(look)
         }
     }
 
@@ -136,7 +136,7 @@ extension Run {
     }
 
     private mutating func stale(_ look: Look) {
-        (looks[look].endedAt, looks[look].misses) = (nil, 0)
+        looks.stale(look)
         spoil(look)
         switch look {
         case .vms: (facts.seen.vms, news.isAboutAll) = (nil, true)

@@ -8,8 +8,7 @@ extension Run {
 
     private mutating func drawUpAgenda() {
         guard isAgendaOld else { return }
-        let busy = acting.isEmpty ? [] : acting.compactMap { name, place in place ?? draft.line(of: name) }
-        agenda.drawUp(draft, busy: busy, isListed: facts.seen.vms != nil, repeats: repeats, isServerUnread: isServerUnread)
+        agenda.drawUp(draft, busy: acting, isListed: facts.seen.vms != nil, repeats: repeats, isServerUnread: isServerUnread)
         (isAgendaOld, isReported) = (false, false)
     }
 

@@ -6,11 +6,10 @@ package struct Observation: Sendable {
     package var vms: [String: ObservedVM]?
     /// What the inside of a VM said, by VM name.
     package var hosts: [String: ObservedHost] = [:]
+    /// Its nodes stand in the order of their names, in which they are found.
     package var cluster: ObservedCluster = .unseen {
-        didSet { if !cluster.hasSameNodes(as: oldValue) { index() } }
+        didSet { cluster.sort() }
     }
-    /// Where a node stands in the reading, by name: a plan asks for each of them several times.
-    private var places: [String: Int] = [:]
     /// Nodes that an action of ours changed after the cluster was read: of these the reading says nothing any more.
     package var outdated: Set<String> = []
 
@@ -21,16 +20,13 @@ package struct Observation: Sendable {
 
     /// The Kubernetes node of that name, if the cluster was read.
     package func node(_ name: String) -> NodeReading? {
-        guard case .read(let reading) = cluster, let place = places[name] else { return nil }
-        return reading.nodes[place]
-    }
-
-    private mutating func index() {
-        places = [:]
-        guard case .read(let reading) = cluster else { return }
-        places.reserveCapacity(reading.nodes.count)
-        // Should one come twice, the first counts.
-        for place in reading.nodes.indices.reversed() { places[reading.nodes[place].name] = place }
+        guard case .read(let reading) = cluster else { return nil }
+        var (low, high) = (0, reading.nodes.count)
+        while low < high {
+            let middle = (low + high) / 2
+            if reading.nodes[middle].name < name { low = middle + 1 } else { high = middle }
+        }
+        return low < reading.nodes.count && reading.nodes[low].name == name ? reading.nodes[low] : nil
     }
 
     package mutating func note(_ vm: ObservedVM) {
@@ -91,6 +87,15 @@ package indirect enum ObservedCluster: Sendable, Hashable {
     case unseen
     case unreachable(String)
     case read(ClusterReading)
+
+    /// kubectl and the simulator list them so already.
+    fileprivate mutating func sort() {
+        guard case .read(var reading) = self else { return }
+        let isSorted = zip(reading.nodes, reading.nodes.dropFirst()).allSatisfy { $0.name < $1.name }
+        guard !isSorted else { return }
+        reading.nodes.sort { $0.name < $1.name }
+        self = .read(reading)
+    }
 
     /// Of the same names in the same order.
     package func hasSameNodes(as other: ObservedCluster) -> Bool {

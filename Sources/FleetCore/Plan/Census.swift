@@ -14,6 +14,8 @@ struct Census: Sendable {
     private(set) var silence: FleetFacts.Silence?
     /// The same in words.
     private(set) var reason: String?
+    /// Why the cluster that answers is not this ledger's.
+    private(set) var strangeness: Block?
 
     /// How a VM was counted, by its node's place in the fleet.
     private var wanted: [Standing]
@@ -43,7 +45,7 @@ struct Census: Sendable {
     }
 
     mutating func note(_ controlPlane: (address: String, caHash: String)?, of facts: FleetFacts) {
-        self.controlPlane = controlPlane
+        (self.controlPlane, strangeness) = (controlPlane, facts.strangeness)
         let silence = controlPlane == nil ? facts.silence : nil
         guard silence != self.silence else { return }
         (self.silence, reason) = (silence, silence.map(facts.reason))

@@ -184,7 +184,7 @@ private struct Basis: Sendable {
         set(&address, controlPlane?.address)
         set(&answeredCA, controlPlane?.caHash)
         set(&silence, facts.census?.silence)
-        if case .read(let reading) = facts.seen.cluster { set(&strangeness, facts.strangeness(of: reading)) } else { set(&strangeness, nil) }
+        set(&strangeness, facts.strangeness)
         let (missing, known) = facts.vanished
         set(&self.missing, missing)
         set(&self.known, known)

@@ -139,7 +139,7 @@ package struct FleetFacts: Sendable {
     package var controlPlane: (address: String, caHash: String)? {
         if let census { return census.controlPlane }
         guard case .read(let reading) = seen.cluster, reading.apiReady, let caHash = reading.caHash, let name = serverName,
-            let address = seen.node(name)?.internalIP, strangeness(of: reading) == nil
+            let address = seen.node(name)?.internalIP, strangeness == nil
         else { return nil }
         return (address, caHash)
     }
@@ -157,9 +157,16 @@ package struct FleetFacts: Sendable {
             advice: "restore the server's disk, or destroy the fleet and apply again")
     }
 
+    /// The same of the cluster as it was read last.
+    var strangeness: Block? {
+        if let census { return census.strangeness }
+        guard case .read(let reading) = seen.cluster else { return nil }
+        return strangeness(of: reading)
+    }
+
     /// The list of nodes is the cluster's own and of this run.
     package var clusterAnswers: Bool {
-        if case .read(let reading) = seen.cluster { reading.apiReady && strangeness(of: reading) == nil } else { false }
+        if case .read(let reading) = seen.cluster { reading.apiReady && strangeness == nil } else { false }
     }
 
     /// A VM that was here before is missing, and only one list says so.
@@ -193,7 +200,7 @@ package struct FleetFacts: Sendable {
         case .unseen: .unseen
         case .unreachable(let reason): .unreachable(reason)
         case .read(let reading) where !reading.apiReady: .starting(reading.reason)
-        case .read(let reading) where strangeness(of: reading) != nil: .strange
+        case .read where strangeness != nil: .strange
         case .read: .unregistered
         }
     }

@@ -264,7 +264,7 @@ package enum Planner {
 
     /// What cannot be mended in place by this version.
     static func mismatch(_ want: DesiredNode, _ node: NodeReading, _ facts: FleetFacts) -> Block? {
-        if case .read(let reading) = facts.seen.cluster, let block = facts.strangeness(of: reading) { return block }
+        if let block = facts.strangeness { return block }
         if let version = node.version, let block = versionBlock(version, want, facts) { return block }
         let isServer = node.isControlPlane
         guard isServer == (want.role == .server) else {
