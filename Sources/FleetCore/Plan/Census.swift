@@ -81,6 +81,18 @@ struct Census: Sendable {
         return standing
     }
 
+    /// The number alone, for who has not counted anything.
+    static func occupants(_ facts: FleetFacts) -> Int {
+        let vms = facts.seen.vms ?? [:]
+        var count = vms.values.count { facts.isOwned($0) }
+        func isCounted(_ name: String) -> Bool { vms[name].map(facts.isOwned) ?? false }
+        for (name, record) in facts.ledger.vms where record.isOccupant && !isCounted(name) { count += 1 }
+        for (name, note) in facts.notes where note.refusal != nil && !isCounted(name) && facts.ledger.vms[name]?.isOccupant != true {
+            count += 1
+        }
+        return count
+    }
+
     /// Whether it counts against `limits.maxVMs`.
     static func isOccupant(_ name: String, _ facts: FleetFacts) -> Bool { standing(of: name, at: facts.places[name], facts).isOccupant }
 }

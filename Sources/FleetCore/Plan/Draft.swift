@@ -20,8 +20,13 @@ package struct Draft: Sendable {
 
     private struct Kept: Sendable {
         var line: Plan.Line
+        /// A node without a VM that no pool asks for.
+        var isOrphan = false
         var call: Call
         var availability: Availability
+        /// A removal of it was begun.
+        var isLeaving: Bool
+        var isCordoned: Bool
         /// When time alone may change it.
         var goodUntil: Double
     }
@@ -49,6 +54,8 @@ package struct Draft: Sendable {
 
     /// Of the line's node.
     func availability(_ index: Int) -> Availability { own[index].availability }
+    func isLeaving(_ index: Int) -> Bool { own[index].isLeaving }
+    func isCordoned(_ index: Int) -> Bool { own[index].isCordoned }
 
     /// Nodes of which the next reading of the cluster may tell that they are up again, though it shows them as the last one did.
     package var restarting: [String] { own.compactMap { $0.availability.isRestarting ? $0.line.node : nil } }
@@ -63,7 +70,11 @@ package struct Draft: Sendable {
     package mutating func update(_ facts: inout FleetFacts, nodes: [String]? = nil, learning lesson: FleetFacts.Lesson? = nil) {
         if own.isEmpty, facts.seen.isBlank, facts.notes.isEmpty { return startBlank(facts) }
         var due = facts.gather(nodes, lesson)
-        if basis.update(to: facts) { due = (Array(0..<places.count), true) } else if goodUntil <= facts.now { addOverdue(to: &due, facts.now) }
+        if basis.update(to: facts) {
+            due = Due(places: Array(0..<places.count), strays: nil)
+        } else if goodUntil <= facts.now {
+            addOverdue(to: &due, facts.now)
+        }
         for place in due.places { facts.compare(at: place) }
         remake(due, facts)
     }
@@ -72,7 +83,7 @@ package struct Draft: Sendable {
     private mutating func startBlank(_ facts: FleetFacts) {
         for node in facts.fleet.nodes {
             let line = Plan.Line(node: node.name, pool: node.pool, decision: Planner.unseen, then: [])
-            append(Kept(line: line, call: Call(line.decision), availability: .absent, goodUntil: .infinity))
+            append(Kept(line: line, call: Call(line.decision), availability: .absent, isLeaving: false, isCordoned: false, goodUntil: .infinity))
         }
         goodUntil = .infinity
     }
@@ -95,12 +106,16 @@ package struct Draft: Sendable {
 
 extension Draft {
     /// Lines to be made anew.
-    private typealias Due = (places: [Int], hasStrays: Bool)
+    private typealias Due = FleetFacts.Touched
 
     /// Those whose time has come.
     private func addOverdue(to due: inout Due, _ now: Double) {
         for index in own.indices where own[index].goodUntil <= now {
-            if index >= places.count { due.hasStrays = true } else if !due.places.contains(index) { due.places.append(index) }
+            if index >= places.count {
+                due.strays?.append(own[index].line.node)
+            } else if !due.places.contains(index) {
+                due.places.append(index)
+            }
         }
     }
 
@@ -113,21 +128,29 @@ extension Draft {
         for place in due.places {
             let (node, subject) = (facts.fleet.nodes[place], facts.subjects[place])
             let new = kept(Planner.line(for: node, subject, facts), subject, node.role, facts)
-            guard place < own.count else {
-                append(new)
-                continue
-            }
-            (plan.lines[place], calls[place], isNews[place]) = (new.line, new.call, true)
-            own[place] = new
+            if place < own.count { replace(place, new) } else { append(new) }
         }
-        if due.hasStrays { remakeStrays(facts) }
+        remakeStrays(due.strays, facts)
         goodUntil = own.reduce(.infinity) { min($0, $1.goodUntil) }
         holdUp(facts)
         Pacing.apply(to: &self, facts)
     }
 
-    /// The lines of what no pool asks for. There is rarely any, so all of them are made anew.
-    private mutating func remakeStrays(_ facts: FleetFacts) {
+    /// The lines of these that no pool asks for, or of all of them (nil). Should one come or go, all of them are made anew.
+    private mutating func remakeStrays(_ names: [String]?, _ facts: FleetFacts) {
+        guard let names else { return remakeAllStrays(facts) }
+        for name in names {
+            let index = strays.first { plan.lines[$0].node == name }
+            let stray = Planner.stray(name, facts)
+            guard let index, let stray, stray.isOrphan == own[index].isOrphan else {
+                if index == nil, stray == nil { continue }
+                return remakeAllStrays(facts)
+            }
+            replace(index, kept(stray.line, stray.subject, .agent, facts, isOrphan: stray.isOrphan))
+        }
+    }
+
+    private mutating func remakeAllStrays(_ facts: FleetFacts) {
         let names = facts.strays
         guard !names.isEmpty || !strays.isEmpty else { return }
         let count = own.count - places.count
@@ -135,7 +158,17 @@ extension Draft {
         plan.lines.removeLast(count)
         calls.removeLast(count)
         isNews.removeLast(count)
-        for (line, subject) in Planner.strayLines(names, facts) { append(kept(line, subject, .agent, facts)) }
+        let all = names.compactMap { Planner.stray($0, facts) }
+        for isOrphan in [false, true] {
+            for stray in all where stray.isOrphan == isOrphan {
+                append(kept(stray.line, stray.subject, .agent, facts, isOrphan: isOrphan))
+            }
+        }
+    }
+
+    private mutating func replace(_ index: Int, _ new: Kept) {
+        (plan.lines[index], calls[index], isNews[index]) = (new.line, new.call, true)
+        own[index] = new
     }
 
     private mutating func append(_ new: Kept) {
@@ -145,9 +178,10 @@ extension Draft {
         isNews.append(true)
     }
 
-    private func kept(_ line: Plan.Line, _ subject: Subject, _ role: Role, _ facts: FleetFacts) -> Kept {
+    private func kept(_ line: Plan.Line, _ subject: Subject, _ role: Role, _ facts: FleetFacts, isOrphan: Bool = false) -> Kept {
         Kept(
-            line: line, call: Call(line.decision), availability: Availability.of(subject, facts),
+            line: line, isOrphan: isOrphan, call: Call(line.decision), availability: Availability.of(subject, facts),
+            isLeaving: subject.known?.removal != nil, isCordoned: subject.node?.unschedulable == true,
             goodUntil: Planner.goodUntil(subject, role, facts))
     }
 }

@@ -65,26 +65,33 @@ package struct FleetFacts: Sendable {
     /// What the ledger is to know of a node from now on, if it is news to it.
     package typealias Lesson = (Subject, FleetFacts) -> Ledger.VMRecord?
 
-    /// Takes in what has happened to these nodes and VMs, or everything (nil), and counts it. Returns the places of the nodes in the fleet,
-    /// and whether there were others.
-    mutating func gather(_ names: [String]?, _ lesson: Lesson?) -> (places: [Int], hasStrays: Bool) {
+    /// Of what something has happened to.
+    struct Touched {
+        /// Where the fleet's nodes among them stand.
+        var places: [Int] = []
+        /// The others; nil stands for all there are.
+        var strays: [String]? = []
+    }
+
+    /// Takes in what has happened to these nodes and VMs, or everything (nil), and counts it.
+    mutating func gather(_ names: [String]?, _ lesson: Lesson?) -> Touched {
         let former = census
         census = nil
         guard let names, var kept = former else {
             if subjects.isEmpty { subjects = fleet.nodes.map { Subject.of($0.name, self) } }
             for place in subjects.indices { learn(at: place, lesson) }
             census = .of(self, after: former)
-            return (Array(subjects.indices), true)
+            return Touched(places: Array(subjects.indices), strays: nil)
         }
-        var touched = (places: [Int](), hasStrays: false)
+        var touched = Touched()
         for name in names {
             let place = places[name]
             if let place {
                 if touched.places.contains(place) { continue }
                 touched.places.append(place)
                 learn(at: place, lesson)
-            } else {
-                touched.hasStrays = true
+            } else if touched.strays?.contains(name) == false {
+                touched.strays?.append(name)
             }
             kept.recount(name, at: place, self)
         }
@@ -208,7 +215,7 @@ package struct FleetFacts: Sendable {
     func isOwned(_ vm: ObservedVM) -> Bool { vm.tags.contains(fleet.cluster.tag) }
 
     /// How many VMs count against `limits.maxVMs`.
-    package var occupants: Int { census?.occupants ?? Census.of(self).occupants }
+    package var occupants: Int { census?.occupants ?? Census.occupants(self) }
 
     /// VMs that no pool asks for: those with our tag, and those of the ledger.
     var strays: [String] { census?.strayNames ?? Census.of(self).strayNames }

@@ -13,24 +13,23 @@ package enum Pacing {
         let limit = facts.fleet.limits.deletionsPerPass
         let leaving = draft.strays.filter { draft.calls[$0].isDestructive }
         guard !leaving.isEmpty else { return }
-        let lines = draft.plan.lines
-        let order = leaving.map { (index: $0, progress: progress(lines[$0], facts)) }.sorted { $0.progress > $1.progress }
+        let order = leaving.map { (index: $0, progress: progress(draft, $0)) }.sorted { $0.progress > $1.progress }
         // Those that are half gone and cannot go on now, for a back-off, another look or the operator, keep their place.
         let held = draft.strays.filter { index in
-            guard !draft.calls[index].isDestructive, !draft.calls[index].isSettled else { return false }
-            return facts.record(lines[index].node).removal != nil || facts.seen.node(lines[index].node)?.unschedulable == true
+            !draft.calls[index].isDestructive && !draft.calls[index].isSettled && (draft.isLeaving(index) || draft.isCordoned(index))
         }
         // And those that one list leaves out.
-        let unlisted = facts.ledger.vms.count { name, record in
-            record.removal != nil && !facts.isWanted(name) && facts.needsSecondList(record)
-                && !draft.strays.contains { lines[$0].node == name }
+        let unlisted = facts.unlisted.count { name in
+            let record = facts.record(name)
+            return record.removal != nil && !facts.isWanted(name) && facts.needsSecondList(record)
+                && !draft.strays.contains { draft.plan.lines[$0].node == name }
         }
         let places = max(0, limit - held.count - unlisted)
         let isHopeless = places == 0 && unlisted == 0 && held.allSatisfy { draft.calls[$0].isBlocked }
         let reason = "limits.deletionsPerPass is \(limit)"
         let decision: Decision =
             isHopeless
-            ? .blocked(hopeless(reason, held.map { lines[$0].node }))
+            ? .blocked(hopeless(reason, held.map { draft.plan.lines[$0].node }))
             : .wait(unlisted > 0 ? Wait(reason, look: .vms, every: 2) : Wait(reason))
         for (index, _) in order.dropFirst(places) { draft.overrule(index, decision) }
     }
@@ -43,8 +42,8 @@ package enum Pacing {
     }
 
     /// What may be cordoned already is finished before anything else is begun.
-    private static func progress(_ line: Plan.Line, _ facts: FleetFacts) -> Int {
-        (facts.record(line.node).removal == nil ? 0 : 10) + 4 - line.then.count
+    private static func progress(_ draft: Draft, _ index: Int) -> Int {
+        (draft.isLeaving(index) ? 10 : 0) + 4 - draft.plan.lines[index].then.count
     }
 
     /// A node that is in the cluster is restarted only while its pool has no more than `maxUnavailable` down.

@@ -1,23 +1,19 @@
 import K3s
 
 extension Planner {
-    /// What no pool asks for: VMs that carry our tag, and then nodes of ours whose VM is gone.
-    static func strayLines(_ names: [String], _ facts: FleetFacts) -> [(line: Plan.Line, subject: Subject)] {
-        var vms: [(line: Plan.Line, subject: Subject)] = []
-        var orphans: [(line: Plan.Line, subject: Subject)] = []
-        for name in names {
-            let subject = Subject.of(name, facts)
-            if let vm = subject.vm {
-                guard facts.isOwned(vm) else { continue }
-                let decision = admitted(changed(subject, facts) ?? removal(of: vm, subject, facts), subject, facts)
-                vms.append((line(of: subject, decision, wayOut(after: decision)), subject))
-            } else if let node = subject.node, subject.record.createdAt != nil, facts.seen.vms != nil {
-                // A node of ours whose VM went before its pool did, by somebody else's hand: it would stay in the cluster for ever.
-                let decision = admitted(changed(subject, facts) ?? orphan(node, subject, facts), subject, facts)
-                orphans.append((line(of: subject, decision, []), subject))
-            }
+    /// What becomes of something that no pool asks for: a VM that carries our tag, or a node of ours whose VM is gone (an orphan). Nil for
+    /// anything else.
+    static func stray(_ name: String, _ facts: FleetFacts) -> (line: Plan.Line, subject: Subject, isOrphan: Bool)? {
+        let subject = Subject.of(name, facts)
+        if let vm = subject.vm {
+            guard facts.isOwned(vm) else { return nil }
+            let decision = admitted(changed(subject, facts) ?? removal(of: vm, subject, facts), subject, facts)
+            return (line(of: subject, decision, wayOut(after: decision)), subject, false)
         }
-        return vms + orphans
+        // Its VM went before its pool did, by somebody else's hand: the node would stay in the cluster for ever.
+        guard let node = subject.node, subject.record.createdAt != nil, facts.seen.vms != nil else { return nil }
+        let decision = admitted(changed(subject, facts) ?? orphan(node, subject, facts), subject, facts)
+        return (line(of: subject, decision, []), subject, true)
     }
 
     private static func wayOut(after decision: Decision) -> [Step] {

@@ -87,15 +87,14 @@ struct Oracle: Sendable {
     /// S6: on their way out, and restarted while others of the pool are down by our doing.
     static let unavailabilityStaysInBudget = Oracle(name: "S6 unavailability stays in budget") { effect, process, _, world in
         if effect.step.isDestructive, process.mode == .apply {
-            let wanted = Set(process.fleet.nodes.map { $0.name })
             // What another machine had begun is not in this one's ledger.
             let hadRival = world.struck.contains { $0.kind == .rival }
-            let isKnown = { (name: String) in
-                !hadRival || name == effect.subject || world.desks[process.desk].ledger?.vms[name]?.removal != nil
+            var leaving = world.memory.leaving.contains(effect.subject) ? [] : [effect.subject]
+            for name in world.memory.leaving {
+                let isKnown = !hadRival || name == effect.subject || world.desks[process.desk].ledger?.vms[name]?.removal != nil
+                if isKnown { leaving.append(name) }
             }
-            let leaving = world.memory.leaving.union([effect.subject]).filter {
-                !wanted.contains($0) && world.machine($0) != nil && isKnown($0)
-            }
+            leaving.removeAll { name in world.at(name) == nil || process.fleet.nodes.contains { $0.name == name } }
             let limit = process.fleet.limits.deletionsPerPass
             return leaving.count > limit ? "\(leaving.sorted()) are on their way out, the limit is \(limit)" : nil
         }

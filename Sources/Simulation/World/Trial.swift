@@ -49,6 +49,8 @@ package struct Trial: Sendable {
         state.ignoresLock = ignoresLock
         if isVerbose { state.log = [] }
         state.faults = faults
+        // Whoever starts from here later may be shown what was before.
+        state.keepsLists = faults.isEmpty || faults.contains { if case .staleList = $0.kind { true } else { false } }
         scenario.disturbance(&state)
         let world = SimulatedWorld(state, hashes: hashes, lifted: lifted, isAudited: isAudited)
         var run = Course(scenario: scenario, world: world, hashes: hashes)

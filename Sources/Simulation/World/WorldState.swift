@@ -22,6 +22,8 @@ package struct WorldState: Sendable {
     private var created = 0
     /// Earlier lists of VMs, the newest last.
     private(set) var lists: [[ObservedVM]] = [[]]
+    /// Whether anybody may be shown one of them.
+    var keepsLists = true
     /// Requests that exe.dev answered with 504 and carries out later.
     var late: [(at: Double, effect: Effect)] = []
 
@@ -111,6 +113,7 @@ package struct WorldState: Sendable {
     }
 
     mutating func noteList() {
+        guard keepsLists else { return }
         lists.append(machines.map { $0.observed(now: now) })
         if lists.count > 8 { lists.removeFirst() }
     }
