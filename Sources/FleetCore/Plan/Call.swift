@@ -15,7 +15,8 @@ package struct Call: Sendable {
     init(_ decision: Decision) {
         switch decision {
         case .act(let action, _): step = action.step
-        case .wait(let wait): (isWait, look, interval, evidence) = (true, wait.look.target, wait.interval, wait.evidence?.target ?? .nothing)
+        case .wait(let wait):
+            (isWait, look, interval, evidence) = (true, wait.look.target, wait.interval, wait.evidence?.target ?? .nothing)
         case .blocked: isBlocked = true
         case .settled, .reported: break
         }

@@ -83,7 +83,10 @@ package struct Draft: Sendable {
     private mutating func startBlank(_ facts: FleetFacts) {
         for node in facts.fleet.nodes {
             let line = Plan.Line(node: node.name, pool: node.pool, decision: Planner.unseen, then: [])
-            append(Kept(line: line, call: Call(line.decision), availability: .absent, isLeaving: false, isCordoned: false, goodUntil: .infinity))
+            append(
+                Kept(
+                    line: line, call: Call(line.decision), availability: .absent, isLeaving: false, isCordoned: false, goodUntil: .infinity)
+            )
         }
         goodUntil = .infinity
     }
@@ -97,7 +100,9 @@ package struct Draft: Sendable {
 
     /// What waits for a control plane that only the operator can bring back need not wait for it.
     private mutating func holdUp(_ facts: FleetFacts) {
-        guard let place = facts.serverPlace, calls[place].isBlocked, let server = facts.serverName, facts.controlPlane == nil else { return }
+        guard let place = facts.serverPlace, calls[place].isBlocked, let server = facts.serverName, facts.controlPlane == nil else {
+            return
+        }
         for index in calls.indices where calls[index].isWait && calls[index].look == .cluster {
             overrule(index, .blocked(Block("its control plane \(server) is blocked", advice: "mend \(server) first")))
         }

@@ -86,7 +86,9 @@ extension SimulatedProcess: WorldWriter {
         return vm
     }
 
-    package nonisolated(nonsending) func tagVM(_ name: String, tags: [String]) async throws(EffectError) { _ = try await perform(.tag(name, tags)) }
+    package nonisolated(nonsending) func tagVM(_ name: String, tags: [String]) async throws(EffectError) {
+        _ = try await perform(.tag(name, tags))
+    }
 
     package nonisolated(nonsending) func startVM(_ name: String) async throws(EffectError) { _ = try await perform(.start(name)) }
 
@@ -106,7 +108,9 @@ extension SimulatedProcess: WorldWriter {
         return answer
     }
 
-    package nonisolated(nonsending) func releaseLease(on vm: ObservedVM) async throws(EffectError) { _ = try await send(.dropLease(vm.name), after: 0.1) }
+    package nonisolated(nonsending) func releaseLease(on vm: ObservedVM) async throws(EffectError) {
+        _ = try await send(.dropLease(vm.name), after: 0.1)
+    }
 
     package nonisolated(nonsending) func run(_ order: HostOrder, on vm: ObservedVM) async throws(EffectError) -> String {
         guard case .text(let text) = try await perform(.order(order, on: vm.name)) else { throw Self.dead }
