@@ -16,14 +16,14 @@ struct Agenda {
     private static let evidenceInterval = 10.0
 
     /// `isServerUnread`: the cluster may answer and was not read. It is read first then: one read tells about every node, so no host need be asked.
-    /// `busy`: nodes that are being worked on, with their place in the fleet, if they have one.
-    mutating func drawUp(_ draft: Draft, busy: [String: Int?], isListed: Bool, repeats: Bool, isServerUnread: Bool) {
+    /// `busy`: nodes that are being worked on.
+    mutating func drawUp(_ draft: Draft, busy: Set<String>, isListed: Bool, repeats: Bool, isServerUnread: Bool) {
         (vms, cluster) = (isListed ? .infinity : 1, isServerUnread ? 0.5 : .infinity)
         hosts.removeAll(keepingCapacity: true)
         ready.removeAll(keepingCapacity: true)
         if isBusy.count != draft.calls.count || hasBusy { isBusy = Array(repeating: false, count: draft.calls.count) }
-        for (name, place) in busy {
-            if let line = place ?? draft.line(of: name) { isBusy[line] = true }
+        for name in busy {
+            if let line = draft.line(of: name) { isBusy[line] = true }
         }
         hasBusy = !busy.isEmpty
         for line in draft.calls.indices where !isBusy[line] {

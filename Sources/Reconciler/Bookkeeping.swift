@@ -94,10 +94,8 @@ enum Bookkeeping {
             for (name, record) in facts.ledger.vms { missed(record, of: name, in: vms, &facts, &news, listedAt) }
             return
         }
-        // Between two lists nobody goes missing and nobody is found.
-        guard news.isListed else { return }
         // Whoever came or went since the last list is news; of the others only who was missing then can be missing now.
-        for name in news.nodes + facts.unlisted {
+        for name in news.isListed ? news.nodes + facts.unlisted : news.nodes {
             if let record = facts.ledger.vms[name] { missed(record, of: name, in: vms, &facts, &news, listedAt) }
         }
     }

@@ -120,7 +120,7 @@ extension Run {
             case .act, .reported: break
             }
         }
-        draft.isTold()
+        draft.markTold()
     }
 
     private mutating func reportQueue(_ ready: [Int], _ tell: (Event) -> Void) {

@@ -7,8 +7,8 @@ struct Run {
     var facts: FleetFacts
     /// False: each look is made once (a plan); true: looks repeat while something waits for them.
     let repeats: Bool
-    /// Nodes that are being worked on, with their place in the fleet, if they have one.
-    private(set) var acting: [String: Int?] = [:]
+    /// Nodes that are being worked on.
+    private(set) var acting: Set<String> = []
     var grip = Grip()
     /// Actions stand ready and wait for the Lease.
     private(set) var wantsLease = false
@@ -168,7 +168,7 @@ struct Run {
     private var hasControlPlane: Bool { facts.controlPlane != nil }
 
     mutating func take(_ action: Action) {
-        acting[action.node] = .some(facts.places[action.node])
+        acting.insert(action.node)
         news.nodes.append(action.node)
         effects += 1
         isAgendaOld = true
@@ -176,7 +176,7 @@ struct Run {
 
     /// Its end was heard of, however it was.
     mutating func release(_ node: String) {
-        acting.removeValue(forKey: node)
+        acting.remove(node)
         news.nodes.append(node)
         news.isAny = true
     }

@@ -1,6 +1,9 @@
 import FleetCore
-import Simulation
+import Foundation
+import K3s
 import Testing
+
+@testable import Simulation
 
 /// The shipped planner and loop in a world with virtual time: nothing that goes wrong once keeps a fleet from its end, and no oracle is hurt
 /// on the way.
@@ -55,5 +58,21 @@ import Testing
             if !verdict.isGood { broken.append("\(fault): \(verdict.violations.prefix(2))\n\(verdict.plans.last ?? "")") }
         }
         #expect(broken.isEmpty, "\(stage.scenario.name): \(broken.count) of \(faults.count):\n\(broken.prefix(3).joined(separator: "\n"))")
+    }
+
+    /// What is kept of a cluster's nodes for the next reading is what a reading from nothing says.
+    @Test(arguments: names) func keptReadingsAreLikeNewOnes(name: String) throws {
+        let stage = try Self.stage(name)
+        for seed: UInt64 in 1...20 {
+            let schedule = Schedule(seed: seed, stages: [stage])
+            var end = schedule.run().end
+            for number in end.clusters.indices {
+                for after in [0.0, 10, 100] {
+                    let fresh = try JSONDecoder().decode(ClusterModel.self, from: JSONEncoder().encode(end.clusters[number]))
+                    var copy = fresh
+                    #expect(end.clusters[number].readings(now: end.now + after) == copy.readings(now: end.now + after), "seed \(seed)")
+                }
+            }
+        }
     }
 }

@@ -8,7 +8,6 @@ package indirect enum Action: Sendable, Hashable {
     case startVM(name: String)
     case prepare(node: String, version: K3sVersion, role: Role)
     case forget(node: String)
-    /// Apart, for it is larger than all others and every line of a plan has room for an action.
     case install(NodeSetup)
     case shape(node: String, NodeShape)
     case share(vm: String, Share)

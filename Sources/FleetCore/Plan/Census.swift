@@ -41,6 +41,7 @@ struct Census: Sendable {
         if let vms = facts.seen.vms, facts.subjects.count(where: { $0.vm != nil }) != vms.count {
             for name in vms.keys where facts.places[name] == nil { census.recount(name, at: nil, facts) }
         }
+        for (name, note) in facts.notes where note.refusal != nil && facts.places[name] == nil { census.recount(name, at: nil, facts) }
         return census
     }
 

@@ -10,7 +10,7 @@ package struct Draft: Sendable {
     package private(set) var calls: [Call] = []
     /// Lines of `plan` that differ from their own.
     private var overruled: [Int] = []
-    /// Of each line whether it may have changed since `isTold`.
+    /// Of each line whether it may have changed since `markTold`.
     package private(set) var isNews: [Bool] = []
     /// Where a node of the fleet has its line; those of strays come after them.
     private let places: [String: Int]
@@ -23,12 +23,12 @@ package struct Draft: Sendable {
         /// A node without a VM that no pool asks for.
         var isOrphan = false
         var call: Call
-        var availability: Availability
+        var availability = Availability.absent
         /// A removal of it was begun.
-        var isLeaving: Bool
-        var isCordoned: Bool
+        var isLeaving = false
+        var isCordoned = false
         /// When time alone may change it.
-        var goodUntil: Double
+        var goodUntil = Double.infinity
     }
 
     package init(of facts: FleetFacts) {
@@ -50,7 +50,7 @@ package struct Draft: Sendable {
     }
 
     /// Every line is known to whom it concerns.
-    package mutating func isTold() { for index in isNews.indices { isNews[index] = false } }
+    package mutating func markTold() { for index in isNews.indices { isNews[index] = false } }
 
     /// Of the line's node.
     func availability(_ index: Int) -> Availability { own[index].availability }
@@ -69,6 +69,11 @@ package struct Draft: Sendable {
     /// Takes in what has happened since the last time: to `nodes`, or to everything (nil). What is to be learnt from it is learnt first.
     package mutating func update(_ facts: inout FleetFacts, nodes: [String]? = nil, learning lesson: FleetFacts.Lesson? = nil) {
         if own.isEmpty, facts.seen.isBlank, facts.notes.isEmpty { return startBlank(facts) }
+        make(&facts, nodes, lesson)
+    }
+
+    /// The same, but that a blank start is as much work as any.
+    mutating func make(_ facts: inout FleetFacts, _ nodes: [String]? = nil, _ lesson: FleetFacts.Lesson? = nil) {
         var due = facts.gather(nodes, lesson)
         if basis.update(to: facts) {
             due = Due(places: Array(0..<places.count), strays: nil)
@@ -83,10 +88,7 @@ package struct Draft: Sendable {
     private mutating func startBlank(_ facts: FleetFacts) {
         for node in facts.fleet.nodes {
             let line = Plan.Line(node: node.name, pool: node.pool, decision: Planner.unseen, then: [])
-            append(
-                Kept(
-                    line: line, call: Call(line.decision), availability: .absent, isLeaving: false, isCordoned: false, goodUntil: .infinity)
-            )
+            append(Kept(line: line, call: Call(line.decision)))
         }
         goodUntil = .infinity
     }

@@ -22,6 +22,15 @@ package struct FleetFacts: Sendable {
 
     /// Of the fleet's nodes, in their order; empty before they were gathered.
     private(set) var subjects: [Subject] = []
+    /// Nil: to be taken when it is asked for.
+    private(set) var census: Census?
+    let isAttended: Bool
+    /// Hashes that were computed before.
+    package var hashes: ConfigHashes
+    /// As the ledger spells them.
+    let clusterCIDR: String
+    let serviceCIDR: String
+
     /// What a run remembers of one node or VM.
     package struct Note: Sendable, Hashable {
         /// When it told its k3s to start, by `uptime`: for a moment its readiness may still be that of before.
@@ -33,15 +42,6 @@ package struct FleetFacts: Sendable {
 
         package init() {}
     }
-
-    /// Nil: to be taken when it is asked for.
-    private(set) var census: Census?
-    let isAttended: Bool
-    /// Hashes that were computed before.
-    package var hashes: ConfigHashes
-    /// As the ledger spells them.
-    let clusterCIDR: String
-    let serviceCIDR: String
 
     /// `isAttended`: an operator saw the plan and asked for it.
     package init(
@@ -78,8 +78,7 @@ package struct FleetFacts: Sendable {
         let former = census
         census = nil
         guard let names, var kept = former else {
-            if subjects.isEmpty { subjects = fleet.nodes.map { Subject.of($0.name, self) } }
-            for place in subjects.indices { learn(at: place, lesson) }
+            for place in fleet.nodes.indices { learn(at: place, lesson) }
             census = .of(self, after: former)
             return Touched(places: Array(subjects.indices), strays: nil)
         }
@@ -101,12 +100,17 @@ package struct FleetFacts: Sendable {
     }
 
     private mutating func learn(at place: Int, _ lesson: Lesson?) {
-        let subject = Subject.of(subjects[place].name, self)
+        let subject = Subject.of(fleet.nodes[place].name, self)
         let record = lesson?(subject, self)
         if let record { ledger.vms[subject.name] = record }
-        let isSameNode = subject.node.map { subjects[place].node?.isIdentical(to: $0) == true } ?? false
-        let isShaped = isSameNode ? subjects[place].isShaped : nil
-        subjects[place] = subject
+        var isShaped: Bool?
+        if place < subjects.count {
+            let isSameNode = subject.node.map { subjects[place].node?.isIdentical(to: $0) == true } ?? false
+            if isSameNode { isShaped = subjects[place].isShaped }
+            subjects[place] = subject
+        } else {
+            subjects.append(subject)
+        }
         if let record { subjects[place].known = record }
         subjects[place].isShaped = isShaped
     }
@@ -217,10 +221,10 @@ package struct FleetFacts: Sendable {
     /// How many VMs count against `limits.maxVMs`.
     package var occupants: Int { census?.occupants ?? Census.occupants(self) }
 
-    /// VMs that no pool asks for: those with our tag, and those of the ledger.
+    /// Names of VMs that no pool asks for: those with our tag, those of the ledger, and those whose action was refused.
     var strays: [String] { census?.strayNames ?? Census.of(self).strayNames }
 
-    /// Those of them that the list lacks.
+    /// Those of the `occupants` that the list lacks.
     package var unlisted: Set<String> { census?.unlisted ?? Census.of(self).unlisted }
 
     package func record(_ name: String) -> Ledger.VMRecord { ledger.vms[name] ?? .empty }

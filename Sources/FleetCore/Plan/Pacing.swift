@@ -19,9 +19,8 @@ package enum Pacing {
             !draft.calls[index].isDestructive && !draft.calls[index].isSettled && (draft.isLeaving(index) || draft.isCordoned(index))
         }
         // And those that one list leaves out.
-        let unlisted = facts.unlisted.count { name in
-            let record = facts.record(name)
-            return record.removal != nil && !facts.isWanted(name) && facts.needsSecondList(record)
+        let unlisted = facts.ledger.vms.count { name, record in
+            record.removal != nil && !facts.isWanted(name) && facts.needsSecondList(record)
                 && !draft.strays.contains { draft.plan.lines[$0].node == name }
         }
         let places = max(0, limit - held.count - unlisted)

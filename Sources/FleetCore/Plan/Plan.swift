@@ -21,21 +21,6 @@ package struct Plan: Sendable, Hashable {
 
     package var isSettled: Bool { lines.allSatisfy { $0.decision.isSettled } }
 
-    /// Something can be done now.
-    package var isActive: Bool {
-        lines.contains { if case .act = $0.decision { true } else { false } }
-    }
-
-    /// Something is done or waited for, so that it is not the last word.
-    package var isOpen: Bool {
-        lines.contains { line in
-            switch line.decision {
-            case .act, .wait: true
-            case .settled, .blocked, .reported: false
-            }
-        }
-    }
-
     /// The same, whenever its looks are repeated.
     package var withoutIntervals: Plan {
         var plan = self
@@ -66,8 +51,6 @@ package indirect enum Decision: Sendable, Hashable {
     }
 
     package var isBlocked: Bool { if case .blocked = self { true } else { false } }
-
-    package var isDestructive: Bool { if case .act(let action, _) = self { action.step.isDestructive } else { false } }
 
     package var action: Action? { if case .act(let action, _) = self { action } else { nil } }
 }

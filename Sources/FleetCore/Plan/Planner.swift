@@ -12,12 +12,12 @@ package enum Planner {
     /// Seconds k3s may take to join before the evidence is fetched (facts/k3s.md §9, suggested deadlines).
     static func startDeadline(_ role: Role) -> Double { role == .server ? 300 : 180 }
 
-    /// The plan of these facts, made from nothing.
+    /// The plan of these facts, made from nothing: no short cut that a plan may take that is kept up.
     package static func plan(_ facts: FleetFacts) -> Plan {
-        var facts = facts
+        var facts = facts.uncounted
         facts.hashes = facts.hashes.strict
         var draft = Draft(of: facts)
-        draft.update(&facts)
+        draft.make(&facts)
         return draft.plan
     }
 

@@ -29,7 +29,7 @@ package struct Subject: Sendable {
 
     var attempt: Ledger.Attempt? { trouble?.attempt }
     var refusal: Block? { trouble?.refusal }
-    var isRefused: Bool { trouble != nil && trouble!.refusal != nil }
+    var isRefused: Bool { refusal != nil }
 
     /// No initializer, for that would copy the facts.
     static func of(_ name: String, _ facts: FleetFacts) -> Subject {

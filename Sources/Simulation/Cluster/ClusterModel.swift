@@ -27,6 +27,10 @@ package struct ClusterModel: Codable, Sendable, Equatable {
         package var isDeleting = false
         /// What the product was last told of it, while that is still so but for its condition.
         var told = Told()
+
+        private enum CodingKeys: String, CodingKey {
+            case registration, labels, annotations, taints, isUnschedulable, slot, heartbeat, isKubeletReady, isDeleting
+        }
     }
 
     /// What a node says of itself when k3s starts there.
@@ -68,7 +72,7 @@ package struct ClusterModel: Codable, Sendable, Equatable {
     package var etcd: Etcd?
     private var slots = 0
     /// Raised by whatever changes how a Node reads, except that it falls silent.
-    package private(set) var revision = 0
+    private(set) var revision = 0
 
     /// `coordination.k8s.io/v1`, as far as it is used. Every write raises the version; a write that names an older one is refused.
     package struct Lease: Codable, Sendable, Equatable {
@@ -220,7 +224,7 @@ extension ClusterModel {
     }
 
     /// Until when the Nodes read as they do now if nothing changes: the first to fall silent does it then.
-    package func unchangedUntil(now: Double) -> Double {
+    func unchangedUntil(now: Double) -> Double {
         nodes.values.reduce(.infinity) { $1.condition(now: now) == .unknown ? $0 : min($0, $1.heartbeat + Self.patience) }
     }
 

@@ -1,16 +1,10 @@
 import K3s
 
 extension ClusterModel.Node {
-    /// No part of the Node: it is not written down, and all are alike.
-    struct Told: Codable, Sendable, Equatable {
+    /// No part of the Node: all are alike.
+    struct Told: Sendable, Equatable {
         fileprivate var reading: NodeReading?
         fileprivate var condition = Condition.unknown
-
-        init() {}
-
-        init(from decoder: any Decoder) {}
-
-        func encode(to encoder: any Encoder) {}
 
         static func == (one: Told, other: Told) -> Bool { true }
     }

@@ -80,6 +80,7 @@ extension WorldState {
             if let complaint = step(&self) { return Self.retries(complaint) }
         }
         if fault == .reboot || fault == .hardReset { reboot(host, losesWrites: fault == .hardReset) }
+        // Apart, for `machines` notices its changes, so that `self` is not free meanwhile.
         let later = now + 120
         if fault == .slowStart, machines[index].isStarting { machines[index].unit?.startedAt = later }
         if let fault, fault != .slowStart { return .failure(fault.error) }
