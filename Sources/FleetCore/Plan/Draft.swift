@@ -76,7 +76,7 @@ package struct Draft: Sendable {
     mutating func make(_ facts: inout FleetFacts, _ nodes: [String]? = nil, _ lesson: FleetFacts.Lesson? = nil) {
         var due = facts.gather(nodes, lesson)
         if basis.update(to: facts) {
-            due = Due(places: Array(0..<places.count), strays: nil)
+            due = .everything(of: places.count)
         } else if goodUntil <= facts.now {
             addOverdue(to: &due, facts.now)
         }
@@ -119,9 +119,9 @@ extension Draft {
     private func addOverdue(to due: inout Due, _ now: Double) {
         for index in own.indices where own[index].goodUntil <= now {
             if index >= places.count {
-                due.strays?.append(own[index].line.node)
-            } else if !due.places.contains(index) {
-                due.places.append(index)
+                due.strays?.insert(own[index].line.node)
+            } else {
+                _ = due.touch(index)
             }
         }
     }
@@ -143,9 +143,9 @@ extension Draft {
         Pacing.apply(to: &self, facts)
     }
 
-    /// The lines of these that no pool asks for, or of all of them (nil). Should one come or go, all of them are made anew.
-    private mutating func remakeStrays(_ names: [String]?, _ facts: FleetFacts) {
-        guard let names else { return remakeAllStrays(facts) }
+    /// The lines of these that no pool asks for, or of all of them (nil). Should one come or go, or many be named, all of them are made anew.
+    private mutating func remakeStrays(_ names: Set<String>?, _ facts: FleetFacts) {
+        guard let names, names.count <= 8 else { return remakeAllStrays(facts) }
         for name in names {
             let index = strays.first { plan.lines[$0].node == name }
             let stray = Planner.stray(name, facts)

@@ -67,10 +67,27 @@ package struct FleetFacts: Sendable {
 
     /// Of what something has happened to.
     struct Touched {
-        /// Where the fleet's nodes among them stand.
-        var places: [Int] = []
+        /// Where the fleet's nodes among them stand, each once.
+        private(set) var places: [Int]
         /// The others; nil stands for all there are.
-        var strays: [String]? = []
+        var strays: Set<String>?
+        private var isTouched: [Bool]
+
+        static func nothing(of count: Int) -> Touched {
+            Touched(places: [], strays: [], isTouched: Array(repeating: false, count: count))
+        }
+
+        static func everything(of count: Int) -> Touched {
+            Touched(places: Array(0..<count), strays: nil, isTouched: Array(repeating: true, count: count))
+        }
+
+        /// False when it is known already.
+        mutating func touch(_ place: Int) -> Bool {
+            guard !isTouched[place] else { return false }
+            isTouched[place] = true
+            places.append(place)
+            return true
+        }
     }
 
     /// Takes in what has happened to these nodes and VMs, or everything (nil), and counts it.
@@ -80,17 +97,16 @@ package struct FleetFacts: Sendable {
         guard let names, var kept = former else {
             for place in fleet.nodes.indices { learn(at: place, lesson) }
             census = .of(self, after: former)
-            return Touched(places: Array(subjects.indices), strays: nil)
+            return .everything(of: subjects.count)
         }
-        var touched = Touched()
+        var touched = Touched.nothing(of: subjects.count)
         for name in names {
             let place = places[name]
             if let place {
-                if touched.places.contains(place) { continue }
-                touched.places.append(place)
+                guard touched.touch(place) else { continue }
                 learn(at: place, lesson)
-            } else if touched.strays?.contains(name) == false {
-                touched.strays?.append(name)
+            } else {
+                touched.strays?.insert(name)
             }
             kept.recount(name, at: place, self)
         }
