@@ -11,7 +11,6 @@ struct Agenda {
     private(set) var ready: [Int] = []
     /// Lines whose node is being worked on.
     private(set) var isBusy: [Bool] = []
-    private var hasBusy = false
 
     private static let evidenceInterval = 10.0
 
@@ -21,11 +20,10 @@ struct Agenda {
         (vms, cluster) = (isListed ? .infinity : 1, isServerUnread ? 0.5 : .infinity)
         hosts.removeAll(keepingCapacity: true)
         ready.removeAll(keepingCapacity: true)
-        if isBusy.count != draft.calls.count || hasBusy { isBusy = Array(repeating: false, count: draft.calls.count) }
+        isBusy = Array(repeating: false, count: draft.calls.count)
         for name in busy {
             if let line = draft.line(of: name) { isBusy[line] = true }
         }
-        hasBusy = !busy.isEmpty
         for line in draft.calls.indices where !isBusy[line] {
             let call = draft.calls[line]
             if call.step != nil { ready.append(line) }

@@ -23,15 +23,6 @@ struct Looks {
         (self.places, hosts) = (places, Array(repeating: Note(), count: places.count))
     }
 
-    subscript(look: Look) -> Note {
-        switch look {
-        case .vms: vms
-        case .cluster: cluster
-        case .host(let name): places[name].map { hosts[$0] } ?? Note()
-        case .nothing: Note()
-        }
-    }
-
     /// Changes what is remembered of a look, in place.
     private mutating func change<Outcome>(_ look: Look, _ body: (inout Note) -> Outcome) -> Outcome? {
         switch look {
@@ -59,7 +50,14 @@ struct Looks {
         return !wasSpoiled
     }
 
-    mutating func failed(_ look: Look) { _ = change(look) { $0.misses += 1 } }
+    /// How often in a row.
+    @discardableResult
+    mutating func failed(_ look: Look) -> Int {
+        change(look) { note in
+            note.misses += 1
+            return note.misses
+        } ?? 0
+    }
 
     mutating func succeeded(_ look: Look) { _ = change(look) { $0.misses = 0 } }
 

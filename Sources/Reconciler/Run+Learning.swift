@@ -89,11 +89,11 @@ extension Run {
         }
         switch sight {
         case .failed(_, let error):
-            looks.failed(look)
+            let misses = looks.failed(look)
             tell(.lookFailed(look, reason: error.message))
             if case .askOperator = error.remedy { failure = error }
             if !repeats, look == .vms { failure = error }
-            if looks[look].misses > 6 { failure = error }
+            if misses > 6 { failure = error }
         case .host(_, .unreachable), .cluster(.unreachable): looks.failed(look)
         case .host, .cluster, .vms: looks.succeeded(look)
         }

@@ -71,8 +71,6 @@ package struct ClusterModel: Codable, Sendable, Equatable {
     /// Nil for one server on sqlite.
     package var etcd: Etcd?
     private var slots = 0
-    /// Raised by whatever changes how a Node reads, except that it falls silent.
-    private(set) var revision = 0
 
     /// `coordination.k8s.io/v1`, as far as it is used. Every write raises the version; a write that names an older one is refused.
     package struct Lease: Codable, Sendable, Equatable {
@@ -137,7 +135,8 @@ extension ClusterModel {
     /// False when there is no such Node: a kubelet whose Node was deleted does not register again before k3s restarts (§6.4).
     package mutating func beat(_ name: String, isReady: Bool, now: Double) -> Bool {
         guard let place = nodes.index(forKey: name) else { return false }
-        if nodes.values[place].beat(isReady: isReady, now: now) { revision += 1 }
+        nodes.values[place].heartbeat = now
+        nodes.values[place].isKubeletReady = isReady
         return true
     }
 
@@ -166,13 +165,6 @@ extension ClusterModel.Node {
         if labels.isEmpty { labels = own } else { labels.merge(own) { _, new in new } }
         annotations["k3s.io/node-args"] = JSON.strings(registration.arguments).text
         (isKubeletReady, heartbeat) = (false, now)
-    }
-
-    /// True when it reads otherwise from now on.
-    fileprivate mutating func beat(isReady: Bool, now: Double) -> Bool {
-        let wasUnknown = now - heartbeat > ClusterModel.patience
-        defer { (heartbeat, isKubeletReady) = (now, isReady) }
-        return wasUnknown || isReady != isKubeletReady
     }
 
     /// The node's own taints and those that controllers add for its condition.
@@ -214,19 +206,10 @@ extension ClusterModel {
     }
 
     mutating func dropNode(_ name: String) {
-        noteChange(of: name)
         nodes[name] = nil
     }
 
-    private mutating func noteChange(of name: String) {
-        revision += 1
-        nodes[name]?.told = Node.Told()
-    }
-
-    /// Until when the Nodes read as they do now if nothing changes: the first to fall silent does it then.
-    func unchangedUntil(now: Double) -> Double {
-        nodes.values.reduce(.infinity) { $1.condition(now: now) == .unknown ? $0 : min($0, $1.heartbeat + Self.patience) }
-    }
+    private mutating func noteChange(of name: String) { nodes[name]?.told = Node.Told() }
 
     /// `NAME.node-password.k3s` in kube-system.
     package mutating func deleteSecret(_ name: String) -> Bool {

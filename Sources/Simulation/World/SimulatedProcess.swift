@@ -203,7 +203,7 @@ extension WorldState {
         proceed()
         let number = effects.count
         effects.append(effect)
-        note(id, effect)
+        note(String(id), " ", effect.step.rawValue, " ", effect.subject)
         judge(effect, by: id)
         inFlight[number] = (effect, id)
         let fault = fault(at: .effect(number))
@@ -245,7 +245,7 @@ extension WorldState {
         if isDone { result = carryOut(effect, fault: hostFault) }
         if isDone { judgeResult(of: effect, by: id) }
         if let told { result = .failure(told) }
-        note(id, effect, result.outcomeWords)
+        note(String(id), " ", effect.step.rawValue, " ", effect.subject, ": ", result.outcomeWords)
         return result
     }
 }

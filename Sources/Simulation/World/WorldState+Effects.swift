@@ -227,16 +227,7 @@ extension WorldState {
             return reading
         }
         reading.apiReady = true
-        reading.nodes = readings(of: api.cluster)
+        reading.nodes = clusters[api.cluster].readings(now: now)
         return reading
-    }
-
-    /// Those of before, while they would be the same.
-    private mutating func readings(of cluster: Int) -> [NodeReading] {
-        let revision = clusters[cluster].revision
-        if let last = lastReadings, last.cluster == cluster, last.revision == revision, now < last.until { return last.nodes }
-        let nodes = clusters[cluster].readings(now: now)
-        lastReadings = (cluster, revision, clusters[cluster].unchangedUntil(now: now), nodes)
-        return nodes
     }
 }

@@ -29,8 +29,6 @@ package struct WorldState: Sendable {
 
     // the cluster
     package var clusters: [ClusterModel] = []
-    /// What was last told of a cluster's nodes, for which of its revisions, and until when that holds.
-    var lastReadings: (cluster: Int, revision: Int, until: Double, nodes: [NodeReading])?
 
     /// Who holds the Lease of a cluster, by its number: which of the daemon's machines, and until when by the server's clock.
     var leases: [Int: (desk: Int, until: Double)] = [:]
@@ -123,20 +121,11 @@ package struct WorldState: Sendable {
         back == 0 ? machines.map { $0.observed(now: now) } : lists[max(0, lists.count - 1 - back)]
     }
 
-    mutating func note(_ words: String) {
+    /// Pieces of a sentence, which is put together only for who reads it.
+    mutating func note(_ words: String...) {
         trace.add(now)
-        trace.add(words)
-        log?.append("\(Int(now * 1000)) ms  \(words)")
-    }
-
-    /// The same as their words in a row, which are put together only for who reads them.
-    mutating func note(_ process: Int, _ effect: Effect, _ outcome: String? = nil) {
-        guard log == nil else { return note("\(process) \(effect.words)\(outcome.map { ": " + $0 } ?? "")") }
-        trace.add(now)
-        for words in [String(process), " ", effect.step.rawValue, " ", effect.subject] { trace.add(words) }
-        guard let outcome else { return }
-        trace.add(": ")
-        trace.add(outcome)
+        for piece in words { trace.add(piece) }
+        log?.append("\(Int(now * 1000)) ms  \(words.joined())")
     }
 }
 
