@@ -23,8 +23,7 @@ enum Classify {
         let low = text.lowercased()
         if case .new(let vm) = command, low.contains("not available") { return .nameUnavailable(vm.name) }
         if low.contains("failed to connect") || low.contains("failed to dial") || low.contains("handshake failed")
-            || low.contains("failed to create session")
-            || low.contains("is not running")
+            || low.contains("failed to create session") || low.contains("failed to run command on vm") || low.contains("is not running")
         {
             return .vmNotReady(verb: command.verb, text)
         }

@@ -67,7 +67,14 @@ package struct ExeDevClient: Sendable {
     package func remove(_ names: [String]) async throws(ExeDevError) -> Removal {
         let command = ExeDevCommand.rm(names)
         do throws(ExeDevError) {
-            return removal(try await exchange(command))
+            let documents = try await exchange(command)
+            let removal = removal(documents)
+            // An error alone (200 all the same, facts/exedev.md §1.1), or an answer that tells nothing of a VM, removed nothing that is known.
+            guard names.allSatisfy(removal.tells) else {
+                try refuseErrors(documents, command)
+                throw ExeDevError.unreadable(verb: command.verb, "it does not tell what became of the VM", mayHaveHappened: true)
+            }
+            return removal
         } catch {
             // The other dialect: 422 "not found" (servers of July 2026).
             if case .notFound = error { return Removal(deleted: [], failed: [:], notFound: names) }
@@ -99,7 +106,8 @@ package struct ExeDevClient: Sendable {
         let command = ExeDevCommand.shareShow(name)
         let reply: ShareReply = try decoded(try await document(of: command), command)
         guard let status = reply.status else { throw .unreadable(verb: command.verb, "no status", mayHaveHappened: false) }
-        return ShareState(isPublic: status == "public", port: reply.port?.value, users: (reply.users ?? []).map(\.email).sorted())
+        return ShareState(
+            isPublic: status == "public", port: reply.port?.value, users: (reply.users ?? []).map { $0.email.lowercased() }.sorted())
     }
 
     /// Runs a command and gives its body as it came; a body that is only an error is thrown.

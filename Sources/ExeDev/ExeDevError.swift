@@ -37,15 +37,20 @@ package enum ExeDevError: Error, Sendable, Hashable, CustomStringConvertible {
         case .throttled(_, let seconds): .retry(after: seconds.map { .seconds($0) })
         case .notFound: .observeAgain
         case .tokenRefused:
-            .askOperator(advice: "make a new token: ssh exe.dev ssh-key generate-api-key --cmds=ls,new,rm,restart,tag,whoami,share")
-        case .notAllowed(let verb, _):
-            .askOperator(advice: "make a token whose --cmds include \(verb); rm, restart and tag are not in the default set")
+            .askOperator(advice: "make a new one: \(Self.newToken)")
+        case .notAllowed:
+            .askOperator(advice: "make one that may run all that is needed: \(Self.newToken)")
         case .misunderstood: .askOperator(advice: "exe.dev's API may have changed: try a newer version of this program")
         case .nameUnavailable(let name):
             .askOperator(advice: "VM names are global on exe.dev: if \(name) is not yours, choose another vmPrefix")
         case .refused(let verb, _): .askOperator(advice: "see what it says; exedev-ctl exec '\(verb) --help' tells the command's use")
         }
     }
+
+    /// With all that this program sends. A token's `cmds` match whole paths (facts/exedev.md §3.2): `share` alone allows nothing.
+    private static let newToken =
+        "ssh exe.dev \"ssh-key generate-api-key --cmds='ls,new,rm,restart,tag,whoami,"
+        + "share show,share port,share set-public,share set-private,share add,share remove'\""
 
     package var description: String {
         switch self {

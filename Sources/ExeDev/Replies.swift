@@ -14,6 +14,8 @@ package struct VM: Sendable, Hashable {
 
 package enum VMStatus: Sendable, Hashable {
     case running, starting, stopped, paused
+    /// It will not come up by itself.
+    case failed(String)
     case unknown(String)
 
     init(_ word: String) {
@@ -22,6 +24,7 @@ package enum VMStatus: Sendable, Hashable {
         case "starting", "creating": self = .starting
         case "stopped": self = .stopped
         case "paused": self = .paused
+        case "error", "failed": self = .failed(word)
         default: self = .unknown(word)
         }
     }
@@ -42,11 +45,14 @@ package struct Removal: Sendable, Hashable {
     /// Reasons by name.
     package var failed: [String: String]
     package var notFound: [String]
+
+    func tells(of name: String) -> Bool { deleted.contains(name) || failed[name] != nil || notFound.contains(name) }
 }
 
 package struct ShareState: Sendable, Hashable {
     package var isPublic: Bool
     package var port: Int?
+    /// E-mail addresses in lower case, as the fleet file's are.
     package var users: [String]
 }
 
@@ -91,7 +97,7 @@ struct VMRow: Decodable {
         case error
     }
 
-    /// `ssh_host` and `ssh_user`; without them `ssh_dest` split at its last `@` (doc:api).
+    /// `ssh_host` and `ssh_user`; without them `ssh_dest` split at its last `@`, and a name that routes (`vm+NAME`) is the login name (doc:api).
     func vm() throws(RowError) -> VM {
         guard !vmName.isEmpty else { throw RowError(description: "a VM without a name") }
         var host = sshHost
@@ -99,7 +105,7 @@ struct VMRow: Decodable {
         if host == nil, let dest = sshDest {
             let at = dest.lastIndex(of: "@")
             host = at.map { String(dest[dest.index(after: $0)...]) } ?? dest
-            if let at { user = user ?? String(dest[..<at]) }
+            if let name = at.map({ String(dest[..<$0]) }), user == nil || name.contains("+") { user = name }
         }
         guard let host, !host.isEmpty else { throw RowError(description: "\(vmName) has neither ssh_host nor ssh_dest") }
         return VM(

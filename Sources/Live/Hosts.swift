@@ -3,17 +3,24 @@ import K3s
 import Reconciler
 import SSH
 import Shell
+import Synchronization
 
 /// Hosts over SSH: one kept connection a VM, scripts on standard input, failures as remedies.
 struct Hosts: Sendable {
     private let client: SSHClient
-    private let defaultUser: String
+    private let fileUser: String?
     private let defaultPort: Int
     private let secrets: Secrets
+    private let targets = Targets()
+
+    /// Where the hosts are that were spoken to, by VM.
+    private final class Targets: Sendable {
+        let byName = Mutex<[String: SSHTarget]>([:])
+    }
 
     init(fleet: DesiredFleet, folder: String, state: StateDirectory, environment: [String: String], secrets: Secrets) throws {
         self.secrets = secrets
-        defaultUser = fleet.ssh.user ?? "exedev"
+        fileUser = fleet.ssh.user
         defaultPort = environment["EXE_DEV_SSH_PORT"].flatMap(Int.init) ?? 22
         let keys = try Identity.keys(fleet.ssh, folder: folder, environment: environment)
         let rule = try Identity.hostKeys(fleet.ssh, folder: folder, state: state, environment: environment)
@@ -24,17 +31,30 @@ struct Hosts: Sendable {
     var connectionsOpened: Int { client.connectionsOpened }
     var sessionsKept: Int { client.sessionsKept }
 
+    /// Of a VM that was removed.
+    func forget(_ name: String) async {
+        if let target = targets.byName.withLock({ $0.removeValue(forKey: name) }) { await client.close(target) }
+    }
+
     func close() async { await client.closeAll() }
 
     private func target(_ vm: ObservedVM) -> SSHTarget {
         // Every exe.dev VM shows the one key of the SSH proxy (facts/exedev.md §5): known_hosts knows it by the proxy's name.
-        SSHTarget(host: vm.address.host, port: vm.address.port ?? defaultPort, user: vm.address.user ?? defaultUser, hostKeyAlias: nil)
+        SSHTarget(host: vm.address.host, port: vm.address.port ?? defaultPort, user: user(of: vm), hostKeyAlias: nil)
+    }
+
+    /// The login name of the fleet file, else what exe.dev says. Where the address names no VM, the name routes (`vm+NAME`, facts/exedev.md §5)
+    /// and is no login.
+    private func user(of vm: ObservedVM) -> String {
+        if let user = vm.address.user, user.contains("+") { return user }
+        return fileUser ?? vm.address.user ?? "exedev"
     }
 
     /// Runs a script as root and returns its standard output. `mutates`: a lost answer then means that the outcome is unknown.
-    /// `gate`: see `SSHClient.run`.
+    /// `aside`, `gate`: see `SSHClient.run`.
     func run(
-        _ script: Script, on vm: ObservedVM, deadline: Double, mutates: Bool, gate: @escaping @Sendable () -> Bool = { true }
+        _ script: Script, on vm: ObservedVM, deadline: Double, mutates: Bool, aside: Bool = false,
+        gate: @escaping @Sendable () -> Bool = { true }
     ) async throws(EffectError) -> String {
         let bytes: [UInt8]
         do {
@@ -42,10 +62,13 @@ struct Hosts: Sendable {
         } catch {
             throw EffectError("\(error)", remedy: .askOperator(advice: "put the secret where the fleet file says it is"))
         }
+        let target = target(vm)
+        targets.byName.withLock { $0[vm.name] = target }
         let result: ExecResult
         do throws(SSHError) {
             result = try await client.run(
-                on: target(vm), command: Self.shell, stdin: bytes, deadline: .seconds(deadline), outputLimit: 8 << 20, gate: gate)
+                on: target, command: Self.shell, stdin: bytes, deadline: .seconds(deadline), outputLimit: Self.outputLimit, aside: aside,
+                gate: gate)
         } catch {
             throw Self.effect(error, mutates: mutates)
         }
@@ -54,13 +77,19 @@ struct Hosts: Sendable {
             let errors = secrets.veiled(String(decoding: result.stderr, as: UTF8.self))
             throw Self.failed(result, String(errors.suffix(4000)))
         }
+        guard !result.truncated else {
+            throw EffectError(
+                "\(vm.name) said more than \(Self.outputLimit >> 20) MiB", remedy: mutates ? .observeAgain : .retry(after: nil))
+        }
         return String(decoding: result.stdout, as: UTF8.self)
     }
+
+    private static let outputLimit = 8 << 20
 
     func veiled(_ text: String) -> String { secrets.veiled(text) }
 
     /// Root is the login user of some images, and those may lack sudo (facts/exedev.md §5).
-    private static let shell = "if [ \"$(id -u)\" = 0 ]; then exec sh -eu -s; else exec sudo -n sh -eu -s; fi"
+    private static let shell = "if [ \"$(id -u)\" = 0 ]; then sh -eu -s; else sudo -n sh -eu -s; fi"
 
     static func prove(_ hostname: String, is vm: ObservedVM) throws(EffectError) {
         guard hostname == vm.name else {

@@ -38,10 +38,11 @@ enum Identity {
             return .knownHosts(try known(file))
         case .trustOnFirstUse:
             let file = state.path + "/known_hosts"
-            return .trustOnFirstUse(try known(file)) { line in
+            let trusted = TrustedHosts(try known(file)) { line in
                 let before = try StateDirectory.read(file) ?? []
                 try StateDirectory.replace(file, with: before + Array((line + "\n").utf8))
             }
+            return .trustOnFirstUse(trusted)
         }
     }
 

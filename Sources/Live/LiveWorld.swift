@@ -47,7 +47,8 @@ package struct LiveWorld: Sendable {
         case .tagVM(let name, let tags): ExeDevCommand.tag(name, tags: tags, remove: false).line
         case .startVM(let name): ExeDevCommand.restart(name).line
         case .removeVM(let name): ExeDevCommand.rm([name]).line
-        case .share(let name, let share): Self.sharing(name, share, present: []).map(\.line).joined(separator: "\n")
+        case .share(let name, let share, let leaving):
+            Self.sharing(name, share, revoking: leaving, present: leaving).map(\.line).joined(separator: "\n")
         case .prepare, .install, .forget, .shape, .drain, .uncordon, .stop, .deleteNode:
             (HostOrder(action, facts: facts)?.script(releases: releases, time: facts.now).shown) ?? ""
         }
@@ -96,16 +97,18 @@ extension LiveWorld: WorldWriter {
         if let reason = removal.failed[name], !removal.notFound.contains(name) {
             throw EffectError("exe.dev did not remove \(name): \(reason)", remedy: .observeAgain)
         }
+        await hosts.forget(name)
     }
 
-    package func share(_ vm: String, as share: Share) async throws(EffectError) -> Share {
+    package func share(_ vm: String, as share: Share, revoking: [String]) async throws(EffectError) -> Share {
         let before = try await asking { () async throws(ExeDevError) in try await client.shareShow(vm) }
-        for command in Self.sharing(vm, share, present: before.users) {
+        for command in Self.sharing(vm, share, revoking: revoking, present: before.users) {
             _ = try await asking { () async throws(ExeDevError) in try await client.exec(command) }
         }
         let after = try await asking { () async throws(ExeDevError) in try await client.shareShow(vm) }
         let seen = Share(
-            port: share.port == nil ? nil : after.port, isPublic: after.isPublic, users: after.users.filter(share.users.contains).sorted())
+            port: share.port == nil ? nil : after.port, isPublic: after.isPublic,
+            users: after.users.filter { share.users.contains($0) || revoking.contains($0) }.sorted())
         guard seen == share else { throw EffectError("sharing of \(vm) reads back as \(seen)", remedy: .retry(after: nil)) }
         return seen
     }
@@ -121,7 +124,7 @@ extension LiveWorld: WorldWriter {
 
     package func run(_ order: HostOrder, on vm: ObservedVM) async throws(EffectError) -> String {
         try await hosts.run(
-            order.script(releases: releases, time: SystemClock().now), on: vm, deadline: order.deadline, mutates: true,
+            order.script(releases: releases, time: SystemClock().now), on: vm, deadline: order.deadline, mutates: true, aside: order.isSlow,
             gate: { [ticket] in ticket?.isOpen ?? true })
     }
 
@@ -139,11 +142,12 @@ extension LiveWorld: WorldWriter {
 
     static func creation(_ name: String, _ shape: VMShape, _ tag: String) -> ExeDevCommand { .new(newVM(name, shape, tag)) }
 
-    static func sharing(_ vm: String, _ share: Share, present: [String]) -> [ExeDevCommand] {
+    static func sharing(_ vm: String, _ share: Share, revoking: [String], present: [String]) -> [ExeDevCommand] {
         var commands = share.port.map { [ExeDevCommand.sharePort(vm, $0)] } ?? []
         commands.append(share.isPublic ? .shareSetPublic(vm) : .shareSetPrivate(vm))
-        for user in share.users where !present.contains(user) { commands.append(.shareAdd(vm, user: user)) }
-        return commands
+        let leaving = revoking.filter { present.contains($0) && !share.users.contains($0) }
+        commands += leaving.map { .shareRemove(vm, user: $0) }
+        return commands + share.users.filter { !present.contains($0) }.map { .shareAdd(vm, user: $0) }
     }
 
     private func asking<T: Sendable>(_ body: () async throws(ExeDevError) -> T) async throws(EffectError) -> T {
@@ -197,6 +201,7 @@ extension ObservedVM.Status {
         case .starting: self = .starting
         case .stopped: self = .stopped
         case .paused: self = .paused
+        case .failed(let word): self = .failed(word)
         case .unknown(let word): self = .other(word)
         }
     }

@@ -14,7 +14,10 @@ enum Bookkeeping {
             ledger.vms[setup.name]?.config = Ledger.VMRecord.unknownConfig
             // It may run again from now on, whatever becomes of the answer.
             if [.stopped, .nodeDeleted].contains(ledger.vms[setup.name]?.removal) { ledger.vms[setup.name]?.removal = .drained }
-        case .share(let name, _): ledger.vms[name]?.share = nil
+        case .share(let name, let share, _):
+            let guests = Set((ledger.vms[name]?.guests ?? []) + share.users)
+            ledger.vms[name]?.share = nil
+            ledger.vms[name]?.invited = guests.sorted()
         case .drain(let name): ledger.vms[name, default: .init()].removal = .begun
         case .stop(let name, _), .deleteNode(let name): if ledger.vms[name]?.removal == nil { ledger.vms[name]?.removal = .begun }
         // Should the answer be lost, its absence is our doing.
@@ -37,7 +40,9 @@ enum Bookkeeping {
             ledger.vms[name, default: .init()].config = hash
             if ledger.vms[name]?.removal != nil { ledger.vms[name]?.removal = .returning }
         case (.forget, _): ledger.vms[name]?.hasStaleIdentity = false
-        case (.share, .shared(let share)): ledger.vms[name, default: .init()].share = share
+        case (.share, .shared(let share)):
+            ledger.vms[name, default: .init()].share = share
+            ledger.vms[name]?.invited = nil
         case (.drain, _): ledger.vms[name]?.removal = .drained
         case (.uncordon, _): ledger.vms[name]?.removal = nil
         case (.stop, _): ledger.vms[name]?.removal = .stopped

@@ -39,7 +39,7 @@ package protocol WorldWriter: WorldReader {
     /// True when the platform says that the VM is gone.
     func removeVM(_ name: String) async throws(EffectError)
     /// Sets sharing and reads it back.
-    func share(_ vm: String, as share: Share) async throws(EffectError) -> Share
+    func share(_ vm: String, as share: Share, revoking: [String]) async throws(EffectError) -> Share
     /// Takes or renews the cluster's Lease for so many seconds, on its server.
     func holdLease(on vm: ObservedVM, seconds: Int) async throws(EffectError) -> LeaseAnswer
     func releaseLease(on vm: ObservedVM) async throws(EffectError)

@@ -26,7 +26,7 @@ struct Performer: Sendable {
         case .tagVM(let name, let tags): try await world.tagVM(name, tags: tags)
         case .startVM(let name): try await world.startVM(name)
         case .removeVM(let name): try await world.removeVM(name)
-        case .share(let name, let share): return .shared(try await world.share(name, as: share))
+        case .share(let name, let share, let leaving): return .shared(try await world.share(name, as: share, revoking: leaving))
         case .prepare, .forget, .install, .shape, .drain, .uncordon, .stop, .deleteNode:
             return .done(output: try await onHost(action, facts))
         }

@@ -1,12 +1,12 @@
 import CLibcrypto
 import FoundationEssentials
+import Synchronization
 
 /// A known_hosts file, read by us: libssh2's reader knows neither wildcards nor `@revoked` (facts/ssh.md §4, measured).
 package struct KnownHosts: Sendable {
     private var entries: [Entry] = []
 
     private struct Entry: Sendable {
-        var line: Int
         var isRevoked: Bool
         var patterns: [String]
         var keyType: String
@@ -20,9 +20,11 @@ package struct KnownHosts: Sendable {
         case unknown
     }
 
-    package init(_ text: String) {
+    package init(_ text: String) { add(text) }
+
+    mutating func add(_ text: String) {
         // By bytes: to Swift a CR and LF are one character, which is no LF, and the lines of a file from Windows would be one line.
-        for (index, line) in text.utf8.split(separator: 10, omittingEmptySubsequences: false).enumerated() {
+        for line in text.utf8.split(separator: 10) {
             var words = Substring(line).split(whereSeparator: \.isWhitespace).map(String.init)
             guard let first = words.first, !first.hasPrefix("#") else { continue }
             let marker = first.hasPrefix("@") ? words.removeFirst() : nil
@@ -30,7 +32,7 @@ package struct KnownHosts: Sendable {
             guard marker != "@cert-authority", words.count >= 3, let key = Data(base64Encoded: words[2]) else { continue }
             entries.append(
                 Entry(
-                    line: index + 1, isRevoked: marker == "@revoked", patterns: words[0].split(separator: ",").map(String.init),
+                    isRevoked: marker == "@revoked", patterns: words[0].split(separator: ",").map(String.init),
                     keyType: words[1], key: Array(key)))
         }
     }
@@ -113,6 +115,37 @@ package func fingerprint(_ key: [UInt8]) -> String {
 package enum HostKeyRule: Sendable {
     case fingerprints([String])
     case knownHosts(KnownHosts)
-    /// Unknown keys are handed to `record` and taken; known ones must match.
-    case trustOnFirstUse(KnownHosts, record: @Sendable (String) throws -> Void)
+    case trustOnFirstUse(TrustedHosts)
+}
+
+/// Hosts whose first key is taken and required from then on.
+package final class TrustedHosts: Sendable {
+    private let known: Mutex<KnownHosts>
+    private let record: @Sendable (String) throws -> Void
+
+    /// `record` keeps a line of known_hosts; a key that cannot be kept is not taken.
+    package init(_ known: KnownHosts, record: @escaping @Sendable (String) throws -> Void) {
+        self.known = Mutex(known)
+        self.record = record
+    }
+
+    func keyTypes(host: String, port: Int) -> [String] { known.withLock { $0.keyTypes(host: host, port: port) } }
+
+    /// Two that meet a host for the first time at once are shown the same key, or one of them is refused.
+    func verdict(host: String, port: Int, key: [UInt8]) -> KnownHosts.Verdict {
+        known.withLock { known in
+            let verdict = known.verdict(host: host, port: port, key: key)
+            guard case .unknown = verdict else { return verdict }
+            let line = Self.line(host, port, key)
+            guard (try? record(line)) != nil else { return .unknown }
+            known.add(line)
+            return .match
+        }
+    }
+
+    private static func line(_ host: String, _ port: Int, _ key: [UInt8]) -> String {
+        var reader = WireReader(key[...])
+        let type = String(decoding: reader.string() ?? [], as: UTF8.self)
+        return "\(port == 22 ? host : "[\(host)]:\(port)") \(type) \(base64(key))"
+    }
 }

@@ -31,25 +31,46 @@ package actor SSHClient {
     /// Sessions that are kept for their next command. One that died in silence is among them until then.
     package nonisolated var sessionsKept: Int { kept.load(ordering: .relaxed) }
 
-    /// Runs a command with `stdin` as its standard input. Connects first if need be; a command is never sent twice. `gate` is asked when its
-    /// turn has come, for connecting may take minutes: when it is shut, nothing is sent.
+    /// Runs a command of a POSIX shell with `stdin` as its standard input. The shell tells of a good end itself, so the command must not take its
+    /// place (`exec`). Connects first if need be; a command is never sent twice. `gate` is asked when its turn has come, for connecting may take
+    /// minutes: when it is shut, nothing is sent. `aside`: on a connection of its own, which nobody else waits for and which ends with it.
     package func run(
-        on target: SSHTarget, command: String, stdin: [UInt8], deadline: Duration, outputLimit: Int,
+        on target: SSHTarget, command: String, stdin: [UInt8], deadline: Duration, outputLimit: Int, aside: Bool = false,
         gate: @escaping @Sendable () -> Bool = { true }
     ) async throws(SSHError) -> ExecResult {
+        func run(in session: SSHSession) async throws(SSHError) -> ExecResult {
+            try await session.run(command, stdin: stdin, seconds: deadline, outputLimit: outputLimit, gate: gate)
+        }
+        if aside {
+            let session = try await connect(target)
+            do throws(SSHError) {
+                let result = try await run(in: session)
+                await session.close()
+                return result
+            } catch {
+                await session.close()
+                throw error
+            }
+        }
         let session = try await session(for: target)
         do throws(SSHError) {
-            return try await session.run(command, stdin: stdin, seconds: deadline, outputLimit: outputLimit, gate: gate)
+            return try await run(in: session)
         } catch {
-            sessions[target] = nil
+            await forget(session, target)
             // A kept connection that had died in silence: nothing was sent, so one fresh try is safe.
             guard case .disconnected(_, _, false) = error else { throw error }
         }
-        return try await self.session(for: target).run(command, stdin: stdin, seconds: deadline, outputLimit: outputLimit, gate: gate)
+        return try await run(in: self.session(for: target))
     }
 
+    /// Of a host that is no more.
     package func close(_ target: SSHTarget) async {
         await sessions.removeValue(forKey: target)?.close()
+    }
+
+    /// One that has ended, unless another has taken its place.
+    private func forget(_ session: SSHSession, _ target: SSHTarget) async {
+        if await !session.isAlive, sessions[target] === session { sessions[target] = nil }
     }
 
     package func closeAll() async {
@@ -58,12 +79,22 @@ package actor SSHClient {
     }
 
     private func session(for target: SSHTarget) async throws(SSHError) -> SSHSession {
-        while connecting[target] != nil {
-            await withCheckedContinuation { connecting[target]?.append($0) }
+        while connecting[target] != nil || sessions[target] != nil {
+            if connecting[target] != nil {
+                await withCheckedContinuation { connecting[target]?.append($0) }
+            } else if let session = sessions[target] {
+                if await session.isAlive { return session }
+                await forget(session, target)
+            }
         }
-        if let session = sessions[target], await session.isAlive { return session }
         connecting[target] = []
         defer { for waiter in connecting.removeValue(forKey: target) ?? [] { waiter.resume() } }
+        let session = try await connect(target)
+        sessions[target] = session
+        return session
+    }
+
+    private func connect(_ target: SSHTarget) async throws(SSHError) -> SSHSession {
         let wait = pace.take(now: monotonicNanoseconds())
         if wait > 0 {
             do { try await Task.sleep(for: .nanoseconds(Int64(wait))) } catch { throw .cancelled(commandSent: false) }
@@ -72,7 +103,6 @@ package actor SSHClient {
         let session = SSHSession(loop: loop, target: target)
         opened.add(1, ordering: .relaxed)
         try await session.connect(address, keys: keys, rule: rule, deadline: .deadline(patience))
-        sessions[target] = session
         return session
     }
 }

@@ -90,7 +90,8 @@ actor SSHSession {
     private func knownKeyTypes(_ rule: HostKeyRule) -> [String] {
         switch rule {
         case .fingerprints: []
-        case .knownHosts(let known), .trustOnFirstUse(let known, _): known.keyTypes(host: proofName, port: target.port)
+        case .knownHosts(let known): known.keyTypes(host: proofName, port: target.port)
+        case .trustOnFirstUse(let trusted): trusted.keyTypes(host: proofName, port: target.port)
         }
     }
 
@@ -107,25 +108,17 @@ actor SSHSession {
         switch rule {
         case .fingerprints(let allowed):
             verdict = allowed.contains(shown) ? .match : .mismatch(expected: allowed.joined(separator: " or "))
-        case .knownHosts(let known), .trustOnFirstUse(let known, _):
+        case .knownHosts(let known):
             verdict = known.verdict(host: proofName, port: target.port, key: key)
+        case .trustOnFirstUse(let trusted):
+            verdict = trusted.verdict(host: proofName, port: target.port, key: key)
         }
         switch verdict {
         case .match: return
         case .mismatch(let expected): throw .hostKeyMismatch(target: "\(target)", shown: shown, expected: expected)
         case .revoked: throw .hostKeyRevoked(target: "\(target)", shown: shown)
-        case .unknown:
-            guard case .trustOnFirstUse(_, let record) = rule else { throw .hostKeyUnknown(target: "\(target)", shown: shown) }
-            do { try record(Self.knownHostsLine(proofName, target.port, key)) } catch {
-                throw .hostKeyUnknown(target: "\(target)", shown: shown)
-            }
+        case .unknown: throw .hostKeyUnknown(target: "\(target)", shown: shown)
         }
-    }
-
-    static func knownHostsLine(_ host: String, _ port: Int, _ key: [UInt8]) -> String {
-        var reader = WireReader(key[...])
-        let type = String(decoding: reader.string() ?? [], as: UTF8.self)
-        return "\(port == 22 ? host : "[\(host)]:\(port)") \(type) \(base64(key))"
     }
 
     private func logIn(_ keys: [UserKey], _ deadline: UInt64) async throws(SSHError) {
@@ -155,6 +148,7 @@ actor SSHSession {
         defer { passTurn() }
         let deadline = UInt64.deadline(seconds)
         var wasSent = false
+        guard gate() else { throw .cancelled(commandSent: false) }
         do throws(SSHError) {
             let channel = try await open(deadline)
             guard gate() else { throw .cancelled(commandSent: false) }
@@ -195,8 +189,9 @@ actor SSHSession {
     private func converse(
         _ channel: OpaquePointer, _ command: String, _ stdin: [UInt8], _ limit: Int, _ deadline: UInt64
     ) async throws(SSHError) -> ExecResult {
+        let proven = command + Self.proof
         let started = try await untilDone(deadline, during: "the command", sent: true) {
-            libssh2_channel_process_startup(channel, "exec", 4, command, UInt32(command.utf8.count))
+            libssh2_channel_process_startup(channel, "exec", 4, proven, UInt32(proven.utf8.count))
         }
         guard started == 0 else { throw .disconnected(target: "\(target)", reason: lastError, commandSent: true) }
         var result = ExecResult()
@@ -211,8 +206,16 @@ actor SSHSession {
         _ = try await untilDone(deadline, during: "the command", sent: true) { libssh2_channel_wait_closed(channel) }
         conclude(channel, &result)
         libssh2_channel_free(channel)
+        guard result.hasProvenEnd(Self.endMark, limit: limit) else {
+            throw .disconnected(target: "\(target)", reason: "the command's channel ended without its exit status", commandSent: true)
+        }
         return result
     }
+
+    /// What a command that ended well says last. A channel that is closed under a running command ends with no exit status at all, and libssh2
+    /// calls that 0 (libssh2 #2515; with `ChannelTimeout` of sshd 9.2 and libssh2 1.10 seen 2026-11-26).
+    private static let endMark = Array("\n__EXEDEV_END__\n".utf8)
+    private static let proof = " && printf '\\n__EXEDEV_END__\\n'"
 
     /// Sends standard input; what comes back meanwhile is read, or both sides would wait for each other.
     private func feed(
@@ -250,7 +253,7 @@ actor SSHSession {
                 }
                 if count == 0 || count == Int(LIBSSH2_ERROR_EAGAIN) { break }
                 guard count > 0 else { throw .disconnected(target: "\(target)", reason: lastError, commandSent: true) }
-                result.keep(buffer[..<count], isError: stream == 1, limit: limit)
+                result.keep(buffer[..<count], isError: stream == 1, limit: limit + Self.endMark.count)
             }
         }
     }
@@ -311,6 +314,16 @@ extension ExecResult {
         let room = max(0, limit - stdout.count - stderr.count)
         if bytes.count > room { truncated = true }
         if isError { stderr += bytes.prefix(room) } else { stdout += bytes.prefix(room) }
+        // Of what is cut short the end is kept, to know it by.
+        if !isError { lastWords = Array((bytes.count < 64 ? lastWords + bytes : Array(bytes)).suffix(64)) }
+    }
+
+    /// Whether a command that is said to have ended well said so itself; takes the mark away.
+    fileprivate mutating func hasProvenEnd(_ mark: [UInt8], limit: Int) -> Bool {
+        guard exitStatus == 0 else { return true }
+        guard lastWords.suffix(mark.count).elementsEqual(mark) else { return false }
+        stdout.removeLast(truncated ? min(stdout.count, max(0, stdout.count + stderr.count - limit)) : mark.count)
+        return true
     }
 }
 

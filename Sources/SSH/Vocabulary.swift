@@ -15,13 +15,16 @@ package struct SSHTarget: Sendable, Hashable, CustomStringConvertible {
     package var description: String { "\(user)@\(host):\(port)" }
 }
 
-/// What a remote command left behind. `exitStatus` is absent when a signal ended it; `truncated` says that output beyond the limit was dropped.
+/// What a remote command left behind. `exitStatus` is absent when a signal ended it; `truncated` says that output beyond the limit was dropped, and
+/// then standard output may end anywhere.
 package struct ExecResult: Sendable {
     package var stdout: [UInt8]
     package var stderr: [UInt8]
     package var exitStatus: Int32?
     package var signal: String?
     package var truncated: Bool
+    /// The end of standard output, also of one that was cut short.
+    var lastWords: [UInt8] = []
 
     package init(stdout: [UInt8] = [], stderr: [UInt8] = [], exitStatus: Int32? = nil, signal: String? = nil, truncated: Bool = false) {
         self.stdout = stdout

@@ -76,7 +76,7 @@ final class GatedWorld: WorldWriter {
     func tagVM(_ name: String, tags: [String]) async throws(EffectError) { throw no }
     func startVM(_ name: String) async throws(EffectError) { throw no }
     func removeVM(_ name: String) async throws(EffectError) { throw no }
-    func share(_ vm: String, as share: Share) async throws(EffectError) -> Share { throw no }
+    func share(_ vm: String, as share: Share, revoking: [String]) async throws(EffectError) -> Share { throw no }
     func holdLease(on vm: ObservedVM, seconds: Int) async throws(EffectError) -> LeaseAnswer { throw no }
     func releaseLease(on vm: ObservedVM) async throws(EffectError) { throw no }
     func run(_ order: HostOrder, on vm: ObservedVM) async throws(EffectError) -> String { throw no }

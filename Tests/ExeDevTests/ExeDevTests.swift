@@ -75,6 +75,23 @@ private let row = #"{"vm_name":"web-n1","status":"running","ssh_dest":"a@b@web-n
         let old = try await ScriptedTransport(422, #"{"error":"VM \"b\" not found"}"#).client.remove(["b"])
         #expect(old.notFound == ["b"] && old.deleted == [])
     }
+
+    /// 200, and nothing was removed: the VM must not be taken for gone.
+    @Test(arguments: [#"{"error":"internal"}"#, "{}", #"{"deleted":["other"],"failed":[]}"#, #"{"status":"ok"}"#])
+    func aRemovalThatTellsNothingIsNoRemoval(body: String) async {
+        await #expect(throws: ExeDevError.self) { try await ScriptedTransport(200, body).client.remove(["a"]) }
+    }
+
+    @Test func aNameThatRoutesIsTheLogin() async throws {
+        let routed = #"{"vm_name":"a","ssh_dest":"vm+a@vm.exe.xyz","ssh_user":"exedev","https_url":"u"}"#
+        let list = try await ScriptedTransport(200, #"{"vms":[\#(routed)]}"#).client.list()
+        #expect(list.vms[0].sshHost == "vm.exe.xyz" && list.vms[0].sshUser == "vm+a")
+    }
+
+    @Test func readsAddressesInLowerCase() async throws {
+        let body = #"{"vm_name":"a","status":"private","users":[{"email":"Zoe@Example.org"},{"email":"ada@example.org"}]}"#
+        #expect(try await ScriptedTransport(200, body).client.shareShow("a").users == ["ada@example.org", "zoe@example.org"])
+    }
 }
 
 @Suite struct RemedyTests {
@@ -132,9 +149,10 @@ private let row = #"{"vm_name":"web-n1","status":"running","ssh_dest":"a@b@web-n
         }
     }
 
-    @Test func sharingTooEarlyIsRetried() async {
+    @Test(arguments: ["failed to connect to VM: connection refused", "failed to run command on VM", "failed to dial"])
+    func sharingTooEarlyIsRetried(words: String) async {
         do {
-            _ = try await ScriptedTransport(422, #"{"error":"failed to connect to VM: connection refused"}"#).client.shareShow("web-n1")
+            _ = try await ScriptedTransport(422, #"{"error":"\#(words)"}"#).client.shareShow("web-n1")
             Issue.record("it cannot succeed")
         } catch {
             #expect(error.remedy == .retry(after: nil))

@@ -104,7 +104,9 @@ final class FakeWorld: WorldWriter {
 
     func removeVM(_ name: String) async throws(EffectError) { try effect("remove \(name)") { state in state.vms[name] = nil } }
 
-    func share(_ vm: String, as share: Share) async throws(EffectError) -> Share { try effect("share \(vm)") { _ in share } }
+    func share(_ vm: String, as share: Share, revoking: [String]) async throws(EffectError) -> Share {
+        try effect("share \(vm)") { _ in share }
+    }
 
     func holdLease(on vm: ObservedVM, seconds: Int) async throws(EffectError) -> LeaseAnswer {
         let (rival, fails) = state.withLock { ($0.rival, $0.leaseFails) }

@@ -126,7 +126,9 @@ final class SilentHost: Sendable {
         let client = try sshd.client()
         _ = try await client.sh(sshd.target, "true")
         let before = client.connectionsOpened
-        let error = await Self.error { () async throws(SSHError) in try await client.sh(sshd.target, "kill -9 $PPID") }
+        let error = await Self.error { () async throws(SSHError) in
+            try await client.sh(sshd.target, "kill -9 $(cut -d ' ' -f 4 /proc/$PPID/stat)")
+        }
         guard case .disconnected(_, _, let wasSent)? = error else {
             Issue.record("\(String(describing: error))")
             return
@@ -135,7 +137,7 @@ final class SilentHost: Sendable {
         let again = try await client.sh(sshd.target, "echo well")
         #expect(again.stdout == Array("well\n".utf8) && client.connectionsOpened == before + 1)
         // Now it dies while nobody uses it: the next command has a connection of its own, and runs once.
-        let pid = try await client.sh(sshd.target, "echo $PPID")
+        let pid = try await client.sh(sshd.target, "cut -d ' ' -f 4 /proc/$PPID/stat")
         let session = try #require(pid_t(String(decoding: pid.stdout, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)))
         kill(session, SIGKILL)
         let counted = try await client.sh(sshd.target, "echo once >>\(sshd.folder)/counted; wc -l <\(sshd.folder)/counted")

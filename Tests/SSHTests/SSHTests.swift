@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import SSH
+import Synchronization
 import Testing
 
 /// A real sshd on loopback, with keys of its own, ended with the value that holds it.
@@ -9,7 +10,8 @@ final class RealSSHD {
     let port: Int
     private var process: pid_t = 0
 
-    init(keyType: String = "ed25519") throws {
+    /// `options`: more lines of sshd_config.
+    init(keyType: String = "ed25519", options: String = "") throws {
         folder = NSTemporaryDirectory() + "sshd-" + UUID().uuidString
         port = Int.random(in: 20000..<60000)
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -26,16 +28,36 @@ final class RealSSHD {
             StrictModes no
             UsePAM no
             PermitRootLogin yes
+            \(options)
+
             """
         try config.write(toFile: folder + "/config", atomically: true, encoding: .utf8)
+        try start()
+    }
+
+    private func start() throws {
         process = try Self.spawn("/usr/sbin/sshd", ["-D", "-E", folder + "/log", "-f", folder + "/config"])
     }
 
-    deinit {
+    private func stop() {
         if process > 0 {
             kill(process, SIGKILL)
             waitpid(process, nil, 0)
         }
+    }
+
+    /// Another machine answers there from now on.
+    func changeHostKey() throws {
+        stop()
+        for suffix in ["", ".pub"] {
+            try FileManager.default.removeItem(atPath: "\(folder)/host\(suffix)")
+            try FileManager.default.copyItem(atPath: "\(folder)/stranger\(suffix)", toPath: "\(folder)/host\(suffix)")
+        }
+        try start()
+    }
+
+    deinit {
+        stop()
         try? FileManager.default.removeItem(atPath: folder)
     }
 
@@ -156,9 +178,82 @@ extension SSHClient {
     @Test func reportsASignal() async throws {
         let sshd = try RealSSHD()
         let client = try sshd.client()
-        let result = try await client.sh(sshd.target, "kill -TERM $$")
+        let result = try await client.sh(sshd.target, "kill -TERM $PPID")
         #expect(result.signal == "TERM" && result.exitStatus == nil)
+        // That of a child is told by its shell.
+        #expect(try await client.sh(sshd.target, "kill -TERM $$").exitStatus == 128 + SIGTERM)
         await client.closeAll()
+    }
+
+    /// sshd closes a channel on which nothing was said for a while, and tells no exit status; the command goes on.
+    @Test func aChannelThatWasCutIsNoGoodEnd() async throws {
+        let sshd = try RealSSHD(options: "ChannelTimeout session:*=1s")
+        let client = try sshd.client()
+        let error = await #expect(throws: SSHError.self) { try await client.sh(sshd.target, "sleep 4; exit 7") }
+        #expect(error?.outcomeUnknown == true, "\(String(describing: error))")
+        #expect(try await client.sh(sshd.target, "echo well").stdout == Array("well\n".utf8))
+        await client.closeAll()
+    }
+
+    /// What takes long on a connection of its own keeps nobody waiting.
+    @Test func whatRunsAsideHoldsNobodyUp() async throws {
+        let sshd = try RealSSHD()
+        let client = try sshd.client()
+        _ = try await client.sh(sshd.target, "mkfifo \(sshd.folder)/fifo")
+        let (target, fifo) = (sshd.target, sshd.folder + "/fifo")
+        async let slow = client.run(
+            on: target, command: "cat \(fifo)", stdin: [], deadline: .seconds(20), outputLimit: 100, aside: true)
+        _ = try await client.sh(target, "echo well >\(fifo)")
+        #expect(try await slow.stdout == Array("well\n".utf8) && client.sessionsKept == 1)
+        await client.closeAll()
+    }
+
+    @Test func manyThatFindAConnectionDeadShareTheNextOne() async throws {
+        let sshd = try RealSSHD()
+        let client = try sshd.client()
+        let before = try await client.sh(sshd.target, "cut -d ' ' -f 4 /proc/$PPID/stat")
+        let session = try #require(pid_t(String(decoding: before.stdout, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)))
+        let opened = client.connectionsOpened
+        kill(session, SIGKILL)
+        let target = sshd.target
+        let answers = try await withThrowingTaskGroup(of: [UInt8].self) { group in
+            for number in 0..<8 { group.addTask { try await client.sh(target, "echo \(number)").stdout } }
+            return try await group.reduce(into: []) { $0.append($1) }
+        }
+        #expect(Set(answers) == Set((0..<8).map { Array("\($0)\n".utf8) }))
+        #expect(client.connectionsOpened == opened + 1 && client.sessionsKept == 1)
+        await client.closeAll()
+    }
+
+    @Test func theFirstKeyIsRequiredFromThenOn() async throws {
+        let sshd = try RealSSHD()
+        let lines = Mutex<[String]>([])
+        let trusted = TrustedHosts(KnownHosts("")) { line in lines.withLock { $0.append(line) } }
+        let client = try sshd.client(rule: .trustOnFirstUse(trusted))
+        _ = try await client.sh(sshd.target, "true")
+        await client.closeAll()
+        _ = try await client.sh(sshd.target, "true")
+        await client.closeAll()
+        let words = try String(contentsOfFile: "\(sshd.folder)/host.pub", encoding: .utf8).split(separator: " ")
+        #expect(lines.withLock { $0 } == ["[127.0.0.1]:\(sshd.port) \(words[0]) \(words[1])"])
+        try sshd.changeHostKey()
+        let error = await #expect(throws: SSHError.self) { try await client.sh(sshd.target, "true") }
+        guard case .hostKeyMismatch? = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(lines.withLock(\.count) == 1)
+    }
+
+    @Test func aKeyThatCannotBeKeptIsNotTaken() async throws {
+        struct Full: Error {}
+        let sshd = try RealSSHD()
+        let client = try sshd.client(rule: .trustOnFirstUse(TrustedHosts(KnownHosts("")) { _ in throw Full() }))
+        let error = await #expect(throws: SSHError.self) { try await client.sh(sshd.target, "true") }
+        guard case .hostKeyUnknown? = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
     }
 
     @Test func refusesAWrongHostBeforeItLogsIn() async throws {

@@ -109,8 +109,11 @@ package struct Share: Sendable, Hashable, Codable {
     /// Nil: the platform's choice stays.
     package var port: Int?
     package var isPublic: Bool
-    /// E-mail addresses with access, sorted.
+    /// E-mail addresses with access, in lower case and sorted.
     package var users: [String]
+
+    /// As exe.dev's VMs begin (doc:proxy: private by default).
+    package static let initial = Share(port: nil, isPublic: false, users: [])
 
     package init(port: Int?, isPublic: Bool, users: [String]) {
         (self.port, self.isPublic, self.users) = (port, isPublic, users)
@@ -149,7 +152,7 @@ package struct Policy: Sendable, Hashable {
 package struct SSHSettings: Sendable, Hashable {
     /// Nil: `EXE_DEV_SSH_KEY`, else the agent and the usual files of `~/.ssh`.
     package var keyFile: String?
-    /// Nil: what exe.dev names in `ssh_user`, else `exedev`.
+    /// Nil: what exe.dev names in `ssh_user`, else `exedev`. A name that routes (`vm+NAME`) is taken in any case.
     package var user: String?
     package var hostKeys: HostKeyPolicy
 
@@ -160,7 +163,7 @@ package struct SSHSettings: Sendable, Hashable {
 
 /// How a host is proved before it is touched.
 package enum HostKeyPolicy: Sendable, Hashable {
-    /// `EXE_DEV_KNOWN_HOSTS` or `~/.ssh/known_hosts`, and exe.dev's published fingerprints for its own names.
+    /// `EXE_DEV_KNOWN_HOSTS` or `~/.ssh/known_hosts`.
     case standard
     /// `SHA256:…` fingerprints; every VM must show one of them (exe.dev's SSH proxy shows one key for all).
     case fingerprints([String])

@@ -45,6 +45,8 @@ package struct Ledger: Sendable, Hashable, Codable {
         package var removal: RemovalStep?
         /// Sharing as it was read back after it was set.
         package var share: Share?
+        /// While that is not known: whom we may have let in.
+        package var invited: [String]?
 
         package init() {}
     }
@@ -80,6 +82,9 @@ extension Ledger.VMRecord {
     package static let empty = Ledger.VMRecord()
 
     package init() { self.init(Ledger.RecordFields()) }
+
+    /// Whom we have let in, or may have.
+    package var guests: [String] { Set((self.share?.users ?? []) + (self.invited ?? [])).sorted() }
 
     /// The VM was seen, or asked for.
     package var isOccupant: Bool { self.createdAt != nil || self.creating != nil }

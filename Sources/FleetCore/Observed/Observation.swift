@@ -42,6 +42,8 @@ package struct VMFields: Sendable, Hashable {
     package enum Status: Sendable, Hashable {
         case running, starting, stopped, paused
         /// A word that exe.dev may start to use; treated as "not ready".
+        /// It will not come up by itself.
+        case failed(String)
         case other(String)
     }
 

@@ -10,7 +10,8 @@ package indirect enum Action: Sendable, Hashable {
     case forget(node: String)
     case install(NodeSetup)
     case shape(node: String, NodeShape)
-    case share(vm: String, Share)
+    /// `revoking`: whom we let in before and who is to be let out.
+    case share(vm: String, Share, revoking: [String])
     case drain(node: String)
     /// Takes back what `drain` did: the node is wanted again.
     case uncordon(node: String)
@@ -22,7 +23,7 @@ package indirect enum Action: Sendable, Hashable {
         switch self {
         case .createVM(let name, _, _), .tagVM(let name, _), .startVM(let name), .prepare(let name, _, _), .forget(let name),
             .shape(let name, _),
-            .share(let name, _), .drain(let name), .uncordon(let name), .stop(let name, _), .deleteNode(let name), .removeVM(let name):
+            .share(let name, _, _), .drain(let name), .uncordon(let name), .stop(let name, _), .deleteNode(let name), .removeVM(let name):
             name
         case .install(let setup): setup.name
         }
@@ -54,7 +55,7 @@ package indirect enum Action: Sendable, Hashable {
         case .prepare(_, let version, let role): "overlay, k3s \(version) for \(role == .server ? "a server" : "an agent")"
         case .install(let setup): "k3s \(setup.version) \(setup.role.rawValue)"
         case .shape(_, let shape): shape.summary
-        case .share(_, let share): "\(share.isPublic ? "public" : "private")\(share.port.map { ", port \($0)" } ?? "")"
+        case .share(_, let share, _): "\(share.isPublic ? "public" : "private")\(share.port.map { ", port \($0)" } ?? "")"
         case .startVM, .forget, .drain, .uncordon, .stop, .deleteNode, .removeVM: ""
         }
     }

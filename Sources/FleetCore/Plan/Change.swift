@@ -26,7 +26,10 @@ extension Action {
                 after: "\(detail), configuration \(short(setup.configHash))")
         case .forget: Change(before: seen.nodeWords(node), after: "no node, no node password")
         case .shape(_, let shape): Change(before: seen.node(node).map(shape.before) ?? seen.nodeWords(node), after: shape.after)
-        case .share(_, let share): Change(before: record.share.map(words) ?? "not set by us", after: words(share))
+        case .share(_, let share, let leaving):
+            Change(
+                before: record.share.map(words) ?? "not set by us",
+                after: words(share) + (leaving.isEmpty ? "" : ", no longer with " + list(leaving)))
         case .drain: Change(before: seen.nodeWords(node), after: "cordoned and drained")
         case .uncordon: Change(before: seen.nodeWords(node), after: "schedulable")
         case .stop: Change(before: seen.nodeWords(node), after: "k3s stopped")
@@ -67,7 +70,7 @@ extension ObservedVM.Status {
         case .starting: "starting"
         case .stopped: "stopped"
         case .paused: "paused"
-        case .other(let word): word
+        case .failed(let word), .other(let word): word
         }
     }
 }

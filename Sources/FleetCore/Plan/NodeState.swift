@@ -49,7 +49,7 @@ extension NodeState {
         _ vm: ObservedVM, _ node: NodeReading?, _ host: ObservedHost?, _ want: DesiredNode, _ facts: FleetFacts
     ) -> NodeState {
         switch vm.status {
-        case .stopped, .paused, .other: return .halted(vm)
+        case .stopped, .paused, .failed, .other: return .halted(vm)
         case .running, .starting: break
         }
         if let node { return .joined(vm, node) }

@@ -141,6 +141,11 @@ package enum Planner {
         switch vm.status {
         case .stopped: .act(.startVM(name: vm.name), because: "the VM is stopped")
         case .paused: .blocked(Block("the VM is paused", advice: "resume it: exedev-ctl exec 'resume \(vm.name)'"))
+        case .failed(let word):
+            .blocked(
+                Block(
+                    "exe.dev says of the VM: \(word)",
+                    advice: "see why: ssh exe.dev vm-logs \(vm.name); once it is removed, it is made anew"))
         case .other(let word): .wait(Wait("the VM is \(word)", look: .vms, every: 5))
         case .running, .starting: .wait(Wait("the host to be looked at", look: .host(vm.name), every: 1))
         }
@@ -235,10 +240,17 @@ package enum Planner {
         }
         let missing = want.vm.tags.filter { !vm.tags.contains($0) }
         if !missing.isEmpty { return .act(.tagVM(name: want.name, tags: missing), because: "tags are missing") }
-        if let share = want.share, subject.record.share != share {
-            return .act(.share(vm: want.name, share), because: "sharing was not set as asked")
-        }
-        return .settled
+        return sharing(want, subject.record) ?? .settled
+    }
+
+    /// A node that is not to be shared any more is private, and whoever was let in by us is let out when the file names him no more. Whom others let
+    /// in stays.
+    static func sharing(_ want: DesiredNode, _ record: Ledger.VMRecord) -> Decision? {
+        let former = record.guests
+        guard let share = want.share ?? (record.share == nil && former.isEmpty ? nil : .initial) else { return nil }
+        let leaving = former.filter { !share.users.contains($0) }
+        guard record.share != share || !leaving.isEmpty else { return nil }
+        return .act(.share(vm: want.name, share, revoking: leaving), because: "sharing was not set as asked")
     }
 
     /// A removal that had begun when the file came to ask for the node again: k3s is started where it may have been stopped, then the
@@ -300,7 +312,7 @@ package enum Planner {
         if subject.record.removal != nil { chain.append(.uncordon) }
         chain.append(.shape)
         if !want.vm.tags.isEmpty { chain.append(.tagVM) }
-        if want.share != nil { chain.append(.share) }
+        if want.share != nil || sharing(want, subject.record) != nil { chain.append(.share) }
         guard let at = chain.firstIndex(of: action.step) else { return [] }
         return chain[(at + 1)...].filter { $0 != .startVM && !($0 == .tagVM && action.step == .createVM) }
     }

@@ -154,7 +154,7 @@ package enum FleetSchema {
                 "project": {"description": "The label exedev.dev/project.", "$ref": "#/$defs/labelValue", "minLength": 1, "examples": ["shop"]},
                 "task": {"description": "The label exedev.dev/task.", "$ref": "#/$defs/labelValue", "minLength": 1, "examples": ["nightly"]},
                 "share": {
-                  "description": "exe.dev's HTTPS proxy in front of each VM; left as it is when not said.",
+                  "description": "exe.dev's HTTPS proxy in front of each VM; left as it is when never said, private again once it is said no more.",
                   "type": "object", "additionalProperties": false, "properties": {
                     "port": {"description": "The port that is shown.", "type": "integer", "minimum": 1, "maximum": 65535, "examples": [8080]},
                     "public": {"description": "Without a login.", \#(off)},

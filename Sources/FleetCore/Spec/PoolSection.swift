@@ -95,7 +95,8 @@ extension FleetReader {
         let fields = field.fields(SpecFields.share)
         let users = fields["users"]?.items().compactMap { $0.string(where: Grammar.email, or: "is no e-mail address") }
         return Share(
-            port: fields["port"]?.integer(1...65535), isPublic: fields["public"]?.boolean() ?? false, users: Set(users ?? []).sorted())
+            port: fields["port"]?.integer(1...65535), isPublic: fields["public"]?.boolean() ?? false,
+            users: Set((users ?? []).map { $0.lowercased() }).sorted())
     }
 
     /// Names are unique and fit exe.dev's one namespace for all customers. Once per pool, however many VMs it has.

@@ -8,13 +8,13 @@ package indirect enum Effect: Sendable, Hashable {
     case tag(String, [String])
     case start(String)
     case remove(String)
-    case share(String, Share)
+    case share(String, Share, revoking: [String])
     case order(HostOrder, on: String)
 
     /// The machine or node that it is about.
     package var subject: String {
         switch self {
-        case .create(let name, _, _), .tag(let name, _), .start(let name), .remove(let name), .share(let name, _): name
+        case .create(let name, _, _), .tag(let name, _), .start(let name), .remove(let name), .share(let name, _, _): name
         case .order(let order, _): order.node
         }
     }

@@ -8,7 +8,7 @@ package struct Machine: Sendable, Hashable {
     package var createdAt: String
     /// From here its addresses follow; never reused.
     var index: Int
-    package var share = Share(port: nil, isPublic: false, users: [])
+    package var share = Share.initial
     package var isStopped = false
     /// Since when exe.dev says `running`, the SSH proxy connects, and systemd is done.
     var runningAt: Double
@@ -35,6 +35,12 @@ package struct Machine: Sendable, Hashable {
         createdAt = "created-\(index)"
         address = .init(host: name + ".exe.xyz", port: nil, user: nil)
         (runningAt, sshAt, bootedAt) = (now + boot / 4, now + boot / 2, now + boot)
+    }
+
+    /// exe.dev lets nobody out by itself.
+    mutating func share(as wanted: Share, revoking: [String]) {
+        let users = Set(share.users).subtracting(revoking).union(wanted.users)
+        share = Share(port: wanted.port ?? share.port, isPublic: wanted.isPublic, users: users.sorted())
     }
 
     /// What survives a power cut.

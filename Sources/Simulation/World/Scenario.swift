@@ -77,6 +77,7 @@ struct FleetSketch: Sendable {
     var label = "front"
     var isTainted = false
     var port = 8080
+    var guests: [String] = []
     var version = "v1.34.9+k3s1"
     var maxVMs: Int?
     var kubelet = "110"
@@ -92,7 +93,8 @@ struct FleetSketch: Sendable {
         let text = """
             {apiVersion: "exedev-k8s/v1", cluster: {name: "demo", k3s: "\(version)", servers: 1,
               agentConfig: {"kubelet-arg": ["max-pods=\(kubelet)"]}, serverConfig: {"kubelet-arg": ["max-pods=\(serverKubelet)"]}},
-             pools: {\(pool): {nodes: \(web), labels: {tier: "\(label)"}, isolated: \(isTainted), share: {port: \(port), public: true}},
+             pools: {\(pool): {nodes: \(web), labels: {tier: "\(label)"}, isolated: \(isTainted), 
+                share: {port: \(port), public: true, users: [\(guests.map { "\"\($0)\"" }.joined(separator: ", "))]}},
                      batch: {nodes: 1, isolated: true}},
              limits: {maxVMs: \(maxVMs ?? max(25, web + 10))}, policy: {prune: true}}
             """
@@ -135,7 +137,10 @@ extension Scenario {
                 .ending(.blocked(Dictionary(uniqueKeysWithValues: fleet.nodes.map { ($0.name, "upgrade") }))),
             Scenario("label and taint change", before: fleet, after: base.with { ($0.label, $0.isTainted) = ("edge", true) })
                 .edited([fleet]),
-            Scenario("share change", before: fleet, after: base.with { $0.port = 9090 }).edited([fleet]),
+            Scenario(
+                "share change", before: base.with { $0.guests = ["ada@example.org", "bob@example.org"] },
+                after: base.with { ($0.port, $0.guests) = (9090, ["ada@example.org", "cy@example.org"]) }
+            ).edited([fleet]),
             Scenario("configuration change", before: fleet, after: base.with { $0.kubelet = "50" }).edited([fleet]),
         ]
     }

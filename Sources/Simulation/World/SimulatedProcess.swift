@@ -94,8 +94,8 @@ extension SimulatedProcess: WorldWriter {
 
     package nonisolated(nonsending) func removeVM(_ name: String) async throws(EffectError) { _ = try await perform(.remove(name)) }
 
-    package nonisolated(nonsending) func share(_ vm: String, as share: Share) async throws(EffectError) -> Share {
-        guard case .share(let seen) = try await perform(.share(vm, share)) else { throw Self.dead }
+    package nonisolated(nonsending) func share(_ vm: String, as share: Share, revoking: [String]) async throws(EffectError) -> Share {
+        guard case .share(let seen) = try await perform(.share(vm, share, revoking: revoking)) else { throw Self.dead }
         return seen
     }
 

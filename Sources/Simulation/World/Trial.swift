@@ -59,7 +59,7 @@ package struct Trial: Sendable {
         run.untilDone(passes: 4 + 2 * faults.count + Int(down / Trial.pause))
         if run.isDone { run.staysDone() }
         let end = world.snapshot
-        if run.isDone, let difference = difference(end) { run.complaints.append(difference) }
+        if run.isDone { run.complaints += [difference(end), strangeGuests(end)].compactMap { $0 } }
         return Verdict(
             violations: end.violations + run.complaints, passes: run.passes, outcomes: run.outcomes, trace: end.trace, end: end,
             hashes: run.hashes, log: end.log ?? [])
@@ -82,6 +82,20 @@ extension Trial {
         }
         guard calm != ending else { return nil }
         return "differential: missing \(calm.words(notIn: ending)), extra \(ending.words(notIn: calm))"
+    }
+}
+
+extension Trial {
+    /// Whoever the file no longer names is let in no longer: a run without faults may have the same flaw, so it is no measure.
+    private func strangeGuests(_ end: WorldState) -> String? {
+        // Whom another machine with another file let in, this ledger does not know.
+        guard scenario.ending == .settled, !end.struck.contains(where: { $0.kind == .rival }) else { return nil }
+        let wanted = Dictionary(uniqueKeysWithValues: scenario.after.nodes.map { ($0.name, $0.share?.users ?? []) })
+        for machine in end.machines {
+            let strange = wanted[machine.name].map { Set(machine.share.users).subtracting($0) } ?? []
+            if !strange.isEmpty { return "sharing: \(strange.sorted()) still have access to \(machine.name)" }
+        }
+        return nil
     }
 }
 

@@ -10,7 +10,7 @@ extension WorldState {
         case .tag(let name, let tags): change(name) { $0.tags += tags.filter { [old = $0.tags] in !old.contains($0) } }
         case .start(let name): start(name)
         case .remove(let name): remove(name)
-        case .share(let name, let share): change(name) { $0.share = share }.map { _ in .share(share) }
+        case .share(let name, let share, let leaving): change(name) { $0.share(as: share, revoking: leaving) }.map { _ in .share(share) }
         case .order(let order, let host): run(order, on: host, fault: fault)
         }
     }
