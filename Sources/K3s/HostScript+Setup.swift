@@ -28,7 +28,7 @@ package struct PrepareInput: Sendable {
 extension HostScript {
     /// Checks the host, joins it to the overlay, stages a verified binary and the installer of the same release.
     package static func prepare(_ input: PrepareInput) -> Script {
-        Script(lines: [alone, atomicWrite, tidy, preflight(input), routes(input), overlay(input), binary(input), installer(input)])
+        Script(lines: [alone, atomicWrite, tidy, preflight(input), routes(input.clusterCIDR, input.serviceCIDR), overlay(input), binary(input), installer(input)])
     }
 
     /// One script at a time: one whose connection was cut may still be at work here, and another machine may have sent one. The kernel takes the
@@ -103,8 +103,8 @@ extension HostScript {
 
     /// A cluster whose ranges overlap a network of the host cuts that host off as soon as the first pod starts (facts/k3s.md §0). The
     /// bridges of an earlier k3s are no networks of the host.
-    private static func routes(_ input: PrepareInput) -> Script {
-        let ranges = input.clusterCIDR + " " + input.serviceCIDR
+    private static func routes(_ clusterCIDR: String, _ serviceCIDR: String) -> Script {
+        let ranges = clusterCIDR + " " + serviceCIDR
         return """
             clash=$(ip -4 route show | awk -v ranges=\(ranges) '
                 function low(range, part, byte) {
@@ -184,7 +184,16 @@ extension HostScript {
 
     /// Configures k3s, lets the installer write its unit, and starts it without waiting for it.
     package static func install(_ setup: NodeSetup, serverToken: SecretName?, agentToken: SecretName) -> Script {
-        Script(lines: [alone, atomicWrite, belongs(to: setup.clusterID), files(setup, serverToken, agentToken), unit(setup), start(setup)])
+        // Of a founder once more: the file may have come to ask for other ranges since the host was prepared.
+        let founding: Script =
+            setup.role == .agent
+            ? ":"
+            : Script(lines: [
+                "if [ ! -d /var/lib/rancher/k3s/server/db ]; then", routes(setup.clusterCIDR, setup.serviceCIDR), "fi",
+            ])
+        return Script(lines: [
+            alone, atomicWrite, belongs(to: setup.clusterID), founding, files(setup, serverToken, agentToken), unit(setup), start(setup),
+        ])
     }
 
     private static func files(_ setup: NodeSetup, _ serverToken: SecretName?, _ agentToken: SecretName) -> Script {

@@ -55,7 +55,8 @@ package enum HostScript {
 
     /// The whole cluster as its server sees it. Succeeds while the API is down, and says why it is.
     ///
-    /// `printf`, since dash's `echo` would undo the backslashes of JSON; `sed`, since k3s may warn on standard error (facts/k3s.md §2).
+    /// `printf`, since dash's `echo` would undo the backslashes of JSON. k3s may warn on standard error (facts/k3s.md §2), which is left out, as are
+    /// the names of images, which are nearly all of a node's text, and the indentation.
     package static func readCluster() -> Script {
         Script(
             raw: """
@@ -70,7 +71,13 @@ package enum HostScript {
                 if [ ! -x \(HostPath.binary) ]; then
                     echo 'reason=k3s is not installed'
                 elif nodes=$(k3s kubectl get nodes -o json 2>&1); then
-                    printf 'nodes=%s\\n' "$(printf '%s\\n' "$nodes" | sed -n '/^{/,/^}/p' | tr '\\n' ' ')"
+                    printf 'nodes=%s\\n' "$(printf '%s\\n' "$nodes" | awk '
+                        /^[{]/ { inside = 1 }
+                        !inside { next }
+                        /^ *"images": [[]$/ { match($0, /^ */); margin = substr($0, 1, RLENGTH); skipping = 1; next }
+                        skipping { if ($0 == margin "]" || $0 == margin "],") skipping = 0; next }
+                        { line = $0; sub(/^ +/, "", line); printf "%s ", line }
+                        /^[}]/ { inside = 0 }')"
                     echo 'ready=yes'
                 else
                     printf 'reason=%s\\n' "$(printf '%s\\n' "$nodes" | tail -n 1 | cut -c 1-300)"
@@ -96,9 +103,19 @@ package enum HostScript {
         "k3s kubectl uncordon \(name)"
     }
 
-    /// Evicts a node's pods; ends with a failure when they are not gone in time, and the node stays cordoned.
-    package static func drain(name: String, timeoutSeconds: Int) -> Script {
-        "k3s kubectl drain \(name) --ignore-daemonsets --delete-emptydir-data \("--timeout=\(timeoutSeconds)s")"
+    /// Evicts a node's pods; ends with a failure when they are not gone in time, and the node stays cordoned. `isSilent`: its kubelet will end none
+    /// of them, so that those that were told to go a minute ago are not waited for (kubectl's reference, `drain`).
+    package static func drain(name: String, timeoutSeconds: Int, isSilent: Bool) -> Script {
+        let skip: Script = isSilent ? " --skip-wait-for-delete-timeout=60" : ""
+        return "k3s kubectl drain \(name) --ignore-daemonsets --delete-emptydir-data \("--timeout=\(timeoutSeconds)s")\(skip)"
+    }
+
+    /// Starts k3s again without waiting for it.
+    package static func restartK3s(_ role: Role) -> Script {
+        alone + """
+            systemctl reset-failed \(role.unit) 2>/dev/null || true
+            systemctl restart --no-block \(role.unit)
+            """
     }
 
     /// Deletes the node and its password, and makes sure that the node is gone.
@@ -125,16 +142,32 @@ package enum HostScript {
         "cat /etc/rancher/k3s/k3s.yaml"
     }
 
-    /// Labels, taints and annotations in one patch. A nil label is removed; `taints` is the whole list.
-    package static func shapeNode(name: String, labels: [String: String?], taints: [Taint], annotations: [String: String]) -> Script {
+    /// Labels, taints and annotations in one patch. A nil label is removed; nil taints stay as they are. Taints are replaced as a whole, so the
+    /// patch names the very node that still has those which were seen: whatever a controller or a person changed meanwhile stays.
+    package static func shapeNode(
+        name: String, labels: [String: String?], taints: (from: [Taint], to: [Taint])?, annotations: [String: String]
+    ) -> Script {
         let quoted = NodeSetup.doubleQuoted
         let labelText = labels.keys.sorted().map { key in quoted(key) + ":" + (labels[key]!.map(quoted) ?? "null") }.joined(separator: ",")
         let noteText = annotations.keys.sorted().map { quoted($0) + ":" + quoted(annotations[$0]!) }.joined(separator: ",")
-        let taintText = taints.map { taint in
+        let metadata = "\"labels\":{\(labelText)},\"annotations\":{\(noteText)}"
+        guard let taints else { return "k3s kubectl patch node \(name) --type=merge -p \("{\"metadata\":{\(metadata)}}")" }
+        let list = taints.to.map { taint in
             let value = taint.value.isEmpty ? "" : ",\"value\":" + quoted(taint.value)
             return "{\"key\":" + quoted(taint.key) + value + ",\"effect\":" + quoted(taint.effect.rawValue) + "}"
         }.joined(separator: ",")
-        let patch = "{\"metadata\":{\"labels\":{\(labelText)},\"annotations\":{\(noteText)}},\"spec\":{\"taints\":[\(taintText)]}}"
-        return "k3s kubectl patch node \(name) --type=merge -p \(patch)"
+        let seen = taints.from.map { "\($0.key)=\($0.value):\($0.effect.rawValue)" }.sorted().joined(separator: "\n")
+        let (before, after) = ("{\"metadata\":{\"resourceVersion\":\"", "\",\(metadata)},\"spec\":{\"taints\":[\(list)]}}")
+        return """
+            LC_ALL=C; export LC_ALL
+            now=$(k3s kubectl get node \(name) -o jsonpath=\(taintPath))
+            revision=${now%% *}
+            taints=$(printf '%s' "${now#* }" | tr ' ' '\\n' | sort)
+            [ "$taints" = \(seen) ] || { echo 'the taints have changed meanwhile' >&2; exit 1; }
+            k3s kubectl patch node \(name) --type=merge -p \(before)"$revision"\(after)
+            """
     }
+
+    /// The version of the node, a space, and its taints with a space between them.
+    private static let taintPath = "{.metadata.resourceVersion} {range .spec.taints[*]}{.key}={.value}:{.effect} {end}"
 }

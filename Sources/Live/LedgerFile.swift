@@ -34,8 +34,8 @@ extension StateDirectory {
 
     /// The ledger of this fleet, founded now if there is none.
     package func ledger(for fleet: DesiredFleet, remark: (String) -> Void) throws(StateError) -> Ledger {
-        if let ledger = try loadLedger(remark: remark) { return ledger }
         let cluster = fleet.cluster
+        if let ledger = try loadLedger(remark: remark) { return ledger.ranged(as: cluster) }
         return Ledger(
             cluster: cluster.name, clusterID: Self.randomHex(bytes: 16), clusterCIDR: cluster.clusterCIDR.description,
             serviceCIDR: cluster.serviceCIDR.description)

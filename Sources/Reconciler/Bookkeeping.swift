@@ -18,7 +18,8 @@ enum Bookkeeping {
             let guests = Set((ledger.vms[name]?.guests ?? []) + share.users)
             ledger.vms[name]?.share = nil
             ledger.vms[name]?.invited = guests.sorted()
-        case .drain(let name): ledger.vms[name, default: .init()].removal = .begun
+        case .startVM(let name): ledger.vms[name, default: .init()].poweredOn = now
+        case .drain(let name, _): ledger.vms[name, default: .init()].removal = .begun
         case .stop(let name, _), .deleteNode(let name): if ledger.vms[name]?.removal == nil { ledger.vms[name]?.removal = .begun }
         // Should the answer be lost, its absence is our doing.
         case .removeVM(let name): ledger.vms[name]?.removal = .nodeDeleted
@@ -39,6 +40,9 @@ enum Bookkeeping {
         case (.install, _):
             ledger.vms[name, default: .init()].config = hash
             if ledger.vms[name]?.removal != nil { ledger.vms[name]?.removal = .returning }
+        case (.restart, _):
+            ledger.vms[name]?.started = now
+            ledger.vms[name]?.rejoined = now
         case (.forget, _): ledger.vms[name]?.hasStaleIdentity = false
         case (.share, .shared(let share)):
             ledger.vms[name, default: .init()].share = share
@@ -85,6 +89,7 @@ enum Bookkeeping {
         if record.hasStaleIdentity, case .probed(let probe)? = subject.host, probe.clusterID == facts.ledger.clusterID, probe.hasAgentData {
             record.hasStaleIdentity = false
         }
+        if record.rejoined != nil, subject.isInCluster { record.rejoined = nil }
         return record == subject.known ? nil : record
     }
 

@@ -24,9 +24,11 @@ extension HostOrder {
             HostScript.install(setup, serverToken: setup.role == .server ? .serverToken : nil, agentToken: .agentToken)
         case .forget(let node): HostScript.forget(node: node)
         case .shape(let node, let shape):
-            HostScript.shapeNode(name: node, labels: shape.labels, taints: shape.taints, annotations: shape.annotations)
-        case .drain(let node):
-            HostScript.cordon(name: node) + HostScript.drain(name: node, timeoutSeconds: 300)
+            HostScript.shapeNode(
+                name: node, labels: shape.labels, taints: shape.taints.map { ($0.from, $0.to) }, annotations: shape.annotations)
+        case .restart(_, let role): HostScript.restartK3s(role)
+        case .drain(let node, let isSilent):
+            HostScript.cordon(name: node) + HostScript.drain(name: node, timeoutSeconds: 300, isSilent: isSilent)
         case .uncordon(let node): HostScript.uncordon(name: node)
         case .stop(_, let role): HostScript.stopK3s(role)
         case .deleteNode(let node): HostScript.deleteNode(name: node)
@@ -42,6 +44,7 @@ extension HostOrder {
         case .prepare: 600
         case .drain: 330
         case .install, .stop, .deleteNode: 180
+        case .restart: 90
         case .forget, .shape, .uncordon: 60
         }
     }

@@ -5,6 +5,8 @@ struct Looks {
     struct Note {
         /// When it last ended; like all times of the schedule on the clock that nobody sets.
         var endedAt: Double?
+        /// When it last showed something new, or was asked for anew.
+        var changedAt: Double?
         /// In a row that failed.
         var misses = 0
         var isUnderWay = false
@@ -43,7 +45,10 @@ struct Looks {
         let (wasUnderWay, wasSpoiled) =
             change(look) { note in
                 defer { (note.isUnderWay, note.isSpoiled) = (false, false) }
-                if !note.isSpoiled { note.endedAt = uptime }
+                if !note.isSpoiled {
+                    note.endedAt = uptime
+                    if note.changedAt == nil { note.changedAt = uptime }
+                }
                 return (note.isUnderWay, note.isSpoiled)
             } ?? (false, false)
         if wasUnderWay { underWay -= 1 }
@@ -59,10 +64,15 @@ struct Looks {
         } ?? 0
     }
 
-    mutating func succeeded(_ look: Look) { _ = change(look) { $0.misses = 0 } }
+    mutating func succeeded(_ look: Look, showsNews: Bool) {
+        _ = change(look) { note in
+            note.misses = 0
+            if showsNews { note.changedAt = note.endedAt }
+        }
+    }
 
     /// It is worth repeating at once.
-    mutating func stale(_ look: Look) { _ = change(look) { ($0.endedAt, $0.misses) = (nil, 0) } }
+    mutating func stale(_ look: Look) { _ = change(look) { ($0.endedAt, $0.changedAt, $0.misses) = (nil, nil, 0) } }
 
     /// Should it be under way.
     mutating func spoil(_ look: Look) { _ = change(look) { $0.isSpoiled = $0.isUnderWay } }

@@ -27,7 +27,7 @@ struct Performer: Sendable {
         case .startVM(let name): try await world.startVM(name)
         case .removeVM(let name): try await world.removeVM(name)
         case .share(let name, let share, let leaving): return .shared(try await world.share(name, as: share, revoking: leaving))
-        case .prepare, .forget, .install, .shape, .drain, .uncordon, .stop, .deleteNode:
+        case .prepare, .forget, .install, .restart, .shape, .drain, .uncordon, .stop, .deleteNode:
             return .done(output: try await onHost(action, facts))
         }
         return .done(output: "")
@@ -56,7 +56,8 @@ extension HostOrder {
         case .stop(let node, let role): self = .stop(node: node, role)
         case .forget(let node): self = .forget(node: node)
         case .shape(let node, let shape): self = .shape(node: node, shape)
-        case .drain(let node): self = .drain(node: node)
+        case .restart(let node, let role): self = .restart(node: node, role)
+        case .drain(let node, let isSilent): self = .drain(node: node, isSilent: isSilent)
         case .uncordon(let node): self = .uncordon(node: node)
         case .deleteNode(let node): self = .deleteNode(node)
         case .createVM, .tagVM, .startVM, .share, .removeVM: return nil
@@ -66,7 +67,7 @@ extension HostOrder {
     /// Who is told: the node itself, or the server, where kubectl speaks.
     func host(_ facts: FleetFacts) -> String? {
         switch self {
-        case .prepare(let node, _, _), .stop(let node, _): node
+        case .prepare(let node, _, _), .restart(let node, _), .stop(let node, _): node
         case .install(let setup): setup.name
         case .forget, .shape, .drain, .uncordon, .deleteNode: facts.serverName
         }

@@ -46,13 +46,16 @@ extension Run {
         }
     }
 
-    private mutating func take(_ difference: Observation.Difference) {
+    /// False when there is nothing to take.
+    @discardableResult
+    private mutating func take(_ difference: Observation.Difference) -> Bool {
         switch difference {
-        case .nothing: return
+        case .nothing: return false
         case .everything: news.isAboutAll = true
         case .nodes(let names): news.nodes += names
         }
         news.isAny = true
+        return true
     }
 
     /// Somebody else was at work until now, and what they restarted may still look ready.
@@ -71,7 +74,7 @@ extension Run {
 
     private mutating func saw(_ look: Look, _ sight: Observer.Sight, _ moment: Moment, _ tell: (Event) -> Void) {
         guard looks.end(look, moment.uptime) else { return }
-        take(facts.seen.note(sight))
+        let showsNews = take(facts.seen.note(sight))
         switch sight {
         case .vms:
             listedAt = moment.wall
@@ -95,7 +98,7 @@ extension Run {
             if !repeats, look == .vms { failure = error }
             if misses > 6 { failure = error }
         case .host(_, .unreachable), .cluster(.unreachable): looks.failed(look)
-        case .host, .cluster, .vms: looks.succeeded(look)
+        case .host, .cluster, .vms: looks.succeeded(look, showsNews: showsNews)
         }
     }
 
@@ -115,7 +118,7 @@ extension Run {
             spoil(.vms)
         case (.createVM, _), (.share, _), (.drain, _): break
         case (.forget(let name), _): if facts.seen.node(name) != nil { outdate(name) }
-        case (.prepare, _), (.stop, _): stale(.host(action.node))
+        case (.prepare, _), (.restart, _), (.stop, _): stale(.host(action.node))
         case (.install(let setup), _):
             stale(.host(action.node))
             if setup.role == .server { stale(.cluster) }
@@ -168,8 +171,10 @@ extension Run {
             tell(.blocked(node: action.node, reason: error.message, advice: advice))
         }
         switch action.step {
-        case .prepare, .install, .stop: stale(.host(action.node))
-        default: break
+        case .prepare, .install, .restart, .stop: stale(.host(action.node))
+        // It may have failed because the node is another one than it was.
+        case .forget, .shape, .drain, .uncordon, .deleteNode: outdate(action.node)
+        case .createVM, .tagVM, .startVM, .share, .removeVM: break
         }
     }
 

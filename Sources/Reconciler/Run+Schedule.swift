@@ -47,7 +47,9 @@ extension Run {
         guard interval.isFinite, !note.isUnderWay, repeats || note.endedAt == nil else { return false }
         guard let last = note.endedAt else { return true }
         let patience = Double(1 << min(max(0, note.misses - 1), 5))
-        let at = last + min(interval * patience, 30)
+        // What has not changed for long is looked at more rarely: the end of a wait is noticed late by a tenth of it at most.
+        let calm = min((last - (note.changedAt ?? last)) / 10, 15)
+        let at = last + min(max(interval * patience, calm), 30)
         if at > uptime { nextLook = min(nextLook, at) }
         return at <= uptime
     }

@@ -40,6 +40,10 @@ package struct Ledger: Sendable, Hashable, Codable {
         package var missingSince: Double?
         /// When k3s was last told to start there.
         package var started: Double?
+        /// When exe.dev was last told to start the VM, which had stopped (seconds since 1970).
+        package var poweredOn: Double?
+        /// When k3s was started once more because the cluster lacked its node; nil once it has it.
+        package var rejoined: Double?
         /// Hash of the k3s configuration that was last installed; `unknownConfig` while the outcome of an install is not known.
         package var config: String?
         package var removal: RemovalStep?
@@ -98,6 +102,14 @@ extension Ledger {
         if vms[name] == .empty { vms[name] = nil }
     }
 
+    /// Until a server is told to found the cluster, its ranges are those of the file; from then on nobody can change them.
+    package func ranged(as cluster: DesiredCluster) -> Ledger {
+        guard founder == nil, caHash == nil else { return self }
+        var ledger = self
+        (ledger.clusterCIDR, ledger.serviceCIDR) = (cluster.clusterCIDR.description, cluster.serviceCIDR.description)
+        return ledger
+    }
+
     /// Whether a server that answered was set up under this ledger. One without a mark is ours if it was us who founded a cluster.
     package func hasMarked(_ reading: ClusterReading) -> Bool { reading.clusterID.map { $0 == clusterID } ?? (founder != nil) }
 
@@ -106,6 +118,7 @@ extension Ledger {
         for (name, record) in vms {
             if let started = record.started, started > now { vms[name]?.started = now }
             if let creating = record.creating, creating > now { vms[name]?.creating = now }
+            if let poweredOn = record.poweredOn, poweredOn > now { vms[name]?.poweredOn = now }
         }
         for (name, attempt) in attempts {
             guard let failedAt = attempt.failedAt, failedAt > now else { continue }

@@ -9,10 +9,13 @@ package indirect enum Action: Sendable, Hashable {
     case prepare(node: String, version: K3sVersion, role: Role)
     case forget(node: String)
     case install(NodeSetup)
+    /// Of a k3s that runs and whose node the cluster lacks: it registers when it starts, and only then (facts/k3s.md §6.4).
+    case restart(node: String, role: Role)
     case shape(node: String, NodeShape)
     /// `revoking`: whom we let in before and who is to be let out.
     case share(vm: String, Share, revoking: [String])
-    case drain(node: String)
+    /// `isSilent`: nobody is left there to end its pods, so that they are not waited for without end.
+    case drain(node: String, isSilent: Bool)
     /// Takes back what `drain` did: the node is wanted again.
     case uncordon(node: String)
     case stop(node: String, role: Role)
@@ -23,7 +26,7 @@ package indirect enum Action: Sendable, Hashable {
         switch self {
         case .createVM(let name, _, _), .tagVM(let name, _), .startVM(let name), .prepare(let name, _, _), .forget(let name),
             .shape(let name, _),
-            .share(let name, _, _), .drain(let name), .uncordon(let name), .stop(let name, _), .deleteNode(let name), .removeVM(let name):
+            .share(let name, _, _), .drain(let name, _), .restart(let name, _), .uncordon(let name), .stop(let name, _), .deleteNode(let name), .removeVM(let name):
             name
         case .install(let setup): setup.name
         }
@@ -37,6 +40,7 @@ package indirect enum Action: Sendable, Hashable {
         case .prepare: .prepare
         case .forget: .forget
         case .install: .install
+        case .restart: .restart
         case .shape: .shape
         case .share: .share
         case .drain: .drain
@@ -56,14 +60,14 @@ package indirect enum Action: Sendable, Hashable {
         case .install(let setup): "k3s \(setup.version) \(setup.role.rawValue)"
         case .shape(_, let shape): shape.summary
         case .share(_, let share, _): "\(share.isPublic ? "public" : "private")\(share.port.map { ", port \($0)" } ?? "")"
-        case .startVM, .forget, .drain, .uncordon, .stop, .deleteNode, .removeVM: ""
+        case .startVM, .forget, .restart, .drain, .uncordon, .stop, .deleteNode, .removeVM: ""
         }
     }
 }
 
 /// The kind of an action: what a saved plan approves for a node.
 package enum Step: String, Sendable, Hashable, Codable, CaseIterable {
-    case createVM, tagVM, startVM, prepare, forget, install, shape, share, drain, uncordon, stop, deleteNode, removeVM
+    case createVM, tagVM, startVM, prepare, forget, install, restart, shape, share, drain, uncordon, stop, deleteNode, removeVM
 
     package var words: String {
         switch self {
@@ -73,6 +77,7 @@ package enum Step: String, Sendable, Hashable, Codable, CaseIterable {
         case .prepare: "prepare host"
         case .forget: "forget old identity"
         case .install: "install k3s"
+        case .restart: "restart k3s"
         case .shape: "label and taint"
         case .share: "share"
         case .drain: "cordon and drain"
@@ -98,12 +103,23 @@ package enum Step: String, Sendable, Hashable, Codable, CaseIterable {
 package struct NodeShape: Sendable, Hashable {
     /// Nil removes the label.
     package var labels: [String: String?]
-    /// The whole list that the node shall have, other owners' taints included.
-    package var taints: [Taint]
+    /// Nil leaves them as they are.
+    package var taints: TaintChange?
     package var annotations: [String: String]
     package var summary: String
 
-    package init(labels: [String: String?], taints: [Taint], annotations: [String: String], summary: String) {
+    package init(labels: [String: String?], taints: TaintChange?, annotations: [String: String], summary: String) {
         (self.labels, self.taints, self.annotations, self.summary) = (labels, taints, annotations, summary)
+    }
+}
+
+/// All taints of a node, other owners' included, as they were seen and as they shall be: the API replaces the whole list, so it must not have
+/// changed meanwhile.
+package struct TaintChange: Sendable, Hashable {
+    package var from: [Taint]
+    package var to: [Taint]
+
+    package init(from: [Taint], to: [Taint]) {
+        (self.from, self.to) = (from, to)
     }
 }

@@ -24,8 +24,9 @@ extension Action {
             Change(
                 before: record.config.map { "configuration \(short($0))" } ?? seen.host(node),
                 after: "\(detail), configuration \(short(setup.configHash))")
+        case .restart: Change(before: seen.nodeWords(node), after: "k3s started again")
         case .forget: Change(before: seen.nodeWords(node), after: "no node, no node password")
-        case .shape(_, let shape): Change(before: seen.node(node).map(shape.before) ?? seen.nodeWords(node), after: shape.after)
+        case .shape(_, let shape): Change(before: seen.node(node).map(shape.before) ?? seen.nodeWords(node), after: shape.after(seen.node(node)))
         case .share(_, let share, let leaving):
             Change(
                 before: record.share.map(words) ?? "not set by us",
@@ -80,7 +81,9 @@ extension NodeShape {
         text(labels: labels.keys.sorted().map { ($0, node.labels[$0]) }, taints: node.taints)
     }
 
-    fileprivate var after: String { text(labels: labels.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }, taints: taints) }
+    fileprivate func after(_ node: NodeReading?) -> String {
+        text(labels: labels.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }, taints: taints?.to ?? node?.taints ?? [])
+    }
 
     private func text(labels: [(String, String?)], taints: [Taint]) -> String {
         let parts = labels.map { key, value in value.map { "\(key)=\($0)" } ?? "no \(key)" }

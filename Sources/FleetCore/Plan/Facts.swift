@@ -27,7 +27,7 @@ package struct FleetFacts: Sendable {
     let isAttended: Bool
     /// Hashes that were computed before.
     package var hashes: ConfigHashes
-    /// As the ledger spells them.
+    /// As the file asks for them and the ledger spells them.
     let clusterCIDR: String
     let serviceCIDR: String
 
@@ -252,7 +252,7 @@ package struct FleetFacts: Sendable {
         return NodeSetup(
             name: node.name, role: node.role, version: node.k3s, clusterName: cluster.name, clusterID: ledger.clusterID,
             overlayInterface: cluster.overlay.interface, overlayAddress: overlay,
-            clusterCIDR: clusterCIDR, serviceCIDR: serviceCIDR, disable: cluster.disable,
+            clusterCIDR: ledger.clusterCIDR, serviceCIDR: ledger.serviceCIDR, disable: cluster.disable,
             extra: node.role == .server ? cluster.serverConfig : cluster.agentConfig, serverAddress: server?.address,
             caHash: server?.caHash, taints: node.taints)
     }

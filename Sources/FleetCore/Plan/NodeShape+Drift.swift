@@ -26,7 +26,9 @@ extension NodeShape {
         guard !labels.isEmpty || !isTainted || !isNoted else { return nil }
         let words = labels.keys.sorted().map { key in labels[key]! == nil ? "\(key)-" : "\(key)=\(labels[key]!!)" }
         let taintWords = isTainted ? [] : ["taints " + want.taints.map(\.description).joined(separator: " ")]
-        return NodeShape(labels: labels, taints: taints, annotations: annotations, summary: (words + taintWords).joined(separator: ", "))
+        return NodeShape(
+            labels: labels, taints: isTainted ? nil : TaintChange(from: node.taints, to: taints), annotations: annotations,
+            summary: (words + taintWords).joined(separator: ", "))
     }
 
     /// Whether there is no drift at a glance, as is usual: what is noted as ours is what is wanted, and it is there.

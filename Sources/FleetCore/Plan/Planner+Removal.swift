@@ -36,13 +36,21 @@ extension Planner {
         let (node, done) = (subject.node, subject.record.removal)
         let because = "no pool asks for it"
         let isWhole = [nil, .begun, .returning].contains(done)
-        if node != nil, isWhole { return .act(.drain(node: vm.name), because: because) }
-        if done == .drained || (isWhole && node == nil && subject.host.map(hasAgent) == true) {
+        if let node, isWhole { return .act(.drain(node: vm.name, isSilent: node.ready == .unknown), because: because) }
+        if done == .drained || (isWhole && node == nil && subject.host.map(hasAgent) == true), !isOutOfReach(vm, subject) {
             return .act(.stop(node: vm.name, role: .agent), because: because)
         }
         // Also of a node that is gone: its password may be left, should the step have been cut between the two, by whomever.
         if node != nil || done != .nodeDeleted { return .act(.deleteNode(node: vm.name), because: because) }
         return .act(.removeVM(name: vm.name), because: because)
+    }
+
+    /// There is no k3s left to stop: exe.dev says that the VM does not run, or its node is silent and its host did not let us in time after time
+    /// (facts/k3s.md §14.7).
+    private static func isOutOfReach(_ vm: ObservedVM, _ subject: Subject) -> Bool {
+        if vm.status != .running, vm.status != .starting { return true }
+        let isSilent = (subject.node?.ready ?? .unknown) == .unknown
+        return isSilent && (subject.attempt?.count ?? 0) >= 3
     }
 
     private static func orphan(_ node: NodeReading, _ subject: Subject, _ facts: FleetFacts) -> Decision {

@@ -9,6 +9,8 @@ package enum Planner {
     static let longestBackOff = 3600.0
     /// Seconds between two lists that must both lack a VM that was here before it is taken for gone.
     static let secondListAfter = 5.0
+    /// Seconds for which exe.dev's lists may still call a VM stopped that was started; another `restart` would be a power cut (facts/exedev.md §1.2).
+    package static let startGrace = 60.0
     /// Seconds k3s may take to join before the evidence is fetched (facts/k3s.md §9, suggested deadlines).
     static func startDeadline(_ role: Role) -> Double { role == .server ? 300 : 180 }
 
@@ -35,6 +37,7 @@ package enum Planner {
         if let asked = subject.asked { ends(byUptime: asked + creationGrace) }
         if let started = subject.started { ends(byUptime: started + Pacing.staleReadiness) }
         if let creating = subject.record.creating { ends(creating + creationGrace) }
+        if let poweredOn = subject.record.poweredOn { ends(poweredOn + startGrace) }
         if let started = subject.record.started {
             ends(started + startDeadline(role))
             ends(started + Pacing.staleReadiness)
@@ -93,7 +96,7 @@ package enum Planner {
         case .absent, .ghost:
             create(want, subject, facts)
         case .halted(let vm):
-            halted(vm)
+            halted(vm, subject, facts)
         case .unprobed(let vm):
             .wait(Wait("the host to be looked at", look: .host(vm.name), every: 1))
         case .unreachable(let vm, let reason):
@@ -137,8 +140,10 @@ package enum Planner {
             .createVM(name: want.name, shape: want.vm, ownerTag: facts.fleet.cluster.tag), because: "no VM has this name")
     }
 
-    static func halted(_ vm: ObservedVM) -> Decision {
+    static func halted(_ vm: ObservedVM, _ subject: Subject, _ facts: FleetFacts) -> Decision {
         switch vm.status {
+        case .stopped where subject.record.poweredOn.map { facts.now - $0 < startGrace } ?? false && facts.holds(.startGrace):
+            .wait(Wait("the VM to come up", look: .vms, every: 3))
         case .stopped: .act(.startVM(name: vm.name), because: "the VM is stopped")
         case .paused: .blocked(Block("the VM is paused", advice: "resume it: exedev-ctl exec 'resume \(vm.name)'"))
         case .failed(let word):
@@ -212,13 +217,18 @@ package enum Planner {
             return .act(
                 .install(facts.setup(of: want, overlay: overlay)), because: "an earlier install was cut short or its configuration changed")
         }
+        let unit = want.role == .server ? probe.server : probe.agent
         if let started, facts.now - started > startDeadline(want.role) {
+            // Once: one that does not join then has another reason.
+            if want.role == .agent, unit?.active == "active", subject.record.rejoined == nil {
+                return .act(.restart(node: want.name, role: .agent), because: "k3s runs there and its node is not in the cluster")
+            }
             return .blocked(
                 Block(
                     "k3s did not join in \(Int(startDeadline(want.role))) s",
-                    advice: "last words of its journal: \(probe.journal ?? "none")"))
+                    advice: probe.journal.map { "last words of its journal: \($0)" }
+                        ?? "see why on \(want.name): journalctl -u \(want.role.unit)"))
         }
-        let unit = want.role == .server ? probe.server : probe.agent
         let crashes = unit.map { $0.restarts > 0 ? "; it is \($0.words): \(probe.journal ?? "its journal is empty")" : "" } ?? ""
         return .wait(Wait("k3s to join\(crashes)", look: .cluster, every: 0.5, evidence: .host(want.name)))
     }

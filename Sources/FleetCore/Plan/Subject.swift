@@ -44,6 +44,9 @@ package struct Subject: Sendable {
     /// Empty when the ledger does not know it.
     var record: Ledger.VMRecord { known ?? .empty }
 
+    /// Its cluster was read and has its node.
+    package var isInCluster: Bool { node != nil }
+
     /// Its overlay address: as its cluster knows it, else as its host says.
     var overlay: String? {
         if let address = node?.internalIP { return address }

@@ -23,13 +23,15 @@ package struct ClusterModel: Codable, Sendable, Equatable {
         package var slot: Int
         package var heartbeat: Double
         package var isKubeletReady = false
+        /// `resourceVersion`: raised by every write.
+        var revision = 1
         /// Its deletion waits for etcd to let its member go.
         package var isDeleting = false
         /// What the product was last told of it, while that is still so but for its condition.
         var told = Told()
 
         private enum CodingKeys: String, CodingKey {
-            case registration, labels, annotations, taints, isUnschedulable, slot, heartbeat, isKubeletReady, isDeleting
+            case registration, labels, annotations, taints, isUnschedulable, slot, heartbeat, isKubeletReady, isDeleting, revision
         }
     }
 
@@ -90,6 +92,10 @@ package struct ClusterModel: Codable, Sendable, Equatable {
         readings.reserveCapacity(nodes.count)
         for place in nodes.indices { readings.append(nodes.values[place].reading(now: now)) }
         return readings.sorted { $0.name < $1.name }
+    }
+
+    mutating func reading(of name: String, now: Double) -> NodeReading? {
+        nodes.index(forKey: name).map { nodes.values[$0].reading(now: now) }
     }
 
     package init(certificate: String, serverPassword: String, agentPassword: String, podNetwork: String) {
@@ -209,7 +215,11 @@ extension ClusterModel {
         nodes[name] = nil
     }
 
-    private mutating func noteChange(of name: String) { nodes[name]?.told = Node.Told() }
+    private mutating func noteChange(of name: String) {
+        guard let place = nodes.index(forKey: name) else { return }
+        nodes.values[place].told = Node.Told()
+        nodes.values[place].revision += 1
+    }
 
     /// `NAME.node-password.k3s` in kube-system.
     package mutating func deleteSecret(_ name: String) -> Bool {

@@ -64,12 +64,26 @@ package struct Kubectl: Sendable {
 
     private func get(_ cluster: ClusterModel, _ now: Double) -> Answer {
         guard !name.isEmpty else {
-            return .said(flags["-o"] == "json" ? cluster.nodeList(now: now).text : cluster.nodes.keys.sorted().joined(separator: "\n"))
+            return .said(flags["-o"] == "json" ? cluster.nodeList(now: now).pretty : cluster.nodes.keys.sorted().joined(separator: "\n"))
         }
         guard let node = cluster.nodes[name] else {
             return flags["--ignore-not-found"] != nil ? Answer() : .notFound("nodes", name)
         }
-        return .said(flags["-o"] == "json" ? cluster.nodeDocument(node, now: now).text : flags["-o"] == "name" ? "node/\(name)" : name)
+        switch flags["-o"] {
+        case "json": return .said(cluster.nodeDocument(node, now: now).pretty)
+        case "name": return .said("node/\(name)")
+        case Self.taintPath: return Answer(output: taints(of: node, now: now))
+        case let path? where path.hasPrefix("jsonpath="): return .failed("error: this stand-in knows one jsonpath, not \(path)")
+        default: return .said(name)
+        }
+    }
+
+    /// The one that the product asks with.
+    private static let taintPath =
+        "jsonpath={.metadata.resourceVersion} {range .spec.taints[*]}{.key}={.value}:{.effect} {end}"
+
+    private func taints(of node: ClusterModel.Node, now: Double) -> String {
+        node.effectiveTaints(now: now).reduce("\(node.revision) ") { $0 + "\($1.key)=\($1.value ?? ""):\($1.effect) " }
     }
 
     private func schedule(_ node: String, on cluster: inout ClusterModel, isUnschedulable: Bool, done: String) -> Answer {
@@ -94,6 +108,7 @@ package struct Kubectl: Sendable {
         struct Metadata: Decodable {
             var labels: [String: String?]?
             var annotations: [String: String?]?
+            var resourceVersion: String?
         }
         struct Spec: Decodable {
             var taints: [ClusterModel.Taint]?
@@ -112,6 +127,11 @@ package struct Kubectl: Sendable {
             patch = try JSONDecoder().decode(Patch.self, from: Data(text.utf8))
         } catch {
             return .failed("error: unable to parse \"\(text)\": \(error)")
+        }
+        if let version = patch.metadata?.resourceVersion, let node = cluster.nodes[name], version != "\(node.revision)" {
+            return .failed(
+                "Error from server (Conflict): Operation cannot be fulfilled on nodes \"\(name)\": the object has been modified; "
+                    + "please apply your changes to the latest version and try again")
         }
         let found = cluster.change(name) { node in
             Self.merge(patch.metadata?.labels, into: &node.labels)

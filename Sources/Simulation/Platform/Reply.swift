@@ -25,6 +25,21 @@ package indirect enum JSON: Sendable, Equatable, ExpressibleByStringLiteral, Exp
         }
     }
 
+    /// With a line for each member and four spaces for each level, as kubectl prints it.
+    package var pretty: String { pretty(after: "") }
+
+    private func pretty(after indent: String) -> String {
+        let inner = indent + "    "
+        func lines(_ parts: [String], _ open: String, _ close: String) -> String {
+            parts.isEmpty ? open + close : open + "\n" + parts.map { inner + $0 }.joined(separator: ",\n") + "\n" + indent + close
+        }
+        return switch self {
+        case .list(let list): lines(list.map { $0.pretty(after: inner) }, "[", "]")
+        case .object(let pairs): lines(pairs.map { JSON.quoted($0.0) + ": " + $0.1.pretty(after: inner) }, "{", "}")
+        case .string, .number, .bool, .null: text
+        }
+    }
+
     private static func quoted(_ text: String) -> String {
         var out = "\""
         for scalar in text.unicodeScalars {

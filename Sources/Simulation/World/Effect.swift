@@ -44,7 +44,7 @@ package enum EffectReply: Sendable {
 extension HostOrder {
     var node: String {
         switch self {
-        case .prepare(let node, _, _), .forget(let node), .shape(let node, _), .drain(let node), .uncordon(let node),
+        case .prepare(let node, _, _), .restart(let node, _), .forget(let node), .shape(let node, _), .drain(let node, _), .uncordon(let node),
             .stop(let node, _), .deleteNode(let node):
             node
         case .install(let setup): setup.name
@@ -55,6 +55,7 @@ extension HostOrder {
         switch self {
         case .prepare: .prepare
         case .install: .install
+        case .restart: .restart
         case .forget: .forget
         case .shape: .shape
         case .drain: .drain

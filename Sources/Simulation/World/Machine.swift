@@ -9,7 +9,9 @@ package struct Machine: Sendable, Hashable {
     /// From here its addresses follow; never reused.
     var index: Int
     package var share = Share.initial
-    package var isStopped = false
+    package private(set) var isStopped = false
+    /// Until when exe.dev's lists call it stopped although it was started.
+    private var saysStoppedUntil = -Double.infinity
     /// Since when exe.dev says `running`, the SSH proxy connects, and systemd is done.
     var runningAt: Double
     var sshAt: Double
@@ -103,6 +105,23 @@ package struct Machine: Sendable, Hashable {
         unit = disk.enabled == nil ? nil : RunningUnit(startedAt: now + seconds)
     }
 
+    /// Somebody stops the VM, or it stops by itself.
+    mutating func stop() {
+        isStopped = true
+        unit = nil
+    }
+
+    /// exe.dev's `restart`: a power cut for one that runs. The lists follow some seconds later.
+    mutating func start(now: Double, seconds: Double, lag: Double) {
+        if isStopped { saysStoppedUntil = now + lag }
+        boot(now: now, seconds: seconds, losesWrites: !isStopped)
+    }
+
+    /// Its kernel stands still; exe.dev calls it running (facts/exedev.md §8.9).
+    mutating func freeze() {
+        (unit, sshAt) = (nil, .infinity)
+    }
+
     /// As which k3s was set up last.
     var isServer: Bool { if case .server? = disk.role { true } else { false } }
     var isAgent: Bool { if case .agent? = disk.role { true } else { false } }
@@ -117,7 +136,7 @@ package struct Machine: Sendable, Hashable {
 
     func observed(now: Double) -> ObservedVM {
         ObservedVM(
-            name: name, status: isStopped ? .stopped : now < runningAt ? .starting : .running, tags: tags,
+            name: name, status: isStopped || now < saysStoppedUntil ? .stopped : now < runningAt ? .starting : .running, tags: tags,
             address: address, createdAt: createdAt, url: nil)
     }
 

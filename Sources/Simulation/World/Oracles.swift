@@ -31,7 +31,7 @@ struct Oracle: Sendable {
         onlyOwnAndRecordedVMsAreRemoved, nothingOutsideSpecAndOwned, quorumIsKept, serversAreNotTakenDown, dataBearingVMsAreNotRecreated,
         unavailabilityStaysInBudget, noCreationOverALivingNode, removalKeepsItsOrder, theLockIsHeld, lookingWritesNothing,
         onlyWhatWasApproved, versionsKeepTheirOrder, theLeaseIsHeld, theBreakerHolds, theLivingAreNotForgotten,
-        otherClustersHostsAreLeftAlone, nothingIsHammered,
+        otherClustersHostsAreLeftAlone, nothingIsHammered, whatRunsIsNotReset,
     ]
 
     /// S1: ownership is on the VM and in the ledger on disk; destroy asks for the tag alone, since the operator typed the name.
@@ -197,6 +197,17 @@ struct Oracle: Sendable {
         // A wait that was counted on a clock that was put forward is over.
         guard !world.struck.contains(where: { if case .clockJump = $0.kind { true } else { false } }) else { return nil }
         return "it failed a moment ago"
+    }
+
+    /// exe.dev's `restart` is a power cut (facts/exedev.md §1.2).
+    static let whatRunsIsNotReset = Oracle(name: "what runs is not reset") { effect, _, _, world in
+        guard case .start(let name) = effect, let machine = world.machine(name), !machine.isStopped else { return nil }
+        // Who was shown a list of before cannot know, nor can who counts by another clock or has another ledger.
+        let isMisled = world.struck.contains { fault in
+            if case .clockJump = fault.kind { return true }
+            return fault.kind.misleads || fault.kind == .rival
+        }
+        return isMisled ? nil : "the VM runs"
     }
 
     /// A node password is taken away only from a machine that is no more: the kubelet of a deleted node does not come back by itself.

@@ -146,9 +146,13 @@ extension Scenario {
     }
 
     private static func losses(_ base: FleetSketch) -> [Scenario] {
-        let (fleet, web) = (base.fleet(), base.web)
+        let (fleet, more, web) = (base.fleet(), base.with { $0.web += 2 }, base.web)
         return [
             Scenario("VM vanished", before: fleet, after: fleet).disturbed { $0.vanish(victim) },
+            Scenario("VM stopped", before: fleet, after: fleet).disturbed { $0.stop(victim) },
+            Scenario("shrink by a VM that is stopped", before: more, after: fleet).disturbed { $0.stop("demo-web-n\(web + 1)") },
+            Scenario("shrink by a host that is dead", before: more, after: fleet).disturbed { $0.freeze("demo-web-n\(web + 1)") },
+            Scenario("node deleted by hand", before: fleet, after: fleet).disturbed { $0.deleteNode(victim) },
             Scenario("VM rebuilt under the same name", before: fleet, after: fleet).disturbed { world in
                 world.vanish(victim)
                 world.rebuild(victim, tags: ["fleet-demo"])
@@ -232,11 +236,24 @@ extension WorldState {
     }
 
     /// Somebody stopped k3s there, so long ago that the cluster knows it.
-    mutating func stopK3s(on name: String) {
+    mutating func stopK3s(on name: String) { silence(name) { $0.unit = nil } }
+
+    mutating func stop(_ name: String) { silence(name) { $0.stop() } }
+
+    mutating func freeze(_ name: String) { silence(name) { $0.freeze() } }
+
+    private mutating func silence(_ name: String, _ body: (inout Machine) -> Void) {
         guard let index = at(name) else { return }
-        machines[index].unit = nil
+        body(&machines[index])
+        noteList()
         now += ClusterModel.patience + 5
         settle()
+    }
+
+    /// Somebody ran `kubectl delete node`; its kubelet does not register again by itself (facts/k3s.md §6.4).
+    mutating func deleteNode(_ name: String) {
+        guard let api = apiServer else { return }
+        _ = clusters[api.cluster].deleteNode(name)
     }
 
     /// It bears the mark of another cluster inside.

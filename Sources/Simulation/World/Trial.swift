@@ -303,7 +303,7 @@ extension String {
 extension WorldState {
     /// The ledger on disk, or a new one.
     mutating func ledger(for fleet: DesiredFleet) -> Ledger {
-        if let disk { return disk }
+        if let disk { return disk.ranged(as: fleet.cluster) }
         return Ledger(
             cluster: fleet.cluster.name, clusterID: "id-\(random.next())", clusterCIDR: fleet.cluster.clusterCIDR.description,
             serviceCIDR: fleet.cluster.serviceCIDR.description)

@@ -38,8 +38,8 @@ extension WorldState {
     }
 
     private mutating func start(_ name: String) -> Swift.Result<EffectReply, EffectError> {
-        let (now, seconds) = (now, random.seconds(3, 9))
-        return change(name) { $0.boot(now: now, seconds: seconds, losesWrites: false) }
+        let (now, seconds, lag) = (now, random.seconds(3, 9), random.seconds(2, 20))
+        return change(name) { $0.start(now: now, seconds: seconds, lag: lag) }
     }
 
     private mutating func remove(_ name: String) -> Swift.Result<EffectReply, EffectError> {
@@ -113,7 +113,8 @@ extension WorldState {
         case .deleteNode(let node):
             [Self.kubectl { _ = $0.deleteNode(node) }, Self.kubectl { _ = $0.deleteSecret(node + ".node-password.k3s") }]
         case .shape(let node, let shape): [Self.patch(node, shape)]
-        case .drain(let node): Self.drain(node)
+        case .restart: [{ $0.startK3s(index) }]
+        case .drain(let node, let isSilent): Self.drain(node, skipsTheSilent: isSilent)
         case .uncordon(let node): [Self.uncordon(node)]
         case .stop:
             [
@@ -154,12 +155,16 @@ extension WorldState {
             { world in world.write(index) { $0.enabled = setup.role } },
             { world in
                 guard world.machines[index].unit == nil || world.machines[index].needsRestart else { return nil }
-                world.settle()
-                world.machines[index].needsRestart = false
-                world.machines[index].unit = .init(startedAt: world.now)
-                return nil
+                return world.startK3s(index)
             },
         ]
+    }
+
+    private mutating func startK3s(_ index: Int) -> String? {
+        settle()
+        machines[index].needsRestart = false
+        machines[index].unit = .init(startedAt: now)
+        return nil
     }
 
     /// kubectl needs an API that answers.
@@ -176,10 +181,12 @@ extension WorldState {
         { world in
             world.settle()
             guard let api = world.apiServer else { return "The connection to the server 127.0.0.1:6443 was refused" }
+            let seen = world.clusters[api.cluster].reading(of: node, now: world.now)?.taints.sorted()
+            if let change = shape.taints, let seen, change.from.sorted() != seen { return "the taints have changed meanwhile" }
             let isFound = world.clusters[api.cluster].change(node) { node in
                 for (key, value) in shape.labels { node.labels[key] = value }
                 node.annotations.merge(shape.annotations) { $1 }
-                node.taints = shape.taints.map(ClusterModel.Taint.init)
+                if let change = shape.taints { node.taints = change.to.map(ClusterModel.Taint.init) }
             }
             return isFound ? nil : "nodes \"\(node)\" not found"
         }
@@ -196,7 +203,7 @@ extension WorldState {
     }
 
     /// Cordons, then evicts; a disruption budget may forbid the second.
-    private static func drain(_ node: String) -> [HostStep] {
+    private static func drain(_ node: String, skipsTheSilent: Bool) -> [HostStep] {
         let cordon: HostStep = { world in
             world.settle()
             guard let api = world.apiServer else { return "The connection to the server 127.0.0.1:6443 was refused" }
@@ -204,7 +211,10 @@ extension WorldState {
         }
         let evict: HostStep = { world in
             guard let api = world.apiServer else { return "The connection to the server 127.0.0.1:6443 was refused" }
-            let isHeld = world.clusters[api.cluster].nodes[node]?.annotations[ClusterModel.blockedDrain] != nil
+            guard let known = world.clusters[api.cluster].nodes[node] else { return "nodes \"\(node)\" not found" }
+            // Pods end when their kubelet says so, and a dead one never does.
+            let isDead = known.condition(now: world.now) == .unknown && !skipsTheSilent
+            let isHeld = known.annotations[ClusterModel.blockedDrain] != nil || isDead
             if isHeld { return "global timeout reached" }
             world.memory.drained.insert(node)
             return nil
