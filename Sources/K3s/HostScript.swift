@@ -118,13 +118,21 @@ package enum HostScript {
             """
     }
 
-    /// Deletes the node and its password, and makes sure that the node is gone.
-    package static func deleteNode(name: String) -> Script {
-        forget(node: name) + """
+    /// Deletes the node and its password, and makes sure that the node is gone. `ifSilent`: one whose kubelet is heard of stays, and the script
+    /// fails, for it would come back, and its pods run on meanwhile.
+    package static func deleteNode(name: String, ifSilent: Bool) -> Script {
+        let proof: Script = """
+            ready=$(k3s kubectl get node \(name) --ignore-not-found -o jsonpath=\(readyPath))
+            [ -z "$ready" ] || [ "$ready" = Unknown ] || { echo 'the node is alive' >&2; exit 1; }
+
+            """
+        return (ifSilent ? proof : "") + forget(node: name) + """
             left=$(k3s kubectl get node \(name) --ignore-not-found -o name)
             [ -z "$left" ] || { echo 'the node is still there' >&2; exit 1; }
             """
     }
+
+    private static let readyPath = "{.status.conditions[?(@.type==\"Ready\")].status}"
 
     /// Stops k3s for good; a running kubelet would register its node again (facts/k3s.md §6.4).
     package static func stopK3s(_ role: Role) -> Script {

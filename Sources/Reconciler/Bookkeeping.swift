@@ -6,7 +6,9 @@ enum Bookkeeping {
     /// Written before the action is sent, so that a crash in between is seen by the next run.
     static func before(_ action: Action, _ ledger: inout Ledger, now: Double) {
         switch action {
-        case .createVM(let name, _, _): ledger.vms[name, default: .init()].creating = now
+        case .createVM(let name, _, _):
+            ledger.vms[name, default: .init()].creating = now
+            if let gone = ledger.vms[name]?.createdAt { ledger.vms[name]?.former = gone }
         case .install(let setup):
             if setup.role == .server { ledger.founder = setup.name }
             ledger.vms[setup.name, default: .init()].started = now
@@ -20,7 +22,7 @@ enum Bookkeeping {
             ledger.vms[name]?.invited = guests.sorted()
         case .startVM(let name): ledger.vms[name, default: .init()].poweredOn = now
         case .drain(let name, _): ledger.vms[name, default: .init()].removal = .begun
-        case .stop(let name, _), .deleteNode(let name): if ledger.vms[name]?.removal == nil { ledger.vms[name]?.removal = .begun }
+        case .stop(let name, _), .deleteNode(let name, _): if ledger.vms[name]?.removal == nil { ledger.vms[name]?.removal = .begun }
         // Should the answer be lost, its absence is our doing.
         case .removeVM(let name): ledger.vms[name]?.removal = .nodeDeleted
         default: break
@@ -33,8 +35,7 @@ enum Bookkeeping {
         ledger.attempts[name] = nil
         switch (action, outcome) {
         case (.createVM, _):
-            ledger.vms[name] = .init()
-            ledger.vms[name]?.hasStaleIdentity = true
+            ledger.vms[name] = .init(after: ledger.vms[name]?.former)
         case (.prepare(_, let version, _), .done(let output)):
             if let digest = value("k3s-sha256", in: output) { ledger.digests[version.description] = digest }
         case (.install, _):
@@ -72,6 +73,11 @@ enum Bookkeeping {
     static func lesson(_ subject: Subject, _ facts: FleetFacts) -> Ledger.VMRecord? {
         guard let vm = subject.vm, vm.tags.contains(facts.fleet.cluster.tag) else { return nil }
         var record = subject.known ?? .empty
+        if let createdAt = vm.createdAt, createdAt == record.former {
+            // An old list shows the machine before; unless nothing came of its successor, and it was never gone.
+            guard createdAt == record.createdAt, let sent = record.creating, facts.now - sent > Planner.creationGrace else { return nil }
+            (record.creating, record.former) = (nil, nil)
+        }
         if record.creating != nil {
             // The reply to `new` was lost and the VM is here: it is the one we asked for.
             record.creating = nil
@@ -79,10 +85,7 @@ enum Bookkeeping {
         }
         if let createdAt = vm.createdAt {
             // A VM that was made anew by somebody else has nothing of what the ledger says of its predecessor.
-            if let former = record.createdAt, former != createdAt {
-                record = .init()
-                record.hasStaleIdentity = true
-            }
+            if let former = record.createdAt, former != createdAt { record = .init(after: former) }
             if record.createdAt != createdAt { record.createdAt = createdAt }
         }
         // A VM that has run k3s for this very cluster is no stranger, whatever became of its record or of the time of its creation.
@@ -123,7 +126,7 @@ enum Bookkeeping {
         if since != known.missingSince { facts.ledger.vms[name]?.missingSince = since }
         // Whoever is missing is judged by the newest list.
         news.nodes.append(name)
-        if listedAt - since >= patience, !facts.isWanted(name), isGone(name, facts) { facts.ledger.vms[name] = nil }
+        if listedAt - since >= patience, !facts.isWanted(name), !known.isHalfRemoved, isGone(name, facts) { facts.ledger.vms[name] = nil }
     }
 
     /// Whether the cluster has no such node, or there is no cluster that could have one.

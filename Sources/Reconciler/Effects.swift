@@ -64,7 +64,7 @@ package indirect enum HostOrder: Sendable, Hashable {
     case drain(node: String, isSilent: Bool)
     case stop(node: String, Role)
     case uncordon(node: String)
-    case deleteNode(String)
+    case deleteNode(String, ifSilent: Bool)
 
     package struct PrepareOrder: Sendable, Hashable {
         package var version: K3sVersion

@@ -31,7 +31,7 @@ extension HostOrder {
             HostScript.cordon(name: node) + HostScript.drain(name: node, timeoutSeconds: 300, isSilent: isSilent)
         case .uncordon(let node): HostScript.uncordon(name: node)
         case .stop(_, let role): HostScript.stopK3s(role)
-        case .deleteNode(let node): HostScript.deleteNode(name: node)
+        case .deleteNode(let node, let ifSilent): HostScript.deleteNode(name: node, ifSilent: ifSilent)
         }
     }
 

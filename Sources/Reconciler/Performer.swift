@@ -59,7 +59,7 @@ extension HostOrder {
         case .restart(let node, let role): self = .restart(node: node, role)
         case .drain(let node, let isSilent): self = .drain(node: node, isSilent: isSilent)
         case .uncordon(let node): self = .uncordon(node: node)
-        case .deleteNode(let node): self = .deleteNode(node)
+        case .deleteNode(let node, let ifSilent): self = .deleteNode(node, ifSilent: ifSilent)
         case .createVM, .tagVM, .startVM, .share, .removeVM: return nil
         }
     }

@@ -85,8 +85,8 @@ extension Run {
             if !facts.seen.outdated.isEmpty { take(.nodes(Array(facts.seen.outdated))) }
             facts.seen.outdated.formIntersection(missedByLook)
             facts.readAt = clusterAskedAt.map { ($0.wall, $0.uptime) }
-            let restarting = draft.restarting
-            if !restarting.isEmpty { take(.nodes(restarting)) }
+            let waiting = draft.restarting + facts.ledger.attempts.keys
+            if !waiting.isEmpty { take(.nodes(waiting)) }
         case .host: break
         case .failed: news.isAny = true
         }
@@ -116,14 +116,14 @@ extension Run {
         case (.removeVM(let name), _):
             facts.seen.vms?[name] = nil
             spoil(.vms)
-        case (.createVM, _), (.share, _), (.drain, _): break
+        case (.createVM, _), (.share, _): break
         case (.forget(let name), _): if facts.seen.node(name) != nil { outdate(name) }
         case (.prepare, _), (.restart, _), (.stop, _): stale(.host(action.node))
         case (.install(let setup), _):
             stale(.host(action.node))
             if setup.role == .server { stale(.cluster) }
             outdate(action.node)
-        case (.shape, _), (.uncordon, _), (.deleteNode, _): outdate(action.node)
+        case (.shape, _), (.drain, _), (.uncordon, _), (.deleteNode, _): outdate(action.node)
         }
     }
 

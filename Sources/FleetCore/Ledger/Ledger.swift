@@ -36,6 +36,8 @@ package struct Ledger: Sendable, Hashable, Codable {
         package var hasStaleIdentity = false
         /// What exe.dev said of its creation; another value under the same name is another machine.
         package var createdAt: String?
+        /// The same of the machine before it, which an old list may still show.
+        package var former: String?
         /// Since when exe.dev's lists lack it (seconds since 1970). One list may be old or partial, so the record stays for a while.
         package var missingSince: Double?
         /// When k3s was last told to start there.
@@ -87,6 +89,16 @@ extension Ledger.VMRecord {
 
     package init() { self.init(Ledger.RecordFields()) }
 
+    /// A removal was begun, and its node and password are not known to be gone.
+    package var isHalfRemoved: Bool { [.begun, .drained, .stopped].contains(self.removal) }
+
+    /// Of a machine that is new to its name. `former`: when the one before was made, if there was one.
+    package init(after former: String?) {
+        var fields = Ledger.RecordFields()
+        (fields.hasStaleIdentity, fields.former) = (true, former)
+        self.init(fields)
+    }
+
     /// Whom we have let in, or may have.
     package var guests: [String] { Set((self.share?.users ?? []) + (self.invited ?? [])).sorted() }
 
@@ -98,6 +110,7 @@ extension Ledger {
     /// Nothing came of a creation. A record that says nothing else goes.
     package mutating func creationEnded(_ name: String) {
         vms[name]?.creating = nil
+        if vms[name]?.former == vms[name]?.createdAt { vms[name]?.former = nil }
         if vms[name]?.createdAt == nil { vms[name]?.missingSince = nil }
         if vms[name] == .empty { vms[name] = nil }
     }

@@ -19,14 +19,15 @@ package indirect enum Action: Sendable, Hashable {
     /// Takes back what `drain` did: the node is wanted again.
     case uncordon(node: String)
     case stop(node: String, role: Role)
-    case deleteNode(node: String)
+    /// `ifSilent`: its k3s may still run, and then the node stays.
+    case deleteNode(node: String, ifSilent: Bool)
     case removeVM(name: String)
 
     package var node: String {
         switch self {
         case .createVM(let name, _, _), .tagVM(let name, _), .startVM(let name), .prepare(let name, _, _), .forget(let name),
             .shape(let name, _),
-            .share(let name, _, _), .drain(let name, _), .restart(let name, _), .uncordon(let name), .stop(let name, _), .deleteNode(let name), .removeVM(let name):
+            .share(let name, _, _), .drain(let name, _), .restart(let name, _), .uncordon(let name), .stop(let name, _), .deleteNode(let name, _), .removeVM(let name):
             name
         case .install(let setup): setup.name
         }

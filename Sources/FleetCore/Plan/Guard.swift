@@ -7,7 +7,7 @@ package enum Guard: String, Sendable, Hashable, CaseIterable {
     case deletionsPerPass, maxUnavailable, maxVMs
     // Planner
     case foreignState, livingGhost, secondList, creationGrace, freshIdentity, backOff, outdatedReading, lostServer,
-        otherCluster, versionStays, clusterAnswersFirst, startGrace
+        otherCluster, versionStays, clusterAnswersFirst, startGrace, drainedStays
     // Run
     case approval, spoiledLook, lease, fence, newHold
 

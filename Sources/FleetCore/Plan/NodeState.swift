@@ -62,7 +62,7 @@ extension NodeState {
     }
 
     /// `want`: what the host must have staged to count as prepared.
-    private static func inside(_ vm: ObservedVM, _ probe: HostProbe, _ want: DesiredNode, digest: String?) -> NodeState {
+    static func inside(_ vm: ObservedVM, _ probe: HostProbe, _ want: DesiredNode, digest: String?) -> NodeState {
         guard probe.hostname == vm.name else {
             return .refused(
                 vm, "the host that answered for \(vm.name) calls itself \(probe.hostname)",

@@ -120,8 +120,10 @@ package enum Pacing {
 
 /// How a node of the cluster is for those that could be restarted after it.
 enum Availability: Sendable {
-    /// It is not in the cluster.
+    /// It is not in the cluster and was not before.
     case absent
+    /// It was there, and its VM is gone or made anew.
+    case missing
     case up
     /// Not ready, and not by our doing.
     case silent
@@ -130,7 +132,10 @@ enum Availability: Sendable {
     case restarting(isReady: Bool, wall: Double, uptime: Double)
 
     static func of(_ subject: Subject, _ facts: FleetFacts) -> Availability {
-        guard let node = subject.node else { return .absent }
+        guard let node = subject.node else {
+            let isLost = subject.record.former != nil || (subject.vm == nil && subject.record.createdAt != nil)
+            return isLost ? .missing : .absent
+        }
         let isReady = node.ready == .ready
         let (byWall, byUptime) = (subject.record.started ?? -.infinity, subject.started ?? -.infinity)
         let readAt = facts.readAt ?? (facts.now, facts.uptime)
@@ -142,7 +147,7 @@ enum Availability: Sendable {
     var isDown: Bool {
         switch self {
         case .absent, .up: false
-        case .silent, .restarting: true
+        case .missing, .silent, .restarting: true
         }
     }
 
@@ -151,9 +156,14 @@ enum Availability: Sendable {
     var isReady: Bool {
         switch self {
         case .up, .restarting(isReady: true, _, _): true
-        case .absent, .silent, .restarting: false
+        case .absent, .missing, .silent, .restarting: false
         }
     }
 
-    var isMember: Bool { if case .absent = self { false } else { true } }
+    var isMember: Bool {
+        switch self {
+        case .absent, .missing: false
+        case .up, .silent, .restarting: true
+        }
+    }
 }

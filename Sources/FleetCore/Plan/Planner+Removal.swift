@@ -10,10 +10,12 @@ extension Planner {
             let decision = admitted(changed(subject, facts) ?? removal(of: vm, subject, facts), subject, facts)
             return (line(of: subject, decision, wayOut(after: decision)), subject, false)
         }
-        // Its VM went before its pool did, by somebody else's hand: the node would stay in the cluster for ever.
-        guard let node = subject.node, subject.record.createdAt != nil, facts.seen.vms != nil else { return nil }
-        let decision = admitted(changed(subject, facts) ?? orphan(node, subject, facts), subject, facts)
-        return (line(of: subject, decision, []), subject, true)
+        // Its VM went before its pool did, or while it was removed, by somebody else's hand: its node, or the password of it, would stay in the
+        // cluster for ever.
+        guard subject.record.createdAt != nil, facts.seen.vms != nil,
+            let decision = subject.node.map({ orphan($0, subject, facts) }) ?? leftover(subject, facts)
+        else { return nil }
+        return (line(of: subject, admitted(changed(subject, facts) ?? decision, subject, facts), []), subject, true)
     }
 
     private static func wayOut(after decision: Decision) -> [Step] {
@@ -33,22 +35,38 @@ extension Planner {
         guard facts.controlPlane != nil else {
             return .wait(Wait("the cluster must be read before a node is removed: \(facts.controlPlaneReason)", look: .cluster, every: 2))
         }
+        // What failed is tried again by how the node is then.
+        if let attempt = subject.attempt, attempt.notBefore <= facts.now, let readAt = facts.readAt, readAt.wall < attempt.notBefore {
+            return .wait(Wait("the cluster to be read again", look: .cluster, every: 0))
+        }
         let (node, done) = (subject.node, subject.record.removal)
         let because = "no pool asks for it"
-        let isWhole = [nil, .begun, .returning].contains(done)
+        // What was drained and can be scheduled on again was given back by somebody, and may have pods.
+        let isGivenBack = node?.unschedulable == false && facts.holds(.drainedStays)
+        let isWhole = [nil, .begun, .returning].contains(done) || isGivenBack
         if let node, isWhole { return .act(.drain(node: vm.name, isSilent: node.ready == .unknown), because: because) }
-        if done == .drained || (isWhole && node == nil && subject.host.map(hasAgent) == true), !isOutOfReach(vm, subject) {
-            return .act(.stop(node: vm.name, role: .agent), because: because)
-        }
+        let mayRun = done == .drained || (isWhole && node == nil && subject.host.map(hasAgent) == true)
+        if mayRun, !isOutOfReach(subject) { return .act(.stop(node: vm.name, role: .agent), because: because) }
         // Also of a node that is gone: its password may be left, should the step have been cut between the two, by whomever.
-        if node != nil || done != .nodeDeleted { return .act(.deleteNode(node: vm.name), because: because) }
+        if node != nil || done != .nodeDeleted { return .act(.deleteNode(node: vm.name, ifSilent: mayRun), because: because) }
         return .act(.removeVM(name: vm.name), because: because)
     }
 
-    /// There is no k3s left to stop: exe.dev says that the VM does not run, or its node is silent and its host did not let us in time after time
-    /// (facts/k3s.md §14.7).
-    private static func isOutOfReach(_ vm: ObservedVM, _ subject: Subject) -> Bool {
-        if vm.status != .running, vm.status != .starting { return true }
+    /// A removal that was begun and whose end nobody heard of: the node is gone, its password may be left.
+    private static func leftover(_ subject: Subject, _ facts: FleetFacts) -> Decision? {
+        guard facts.fleet.policy.prune, subject.record.isHalfRemoved else { return nil }
+        guard facts.controlPlane != nil else {
+            return .wait(Wait("what is left of it must be removed: \(facts.controlPlaneReason)", look: .cluster, every: 2))
+        }
+        if facts.needsSecondList(subject.record) {
+            return .wait(Wait("a second list of VMs that lacks it: one may be old or partial", look: .vms, every: 3))
+        }
+        return .act(.deleteNode(node: subject.name, ifSilent: true), because: "its VM is gone and its removal was not finished")
+    }
+
+    /// Its node is silent and its host did not let us in time after time: there is no k3s left to stop (facts/k3s.md §14.7). That exe.dev calls the
+    /// VM stopped is not enough, for the list may be older than its last start.
+    private static func isOutOfReach(_ subject: Subject) -> Bool {
         let isSilent = (subject.node?.ready ?? .unknown) == .unknown
         return isSilent && (subject.attempt?.count ?? 0) >= 3
     }
@@ -67,7 +85,7 @@ extension Planner {
             let reason = "exe.dev does not list the VM; its node's silence and a second list will tell"
             return .wait(Wait(reason, look: .vms, every: 3, evidence: .cluster))
         }
-        return .act(.deleteNode(node: node.name), because: "its VM is gone and no pool asks for it")
+        return .act(.deleteNode(node: node.name, ifSilent: true), because: "its VM is gone and no pool asks for it")
     }
 
     private static func hasAgent(_ host: ObservedHost) -> Bool {

@@ -238,12 +238,13 @@ package enum Planner {
     ) -> Decision {
         if let block = mismatch(want, node, facts) { return .blocked(block) }
         if node.deleting { return .wait(Wait("the node is being deleted", look: .cluster, every: 2)) }
-        if let decision = broughtBack(want, node, subject, facts) { return decision }
+        if let decision = revived(want, vm, node, subject, facts) ?? broughtBack(want, node, subject, facts) { return decision }
         // Before its readiness: a configuration that keeps a node down is mended by another one.
         if let overlay = node.internalIP, let decision = reconfigured(want, overlay, subject, facts) { return decision }
         guard case .ready = node.ready else {
             // One that is starting is waited for; one that is silent comes back when it will.
-            return .wait(Wait("the node is \(node.ready.words)", look: .cluster, every: node.ready == .unknown ? 2 : 0.5))
+            guard node.ready == .unknown else { return .wait(Wait("the node is \(node.ready.words)", look: .cluster, every: 0.5)) }
+            return .wait(Wait("the node is silent", look: .cluster, every: 2, evidence: .host(want.name)))
         }
         if subject.isShaped != true, let shape = NodeShape.drift(of: node, from: want) {
             return .act(.shape(node: want.name, shape), because: "labels or taints differ")
@@ -261,6 +262,19 @@ package enum Planner {
         let leaving = former.filter { !share.users.contains($0) }
         guard record.share != share || !leaving.isEmpty else { return nil }
         return .act(.share(vm: want.name, share, revoking: leaving), because: "sharing was not set as asked")
+    }
+
+    /// A silent node whose host lacks what k3s needs, or where nobody runs it, is set up once more.
+    static func revived(
+        _ want: DesiredNode, _ vm: ObservedVM, _ node: NodeReading, _ subject: Subject, _ facts: FleetFacts
+    ) -> Decision? {
+        guard node.ready == .unknown, case .probed(let probe)? = subject.host else { return nil }
+        switch NodeState.inside(vm, probe, want, digest: facts.ledger.digests[want.k3s.description]) {
+        case .bare(_, let probe): return bare(want, probe, facts)
+        case .prepared(_, let probe, let overlay): return prepared(want, probe, overlay, subject, facts)
+        case .refused(_, let reason, let advice): return .blocked(Block(reason, advice: advice))
+        default: return nil
+        }
     }
 
     /// A removal that had begun when the file came to ask for the node again: k3s is started where it may have been stopped, then the

@@ -166,6 +166,15 @@ extension ClusterModel.Node {
         return isKubeletReady ? .ready : .notReady
     }
 
+    /// Of its condition `Ready`.
+    func readyStatus(now: Double) -> String {
+        switch condition(now: now) {
+        case .ready: "True"
+        case .notReady: "False"
+        case .unknown: "Unknown"
+        }
+    }
+
     fileprivate mutating func restart(_ registration: ClusterModel.Registration, _ own: [String: String], now: Double) {
         self.registration = registration
         if labels.isEmpty { labels = own } else { labels.merge(own) { _, new in new } }

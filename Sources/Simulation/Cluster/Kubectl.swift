@@ -73,12 +73,14 @@ package struct Kubectl: Sendable {
         case "json": return .said(cluster.nodeDocument(node, now: now).pretty)
         case "name": return .said("node/\(name)")
         case Self.taintPath: return Answer(output: taints(of: node, now: now))
-        case let path? where path.hasPrefix("jsonpath="): return .failed("error: this stand-in knows one jsonpath, not \(path)")
+        case Self.readyPath: return Answer(output: node.readyStatus(now: now))
+        case let path? where path.hasPrefix("jsonpath="): return .failed("error: this stand-in does not know \(path)")
         default: return .said(name)
         }
     }
 
-    /// The one that the product asks with.
+    private static let readyPath = "jsonpath={.status.conditions[?(@.type==\"Ready\")].status}"
+    /// Those that the product asks with.
     private static let taintPath =
         "jsonpath={.metadata.resourceVersion} {range .spec.taints[*]}{.key}={.value}:{.effect} {end}"
 

@@ -35,11 +35,11 @@ extension ClusterModel {
     }
 
     private func status(_ node: Node, now: Double) -> JSON {
-        let (ready, reason): (JSON, JSON) =
+        let reason: JSON =
             switch node.condition(now: now) {
-            case .ready: ("True", "KubeletReady")
-            case .notReady: ("False", "KubeletNotReady")
-            case .unknown: ("Unknown", "NodeStatusUnknown")
+            case .ready: "KubeletReady"
+            case .notReady: "KubeletNotReady"
+            case .unknown: "NodeStatusUnknown"
             }
         return .object([
             (
@@ -54,7 +54,7 @@ extension ClusterModel {
                 .list(
                     [
                         .object([("type", "MemoryPressure"), ("status", "False"), ("reason", "KubeletHasSufficientMemory")]),
-                        .object([("type", "Ready"), ("status", ready), ("reason", reason)]),
+                        .object([("type", "Ready"), ("status", .string(node.readyStatus(now: now))), ("reason", reason)]),
                     ] + etcdCondition(node.registration.name))
             ),
             ("images", .list(Self.images)),

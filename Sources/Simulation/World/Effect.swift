@@ -30,6 +30,9 @@ package indirect enum Effect: Sendable, Hashable {
         }
     }
 
+    /// It asks on arrival whether the node is alive, and leaves it then.
+    var sparesTheLiving: Bool { if case .order(.deleteNode(_, ifSilent: true), _) = self { true } else { false } }
+
     var isForHost: Bool { if case .order = self { true } else { false } }
 
     package var words: String { "\(step.rawValue) \(subject)" }
@@ -45,7 +48,7 @@ extension HostOrder {
     var node: String {
         switch self {
         case .prepare(let node, _, _), .restart(let node, _), .forget(let node), .shape(let node, _), .drain(let node, _), .uncordon(let node),
-            .stop(let node, _), .deleteNode(let node):
+            .stop(let node, _), .deleteNode(let node, _):
             node
         case .install(let setup): setup.name
         }

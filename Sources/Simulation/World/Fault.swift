@@ -37,7 +37,14 @@ package struct Fault: Sendable, Hashable, CustomStringConvertible {
         /// After it a run may end in good faith although there is something to do.
         var misleads: Bool {
             switch self {
-            case .staleList, .partialList, .emptyList, .vanish, .reboot: true
+            case .vanish, .reboot: true
+            default: isLyingList
+            }
+        }
+
+        var isLyingList: Bool {
+            switch self {
+            case .staleList, .partialList, .emptyList: true
             default: false
             }
         }

@@ -87,6 +87,8 @@ struct Oracle: Sendable {
     /// S6: on their way out, and restarted while others of the pool are down by our doing.
     static let unavailabilityStaysInBudget = Oracle(name: "S6 unavailability stays in budget") { effect, process, _, world in
         if effect.step.isDestructive, process.mode == .apply {
+            // Two lists that hide one and the same VM pass for its end.
+            guard world.struck.count(where: \.kind.isLyingList) < 2 else { return nil }
             // What another machine had begun is not in this one's ledger.
             let hadRival = world.struck.contains { $0.kind == .rival }
             var leaving = world.memory.leaving.contains(effect.subject) ? [] : [effect.subject]
@@ -125,7 +127,7 @@ struct Oracle: Sendable {
         let isMember = world.isMember(machine.name)
         switch effect.step {
         case .stop where isMember && !world.memory.drained.contains(machine.name): return "stopped before it was drained"
-        case .deleteNode where isMember && machine.unit != nil: return "its node is deleted while k3s runs"
+        case .deleteNode where isMember && machine.unit?.registeredAt != nil && !effect.sparesTheLiving: return "its node is deleted while k3s runs"
         case .removeVM where isMember: return "the VM is removed while its node is in the cluster"
         default: return nil
         }

@@ -152,6 +152,8 @@ extension Scenario {
             Scenario("VM stopped", before: fleet, after: fleet).disturbed { $0.stop(victim) },
             Scenario("shrink by a VM that is stopped", before: more, after: fleet).disturbed { $0.stop("demo-web-n\(web + 1)") },
             Scenario("shrink by a host that is dead", before: more, after: fleet).disturbed { $0.freeze("demo-web-n\(web + 1)") },
+            Scenario("k3s of an agent stopped by hand", before: fleet, after: fleet).disturbed { $0.stopK3s(on: victim) },
+            Scenario("k3s of the server stopped by hand", before: fleet, after: fleet).disturbed { $0.stopK3s(on: "demo-cp-n1") },
             Scenario("node deleted by hand", before: fleet, after: fleet).disturbed { $0.deleteNode(victim) },
             Scenario("VM rebuilt under the same name", before: fleet, after: fleet).disturbed { world in
                 world.vanish(victim)

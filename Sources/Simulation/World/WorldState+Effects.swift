@@ -108,10 +108,8 @@ extension WorldState {
         switch order {
         case .prepare(_, _, let input): preparation(input, index)
         case .install(let setup): installation(setup, index)
-        case .forget(let node):
-            [Self.kubectl { _ = $0.deleteNode(node) }, Self.kubectl { _ = $0.deleteSecret(node + ".node-password.k3s") }]
-        case .deleteNode(let node):
-            [Self.kubectl { _ = $0.deleteNode(node) }, Self.kubectl { _ = $0.deleteSecret(node + ".node-password.k3s") }]
+        case .forget(let node): Self.forget(node)
+        case .deleteNode(let node, let ifSilent): (ifSilent ? [Self.proveSilence(of: node)] : []) + Self.forget(node)
         case .shape(let node, let shape): [Self.patch(node, shape)]
         case .restart: [{ $0.startK3s(index) }]
         case .drain(let node, let isSilent): Self.drain(node, skipsTheSilent: isSilent)
@@ -165,6 +163,19 @@ extension WorldState {
         machines[index].needsRestart = false
         machines[index].unit = .init(startedAt: now)
         return nil
+    }
+
+    private static func forget(_ node: String) -> [HostStep] {
+        [kubectl { _ = $0.deleteNode(node) }, kubectl { _ = $0.deleteSecret(node + ".node-password.k3s") }]
+    }
+
+    private static func proveSilence(of node: String) -> HostStep {
+        { world in
+            world.settle()
+            guard let api = world.apiServer else { return "The connection to the server 127.0.0.1:6443 was refused" }
+            let condition = world.clusters[api.cluster].nodes[node]?.condition(now: world.now)
+            return condition == nil || condition == .unknown ? nil : "the node is alive"
+        }
     }
 
     /// kubectl needs an API that answers.
