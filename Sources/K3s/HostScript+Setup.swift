@@ -28,7 +28,10 @@ package struct PrepareInput: Sendable {
 extension HostScript {
     /// Checks the host, joins it to the overlay, stages a verified binary and the installer of the same release.
     package static func prepare(_ input: PrepareInput) -> Script {
-        Script(lines: [alone, atomicWrite, tidy, preflight(input), routes(input.clusterCIDR, input.serviceCIDR), overlay(input), binary(input), installer(input)])
+        Script(lines: [
+            alone, atomicWrite, tidy, preflight(input), routes(input.clusterCIDR, input.serviceCIDR), overlay(input), binary(input),
+            installer(input),
+        ])
     }
 
     /// One script at a time: one whose connection was cut may still be at work here, and another machine may have sent one. The kernel takes the

@@ -36,6 +36,7 @@ struct Rehearsal {
         let result = try #require(ran, "the run hangs")
         (plan, ranOutOfTime) = (result?.plan, result?.ranOutOfTime ?? false)
         (self.told, end) = (told.withLock { $0 }, world.snapshot)
+        if lifted.isEmpty { #expect(end.violations == []) }
     }
 
     var effects: [String] { end.effects.map(\.words) }

@@ -114,12 +114,12 @@ import Testing
     /// Two nodes that are down cost nobody anything when they are restarted: the configuration that mends them is not held up by them.
     @Test("B14 a repair waited for what it was to repair") func b14Deadlock() throws {
         var world = try WorldState.standing(FleetSketch().fleet())
-        world.silence(["demo-web-n1", "demo-web-n2"])
+        for name in ["demo-web-n1", "demo-web-n2"] { world.stopK3s(on: name) }
         let run = try Rehearsal(FleetSketch(kubelet: "50").fleet(), in: world)
         #expect(run.plan?.isSettled == true && run.end.violations == [])
         // One that is well waits for them.
         world = try WorldState.standing(FleetSketch(web: 3).fleet())
-        world.silence(["demo-web-n2", "demo-web-n3"])
+        for name in ["demo-web-n2", "demo-web-n3"] { world.stopK3s(on: name) }
         let mixed = try Rehearsal(FleetSketch(web: 3, kubelet: "50").fleet(), in: world)
         #expect(mixed.plan?.isSettled == true && mixed.end.violations == [])
         #expect(mixed.effects.filter { $0.contains("web") }.last == "install demo-web-n1")

@@ -122,7 +122,7 @@ import Testing
         for name in agents { #expect(try run.decision(name).words.contains("silent")) }
         // And with the network back it is as it was.
         var healed = run.end
-        for name in agents { healed.reboot(name, losesWrites: false) }
+        healed.wake(agents)
         healed.beginTrial()
         let after = try Rehearsal(fleet, in: healed, isAttended: isAttended)
         #expect(after.effects == [] && after.plan?.isSettled == true)
@@ -158,7 +158,17 @@ import Testing
 extension WorldState {
     /// Nothing is heard of these nodes any more, for so long that the cluster has noticed.
     mutating func silence(_ names: [String]) {
-        for index in machines.indices where names.contains(machines[index].name) { machines[index].unit = nil }
+        hush(names, until: .infinity)
         pass(seconds: 60)
+    }
+
+    /// They are heard of again.
+    mutating func wake(_ names: [String]) {
+        hush(names, until: now)
+        pass(seconds: 60)
+    }
+
+    private mutating func hush(_ names: [String], until end: Double) {
+        for index in machines.indices where names.contains(machines[index].name) { machines[index].silentUntil = end }
     }
 }

@@ -128,12 +128,12 @@ final class FakeWorld: WorldWriter {
                     labels: setup.role == .server ? ["node-role.kubernetes.io/control-plane": "true"] : [:], taints: setup.taints)
             case .shape(let node, let shape):
                 for (key, value) in shape.labels { state.nodes[node]?.labels[key] = value }
-                state.nodes[node]?.taints = shape.taints
+                if let taints = shape.taints { state.nodes[node]?.taints = taints.to }
                 state.nodes[node]?.annotations.merge(shape.annotations) { $1 }
-            case .deleteNode(let node), .forget(let node): state.nodes[node] = nil
-            case .drain(let node): state.nodes[node]?.unschedulable = true
+            case .deleteNode(let node, _), .forget(let node): state.nodes[node] = nil
+            case .drain(let node, _): state.nodes[node]?.unschedulable = true
             case .uncordon(let node): state.nodes[node]?.unschedulable = false
-            case .stop: break
+            case .stop, .restart: break
             }
             return "k3s-sha256=abc\n"
         }
@@ -147,10 +147,11 @@ extension HostOrder {
         case .install(let setup): "install \(setup.name)"
         case .forget(let node): "forget \(node)"
         case .shape(let node, _): "shape \(node)"
-        case .drain(let node): "drain \(node)"
+        case .restart(let node, _): "restart \(node)"
+        case .drain(let node, _): "drain \(node)"
         case .uncordon(let node): "uncordon \(node)"
         case .stop(let node, _): "stop \(node)"
-        case .deleteNode(let node): "delete \(node)"
+        case .deleteNode(let node, _): "delete \(node)"
         }
     }
 }

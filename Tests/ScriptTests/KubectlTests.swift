@@ -14,7 +14,8 @@ import Testing
 
     @Test func wordsArriveUnchanged() throws {
         try Self.withK3s { host in
-            for order in [HostOrder.forget(node: hostile), .drain(node: hostile), .deleteNode(hostile)] {
+            let orders = [HostOrder.forget(node: hostile), .drain(node: hostile, isSilent: false), .deleteNode(hostile, ifSilent: false)]
+            for order in orders {
                 let outcome = try host.run(Sample.script(order))
                 #expect(outcome.status == 0)
             }
@@ -32,25 +33,100 @@ import Testing
         }
     }
 
+    static func asked(_ verb: String, on host: FakeHost) -> [[String]] { host.calls(of: "k3s").filter { $0.contains(verb) } }
+
     struct Patch: Decodable, Equatable {
-        struct Metadata: Decodable, Equatable { var labels: [String: String?], annotations: [String: String] }
+        struct Metadata: Decodable, Equatable {
+            var resourceVersion: String?
+            var labels: [String: String?]
+            var annotations: [String: String]
+        }
         struct Spec: Decodable, Equatable { var taints: [[String: String]] }
         var metadata: Metadata
-        var spec: Spec
+        var spec: Spec?
     }
+
+    static func patch(_ call: [String]) throws -> Patch {
+        #expect(call.dropLast() == ["k3s", "kubectl", "patch", "node", hostile, "--type=merge", "-p"])
+        let text = try #require(call.last)
+        return try JSONDecoder().decode(Patch.self, from: Data(text.utf8))
+    }
+
+    /// As kubectl prints what the script asks for, in whatever order the API has it.
+    static let taintsAsSeen = "4711 a'=1:NoExecute theirs=:NoSchedule "
 
     @Test func aPatchSaysExactlyTheShape() throws {
         try Self.withK3s { host in
-            #expect(try host.run(Sample.script(.shape(node: hostile, Sample.shape))).status == 0)
-            let call = try #require(host.calls(of: "k3s").last)
-            #expect(call.dropLast() == ["k3s", "kubectl", "patch", "node", hostile, "--type=merge", "-p"])
-            let text = try #require(call.last)
-            let patch = try JSONDecoder().decode(Patch.self, from: Data(text.utf8))
-            #expect(
-                patch
-                    == Patch(
-                        metadata: .init(labels: Sample.shape.labels, annotations: Sample.shape.annotations),
-                        spec: .init(taints: [["key": "k'", "value": hostile, "effect": "NoExecute"]])))
+            for seen in [Self.taintsAsSeen, "4711 theirs=:NoSchedule a'=1:NoExecute "] {
+                try host.write("/state/kubectl-get.out", seen)
+                #expect(try host.run(Sample.script(.shape(node: hostile, Sample.shape))).status == 0)
+                let patch = try Self.patch(#require(host.calls(of: "k3s").last))
+                #expect(
+                    patch
+                        == Patch(
+                            metadata: .init(
+                                resourceVersion: "4711", labels: Sample.shape.labels, annotations: Sample.shape.annotations),
+                            spec: .init(taints: [["key": "k'", "value": hostile, "effect": "NoExecute"]])))
+            }
+        }
+    }
+
+    @Test func labelsAloneLeaveTaintsAlone() throws {
+        try Self.withK3s { host in
+            var shape = Sample.shape
+            shape.taints = nil
+            #expect(try host.run(Sample.script(.shape(node: hostile, shape))).status == 0)
+            #expect(host.calls(of: "k3s").count == 1)
+            let patch = try Self.patch(#require(host.calls(of: "k3s").last))
+            #expect(patch.spec == nil && patch.metadata.resourceVersion == nil && patch.metadata.labels == shape.labels)
+        }
+    }
+
+    /// Somebody tainted the node, or took a taint away, since it was read; or nobody can say.
+    @Test(arguments: ["4712 a'=1:NoExecute theirs=:NoSchedule mine=1:NoSchedule ", "4712 a'=1:NoExecute ", "4712 ", ""])
+    func taintsThatChangedMeanwhileStay(seen: String) throws {
+        try Self.withK3s { host in
+            try host.write("/state/kubectl-get.out", seen)
+            let outcome = try host.run(Sample.script(.shape(node: hostile, Sample.shape)))
+            #expect(outcome.status == 1 && outcome.stderr == "the taints have changed meanwhile\n")
+            #expect(Self.asked("patch", on: host).isEmpty)
+        }
+    }
+
+    @Test func aDrainOfTheSilentDoesNotWaitForThem() throws {
+        try Self.withK3s { host in
+            let outcome = try host.run(Sample.script(.drain(node: "demo-n2", isSilent: true)))
+            #expect(outcome.status == 0)
+            #expect(host.calls(of: "k3s").last?.contains("--skip-wait-for-delete-timeout=60") == true)
+        }
+    }
+
+    @Test(arguments: ["True", "False"]) func aNodeThatIsAliveStays(ready: String) throws {
+        try Self.withK3s { host in
+            try host.write("/state/kubectl-get.out", ready)
+            let outcome = try host.run(Sample.script(.deleteNode("demo-n2", ifSilent: true)))
+            #expect(outcome.status == 1 && outcome.stderr == "the node is alive\n")
+            #expect(Self.asked("delete", on: host).isEmpty)
+        }
+    }
+
+    @Test func aSilentNodeGoes() throws {
+        try Self.withK3s { host in
+            // The second question, whether it is gone, is answered with the same word.
+            try host.write("/state/kubectl-get.out", "Unknown")
+            let outcome = try host.run(Sample.script(.deleteNode("demo-n2", ifSilent: true)))
+            #expect(outcome.stderr == "the node is still there\n" && Self.asked("delete", on: host).count == 2)
+        }
+    }
+
+    @Test func restartsTwice() throws {
+        try FakeHost.with { host in
+            for order in [Sample.prepare(.agent), .install(Sample.setup(.agent))] { try SetupTests.run(order, on: host) }
+            for _ in 1...2 {
+                try host.write("/state/k3s-agent.active", "active")
+                try SetupTests.run(.restart(node: "demo-n1", .agent), on: host)
+                #expect(host.read("/state/k3s-agent.active") == "activating\n")
+            }
         }
     }
 
@@ -58,7 +134,7 @@ import Testing
         try Self.withK3s { host in
             try host.write("/state/kubectl-drain.status", "1")
             try host.write("/state/kubectl-drain.err", "error: global timeout reached\n")
-            let outcome = try host.run(Sample.script(.drain(node: "demo-n2")))
+            let outcome = try host.run(Sample.script(.drain(node: "demo-n2", isSilent: false)))
             #expect(outcome.status == 1 && outcome.stderr == "error: global timeout reached\n")
         }
     }
@@ -66,7 +142,7 @@ import Testing
     @Test func doesNotDrainWhatItCouldNotCordon() throws {
         try Self.withK3s { host in
             try host.write("/state/kubectl-cordon.status", "1")
-            #expect(try host.run(Sample.script(.drain(node: "demo-n2"))).status == 1)
+            #expect(try host.run(Sample.script(.drain(node: "demo-n2", isSilent: false))).status == 1)
             #expect(host.calls(of: "k3s").count == 1)
         }
     }
@@ -74,7 +150,7 @@ import Testing
     @Test func aNodeThatStaysIsAFailure() throws {
         try Self.withK3s { host in
             try host.write("/state/kubectl-get.out", "node/demo-n2\n")
-            let outcome = try host.run(Sample.script(.deleteNode("demo-n2")))
+            let outcome = try host.run(Sample.script(.deleteNode("demo-n2", ifSilent: false)))
             #expect(outcome.status == 1 && outcome.stderr == "the node is still there\n")
         }
     }
@@ -84,7 +160,7 @@ import Testing
         try Self.withK3s { host in
             try host.write("/state/kubectl-get.status", "1")
             try host.write("/state/kubectl-get.err", "connection refused\n")
-            #expect(try host.run(Sample.script(.deleteNode("demo-n2"))).status != 0)
+            #expect(try host.run(Sample.script(.deleteNode("demo-n2", ifSilent: false))).status != 0)
         }
     }
 

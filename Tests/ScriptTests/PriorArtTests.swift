@@ -49,7 +49,10 @@ import Testing
     /// The login's environment and root's own kubeconfig name another cluster: kubectl speaks to the host's own all the same.
     @Test("RX nodes of whatever cluster kubectl points at were labelled") func kubeconfig() throws {
         let orders: [Script] =
-            [.shape(node: "n", Sample.shape), .drain(node: "n"), .deleteNode("n"), .forget(node: "n"), .uncordon(node: "n")].map {
+            [
+                .shape(node: "n", Sample.shape), .drain(node: "n", isSilent: false), .deleteNode("n", ifSilent: false), .forget(node: "n"),
+                .uncordon(node: "n"),
+            ].map {
                 Sample.script($0)
             } + [HostScript.readCluster(), HostScript.holdLease(holder: "me", seconds: 60), HostScript.releaseLease(holder: "me")]
         for script in orders {

@@ -43,15 +43,19 @@ enum Sample {
     }
 
     static let shape = NodeShape(
-        labels: ["team": hostile, "gone": nil], taints: [Taint(key: "k'", value: hostile, effect: .noExecute)],
+        labels: ["team": hostile, "gone": nil],
+        taints: TaintChange(
+            from: [Taint(key: "theirs", value: "", effect: .noSchedule), Taint(key: "a'", value: "1", effect: .noExecute)],
+            to: [Taint(key: "k'", value: hostile, effect: .noExecute)]),
         annotations: ["note\\": hostile], summary: "")
 
     /// Every kind of order, with names that need quoting.
     static let orders: [HostOrder] = [
         prepare(.server), prepare(.agent, expected: "00ff", node: hostile), .install(setup(.server)), .install(setup(.agent)),
-        .forget(node: hostile), .shape(node: hostile, shape), .drain(node: hostile), .uncordon(node: hostile),
+        .forget(node: hostile), .shape(node: hostile, shape), .drain(node: hostile, isSilent: false), .uncordon(node: hostile),
         .stop(node: hostile, .server),
-        .stop(node: hostile, .agent), .deleteNode(hostile),
+        .stop(node: hostile, .agent), .deleteNode(hostile, ifSilent: false), .deleteNode(hostile, ifSilent: true),
+        .restart(node: hostile, .agent),
     ]
 }
 
@@ -66,7 +70,8 @@ extension HostOrder: CustomTestStringConvertible {
         case .uncordon: "uncordon"
         case .drain: "drain"
         case .stop(_, let role): "stop \(role)"
-        case .deleteNode: "deleteNode"
+        case .deleteNode(_, let ifSilent): ifSilent ? "deleteNode of the silent" : "deleteNode"
+        case .restart: "restart"
         }
     }
 }

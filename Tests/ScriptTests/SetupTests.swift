@@ -146,7 +146,7 @@ import Testing
     /// A connection may end anywhere; the shell must not obey what came of the script.
     @Test func aCutScriptDoesNothing() throws {
         try FakeHost.with { host in
-            let bytes = HostScript.addressed(Sample.script(.deleteNode("demo-n12")), to: "demo-n1").bytes { _ in "" }
+            let bytes = HostScript.addressed(Sample.script(.deleteNode("demo-n12", ifSilent: false)), to: "demo-n1").bytes { _ in "" }
             for length in stride(from: 1, to: bytes.count - 14, by: 40) { _ = try host.feed(Array(bytes.prefix(length))) }
             #expect(host.calls.isEmpty)
         }

@@ -27,7 +27,8 @@ package indirect enum Action: Sendable, Hashable {
         switch self {
         case .createVM(let name, _, _), .tagVM(let name, _), .startVM(let name), .prepare(let name, _, _), .forget(let name),
             .shape(let name, _),
-            .share(let name, _, _), .drain(let name, _), .restart(let name, _), .uncordon(let name), .stop(let name, _), .deleteNode(let name, _), .removeVM(let name):
+            .share(let name, _, _), .drain(let name, _), .restart(let name, _), .uncordon(let name), .stop(let name, _),
+            .deleteNode(let name, _), .removeVM(let name):
             name
         case .install(let setup): setup.name
         }

@@ -26,7 +26,8 @@ extension Action {
                 after: "\(detail), configuration \(short(setup.configHash))")
         case .restart: Change(before: seen.nodeWords(node), after: "k3s started again")
         case .forget: Change(before: seen.nodeWords(node), after: "no node, no node password")
-        case .shape(_, let shape): Change(before: seen.node(node).map(shape.before) ?? seen.nodeWords(node), after: shape.after(seen.node(node)))
+        case .shape(_, let shape):
+            Change(before: seen.node(node).map(shape.before) ?? seen.nodeWords(node), after: shape.after(seen.node(node)))
         case .share(_, let share, let leaving):
             Change(
                 before: record.share.map(words) ?? "not set by us",

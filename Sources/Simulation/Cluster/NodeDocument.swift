@@ -19,7 +19,8 @@ extension ClusterModel {
     private static func metadata(_ node: Node) -> JSON {
         .object(
             [
-                ("name", .string(node.registration.name)), ("resourceVersion", .string("\(node.revision)")), ("labels", pairs(node.labels)), ("annotations", pairs(node.annotations)),
+                ("name", .string(node.registration.name)), ("resourceVersion", .string("\(node.revision)")), ("labels", pairs(node.labels)),
+                ("annotations", pairs(node.annotations)),
             ] + (node.isDeleting ? [("deletionTimestamp", "2026-01-01T00:00:00Z")] : []))
     }
 
@@ -66,7 +67,12 @@ extension ClusterModel {
     private static let images = (1...50).map { number in
         let digest = String(repeating: String(number % 10), count: 64)
         return JSON.object([
-            ("names", .strings(["registry.example/team/service-\(number)@sha256:\(digest)", "registry.example/team/service-\(number):v1.\(number)"])),
+            (
+                "names",
+                .strings([
+                    "registry.example/team/service-\(number)@sha256:\(digest)", "registry.example/team/service-\(number):v1.\(number)",
+                ])
+            ),
             ("sizeBytes", .number(20_000_000 + number)),
         ])
     }

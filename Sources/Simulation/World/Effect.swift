@@ -47,7 +47,8 @@ package enum EffectReply: Sendable {
 extension HostOrder {
     var node: String {
         switch self {
-        case .prepare(let node, _, _), .restart(let node, _), .forget(let node), .shape(let node, _), .drain(let node, _), .uncordon(let node),
+        case .prepare(let node, _, _), .restart(let node, _), .forget(let node), .shape(let node, _), .drain(let node, _),
+            .uncordon(let node),
             .stop(let node, _), .deleteNode(let node, _):
             node
         case .install(let setup): setup.name

@@ -127,7 +127,8 @@ struct Oracle: Sendable {
         let isMember = world.isMember(machine.name)
         switch effect.step {
         case .stop where isMember && !world.memory.drained.contains(machine.name): return "stopped before it was drained"
-        case .deleteNode where isMember && machine.unit?.registeredAt != nil && !effect.sparesTheLiving: return "its node is deleted while k3s runs"
+        case .deleteNode where isMember && machine.unit?.registeredAt != nil && !effect.sparesTheLiving:
+            return "its node is deleted while k3s runs"
         case .removeVM where isMember: return "the VM is removed while its node is in the cluster"
         default: return nil
         }
