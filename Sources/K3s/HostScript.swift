@@ -95,12 +95,19 @@ package enum HostScript {
         """
     }
 
-    package static func cordon(name: String) -> Script {
-        "k3s kubectl cordon \(name)"
+    /// `mark`: an annotation that says whose cordon it is.
+    package static func cordon(name: String, mark: String) -> Script {
+        """
+        k3s kubectl annotate node \(name) \(mark + "=yes") --overwrite
+        k3s kubectl cordon \(name)
+        """
     }
 
-    package static func uncordon(name: String) -> Script {
-        "k3s kubectl uncordon \(name)"
+    package static func uncordon(name: String, mark: String) -> Script {
+        """
+        k3s kubectl uncordon \(name)
+        k3s kubectl annotate node \(name) \(mark + "-")
+        """
     }
 
     /// Evicts a node's pods; ends with a failure when they are not gone in time, and the node stays cordoned. `isSilent`: its kubelet will end none

@@ -28,7 +28,7 @@ extension StateDirectory {
                 throw trouble
             }
             remark("\(trouble.message): going on from ledger.json.previous, the ledger as it was before the last write")
-            return ledger
+            return ledger.doubted(at: SystemClock().now)
         }
     }
 

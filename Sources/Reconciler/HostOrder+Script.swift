@@ -28,8 +28,8 @@ extension HostOrder {
                 name: node, labels: shape.labels, taints: shape.taints.map { ($0.from, $0.to) }, annotations: shape.annotations)
         case .restart(_, let role): HostScript.restartK3s(role)
         case .drain(let node, let isSilent):
-            HostScript.cordon(name: node) + HostScript.drain(name: node, timeoutSeconds: 300, isSilent: isSilent)
-        case .uncordon(let node): HostScript.uncordon(name: node)
+            HostScript.cordon(name: node, mark: NodeShape.removing) + HostScript.drain(name: node, timeoutSeconds: 300, isSilent: isSilent)
+        case .uncordon(let node): HostScript.uncordon(name: node, mark: NodeShape.removing)
         case .stop(_, let role): HostScript.stopK3s(role)
         case .deleteNode(let node, let ifSilent): HostScript.deleteNode(name: node, ifSilent: ifSilent)
         }

@@ -126,6 +126,22 @@ extension Ledger {
     /// Whether a server that answered was set up under this ledger. One without a mark is ours if it was us who founded a cluster.
     package func hasMarked(_ reading: ClusterReading) -> Bool { reading.clusterID.map { $0 == clusterID } ?? (founder != nil) }
 
+    /// Of a ledger whose last write was lost: of what may have been done since and left no trace that can be seen the worst is assumed. `now`: seconds
+    /// since 1970.
+    package func doubted(at now: Double) -> Ledger {
+        var ledger = self
+        for (name, record) in vms {
+            var record = record
+            if record.config != nil { record.config = VMRecord.unknownConfig }
+            if record.started != nil { record.started = now }
+            record.poweredOn = now
+            if record.removal == .stopped || record.removal == .nodeDeleted { record.removal = .drained }
+            (record.invited, record.share) = (record.guests, nil)
+            ledger.vms[name] = record
+        }
+        return ledger
+    }
+
     /// What was written by a clock that has been set back since was no later than now.
     package mutating func comeBack(to now: Double) {
         for (name, record) in vms {

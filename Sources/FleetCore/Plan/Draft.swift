@@ -187,7 +187,7 @@ extension Draft {
 
     private func kept(_ line: Plan.Line, _ subject: Subject, _ role: Role, _ facts: FleetFacts, isOrphan: Bool = false) -> Kept {
         Kept(
-            line: line, isOrphan: isOrphan, call: Call(line.decision), availability: Availability.of(subject, facts),
+            line: line, isOrphan: isOrphan, call: Call(line.decision), availability: Availability.of(subject, role, facts),
             isLeaving: subject.known?.removal != nil, isCordoned: subject.node?.unschedulable == true,
             goodUntil: Planner.goodUntil(subject, role, facts))
     }

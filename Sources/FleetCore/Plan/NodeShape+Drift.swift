@@ -5,6 +5,9 @@ extension NodeShape {
     package static let managedLabels = "exedev.dev/managed-labels"
     package static let managedTaints = "exedev.dev/managed-taints"
 
+    /// The annotation of a node whose removal we have begun: its cordon is ours to lift, should the file come to ask for it again.
+    package static let removing = "exedev.dev/removing"
+
     /// The patch that gives `node` what the spec asks for, or nil when it has it.
     ///
     /// Only keys that we put there before are ever removed: everybody else's labels and taints stay.

@@ -42,7 +42,7 @@ package enum Pacing {
 
     /// What may be cordoned already is finished before anything else is begun.
     private static func progress(_ draft: Draft, _ index: Int) -> Int {
-        (draft.isLeaving(index) ? 10 : 0) + 4 - draft.plan.lines[index].then.count
+        (draft.isLeaving(index) ? 20 : draft.isCordoned(index) ? 10 : 0) + 4 - draft.plan.lines[index].then.count
     }
 
     /// A node that is in the cluster is restarted only while its pool has no more than `maxUnavailable` down.
@@ -131,7 +131,7 @@ enum Availability: Sendable {
     /// for later than that, on both clocks, will tell.
     case restarting(isReady: Bool, wall: Double, uptime: Double)
 
-    static func of(_ subject: Subject, _ facts: FleetFacts) -> Availability {
+    static func of(_ subject: Subject, _ role: Role, _ facts: FleetFacts) -> Availability {
         guard let node = subject.node else {
             let isLost = subject.record.former != nil || (subject.vm == nil && subject.record.createdAt != nil)
             return isLost ? .missing : .absent
@@ -140,8 +140,11 @@ enum Availability: Sendable {
         let (byWall, byUptime) = (subject.record.started ?? -.infinity, subject.started ?? -.infinity)
         let readAt = facts.readAt ?? (facts.now, facts.uptime)
         let isStale = readAt.wall - byWall < Pacing.staleReadiness || readAt.uptime - byUptime < Pacing.staleReadiness
-        guard isStale || subject.isOutdated else { return isReady ? .up : .silent }
-        return .restarting(isReady: isReady, wall: byWall + Pacing.staleReadiness, uptime: byUptime + Pacing.staleReadiness)
+        // One that does not come up is down by our doing for as long as k3s may take.
+        let patience = isReady ? Pacing.staleReadiness : Planner.startDeadline(role)
+        let isSlow = !isReady && facts.now - byWall < patience
+        guard isStale || isSlow || subject.isOutdated else { return isReady ? .up : .silent }
+        return .restarting(isReady: isReady, wall: byWall + patience, uptime: byUptime + Pacing.staleReadiness)
     }
 
     var isDown: Bool {

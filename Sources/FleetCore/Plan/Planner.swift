@@ -281,6 +281,9 @@ package enum Planner {
     /// cordon is lifted.
     static func broughtBack(_ want: DesiredNode, _ node: NodeReading, _ subject: Subject, _ facts: FleetFacts) -> Decision? {
         switch subject.record.removal {
+        // What this ledger does not know the node tells itself.
+        case nil where node.unschedulable && node.annotations[NodeShape.removing] != nil:
+            return .act(.uncordon(node: want.name), because: "it is wanted again")
         case nil: return nil
         case .begun, .returning: return .act(.uncordon(node: want.name), because: "it is wanted again")
         case .drained, .stopped, .nodeDeleted:

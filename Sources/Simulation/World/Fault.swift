@@ -12,6 +12,8 @@ package struct Fault: Sendable, Hashable, CustomStringConvertible {
     package enum Kind: Sendable, Hashable {
         // the process
         case crashBefore, crashAfter, crashAfterReply
+        /// And the ledger on the disk turns out damaged, so that the next start goes on from the one before it.
+        case crashAndDamage
         /// The temporary file is torn; the old ledger stays.
         case crashInWrite
         /// The new ledger is in place and nobody heard of it.
@@ -76,6 +78,7 @@ extension Fault.Kind {
         case .crashBefore: "crash before"
         case .crashAfter: "crash after"
         case .crashAfterReply: "crash after the reply"
+        case .crashAndDamage: "crash with a damaged ledger"
         case .crashInWrite: "crash in the write"
         case .crashAfterWrite: "crash after the write"
         case .diskFull: "disk full"
@@ -132,6 +135,8 @@ package enum HostFault: String, Sendable, Hashable, CaseIterable {
     case cutAfter1, cutAfter2, cutAfter3, cutAfter4
     case failsMiddle, diskFull
     case reboot, hardReset
+    /// A power cut in the middle, which takes back what had not reached the disk.
+    case hardReset1, hardReset2, hardReset3
     /// All is done, and k3s takes two minutes to come up.
     case slowStart
 
@@ -141,19 +146,22 @@ package enum HostFault: String, Sendable, Hashable, CaseIterable {
         case .connectionRefused, .keyChanged, .wrongHost, .cutBefore: 0
         case .cutMiddle, .failsMiddle, .diskFull, .reboot: steps / 2
         case .cutAfter, .hardReset, .slowStart: steps
-        case .cutAfter1: min(1, steps)
-        case .cutAfter2: min(2, steps)
-        case .cutAfter3: min(3, steps)
+        case .cutAfter1, .hardReset1: min(1, steps)
+        case .cutAfter2, .hardReset2: min(2, steps)
+        case .cutAfter3, .hardReset3: min(3, steps)
         case .cutAfter4: min(4, steps)
         }
     }
+
+    var isPowerCut: Bool { [.hardReset, .hardReset1, .hardReset2, .hardReset3].contains(self) }
 
     var error: EffectError {
         let remedy: EffectError.Remedy =
             switch self {
             case .connectionRefused, .failsMiddle, .slowStart: .retry(after: nil)
             case .keyChanged, .wrongHost, .diskFull: .askOperator(advice: "see what it says")
-            case .cutBefore, .cutMiddle, .cutAfter, .cutAfter1, .cutAfter2, .cutAfter3, .cutAfter4, .reboot, .hardReset: .observeAgain
+            case .cutBefore, .cutMiddle, .cutAfter, .cutAfter1, .cutAfter2, .cutAfter3, .cutAfter4, .reboot: .observeAgain
+            case .hardReset, .hardReset1, .hardReset2, .hardReset3: .observeAgain
             }
         return EffectError("host: \(rawValue)", remedy: remedy)
     }

@@ -180,7 +180,7 @@ struct Oracle: Sendable {
         guard case .create(let name, _, _) = effect, !process.isAttended, let disk = world.disk else { return nil }
         // Whoever was shown a list of before may believe that fewer are gone.
         guard !world.struck.contains(where: \.kind.misleads) else { return nil }
-        let known = process.fleet.nodes.map { $0.name }.filter { disk.vms[$0]?.createdAt != nil }
+        let known = process.fleet.nodes.map { $0.name }.filter { disk.vms[$0]?.createdAt != nil && disk.vms[$0]?.removal == nil }
         let gone = known.count { world.machine($0) == nil }
         return known.contains(name) && gone >= 2 && gone * 3 > known.count ? "\(gone) of \(known.count) are gone" : nil
     }

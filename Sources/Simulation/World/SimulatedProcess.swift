@@ -56,10 +56,10 @@ extension WorldState {
         case .diskFull:
             return (false, .init(text: "No space left on device"))
         case .crashAfterWrite:
-            desks[processes[id].desk].ledger = ledger
+            desks[processes[id].desk].keep(ledger)
             return (true, .init(text: "killed"))
         default:
-            desks[processes[id].desk].ledger = ledger
+            desks[processes[id].desk].keep(ledger)
             return (false, nil)
         }
     }
@@ -151,6 +151,7 @@ extension SimulatedProcess {
             throw Self.dead
         case .secondRun: world.startAnother(beside: id, desk: world.state.withLock { $0.processes[id].desk })
         case .rival: world.startAnother(beside: id, desk: 1)
+        case .edit: world.reload(id)
         case .pause(let seconds): world.pause(id, seconds: seconds)
         default: break
         }

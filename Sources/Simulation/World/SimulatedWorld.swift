@@ -14,6 +14,7 @@ package final class SimulatedWorld: Sendable {
     private let queue: RunQueue
     /// By process: each has a thread of its own, so that it can be paused as a whole.
     private let threads: Mutex<[SingleThread]>
+    private let brakes = Mutex<[Int: Brake]>([:])
 
     package init(_ state: WorldState, hashes: ConfigHashes = .init(), lifted: Set<Guard> = [], isAudited: Bool = true) {
         self.state = Mutex(state)
@@ -59,7 +60,13 @@ package final class SimulatedWorld: Sendable {
 
     /// What an arrival means for the process that sent it.
     private func follow(_ errand: Errand, _ process: Int) {
-        if case .effect(_, _, .crashAfter) = errand { end(process) }
+        switch errand {
+        case .effect(_, _, .crashAfter): end(process)
+        case .effect(_, _, .crashAndDamage):
+            end(process)
+            state.withLock { state in state.desks[state.processes[process].desk].loseTheLast(now: state.now + state.wallOffset) }
+        default: break
+        }
     }
 
     /// Starts a process on one of the daemon's machines. Nil when the fleet lock there is another's.
@@ -80,7 +87,7 @@ package final class SimulatedWorld: Sendable {
         return SimulatedProcess(world: self, id: id, thread: thread)
     }
 
-    /// The kernel takes the lock and everything else from a process that ends or dies. Half of what it had sent arrives.
+    /// The kernel takes the lock and everything else from a process that ends or dies. Half of what it had sent arrives, when it does.
     func end(_ id: Int) {
         let sleepers = state.withLock { state -> [Sleepers.Sleeper] in
             state.processes[id].isAlive = false
@@ -88,14 +95,24 @@ package final class SimulatedWorld: Sendable {
             if state.desks[desk].lockHolder == id { state.desks[desk].lockHolder = nil }
             state.frozen.removeAll { $0.process == id }
             let sleepers = state.sleepers.remove(process: id)
-            for case .effect(let effect, let number, let fault)? in sleepers.map(\.errand) {
-                if state.random.chance(2) { _ = state.arrive(effect, number, fault, by: id) }
+            for sleeper in sleepers {
+                guard case .effect(let effect, let number, let fault)? = sleeper.errand, state.random.chance(2) else { continue }
+                state.orphaned.append((sleeper.at, effect, number, fault, id))
             }
             state.inFlight = state.inFlight.filter { $0.value.process != id }
             return sleepers
         }
         threads.withLock { $0[id] }.thaw()
         for sleeper in sleepers { sleeper.continuation.resume() }
+    }
+
+    /// The operator has changed the file: the process begins nothing more, and the next one is started with the other file.
+    func reload(_ id: Int) { brakes.withLock { $0[id] }?.pull() }
+
+    func brake(of id: Int) -> Brake {
+        let brake = Brake()
+        brakes.withLock { $0[id] = brake }
+        return brake
     }
 
     /// Nothing of the process goes on for so many seconds; what it had sent arrives.

@@ -30,7 +30,8 @@ package struct Stage: Sendable {
         }
         let calm = Trial(self, seed: 1, faults: []).run()
         guard calm.isGood else { throw Failure(description: "\(scenario.name), without faults: \(calm.violations)\n\(calm.plans)") }
-        (effects, reads, saves, asks) = (calm.end.effects, calm.end.reads, calm.end.saves, calm.end.asks)
+        (effects, reads) = (calm.end.effects, Array(calm.end.reads.prefix(calm.counts.reads)))
+        (saves, asks) = (calm.counts.saves, calm.counts.asks)
         ending = calm.end.ending
     }
 

@@ -17,6 +17,10 @@ package struct Trial: Sendable {
     package var ignoresLock = false
     /// Makes every plan anew from nothing too; see `SimulatedWorld`.
     package var isAudited = true
+    /// Seconds until the service manager starts a program again that has died.
+    package var restartsAfter = Trial.pause
+    /// As a daemon, whose breaker holds; the operator comes when it has opened.
+    package var isUnattended = false
     /// Keeps a readable log.
     package var isVerbose = false
 
@@ -28,6 +32,8 @@ package struct Trial: Sendable {
     package struct Verdict: Sendable {
         package var violations: [String]
         package var passes: Int
+        /// Of all that can go wrong until it was done: what comes after is to show that it stays so, and nothing strikes any more.
+        var counts: Counts
         /// The last plan of each pass.
         package var plans: [String] { outcomes.map(\.words) }
         var outcomes: [Course.Outcome]
@@ -37,6 +43,12 @@ package struct Trial: Sendable {
         package var log: [String]
 
         package var isGood: Bool { violations.isEmpty }
+
+        struct Counts: Sendable {
+            var reads: Int
+            var saves: Int
+            var asks: Int
+        }
     }
 
     /// Seconds until the operator, or the timer, starts the program again: longer than any back-off.
@@ -53,16 +65,18 @@ package struct Trial: Sendable {
         state.keepsLists = faults.isEmpty || faults.contains { if case .staleList = $0.kind { true } else { false } }
         scenario.disturbance(&state)
         let world = SimulatedWorld(state, hashes: hashes, lifted: lifted, isAudited: isAudited)
-        var run = Course(scenario: scenario, world: world, hashes: hashes)
+        var run = Course(scenario: scenario, world: world, hashes: hashes, restartsAfter: restartsAfter)
+        if isUnattended { run.isAttended = false }
         // While exe.dev is down no pass can be the last.
         let down = faults.reduce(0.0) { if case .outage(let seconds) = $1.kind { $0 + seconds } else { $0 } }
         run.untilDone(passes: 4 + 2 * faults.count + Int(down / Trial.pause))
+        let counts = world.state.withLock { Verdict.Counts(reads: $0.reads.count, saves: $0.saves, asks: $0.asks) }
         if run.isDone { run.staysDone() }
         let end = world.snapshot
         if run.isDone { run.complaints += [difference(end), strangeGuests(end)].compactMap { $0 } }
         return Verdict(
-            violations: end.violations + run.complaints, passes: run.passes, outcomes: run.outcomes, trace: end.trace, end: end,
-            hashes: run.hashes, log: end.log ?? [])
+            violations: end.violations + run.complaints, passes: run.passes, counts: counts, outcomes: run.outcomes, trace: end.trace,
+            end: end, hashes: run.hashes, log: end.log ?? [])
     }
 }
 
@@ -70,7 +84,9 @@ extension Trial {
     /// The differential oracle: where the end is another one than that of a run without faults. What was held up may differ when a fault took
     /// the hindrance away.
     private func difference(_ end: WorldState) -> String? {
-        if case .blocked = scenario.ending, end.struck.contains(where: \.kind.misleads) { return nil }
+        // Nor is done again then what a damaged ledger casts doubt on.
+        let isExcused = end.struck.contains { $0.kind.misleads || $0.kind == .crashAndDamage }
+        if case .blocked = scenario.ending, isExcused { return nil }
         let isStray: (Machine) -> Bool = { $0.tags.contains(scenario.after.cluster.tag) && end.disk?.vms[$0.name] == nil }
         if end.struck.contains(where: { $0.kind == .rival }), end.machines.contains(where: isStray) { return nil }
         guard var calm else { return nil }
@@ -108,6 +124,10 @@ struct Course {
     var outcomes: [Outcome] = []
     var complaints: [String] = []
     var isDone = false
+    /// The last pass was cut short.
+    private var hasDied = false
+    var isAttended: Bool
+    let restartsAfter: Double
     /// As the last pass that ended well left them: the program may be a daemon's next pass as well as a new start.
     var hashes: ConfigHashes
 
@@ -123,9 +143,9 @@ struct Course {
         }
     }
 
-    init(scenario: Scenario, world: SimulatedWorld, hashes: ConfigHashes) {
-        (self.scenario, self.world, self.hashes) = (scenario, world, hashes)
-        fleet = scenario.after
+    init(scenario: Scenario, world: SimulatedWorld, hashes: ConfigHashes, restartsAfter: Double = Trial.pause) {
+        (self.scenario, self.world, self.hashes, self.restartsAfter) = (scenario, world, hashes, restartsAfter)
+        (fleet, isAttended) = (scenario.after, scenario.isAttended)
     }
 
     mutating func untilDone(passes limit: Int) {
@@ -134,11 +154,21 @@ struct Course {
             let isAsAtLast = fleet == scenario.after
             isDone = pass() && isAsAtLast
             editedFleet(since: effects)
+            // A daemon whose file was changed goes on at once.
+            let pause = hasDied || fleet != scenario.after ? restartsAfter : Trial.pause
+            callTheOperator()
             // Who was told a lie, or looked away when something happened, may believe that all is done; the next pass knows better.
-            if world.state.withLock({ $0.struck[struck...].contains(where: \.kind.misleads) }) { isDone = false }
+            // By a clock that was put forward a node that went a moment ago has been silent for long.
+            let isMisled = world.state.withLock { state in
+                state.struck[struck...].contains { fault in
+                    if case .clockJump = fault.kind { return true }
+                    return fault.kind.misleads
+                }
+            }
+            if isMisled { isDone = false }
             let isDown = world.state.withLock { state in
                 // In steps, for what comes about by itself does so when it is looked at: servers first, then their agents.
-                for seconds in [20, 20, Trial.pause - 40] {
+                for seconds in [min(pause / 3, 20), min(pause / 3, 20), pause - 2 * min(pause / 3, 20)] {
                     state.now += seconds
                     state.settle()
                 }
@@ -147,6 +177,13 @@ struct Course {
             if isDown { isDone = false }
         }
         if !isDone { complaints.append("liveness: not done after \(passes) passes: \(outcomes.last?.words ?? "")") }
+    }
+
+    /// The breaker opens for nobody, and tells whom it waits for.
+    private mutating func callTheOperator() {
+        guard scenario.isAttended, case .plan(let plan)? = outcomes.last else { return }
+        let isOpen = plan.lines.contains { if case .blocked(let block) = $0.decision { block.isBreaker } else { false } }
+        if isOpen { isAttended = true }
     }
 
     /// An edit takes effect when the operator starts the program with the other file; at last it is the scenario's own.
@@ -194,22 +231,25 @@ struct Course {
     }
 
     private mutating func apply() -> Bool {
-        guard let process = world.boot(.apply, fleet, approved: scenario.approved, isAttended: scenario.isAttended) else { return false }
+        hasDied = false
+        guard let process = world.boot(.apply, fleet, approved: scenario.approved, isAttended: isAttended) else { return false }
         let ledger = world.state.withLock { $0.ledger(for: fleet) }
-        let reconciler = world.reconciler(for: fleet, process, isAttended: scenario.isAttended)
+        let reconciler = world.reconciler(for: fleet, process, isAttended: isAttended)
         let (approved, hashes) = (scenario.approved, hashes)
+        let brake = scenario.edits.isEmpty ? nil : world.brake(of: process.id)
         let ran = world.run(process) { () async -> (result: Reconciler.Result?, error: String?) in
             do {
                 return (
                     try await reconciler.converge(
-                        process, ledger: ledger, memory: process, approved: approved, deadline: process.now + Trial.deadline, hashes: hashes
-                    ), nil
+                        process, ledger: ledger, memory: process, approved: approved, deadline: process.now + Trial.deadline, brake: brake,
+                        hashes: hashes), nil
                 )
             } catch {
                 return (nil, (error as? EffectError)?.message ?? (error as? SimulatedProcess.DiskError)?.text ?? "\(error)")
             }
         }
         let isAlive = process.isAlive
+        hasDied = !isAlive
         process.end()
         guard let ran else {
             complaints.append("liveness: the run hangs")

@@ -79,7 +79,7 @@ extension WorldState {
         for step in steps.prefix(fault?.done(of: steps.count) ?? steps.count) {
             if let complaint = step(&self) { return Self.retries(complaint) }
         }
-        if fault == .reboot || fault == .hardReset { reboot(host, losesWrites: fault == .hardReset) }
+        if let fault, fault == .reboot || fault.isPowerCut { reboot(host, losesWrites: fault.isPowerCut) }
         // Apart, for `machines` notices its changes, so that `self` is not free meanwhile.
         let later = now + 120
         if fault == .slowStart, machines[index].isStarting { machines[index].unit?.startedAt = later }
@@ -209,7 +209,10 @@ extension WorldState {
             guard let api = world.apiServer else { return "The connection to the server 127.0.0.1:6443 was refused" }
             world.memory.drained.remove(node)
             world.memory.leaving.remove(node)
-            return world.clusters[api.cluster].change(node) { $0.isUnschedulable = false } ? nil : "nodes \"\(node)\" not found"
+            let isFound = world.clusters[api.cluster].change(node) { node in
+                (node.isUnschedulable, node.annotations[NodeShape.removing]) = (false, nil)
+            }
+            return isFound ? nil : "nodes \"\(node)\" not found"
         }
     }
 
@@ -218,7 +221,10 @@ extension WorldState {
         let cordon: HostStep = { world in
             world.settle()
             guard let api = world.apiServer else { return "The connection to the server 127.0.0.1:6443 was refused" }
-            return world.clusters[api.cluster].change(node) { $0.isUnschedulable = true } ? nil : "nodes \"\(node)\" not found"
+            let isFound = world.clusters[api.cluster].change(node) { node in
+                (node.isUnschedulable, node.annotations[NodeShape.removing]) = (true, "yes")
+            }
+            return isFound ? nil : "nodes \"\(node)\" not found"
         }
         let evict: HostStep = { world in
             guard let api = world.apiServer else { return "The connection to the server 127.0.0.1:6443 was refused" }

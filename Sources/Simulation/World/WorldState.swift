@@ -26,6 +26,8 @@ package struct WorldState: Sendable {
     var keepsLists = true
     /// Requests that exe.dev answered with 504 and carries out later.
     var late: [(at: Double, effect: Effect)] = []
+    /// What a process had sent when it died and what arrives nevertheless, in its own time.
+    var orphaned: [(at: Double, effect: Effect, number: Int, fault: Fault.Kind?, process: Int)] = []
 
     // the cluster
     package var clusters: [ClusterModel] = []
@@ -73,6 +75,11 @@ package struct WorldState: Sendable {
     package struct Desk: Sendable {
         package var ledger: Ledger?
         var lockHolder: Int?
+        /// The ledger before the last write.
+        fileprivate(set) var previous: Ledger?
+
+        mutating func keep(_ new: Ledger) { (previous, ledger) = (ledger, new) }
+        mutating func loseTheLast(now: Double) { ledger = (previous ?? ledger)?.doubted(at: now) }
     }
 
     /// The ledger on the disk of the machine that keeps the fleet.
@@ -148,6 +155,10 @@ extension WorldState {
             let effect = late.remove(at: index).effect
             note("late \(effect.words)")
             _ = carryOut(effect, fault: nil)
+        }
+        while let index = orphaned.firstIndex(where: { $0.at <= now }) {
+            let orphan = orphaned.remove(at: index)
+            _ = arrive(orphan.effect, orphan.number, orphan.fault, by: orphan.process)
         }
         if !isQuiet { startUp() }
         for number in clusters.indices where clusters[number].etcd != nil {

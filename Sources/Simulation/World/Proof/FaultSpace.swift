@@ -5,7 +5,7 @@ extension Stage {
     /// Before an effect, after it, after its reply, in the middle of a write of the ledger and right after it.
     package var crashes: [Fault] {
         let sent = effects.indices.flatMap { number in
-            [Fault.Kind.crashBefore, .crashAfter, .crashAfterReply].map { Fault($0, at: .effect(number)) }
+            [Fault.Kind.crashBefore, .crashAfter, .crashAfterReply, .crashAndDamage].map { Fault($0, at: .effect(number)) }
         }
         let written = (0..<saves).flatMap { number in
             [Fault.Kind.crashInWrite, .crashAfterWrite].map { Fault($0, at: .save(number)) }

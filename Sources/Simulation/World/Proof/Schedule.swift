@@ -5,6 +5,8 @@ package struct Schedule: Sendable {
     package var stage: Stage
     package var seed: UInt64
     package var faults: [Fault]
+    private var restartsAfter = Trial.pause
+    private var isUnattended = false
 
     package init(stage: Stage, seed: UInt64, faults: [Fault]) { (self.stage, self.seed, self.faults) = (stage, seed, faults) }
 
@@ -15,6 +17,8 @@ package struct Schedule: Sendable {
         faults = []
         let count = 1 + random.below(6)
         for _ in 0..<count { faults.append(Self.fault(in: stage, &random)) }
+        restartsAfter = Self.pick([1, 10, 30, Trial.pause], &random)
+        isUnattended = random.chance(3)
     }
 
     /// Of random schedules one in so many is audited: it takes several times as long.
@@ -23,6 +27,7 @@ package struct Schedule: Sendable {
     package func run(lifted: Set<Guard> = [], isVerbose: Bool = false) -> Trial.Verdict {
         var trial = Trial(stage, seed: seed, faults: faults)
         (trial.lifted, trial.isVerbose, trial.isAudited) = (lifted, isVerbose, isAudited)
+        (trial.restartsAfter, trial.isUnattended) = (restartsAfter, isUnattended)
         return trial.run()
     }
 
@@ -57,7 +62,8 @@ package struct Schedule: Sendable {
     }
 
     private static func effect(_ stage: Stage, _ random: inout Randomness) -> Fault.Kind {
-        switch random.below(17) {
+        switch random.below(18) {
+        case 16: .crashAndDamage
         case 15: .silence(random.below(10))
         case 12: .rival
         case 13: .pause(pick([5, 45, 90, 3600], &random))
