@@ -45,7 +45,10 @@ extension Planner {
         let isGivenBack = node?.unschedulable == false && facts.holds(.drainedStays)
         let isWhole = [nil, .begun, .returning].contains(done) || isGivenBack
         if let node, isWhole { return .act(.drain(node: vm.name, isSilent: node.ready == .unknown), because: because) }
-        let mayRun = done == .drained || (isWhole && node == nil && subject.host.map(hasAgent) == true)
+        if isWhole, node == nil, let started = subject.record.started, facts.now - started < startDeadline(.agent) {
+            return .wait(Wait("k3s was started there a moment ago: it may join and have pods", look: .cluster, every: 2))
+        }
+        let mayRun = done == .drained || (isWhole && node == nil && subject.record.started != nil)
         if mayRun, !isOutOfReach(subject) { return .act(.stop(node: vm.name, role: .agent), because: because) }
         // Also of a node that is gone: its password may be left, should the step have been cut between the two, by whomever.
         if node != nil || done != .nodeDeleted { return .act(.deleteNode(node: vm.name, ifSilent: mayRun), because: because) }
@@ -88,7 +91,4 @@ extension Planner {
         return .act(.deleteNode(node: node.name, ifSilent: true), because: "its VM is gone and no pool asks for it")
     }
 
-    private static func hasAgent(_ host: ObservedHost) -> Bool {
-        if case .probed(let probe) = host { probe.agent?.active == "active" } else { false }
-    }
 }

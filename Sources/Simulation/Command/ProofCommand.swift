@@ -107,6 +107,13 @@ enum ProofCommand {
             }
             say("\(rule.rawValue) | \(proof.scenario) | \(proof.faults) | seed \(proof.seed) | \(proof.violation.prefix(110))")
         }
+        if options.rule == nil {
+            guard let proof = GuardTable.proofOfTheLock(stages) else {
+                say("nobody notices the absence of the fleet's lock")
+                return 1
+            }
+            say("the fleet's lock | \(proof.end.struck) | \(proof.violations[0].prefix(110))")
+        }
         guard unproved.isEmpty else {
             say("nobody notices the absence of: \(unproved.map(\.rawValue))")
             return 1

@@ -44,6 +44,9 @@ package struct Fault: Sendable, Hashable, CustomStringConvertible {
             }
         }
 
+        /// Things come about that the ledger does not tell.
+        var hidesFromTheLedger: Bool { self == .rival || self == .crashAndDamage }
+
         var isLyingList: Bool {
             switch self {
             case .staleList, .partialList, .emptyList: true

@@ -89,12 +89,13 @@ struct Oracle: Sendable {
         if effect.step.isDestructive, process.mode == .apply {
             // Two lists that hide one and the same VM pass for its end.
             guard world.struck.count(where: \.kind.isLyingList) < 2 else { return nil }
+            // What was begun for a file that has changed since is brought to its end.
+            guard !world.memory.leaving.contains(effect.subject) else { return nil }
             // What another machine had begun is not in this one's ledger.
             let hadRival = world.struck.contains { $0.kind == .rival }
-            var leaving = world.memory.leaving.contains(effect.subject) ? [] : [effect.subject]
-            for name in world.memory.leaving {
-                let isKnown = !hadRival || name == effect.subject || world.desks[process.desk].ledger?.vms[name]?.removal != nil
-                if isKnown { leaving.append(name) }
+            var leaving = [effect.subject]
+            for name in world.memory.leaving where !hadRival || world.desks[process.desk].ledger?.vms[name]?.removal != nil {
+                leaving.append(name)
             }
             leaving.removeAll { name in world.at(name) == nil || process.fleet.nodes.contains { $0.name == name } }
             let limit = process.fleet.limits.deletionsPerPass
@@ -117,7 +118,10 @@ struct Oracle: Sendable {
         if world.memory.told.contains("\(id) \(name)"), world.machine(name) != nil, !world.struck.contains(where: \.kind.misleads) {
             return "this very process was told that its VM is there"
         }
-        guard world.machine(name)?.unit?.registeredAt != nil, world.apiServer != nil else { return nil }
+        // Two lists that hide one and the same VM pass for its end.
+        guard world.machine(name)?.unit?.registeredAt != nil, world.apiServer != nil,
+            world.struck.count(where: \.kind.isLyingList) < 2
+        else { return nil }
         return "its VM and its node are alive"
     }
 
@@ -228,6 +232,8 @@ extension WorldState {
         return clusters[api.cluster].nodes.index(forKey: name) != nil
     }
 
+    private func isCordoned(_ name: String) -> Bool { apiServer.flatMap { clusters[$0.cluster].nodes[name]?.isUnschedulable } ?? false }
+
     /// Whether an order to install would restart k3s: what runs already as it is asked for is left alone.
     func isRestarted(by setup: NodeSetup) -> Bool {
         guard let machine = machine(setup.name) else { return false }
@@ -246,6 +252,8 @@ extension WorldState {
     /// Everything that is checked when an effect is sent.
     mutating func judge(_ effect: Effect, by id: Int) {
         for complaint in complaints(about: effect, by: id) { violate(complaint) }
+        // Wanted again, by whoever knows nothing of a removal, and not cordoned by it.
+        if case .order(.install(let setup), _) = effect, !isCordoned(setup.name) { memory.leaving.remove(setup.name) }
         guard effect.step.isDestructive, processes[id].mode == .apply, machine(effect.subject) != nil else { return }
         memory.leaving.insert(effect.subject)
     }

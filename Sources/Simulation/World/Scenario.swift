@@ -78,6 +78,7 @@ struct FleetSketch: Sendable {
     var isTainted = false
     var port = 8080
     var guests: [String] = []
+    var tags: [String] = []
     var version = "v1.34.9+k3s1"
     var maxVMs: Int?
     var kubelet = "110"
@@ -93,7 +94,7 @@ struct FleetSketch: Sendable {
         let text = """
             {apiVersion: "exedev-k8s/v1", cluster: {name: "demo", k3s: "\(version)", servers: 1,
               agentConfig: {"kubelet-arg": ["max-pods=\(kubelet)"]}, serverConfig: {"kubelet-arg": ["max-pods=\(serverKubelet)"]}},
-             pools: {\(pool): {nodes: \(web), labels: {tier: "\(label)"}, isolated: \(isTainted), 
+             pools: {\(pool): {nodes: \(web), labels: {tier: "\(label)"}, isolated: \(isTainted), tags: [\(tags.map { "\"\($0)\"" }.joined(separator: ", "))], 
                 share: {port: \(port), public: true, users: [\(guests.map { "\"\($0)\"" }.joined(separator: ", "))]}},
                      batch: {nodes: 1, isolated: true}},
              limits: {maxVMs: \(maxVMs ?? max(25, web + 10))}, policy: {prune: true}}
@@ -118,8 +119,11 @@ extension Scenario {
         let (edge, front, web) = (base.with { $0.label = "edge" }, base.with { $0.pool = "front" }, base.web)
         return [
             Scenario("first create", before: nil, after: fleet).edited([more, edge]),
+            Scenario("nothing to do", before: fleet, after: fleet).edited([more, edge]),
             Scenario("grow", before: fleet, after: more).edited([fleet, less]),
             Scenario("shrink", before: more, after: fleet).edited([more, edge]),
+            Scenario("shrink that somebody took back half-way", before: more, after: fleet)
+                .disturbed { $0.disk?.vms["demo-web-n\(web + 1)"]?.removal = .drained },
             Scenario("pool renamed", before: fleet, after: front).edited([fleet, less]),
             Scenario(
                 "pool renamed in a tight budget", before: base.with { $0.maxVMs = web + 2 },
@@ -137,6 +141,7 @@ extension Scenario {
                 .ending(.blocked(Dictionary(uniqueKeysWithValues: fleet.nodes.map { ($0.name, "upgrade") }))),
             Scenario("label and taint change", before: fleet, after: base.with { ($0.label, $0.isTainted) = ("edge", true) })
                 .edited([fleet]),
+            Scenario("tag change", before: fleet, after: base.with { $0.tags = ["team-a"] }),
             Scenario(
                 "share change", before: base.with { $0.guests = ["ada@example.org", "bob@example.org"] },
                 after: base.with { ($0.port, $0.guests) = (9090, ["ada@example.org", "cy@example.org"]) }
@@ -178,6 +183,11 @@ extension Scenario {
                 .disturbed { $0.quota = $0.machines.count },
             Scenario("stray VM with our tag", before: fleet, after: fleet).ending(.blocked(["demo-old-n1": "not in this ledger"]))
                 .disturbed { $0.rebuild("demo-old-n1", tags: ["fleet-demo"]) },
+            Scenario("another host at our address", before: nil, after: fleet).ending(.blocked([victim: "calls itself stranger"]))
+                .disturbed { world in
+                    world.rebuild(victim, tags: ["fleet-demo"])
+                    world.answer(victim, as: "stranger")
+                },
             Scenario("host of another cluster", before: nil, after: fleet).ending(.blocked([victim: "another cluster"]))
                 .disturbed { world in
                     world.rebuild(victim, tags: ["fleet-demo"])
@@ -256,6 +266,12 @@ extension WorldState {
     mutating func deleteNode(_ name: String) {
         guard let api = apiServer else { return }
         _ = clusters[api.cluster].deleteNode(name)
+    }
+
+    /// exe.dev routes its address to somebody else's host.
+    mutating func answer(_ name: String, as other: String) {
+        guard let index = at(name) else { return }
+        machines[index].answersAs = other
     }
 
     /// It bears the mark of another cluster inside.

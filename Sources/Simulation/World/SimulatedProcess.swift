@@ -238,7 +238,8 @@ extension WorldState {
         var told: EffectError?
         if case .api(let kind)? = fault, !effect.isForHost {
             (isDone, told) = (kind.isDone, kind.error(mutating: true))
-            if kind == .status504Late { late.append((now + 25, effect)) }
+            // Of nothing else it is asked whether it goes on (facts/exedev.md §2.3); what goes on for nobody knows how long cannot be waited for.
+            if kind == .status504Late { if case .create = effect { late.append((now + 25, effect)) } else { isDone = true } }
         }
         var hostFault: HostFault?
         if case .host(let kind)? = fault, effect.isForHost { hostFault = kind }

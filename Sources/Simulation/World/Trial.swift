@@ -88,7 +88,7 @@ extension Trial {
         let isExcused = end.struck.contains { $0.kind.misleads || $0.kind == .crashAndDamage }
         if case .blocked = scenario.ending, isExcused { return nil }
         let isStray: (Machine) -> Bool = { $0.tags.contains(scenario.after.cluster.tag) && end.disk?.vms[$0.name] == nil }
-        if end.struck.contains(where: { $0.kind == .rival }), end.machines.contains(where: isStray) { return nil }
+        if end.struck.contains(where: \.kind.hidesFromTheLedger), end.machines.contains(where: isStray) { return nil }
         guard var calm else { return nil }
         var ending = end.ending
         // What another machine with another file configured last, this ledger does not know; see ARCHITECTURE, what is absent.
@@ -265,9 +265,9 @@ struct Course {
         switch scenario.ending {
         case .settled:
             // What another machine made, for a file that was another one then, is not in this ledger and left to the operator.
-            let hadRival = world.state.withLock { $0.struck.contains { $0.kind == .rival } }
+            let isIgnorant = world.state.withLock { $0.struck.contains(where: \.kind.hidesFromTheLedger) }
             return plan.lines.allSatisfy { line in
-                guard hadRival, case .blocked(let block) = line.decision else { return line.decision.isSettled }
+                guard isIgnorant, case .blocked(let block) = line.decision else { return line.decision.isSettled }
                 return block.reason.mentions("is not in this ledger")
             }
         case .destroyed: return false
@@ -309,7 +309,8 @@ struct Course {
         guard isAlive, left == .some(.some([])) else { return false }
         world.state.withLock { state in
             let orphans = state.machines.filter { $0.tags.contains(fleet.cluster.tag) }
-            if !orphans.isEmpty { state.violate("destroy forgets the cluster while \(orphans.map(\.name)) exist") }
+            let wasBlind = state.struck.count(where: \.kind.isLyingList) >= 2
+            if !orphans.isEmpty, !wasBlind { state.violate("destroy forgets the cluster while \(orphans.map(\.name)) exist") }
             state.disk = nil
         }
         return true

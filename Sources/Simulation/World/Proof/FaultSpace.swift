@@ -82,8 +82,10 @@ extension Stage {
     /// The second strikes after the first: effects and saves are counted on from run to run.
     package var pairsOfCrashes: [[Fault]] {
         guard effects.count <= Self.pairLimit else { return [] }
-        let all = crashes
-        return all.flatMap { first in all.filter { $0.isLater(than: first) }.map { [first, $0] } }
+        // The second strikes a run that is longer by what the first one made necessary.
+        let late = (effects.count..<effects.count + 3).map { Fault(.crashAfter, at: .effect($0)) }
+        let later = (saves..<saves + 3).map { Fault(.crashAfterWrite, at: .save($0)) }
+        return crashes.flatMap { first in (crashes + late + later).filter { $0.isLater(than: first) }.map { [first, $0] } }
     }
 
     private static let pairLimit = 40

@@ -14,6 +14,20 @@ package enum GuardTable {
     /// Rules whose absence does no harm that an oracle sees, because the next look mends it: a test of their own holds them.
     package static let provedElsewhere: [Guard: String] = [.spoiledLook: "ReconcilerTests.RunTests.aListFromBeforeAChangeIsThrownAway"]
 
+    /// The trial that notices when a second run on the same machine is not kept out by the fleet's lock.
+    package static func proofOfTheLock(_ stages: [Stage]) -> Trial.Verdict? {
+        for stage in stages {
+            for effect in stage.effects.indices {
+                var trial = Trial(stage, seed: 7, faults: [Fault(.secondRun, at: .effect(effect))])
+                guard trial.run().isGood else { continue }
+                trial.ignoresLock = true
+                let without = trial.run()
+                if without.violations.contains(where: { $0.hasPrefix("S11 the lock is held") }) { return without }
+            }
+        }
+        return nil
+    }
+
     /// The first trial that notices the absence of `rule`: of a scenario without faults, with one, or with those of a seed.
     package static func proof(of rule: Guard, stages: [Stage], seeds: ClosedRange<UInt64>) -> GuardProof? {
         for stage in stages {
