@@ -188,7 +188,8 @@ extension Draft {
     private func kept(_ line: Plan.Line, _ subject: Subject, _ role: Role, _ facts: FleetFacts, isOrphan: Bool = false) -> Kept {
         Kept(
             line: line, isOrphan: isOrphan, call: Call(line.decision), availability: Availability.of(subject, role, facts),
-            isLeaving: subject.known.map { $0.removal != nil && $0.removal != .returning } ?? false, isCordoned: subject.node?.unschedulable == true,
+            isLeaving: subject.known.map { $0.removal != nil && $0.removal != .returning } ?? false,
+            isCordoned: subject.node?.unschedulable == true,
             goodUntil: Planner.goodUntil(subject, role, facts))
     }
 }

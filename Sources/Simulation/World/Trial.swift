@@ -52,7 +52,7 @@ package struct Trial: Sendable {
     }
 
     /// Seconds until the operator, or the timer, starts the program again: longer than any back-off.
-    static let pause = 310.0
+    package static let pause = 310.0
     static let deadline = 900.0
 
     package func run() -> Verdict {

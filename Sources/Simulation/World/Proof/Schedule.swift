@@ -5,16 +5,16 @@ package struct Schedule: Sendable {
     package var stage: Stage
     package var seed: UInt64
     package var faults: [Fault]
-    private var restartsAfter = Trial.pause
+    private var restartsAfter: Double
     private var isUnattended = false
 
-    package init(stage: Stage, seed: UInt64, faults: [Fault]) { (self.stage, self.seed, self.faults) = (stage, seed, faults) }
+    package init(stage: Stage, seed: UInt64, faults: [Fault], restartsAfter: Double = Trial.pause) {
+        (self.stage, self.seed, self.faults, self.restartsAfter) = (stage, seed, faults, restartsAfter)
+    }
 
     package init(seed: UInt64, stages: [Stage]) {
         var random = Randomness(seed: seed)
-        stage = stages[random.below(stages.count)]
-        self.seed = seed
-        faults = []
+        self.init(stage: stages[random.below(stages.count)], seed: seed, faults: [])
         let count = 1 + random.below(6)
         for _ in 0..<count { faults.append(Self.fault(in: stage, &random)) }
         restartsAfter = Self.pick([1, 10, 30, Trial.pause], &random)
