@@ -165,4 +165,64 @@ import Testing
         #expect(try Self.run("name held by somebody else", faults, seed: 8_102_709) == [])
         #expect(try Self.run("first create", faults) == [])
     }
+
+    /// Over 10 nodes, "pool renamed", seed 1182: a node whose drain the ledger knew was stopped although somebody had given it back.
+    @Test(arguments: 0..<6) func aRemovalThatWasTakenBackBeginsAnew(at effect: Int) throws {
+        for kind in [Fault.Kind.crashBefore, .crashAfter, .rival] {
+            #expect(try Self.run("shrink that somebody took back half-way", [Fault(kind, at: .effect(effect))]) == [])
+        }
+    }
+
+    /// Over 10 nodes, "grow", seed 2981: k3s of a node was stopped by another machine, and this one waited for its silent node for ever.
+    @Test(arguments: 0..<8) func aNodeWhoseK3sWasStoppedComesBack(at effect: Int) throws {
+        #expect(try Self.run("grow", [Fault(.rival, at: .effect(effect)), Fault(.edit(1), at: .effect(effect + 2))]) == [])
+        #expect(try Self.run("k3s of an agent stopped by hand", [Fault(.crashAfterReply, at: .effect(0))]) == [])
+    }
+
+    /// Over 10 nodes, "shrink", seed 7801: an old list showed the machine before, and the identity of the one that was joining was forgotten.
+    @Test(arguments: 4..<12) func anOldListShowsNoNewMachine(at effect: Int) throws {
+        for read in 4..<24 {
+            let faults = [Fault(.edit(0), at: .effect(effect)), Fault(.staleList(1 + read % 4), at: .read(read))]
+            #expect(try Self.run("shrink", faults) == [])
+            #expect(try Self.run("VM rebuilt under the same name", [faults[1]]) == [])
+        }
+    }
+
+    /// Over 4 nodes, seed 44342: a VM vanished while its node was deleted, the deletion was cut, and the node's password stayed for good.
+    @Test(arguments: 0..<8) func whatIsLeftOfACutRemovalGoes(at effect: Int) throws {
+        for cut in [HostFault.cutAfter1, .cutAfter2] {
+            for victim in 0..<5 {
+                let faults = [Fault(.vanish(victim), at: .effect(effect)), Fault(.host(cut), at: .effect(effect + 1))]
+                #expect(try Self.run("shrink", faults) == [])
+            }
+        }
+    }
+
+    /// Over 10 nodes, seed 917550: a node was restarted while another one of its pool was made anew.
+    @Test(arguments: 0..<10) func whatIsMadeAnewCountsAsDown(at effect: Int) throws {
+        for victim in 0..<4 {
+            let faults = [Fault(.vanish(victim), at: .effect(effect)), Fault(.pause(5), at: .effect(effect + 1))]
+            #expect(try Self.run("configuration change", faults, web: 4) == [])
+        }
+    }
+
+    /// Seed 4522: the file was changed back while a node joined, which was deleted as if nothing ran there.
+    @Test(arguments: 0..<20) func whatMayBeJoiningIsWaitedFor(at effect: Int) throws {
+        #expect(try Self.run("grow", [Fault(.edit(0), at: .effect(effect))]) == [])
+        #expect(try Self.run("pool renamed", [Fault(.edit(0), at: .effect(effect)), Fault(.edit(1), at: .effect(effect + 1))]) == [])
+    }
+
+    /// Seed 135321: a node that came up slowly no longer counted as restarted by us.
+    @Test(arguments: 0..<6) func aSlowStartCounts(at effect: Int) throws {
+        for victim in 0..<4 {
+            let faults = [Fault(.host(.slowStart), at: .effect(effect)), Fault(.silence(victim), at: .effect(effect + 1))]
+            #expect(try Self.run("label and taint change", faults) == [])
+        }
+    }
+
+    /// Seed 2798 and others: going on from the ledger before the last write, what the last one knew was taken for not done.
+    @Test(arguments: ["VM stopped", "configuration change", "share change", "shrink", "pool renamed", "first create"])
+    func aDamagedLedgerIsDoubted(scenario: String) throws {
+        for effect in 0..<12 { #expect(try Self.run(scenario, [Fault(.crashAndDamage, at: .effect(effect))]) == []) }
+    }
 }

@@ -27,8 +27,10 @@ import Testing
         return try files.sorted { $0.path < $1.path }.map { Array(try Data(contentsOf: $0)) }
     }
 
-    @Test(arguments: FuzzEntry.all) func everyInputIsAnswered(entry: FuzzEntry) async throws {
+    @Test(.timeLimit(.minutes(5)), arguments: FuzzEntry.all) func everyInputIsAnswered(entry: FuzzEntry) async throws {
         let seed = ProcessInfo.processInfo.environment["FUZZ_SEED"].flatMap(UInt64.init) ?? .random(in: 0...UInt64.max)
+        // Before anything is tried: a trap tells nothing.
+        print("\(entry.name): FUZZ_SEED=\(seed)")
         var dice = Dice(state: seed)
         let corpus = try Self.corpus(entry)
         try #require(!corpus.isEmpty)
