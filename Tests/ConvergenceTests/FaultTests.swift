@@ -108,6 +108,27 @@ import Testing
         #expect(try Self.complaint(.versionsKeepTheirOrder, staged) != nil)
     }
 
+    @Test func s1SpeaksOfNodesOfOthers() throws {
+        for (name, isOurs) in [("demo-web-n1", true), ("theirs", false)] {
+            let order = Effect.order(.deleteNode(name, ifSilent: true), on: "demo-cp-n1")
+            #expect(try (Self.complaint(.onlyOwnAndRecordedVMsAreRemoved, order) == nil) == isOurs)
+        }
+    }
+
+    @Test func s3SpeaksOfLearners() throws {
+        let fleet = FleetSketch().fleet()
+        var world = try WorldState.standing(fleet)
+        world.promote("demo-web-n1")
+        var setup = try #require(world.machine("demo-cp-n1")?.disk.setup)
+        setup.disable = ["traefik"]
+        let effect = Effect.order(.install(setup), on: "demo-cp-n1")
+        func complaint() -> String? { Oracle.oneLearnerAtATime.complaint(effect, .init(mode: .apply, fleet: fleet, desk: 0), 0, world) }
+        #expect(complaint() == nil)
+        let now = world.now
+        try world.clusters[0].etcd?.join("demo-web-n2", up: ["demo-cp-n1", "demo-web-n1"], now: now)
+        #expect(complaint()?.contains("demo-web-n2") == true)
+    }
+
     @Test func s12SpeaksOfLooksThatAct() throws {
         #expect(try Self.complaint(.lookingWritesNothing, .start("demo-web-n1"), .look) != nil)
         #expect(try Self.complaint(.lookingWritesNothing, .start("demo-web-n1")) == nil)

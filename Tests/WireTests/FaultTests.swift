@@ -83,7 +83,48 @@ extension WireTests {
                 #expect(drift.status == 2 && drift.out.contains("exedev.dev/pool=web"), "\(drift.all)")
                 #expect(try await wire.k8s("apply", "--yes").status == 0)
                 let node = try await wire.kubectl("get node wire-web-n1 -o json")
-                #expect(node.contains(#""tier":"front""#) && node.contains(#""exedev.dev/pool":"web""#) && node.contains(#""mine":"kept""#))
+                for pair in [#""tier": "front""#, #""exedev.dev/pool": "web""#, #""mine": "kept""#] {
+                    #expect(node.contains(pair), "\(node)")
+                }
+            }
+        }
+
+        /// Who was let in by the file is let out by it; whom somebody else let in stays.
+        @Test func letsGuestsInAndOut() async throws {
+            try await Wire.run { wire in
+                try wire.write(pools: ["web": #"nodes: 1, share: { port: 8080, users: ["Ada@Example.org", "bob@example.org"] }"#])
+                let first = try await wire.k8s("apply", "--yes")
+                #expect(first.status == 0, "\(first.all)")
+                #expect(try await wire.ctl("share add wire-web-n1 friend@example.org").status == 0)
+                try wire.write(pools: ["web": #"nodes: 1, share: { port: 8080, users: ["ada@example.org"] }"#])
+                let plan = try await wire.k8s("plan", "--scripts")
+                #expect(plan.status == 2 && plan.out.contains("share remove wire-web-n1 bob@example.org"), "\(plan.all)")
+                #expect(try await wire.k8s("apply", "--yes").status == 0)
+                func guests() async throws -> [String] {
+                    let shown = try await wire.ctl("share show wire-web-n1").out
+                    return ["ada", "bob", "friend"].filter { shown.contains("\($0)@example.org") }
+                }
+                #expect(try await guests() == ["ada", "friend"])
+                try wire.write(pools: ["web": "nodes: 1"])
+                #expect(try await wire.k8s("apply", "--yes").status == 0)
+                #expect(try await guests() == ["friend"])
+                #expect(try await wire.k8s("plan").status == 0)
+            }
+        }
+
+        /// 200, and all that it says is an error: the VM is there, and is not forgotten.
+        @Test func aRemovalThatWasNoneIsDoneAgain() async throws {
+            try await Wire.run { wire in
+                try wire.write(pools: ["web": "nodes: 1"])
+                #expect(try await wire.k8s("apply", "--yes").status == 0)
+                try wire.set(faults: #"{"rules":[{"command":"rm","nth":1,"fault":"error200"}]}"#)
+                try wire.write(pools: [:])
+                let refused = try await wire.k8s("apply", "--yes")
+                #expect(refused.status == 1 && refused.all.contains("internal error"), "\(refused.all)")
+                #expect(try wire.vms()["wire-web-n1"] != nil)
+                let again = try await wire.k8s("apply", "--yes")
+                #expect(again.status == 0, "\(again.all)")
+                #expect(try wire.vms().keys.sorted() == ["wire-cp-n1"])
             }
         }
 

@@ -47,6 +47,7 @@ actor ExecService {
         switch rule?.fault {
         case .status504: return plain(.failure(504, "command timed out"))
         case .status500: return plain(.failure(500, "internal error"))
+        case .error200: return plain(.failure(200, "internal error"))
         case .status502html:
             return HTTPResponse(status: 502, headers: ["Content-Type": "text/html"], body: Data("<html>Bad Gateway</html>".utf8))
         case .status429:

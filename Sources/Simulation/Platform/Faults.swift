@@ -8,6 +8,8 @@ package struct Faults: Codable, Sendable {
         /// 504 without having done anything, and 504 although it was done: a client cannot tell.
         case status504, status504Done
         case status429, status500, status502html
+        /// 200, and all that it says is an error; nothing was done (facts/exedev.md §1.1).
+        case error200
         /// Done, and the answer ends in its middle.
         case truncate
         case latency

@@ -174,7 +174,8 @@ extension Platform {
     }
 
     private func shareWith(_ person: String?, _ vm: VirtualMachine, adding: Bool, root: Bool) throws -> JSON {
-        guard let person else { throw CommandFailure("usage: share add <vm> <email>") }
+        // As mail systems do; nothing public says whether exe.dev does.
+        guard let person = person?.lowercased() else { throw CommandFailure("usage: share add <vm> <email>") }
         try update(vm.name) { vm in
             vm.sharedWith.removeAll { $0 == person }
             if adding { vm.sharedWith.append(person) }

@@ -28,7 +28,8 @@ struct Oracle: Sendable {
     var complaint: @Sendable (Effect, WorldState.ProcessRecord, _ id: Int, WorldState) -> String?
 
     static let all = [
-        onlyOwnAndRecordedVMsAreRemoved, nothingOutsideSpecAndOwned, quorumIsKept, serversAreNotTakenDown, dataBearingVMsAreNotRecreated,
+        onlyOwnAndRecordedVMsAreRemoved, nothingOutsideSpecAndOwned, quorumIsKept, oneLearnerAtATime, creationsFitTheBudget,
+        serversAreNotTakenDown, dataBearingVMsAreNotRecreated,
         unavailabilityStaysInBudget, noCreationOverALivingNode, removalKeepsItsOrder, theLockIsHeld, lookingWritesNothing,
         onlyWhatWasApproved, versionsKeepTheirOrder, theLeaseIsHeld, theBreakerHolds, theLivingAreNotForgotten,
         otherClustersHostsAreLeftAlone, nothingIsHammered, whatRunsIsNotReset,
@@ -36,10 +37,13 @@ struct Oracle: Sendable {
 
     /// S1: ownership is on the VM and in the ledger on disk; destroy asks for the tag alone, since the operator typed the name.
     static let onlyOwnAndRecordedVMsAreRemoved = Oracle(name: "S1 only own and recorded VMs are removed") { effect, process, _, world in
-        guard effect.step.isDestructive, let machine = world.machine(effect.subject) else { return nil }
-        guard machine.tags.contains(process.fleet.cluster.tag) else { return "the VM has not our tag" }
-        let isUnknown = world.desks[process.desk].ledger?.vms[machine.name] == nil
-        return process.mode == .apply && isUnknown ? "the ledger does not know the VM" : nil
+        guard effect.step.isDestructive else { return nil }
+        if let machine = world.machine(effect.subject), !machine.tags.contains(process.fleet.cluster.tag) {
+            return "the VM has not our tag"
+        }
+        // Also of a Node whose VM is gone, which may be somebody else's.
+        let isUnknown = world.desks[process.desk].ledger?.vms[effect.subject] == nil
+        return process.mode == .apply && isUnknown ? "the ledger does not know it" : nil
     }
 
     /// S2.
@@ -69,6 +73,25 @@ struct Oracle: Sendable {
         let others = world.clusters[cluster].nodes.filter { $0.key != machine.name && $0.value.condition(now: world.now) == .ready }
         let left = etcd.voters.intersection(others.keys).count
         return left < etcd.quorum ? "\(left) of \(etcd.voters.count) voters would be left" : nil
+    }
+
+    /// S3: while a server learns, no other one is made or restarted (facts/k3s.md §5.2).
+    static let oneLearnerAtATime = Oracle(name: "S3 one learner at a time") { effect, _, _, world in
+        guard case .order(.install(let setup), _) = effect, setup.role == .server, world.isRestarted(by: setup),
+            let cluster = world.machine(setup.name)?.disk.serverData ?? world.apiServer?.cluster, let etcd = world.clusters[cluster].etcd
+        else { return nil }
+        let learners = etcd.members.filter { $0.value.isLearner && $0.key != setup.name }.keys.sorted()
+        return learners.isEmpty ? nil : "\(learners) still learn"
+    }
+
+    /// S7: those that are being made count.
+    static let creationsFitTheBudget = Oracle(name: "S7 creations fit the budget") { effect, process, _, world in
+        // Another machine's requests are nothing that this one can count.
+        guard case .create = effect, !world.struck.contains(where: { $0.kind == .rival }) else { return nil }
+        var names = Set(world.machines.filter { $0.tags.contains(process.fleet.cluster.tag) }.map(\.name))
+        for case .create(let name, _, _) in world.inFlight.values.map(\.effect) + [effect] { names.insert(name) }
+        let limit = process.fleet.limits.maxVMs
+        return names.count > limit ? "\(names.count) would exist, the limit is \(limit)" : nil
     }
 
     /// S3: apply never takes a server away.
