@@ -22,11 +22,21 @@ enum Bookkeeping {
             ledger.vms[name]?.invited = guests.sorted()
         case .startVM(let name): ledger.vms[name, default: .init()].poweredOn = now
         case .drain(let name, _): ledger.vms[name, default: .init()].removal = .begun
-        case .stop(let name, _), .deleteNode(let name, _): if ledger.vms[name]?.removal == nil { ledger.vms[name]?.removal = .begun }
+        case .stop(let name, _), .deleteNode(let name, _):
+            guard ledger.vms[name]?.removal == nil else { break }
+            ledger.vms[name]?.removal = .begun
+            // What failed before was another matter.
+            ledger.attempts[name] = nil
+        case .restart(let name, _): ledger.vms[name]?.started = now
         // Should the answer be lost, its absence is our doing.
         case .removeVM(let name): ledger.vms[name]?.removal = .nodeDeleted
         default: break
         }
+    }
+
+    /// Nothing was done: an intent that would keep others waiting does not stand.
+    static func undone(_ action: Action, _ ledger: inout Ledger) {
+        if case .startVM(let name) = action { ledger.vms[name]?.poweredOn = nil }
     }
 
     /// `hash`: that of the configuration that the action has set up.
@@ -41,9 +51,7 @@ enum Bookkeeping {
         case (.install, _):
             ledger.vms[name, default: .init()].config = hash
             if ledger.vms[name]?.removal != nil { ledger.vms[name]?.removal = .returning }
-        case (.restart, _):
-            ledger.vms[name]?.started = now
-            ledger.vms[name]?.rejoined = now
+        case (.restart, _): ledger.vms[name]?.rejoined = now
         case (.forget, _): ledger.vms[name]?.hasStaleIdentity = false
         case (.share, .shared(let share)):
             ledger.vms[name, default: .init()].share = share
@@ -126,7 +134,9 @@ enum Bookkeeping {
         if since != known.missingSince { facts.ledger.vms[name]?.missingSince = since }
         // Whoever is missing is judged by the newest list.
         news.nodes.append(name)
-        if listedAt - since >= patience, !facts.isWanted(name), !known.isHalfRemoved, isGone(name, facts) { facts.ledger.vms[name] = nil }
+        let isUnfinished = known.isHalfRemoved && facts.fleet.policy.prune
+        guard listedAt - since >= patience, !facts.isWanted(name), !isUnfinished, isGone(name, facts) else { return }
+        (facts.ledger.vms[name], facts.ledger.attempts[name]) = (nil, nil)
     }
 
     /// Whether the cluster has no such node, or there is no cluster that could have one.

@@ -36,7 +36,12 @@ extension HostOrder {
     }
 
     /// It goes on for minutes on the server while the cluster is to be read and its Lease to be renewed there.
-    package var isSlow: Bool { if case .drain = self { true } else { false } }
+    package var isSlow: Bool {
+        switch self {
+        case .drain, .deleteNode: true
+        default: false
+        }
+    }
 
     /// Seconds that the step may take.
     package var deadline: Double {

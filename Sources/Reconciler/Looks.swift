@@ -74,6 +74,9 @@ struct Looks {
     /// It is worth repeating at once.
     mutating func stale(_ look: Look) { _ = change(look) { ($0.endedAt, $0.changedAt, $0.misses) = (nil, nil, 0) } }
 
+    /// Somebody begins to wait for it.
+    mutating func quicken(_ look: Look) { _ = change(look) { $0.changedAt = nil } }
+
     /// Should it be under way.
     mutating func spoil(_ look: Look) { _ = change(look) { $0.isSpoiled = $0.isUnderWay } }
 

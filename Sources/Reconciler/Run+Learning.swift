@@ -136,6 +136,7 @@ extension Run {
     private mutating func outdate(_ node: String) {
         facts.seen.outdated.insert(node)
         missedByLook.insert(node)
+        looks.quicken(.cluster)
     }
 
     private mutating func stale(_ look: Look) {
@@ -150,7 +151,10 @@ extension Run {
     }
 
     private mutating func failed(_ action: Action, _ error: EffectError, _ now: Double, _ tell: (Event) -> Void) {
-        if error.remedy != .observeAgain { facts.notes[action.node]?.asked = nil }
+        if error.remedy != .observeAgain {
+            facts.notes[action.node]?.asked = nil
+            Bookkeeping.undone(action, &facts.ledger)
+        }
         let count = min(max(0, facts.ledger.attempts[action.node]?.count ?? 0), 1_000_000) + 1
         let backOff = min(300, 2 * Double(1 << min(count, 8)))
         switch error.remedy {

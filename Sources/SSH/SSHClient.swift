@@ -60,7 +60,13 @@ package actor SSHClient {
             // A kept connection that had died in silence: nothing was sent, so one fresh try is safe.
             guard case .disconnected(_, _, false) = error else { throw error }
         }
-        return try await run(in: self.session(for: target))
+        let next = try await self.session(for: target)
+        do throws(SSHError) {
+            return try await run(in: next)
+        } catch {
+            await forget(next, target)
+            throw error
+        }
     }
 
     /// Of a host that is no more.

@@ -99,8 +99,8 @@ extension Ledger.VMRecord {
         self.init(fields)
     }
 
-    /// Whom we have let in, or may have.
-    package var guests: [String] { Set((self.share?.users ?? []) + (self.invited ?? [])).sorted() }
+    /// Whom we have let in, or may have; in lower case, which earlier versions did not write.
+    package var guests: [String] { Set(((self.share?.users ?? []) + (self.invited ?? [])).map { $0.lowercased() }).sorted() }
 
     /// The VM was seen, or asked for.
     package var isOccupant: Bool { self.createdAt != nil || self.creating != nil }
@@ -133,10 +133,9 @@ extension Ledger {
         for (name, record) in vms {
             var record = record
             if record.config != nil { record.config = VMRecord.unknownConfig }
-            if record.started != nil { record.started = now }
-            record.poweredOn = now
+            (record.started, record.poweredOn) = (now, now)
             if record.removal == .stopped || record.removal == .nodeDeleted { record.removal = .drained }
-            (record.invited, record.share) = (record.guests, nil)
+            if record.share != nil || record.invited != nil { (record.invited, record.share) = (record.guests, nil) }
             ledger.vms[name] = record
         }
         return ledger

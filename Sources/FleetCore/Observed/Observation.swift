@@ -41,9 +41,9 @@ package typealias ObservedVM = Shared<VMFields>
 package struct VMFields: Sendable, Hashable {
     package enum Status: Sendable, Hashable {
         case running, starting, stopped, paused
-        /// A word that exe.dev may start to use; treated as "not ready".
         /// It will not come up by itself.
         case failed(String)
+        /// A word that exe.dev may start to use; treated as "not ready".
         case other(String)
     }
 

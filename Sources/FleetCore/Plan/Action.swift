@@ -61,7 +61,7 @@ package indirect enum Action: Sendable, Hashable {
         case .prepare(_, let version, let role): "overlay, k3s \(version) for \(role == .server ? "a server" : "an agent")"
         case .install(let setup): "k3s \(setup.version) \(setup.role.rawValue)"
         case .shape(_, let shape): shape.summary
-        case .share(_, let share, _): "\(share.isPublic ? "public" : "private")\(share.port.map { ", port \($0)" } ?? "")"
+        case .share(_, let share, let leaving): share.words + (leaving.isEmpty ? "" : ", no longer with " + leaving.joined(separator: ", "))
         case .startVM, .forget, .restart, .drain, .uncordon, .stop, .deleteNode, .removeVM: ""
         }
     }

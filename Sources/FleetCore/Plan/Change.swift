@@ -28,10 +28,8 @@ extension Action {
         case .forget: Change(before: seen.nodeWords(node), after: "no node, no node password")
         case .shape(_, let shape):
             Change(before: seen.node(node).map(shape.before) ?? seen.nodeWords(node), after: shape.after(seen.node(node)))
-        case .share(_, let share, let leaving):
-            Change(
-                before: record.share.map(words) ?? "not set by us",
-                after: words(share) + (leaving.isEmpty ? "" : ", no longer with " + list(leaving)))
+        case .share:
+            Change(before: record.share?.words ?? "not set by us", after: detail)
         case .drain: Change(before: seen.nodeWords(node), after: "cordoned and drained")
         case .uncordon: Change(before: seen.nodeWords(node), after: "schedulable")
         case .stop: Change(before: seen.nodeWords(node), after: "k3s stopped")
@@ -40,9 +38,13 @@ extension Action {
         }
     }
 
-    private func words(_ share: Share) -> String {
-        let port = share.port.map { ", port \($0)" } ?? ""
-        return (share.isPublic ? "public" : "private") + port + (share.users.isEmpty ? "" : ", with " + list(share.users))
+}
+
+extension Share {
+    /// As the operator reads it.
+    package var words: String {
+        let port = self.port.map { ", port \($0)" } ?? ""
+        return (isPublic ? "public" : "private") + port + (users.isEmpty ? "" : ", with " + users.joined(separator: ", "))
     }
 }
 

@@ -72,7 +72,8 @@ extension NodeState {
             probe.hasInstaller
         else { return .bare(vm, probe) }
         let unit = want.role == .server ? probe.server : probe.agent
-        let isSetUp = probe.configHash != nil && unit.map { $0.enabled && $0.active != "inactive" } ?? false
+        // k3s ends with 1 when it is told to stop, so systemd calls a k3s that somebody stopped failed (k3s #2583).
+        let isSetUp = probe.configHash != nil && unit.map { $0.enabled && !["inactive", "failed"].contains($0.active) } ?? false
         return isSetUp ? .installed(vm, probe, overlay: overlay) : .prepared(vm, probe, overlay: overlay)
     }
 }

@@ -127,8 +127,8 @@ enum Availability: Sendable {
     case up
     /// Not ready, and not by our doing.
     case silent
-    /// Restarted by us so shortly before the cluster was read that its readiness, whatever it is, may be that of before; a reading that is asked
-    /// for later than that, on both clocks, will tell.
+    /// Restarted by us so shortly before the cluster was read that its readiness, whatever it is, may be that of before, a reading that is asked
+    /// for later than that, on both clocks, will tell; or it is not ready since, and still may come up until `wall`.
     case restarting(isReady: Bool, wall: Double, uptime: Double)
 
     static func of(_ subject: Subject, _ role: Role, _ facts: FleetFacts) -> Availability {

@@ -51,7 +51,7 @@ extension Planner {
         let mayRun = done == .drained || (isWhole && node == nil && subject.record.started != nil)
         if mayRun, !isOutOfReach(subject) { return .act(.stop(node: vm.name, role: .agent), because: because) }
         // Also of a node that is gone: its password may be left, should the step have been cut between the two, by whomever.
-        if node != nil || done != .nodeDeleted { return .act(.deleteNode(node: vm.name, ifSilent: mayRun), because: because) }
+        if node != nil || done != .nodeDeleted { return .act(.deleteNode(node: vm.name, ifSilent: mayRun || node == nil), because: because) }
         return .act(.removeVM(name: vm.name), because: because)
     }
 
@@ -71,7 +71,7 @@ extension Planner {
     /// VM stopped is not enough, for the list may be older than its last start.
     private static func isOutOfReach(_ subject: Subject) -> Bool {
         let isSilent = (subject.node?.ready ?? .unknown) == .unknown
-        return isSilent && (subject.attempt?.count ?? 0) >= 3
+        return isSilent && subject.record.isHalfRemoved && (subject.attempt?.count ?? 0) >= 3
     }
 
     private static func orphan(_ node: NodeReading, _ subject: Subject, _ facts: FleetFacts) -> Decision {
@@ -90,5 +90,4 @@ extension Planner {
         }
         return .act(.deleteNode(node: node.name, ifSilent: true), because: "its VM is gone and no pool asks for it")
     }
-
 }

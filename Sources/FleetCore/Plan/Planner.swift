@@ -258,7 +258,8 @@ package enum Planner {
     /// in stays.
     static func sharing(_ want: DesiredNode, _ record: Ledger.VMRecord) -> Decision? {
         let former = record.guests
-        guard let share = want.share ?? (record.share == nil && former.isEmpty ? nil : .initial) else { return nil }
+        let wasNever = record.share == nil && record.invited == nil
+        guard let share = want.share ?? (wasNever ? nil : .initial) else { return nil }
         let leaving = former.filter { !share.users.contains($0) }
         guard record.share != share || !leaving.isEmpty else { return nil }
         return .act(.share(vm: want.name, share, revoking: leaving), because: "sharing was not set as asked")

@@ -112,7 +112,7 @@ enum ProofCommand {
                 say("nobody notices the absence of the fleet's lock")
                 return 1
             }
-            say("the fleet's lock | \(proof.end.struck) | \(proof.violations[0].prefix(110))")
+            say("the fleet's lock | \(proof.faults) | \(proof.violation.prefix(110))")
         }
         guard unproved.isEmpty else {
             say("nobody notices the absence of: \(unproved.map(\.rawValue))")

@@ -77,7 +77,15 @@ extension WorldState {
 
     // MARK: reads
 
-    private func list(_ fault: Fault.Kind?) -> Result<[ObservedVM], EffectError> {
+    private mutating func list(_ fault: Fault.Kind?) -> Result<[ObservedVM], EffectError> {
+        let list = shown(fault)
+        guard fault?.isLyingList == true, case .success(let vms) = list else { return list }
+        let names = Set(vms.map { $0.name })
+        for machine in machines where !names.contains(machine.name) { memory.hidden[machine.name, default: 0] += 1 }
+        return list
+    }
+
+    private func shown(_ fault: Fault.Kind?) -> Result<[ObservedVM], EffectError> {
         if let until = outage, now < until { return .failure(APIFault.status502.error(mutating: false)) }
         switch fault {
         case .api(let fault): return .failure(fault.error(mutating: false))

@@ -149,7 +149,7 @@ package struct Machine: Sendable, Hashable {
         probe.binarySHA256 = disk.binary.map { "sha-\($0)" }
         probe.hasInstaller = disk.hasInstaller
         let state = UnitState(
-            active: unit == nil ? "inactive" : unit?.registeredAt == nil ? "activating" : "active", sub: "", enabled: disk.enabled != nil,
+            active: unit == nil ? "failed" : unit?.registeredAt == nil ? "activating" : "active", sub: "", enabled: disk.enabled != nil,
             restarts: unit?.complaint == nil ? 0 : 3)
         if let role = disk.enabled ?? (unit == nil ? nil : disk.role) {
             if role == .server { probe.server = state } else { probe.agent = state }

@@ -78,6 +78,7 @@ struct FleetSketch: Sendable {
     var isTainted = false
     var port = 8080
     var guests: [String] = []
+    var isShared = true
     var tags: [String] = []
     var version = "v1.34.9+k3s1"
     var maxVMs: Int?
@@ -90,12 +91,16 @@ struct FleetSketch: Sendable {
         return copy.fleet()
     }
 
+    private var share: String {
+        isShared ? "share: {port: \(port), public: true, users: [\(guests.map { "\"\($0)\"" }.joined(separator: ", "))]}" : ""
+    }
+
     func fleet() -> DesiredFleet {
         let text = """
             {apiVersion: "exedev-k8s/v1", cluster: {name: "demo", k3s: "\(version)", servers: 1,
               agentConfig: {"kubelet-arg": ["max-pods=\(kubelet)"]}, serverConfig: {"kubelet-arg": ["max-pods=\(serverKubelet)"]}},
              pools: {\(pool): {nodes: \(web), labels: {tier: "\(label)"}, isolated: \(isTainted), tags: [\(tags.map { "\"\($0)\"" }.joined(separator: ", "))], 
-                share: {port: \(port), public: true, users: [\(guests.map { "\"\($0)\"" }.joined(separator: ", "))]}},
+                \(share)},
                      batch: {nodes: 1, isolated: true}},
              limits: {maxVMs: \(maxVMs ?? max(25, web + 10))}, policy: {prune: true}}
             """
@@ -145,7 +150,9 @@ extension Scenario {
             Scenario(
                 "share change", before: base.with { $0.guests = ["ada@example.org", "bob@example.org"] },
                 after: base.with { ($0.port, $0.guests) = (9090, ["ada@example.org", "cy@example.org"]) }
-            ).edited([fleet]),
+            ).edited([fleet, base.with { $0.guests = ["dan@example.org"] }, base.with { $0.isShared = false }]),
+            Scenario("sharing ended", before: base.with { $0.guests = ["ada@example.org"] }, after: base.with { $0.isShared = false })
+                .edited([base.with { $0.guests = ["dan@example.org"] }, fleet]),
             Scenario("configuration change", before: fleet, after: base.with { $0.kubelet = "50" }).edited([fleet]),
         ]
     }

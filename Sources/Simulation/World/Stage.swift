@@ -45,6 +45,14 @@ package struct Stage: Sendable {
             case record(String, isCreating: Bool, Ledger.RemovalStep?, Share?)
             /// Not the digests: one whose answer was lost is recorded with the next host.
             case ledger(founder: String?)
+
+            var name: String {
+                switch self {
+                case .vm(let name, _, _, _, _, _, _), .password(let name), .record(let name, _, _, _): name
+                case .node(let node): node.name
+                case .ledger: ""
+                }
+            }
         }
 
         var facts: [Fact] = []
@@ -55,6 +63,24 @@ package struct Stage: Sendable {
                 facts: facts.map { fact in
                     guard case .vm(let name, let tags, let share, let isStopped, let enabled, _, let version) = fact else { return fact }
                     return .vm(name, tags: tags, share, isStopped: isStopped, enabled: enabled, extra: [:], version)
+                })
+        }
+
+        /// The same without what is told of these.
+        func without(_ names: Set<String>) -> Ending {
+            Ending(facts: facts.filter { !names.contains($0.name) })
+        }
+
+        /// The same, whoever is let in.
+        var withoutShares: Ending {
+            Ending(
+                facts: facts.compactMap { fact in
+                    switch fact {
+                    case .record: nil
+                    case .vm(let name, let tags, _, let isStopped, let enabled, let extra, let version):
+                        .vm(name, tags: tags, .initial, isStopped: isStopped, enabled: enabled, extra: extra, version)
+                    default: fact
+                    }
                 })
         }
 
@@ -70,7 +96,7 @@ extension WorldState {
         desks[1] = Desk()
         desks[0].lockHolder = nil
         trace = TraceHash()
-        (memory.leaving, memory.failures, memory.told) = ([], [:], [])
+        (memory.leaving, memory.failures, memory.told, memory.hidden) = ([], [:], [], [:])
     }
 
     var ending: Stage.Ending {
@@ -78,9 +104,11 @@ extension WorldState {
         var ending = Stage.Ending()
         for machine in machines {
             let setup = machine.disk.setup
+            // A port that nobody may see is as good as any.
+            let share = machine.share.isPublic || !machine.share.users.isEmpty ? machine.share : .initial
             ending.facts.append(
                 .vm(
-                    machine.name, tags: machine.tags.sorted(), machine.share, isStopped: machine.isStopped, enabled: machine.disk.enabled,
+                    machine.name, tags: machine.tags.sorted(), share, isStopped: machine.isStopped, enabled: machine.disk.enabled,
                     extra: setup?.extra ?? [:], setup?.version))
         }
         if let api = apiServer {
@@ -92,7 +120,7 @@ extension WorldState {
         }
         let records = (disk?.vms ?? [:]).sorted { $0.key < $1.key }
         for (name, record) in records where machine(name) != nil {
-            ending.facts.append(.record(name, isCreating: record.creating != nil, record.removal, record.share))
+            ending.facts.append(.record(name, isCreating: record.creating != nil, record.removal, record.share == .initial ? nil : record.share))
         }
         if let disk { ending.facts.append(.ledger(founder: disk.founder)) }
         return ending

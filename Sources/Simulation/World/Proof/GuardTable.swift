@@ -15,14 +15,16 @@ package enum GuardTable {
     package static let provedElsewhere: [Guard: String] = [.spoiledLook: "ReconcilerTests.RunTests.aListFromBeforeAChangeIsThrownAway"]
 
     /// The trial that notices when a second run on the same machine is not kept out by the fleet's lock.
-    package static func proofOfTheLock(_ stages: [Stage]) -> Trial.Verdict? {
+    package static func proofOfTheLock(_ stages: [Stage]) -> (faults: [Fault], violation: String)? {
         for stage in stages {
             for effect in stage.effects.indices {
                 var trial = Trial(stage, seed: 7, faults: [Fault(.secondRun, at: .effect(effect))])
                 guard trial.run().isGood else { continue }
                 trial.ignoresLock = true
                 let without = trial.run()
-                if without.violations.contains(where: { $0.hasPrefix("S11 the lock is held") }) { return without }
+                if let violation = without.violations.first(where: { $0.hasPrefix("S11 the lock is held") }) {
+                    return (trial.faults, violation)
+                }
             }
         }
         return nil
