@@ -51,7 +51,9 @@ extension Planner {
         let mayRun = done == .drained || (isWhole && node == nil && subject.record.started != nil)
         if mayRun, !isOutOfReach(subject) { return .act(.stop(node: vm.name, role: .agent), because: because) }
         // Also of a node that is gone: its password may be left, should the step have been cut between the two, by whomever.
-        if node != nil || done != .nodeDeleted { return .act(.deleteNode(node: vm.name, ifSilent: mayRun || node == nil), because: because) }
+        if node != nil || done != .nodeDeleted {
+            return .act(.deleteNode(node: vm.name, ifSilent: mayRun || node == nil), because: because)
+        }
         return .act(.removeVM(name: vm.name), because: because)
     }
 

@@ -120,7 +120,8 @@ extension WorldState {
         }
         let records = (disk?.vms ?? [:]).sorted { $0.key < $1.key }
         for (name, record) in records where machine(name) != nil {
-            ending.facts.append(.record(name, isCreating: record.creating != nil, record.removal, record.share == .initial ? nil : record.share))
+            ending.facts.append(
+                .record(name, isCreating: record.creating != nil, record.removal, record.share == .initial ? nil : record.share))
         }
         if let disk { ending.facts.append(.ledger(founder: disk.founder)) }
         return ending

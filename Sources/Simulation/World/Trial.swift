@@ -107,7 +107,9 @@ extension Trial {
     /// Whoever the file no longer names is let in no longer: a run without faults may have the same flaw, so it is no measure.
     private func strangeGuests(_ end: WorldState) -> String? {
         // Whom another machine with another file let in, this ledger does not know.
-        guard scenario.ending == .settled, !end.struck.contains(where: { $0.kind == .rival }), !(end.hadDamage && end.hadEdit) else { return nil }
+        guard scenario.ending == .settled, !end.struck.contains(where: { $0.kind == .rival }), !(end.hadDamage && end.hadEdit) else {
+            return nil
+        }
         let wanted = Dictionary(uniqueKeysWithValues: scenario.after.nodes.map { ($0.name, $0.share ?? .initial) })
         for machine in end.machines {
             guard let share = wanted[machine.name] else { continue }
@@ -313,7 +315,9 @@ struct Course {
         guard isAlive, left == .some(.some([])) else { return false }
         world.state.withLock { state in
             let orphans = state.machines.filter { $0.tags.contains(fleet.cluster.tag) }
-            if orphans.contains(where: { !state.passesForGone($0.name) }) { state.violate("destroy forgets the cluster while \(orphans.map(\.name)) exist") }
+            if orphans.contains(where: { !state.passesForGone($0.name) }) {
+                state.violate("destroy forgets the cluster while \(orphans.map(\.name)) exist")
+            }
             state.disk = nil
         }
         return true
