@@ -9,6 +9,8 @@ enum Bookkeeping {
         case .createVM(let name, _, _):
             ledger.vms[name, default: .init()].creating = now
             if let gone = ledger.vms[name]?.createdAt { ledger.vms[name]?.former = gone }
+            // How far the machine before was taken down says nothing of this one.
+            ledger.vms[name]?.removal = nil
         case .install(let setup):
             if setup.role == .server { ledger.founder = setup.name }
             ledger.vms[setup.name, default: .init()].started = now

@@ -35,7 +35,10 @@ package enum Planner {
             ends(attempt.notBefore - longestBackOff)
         }
         if let asked = subject.asked { ends(byUptime: asked + creationGrace) }
-        if let started = subject.started { ends(byUptime: started + Pacing.staleReadiness) }
+        if let started = subject.started {
+            ends(byUptime: started + Pacing.staleReadiness)
+            ends(byUptime: started + startDeadline(.agent))
+        }
         if let creating = subject.record.creating { ends(creating + creationGrace) }
         if let poweredOn = subject.record.poweredOn { ends(poweredOn + startGrace) }
         if let started = subject.record.started {
@@ -220,7 +223,8 @@ package enum Planner {
         let unit = want.role == .server ? probe.server : probe.agent
         if let started, facts.now - started > startDeadline(want.role) {
             // Once: one that does not join then has another reason.
-            if want.role == .agent, unit?.active == "active", subject.record.rejoined == nil {
+            let isRecent = subject.started.map { facts.uptime - $0 < startDeadline(.agent) } ?? false
+            if want.role == .agent, unit?.active == "active", subject.record.rejoined == nil, !isRecent {
                 return .act(.restart(node: want.name, role: .agent), because: "k3s runs there and its node is not in the cluster")
             }
             return .blocked(

@@ -110,15 +110,15 @@ struct Oracle: Sendable {
     }
 
     /// S6: on their way out, and restarted while others of the pool are down by our doing.
-    static let unavailabilityStaysInBudget = Oracle(name: "S6 unavailability stays in budget") { effect, process, _, world in
+    static let unavailabilityStaysInBudget = Oracle(name: "S6 unavailability stays in budget") { effect, process, id, world in
         if effect.step.isDestructive, process.mode == .apply {
             // What was begun for a file that has changed since is brought to its end.
             guard !world.memory.leaving.contains(effect.subject) else { return nil }
-            // What another machine had begun is not in this one's ledger.
-            let hadRival = world.struck.contains { $0.kind == .rival }
+            // What another machine had begun, or a lost write knew, is not in this ledger.
+            let isIgnorant = world.struck.contains(where: \.kind.hidesFromTheLedger)
             var leaving = [effect.subject]
             for name in world.memory.leaving where !world.passesForGone(name) {
-                if !hadRival || world.desks[process.desk].ledger?.vms[name]?.removal != nil { leaving.append(name) }
+                if !isIgnorant || world.desks[process.desk].ledger?.vms[name]?.removal != nil { leaving.append(name) }
             }
             leaving.removeAll { name in world.at(name) == nil || process.fleet.nodes.contains { $0.name == name } }
             let limit = process.fleet.limits.deletionsPerPass
@@ -126,6 +126,7 @@ struct Oracle: Sendable {
         }
         guard case .order(.install(let setup), _) = effect, world.isMember(setup.name), world.isRestarted(by: setup) else { return nil }
         let pool = process.fleet.nodes.first { $0.name == setup.name }?.pool
+        guard !world.hasLostCount(id) else { return nil }
         let down = process.fleet.nodes.compactMap { mate in
             mate.pool == pool && mate.name != setup.name && world.isRestartingByUs(mate.name) ? mate.name : nil
         }
@@ -137,13 +138,15 @@ struct Oracle: Sendable {
     static let noCreationOverALivingNode = Oracle(name: "S8 no creation over a living node") { effect, _, id, world in
         guard case .create(let name, _, _) = effect else { return nil }
         let isUnderWay = world.late.contains { if case .create(name, _, _) = $0.effect { true } else { false } }
-        // Who was started since has no clock but the one that was put forward; exe.dev refuses it then.
-        let hasLostCount = id > 0 && world.struck.contains { if case .clockJump = $0.kind { true } else { false } }
-        if isUnderWay, !hasLostCount { return "an earlier one is still under way at exe.dev" }
+        // What is not in the ledger cannot be waited for; exe.dev refuses it then.
+        let isIgnorant = world.struck.contains(where: \.kind.hidesFromTheLedger)
+        if isUnderWay, !isIgnorant, !world.hasLostCount(id) { return "an earlier one is still under way at exe.dev" }
         if world.memory.told.contains("\(id) \(name)"), world.machine(name) != nil, !world.struck.contains(where: \.kind.misleads) {
             return "this very process was told that its VM is there"
         }
-        guard world.machine(name)?.unit?.registeredAt != nil, world.apiServer != nil, !world.passesForGone(name) else { return nil }
+        guard world.machine(name)?.unit?.registeredAt != nil, world.apiServer != nil, !world.passesForGone(name),
+            !world.struck.contains(where: { $0.kind == .crashAndDamage })
+        else { return nil }
         return "its VM and its node are alive"
     }
 
@@ -234,7 +237,7 @@ struct Oracle: Sendable {
         // Who was shown a list of before cannot know, nor can who counts by another clock or has another ledger, or when somebody else starts it.
         let isMisled = world.struck.contains { fault in
             switch fault.kind {
-            case .clockJump, .reboot, .rival: true
+            case .clockJump, .reboot, .rival, .crashAndDamage: true
             default: fault.kind.isLyingList
             }
         }
@@ -242,8 +245,8 @@ struct Oracle: Sendable {
     }
 
     /// k3s is started again where its node is missing, and nowhere else: what a restart of a member costs is counted with the installs.
-    static let membersAreNotRestarted = Oracle(name: "members are not restarted") { effect, _, _, world in
-        guard case .order(.restart(let node, _), _) = effect, world.isMember(node) else { return nil }
+    static let membersAreNotRestarted = Oracle(name: "members are not restarted") { effect, _, id, world in
+        guard case .order(.restart(let node, _), _) = effect, world.isMember(node), !world.hasLostCount(id) else { return nil }
         return "its node is in the cluster"
     }
 
@@ -263,6 +266,9 @@ extension WorldState {
     }
 
     private func isCordoned(_ name: String) -> Bool { apiServer.flatMap { clusters[$0.cluster].nodes[name]?.isUnschedulable } ?? false }
+
+    /// A process that was started after the clock was put forward counts by that clock alone.
+    func hasLostCount(_ id: Int) -> Bool { id > 0 && struck.contains { if case .clockJump = $0.kind { true } else { false } } }
 
     /// Two lists that hide one and the same VM pass for its end.
     func passesForGone(_ name: String) -> Bool { memory.hidden[name, default: 0] >= 2 }
