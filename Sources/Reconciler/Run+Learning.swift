@@ -4,8 +4,9 @@ import K3s
 /// What the run learns from the end of a look, of an action, of a question for the Lease.
 extension Run {
     mutating func note(_ event: Happening, at moment: Moment, tell: (Event) -> Void) {
+        noticeStandstill(moment.uptime)
         switch event {
-        case .woke(let time): woke(time, moment.uptime)
+        case .woke(let time): if let time, let index = sleepers.firstIndex(of: time) { sleepers.remove(at: index) }
         case .saw(let look, let sight): saw(look, sight, moment, tell)
         case .leased(let answer, let uptime): note(answer, uptime, tell)
         case .did(let action, .success(let outcome), let seconds):
@@ -20,10 +21,9 @@ extension Run {
         }
     }
 
-    private mutating func woke(_ time: Double?, _ uptime: Double) {
-        guard let time, let index = sleepers.firstIndex(of: time) else { return }
-        sleepers.remove(at: index)
-        guard uptime > time + Self.standstill else { return }
+    /// A sleeper that is long overdue tells that nothing went on meanwhile, whoever is heard first.
+    private mutating func noticeStandstill(_ uptime: Double) {
+        guard let due = sleepers.first, uptime > due + Self.standstill else { return }
         sleepers.removeAll { $0 <= uptime }
         forgetSights()
     }

@@ -225,4 +225,12 @@ import Testing
     func aDamagedLedgerIsDoubted(scenario: String) throws {
         for effect in 0..<12 { #expect(try Self.run(scenario, [Fault(.crashAndDamage, at: .effect(effect))]) == []) }
     }
+
+    /// Seed 10473295: a machine that had stood still heard an answer before its sleeper woke, and went on with what it had decided before.
+    @Test(arguments: 6..<20) func whoeverIsHeardFirstTellsOfAStandstill(at effect: Int) throws {
+        for seed: UInt64 in [7, 10_013_033, 10_473_295] {
+            let faults = [Fault(.outage(60), at: .effect(1)), Fault(.rival, at: .effect(3)), Fault(.pause(90), at: .effect(effect))]
+            #expect(try Self.run("first create", faults, seed: seed) == [])
+        }
+    }
 }
