@@ -79,8 +79,8 @@ package struct Kubectl: Sendable {
         }
     }
 
+    // Those that the product asks with.
     private static let readyPath = "jsonpath={.status.conditions[?(@.type==\"Ready\")].status}"
-    /// Those that the product asks with.
     private static let taintPath =
         "jsonpath={.metadata.resourceVersion} {range .spec.taints[*]}{.key}={.value}:{.effect} {end}"
 

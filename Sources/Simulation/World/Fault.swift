@@ -44,6 +44,8 @@ package struct Fault: Sendable, Hashable, CustomStringConvertible {
             }
         }
 
+        var isClockJump: Bool { if case .clockJump = self { true } else { false } }
+
         /// Things come about that the ledger does not tell.
         var hidesFromTheLedger: Bool { self == .rival || self == .crashAndDamage }
 

@@ -227,7 +227,7 @@ struct Oracle: Sendable {
         guard !world.memory.failures.isEmpty, let failed = world.memory.failures["\(id) \(effect.words)"], world.now - failed < 0.9
         else { return nil }
         // A wait that was counted on a clock that was put forward is over.
-        guard !world.struck.contains(where: { if case .clockJump = $0.kind { true } else { false } }) else { return nil }
+        guard !world.struck.contains(where: \.kind.isClockJump) else { return nil }
         return "it failed a moment ago"
     }
 
@@ -268,7 +268,7 @@ extension WorldState {
     private func isCordoned(_ name: String) -> Bool { apiServer.flatMap { clusters[$0.cluster].nodes[name]?.isUnschedulable } ?? false }
 
     /// A process that was started after the clock was put forward counts by that clock alone.
-    func hasLostCount(_ id: Int) -> Bool { id > 0 && struck.contains { if case .clockJump = $0.kind { true } else { false } } }
+    func hasLostCount(_ id: Int) -> Bool { id > 0 && struck.contains(where: \.kind.isClockJump) }
 
     /// Two lists that hide one and the same VM pass for its end.
     func passesForGone(_ name: String) -> Bool { memory.hidden[name, default: 0] >= 2 }

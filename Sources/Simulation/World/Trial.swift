@@ -165,13 +165,7 @@ struct Course {
             callTheOperator()
             // Who was told a lie, or looked away when something happened, may believe that all is done; the next pass knows better.
             // By a clock that was put forward a node that went a moment ago has been silent for long.
-            let isMisled = world.state.withLock { state in
-                state.struck[struck...].contains { fault in
-                    if case .clockJump = fault.kind { return true }
-                    return fault.kind.misleads
-                }
-            }
-            if isMisled { isDone = false }
+            if world.state.withLock({ $0.struck[struck...].contains { $0.kind.misleads || $0.kind.isClockJump } }) { isDone = false }
             let isDown = world.state.withLock { state in
                 // In steps, for what comes about by itself does so when it is looked at: servers first, then their agents.
                 for seconds in [min(pause / 3, 20), min(pause / 3, 20), pause - 2 * min(pause / 3, 20)] {

@@ -170,31 +170,33 @@ extension WorldState {
     }
 
     private static func proveSilence(of node: String) -> HostStep {
-        { world in
-            world.settle()
-            guard let api = world.apiServer else { return "The connection to the server 127.0.0.1:6443 was refused" }
-            let condition = world.clusters[api.cluster].nodes[node]?.condition(now: world.now)
+        asking { world, cluster in
+            let condition = world.clusters[cluster].nodes[node]?.condition(now: world.now)
             return condition == nil || condition == .unknown ? nil : "the node is alive"
         }
     }
 
-    /// kubectl needs an API that answers.
-    private static func kubectl(_ body: @escaping (inout ClusterModel) -> Void) -> HostStep {
+    /// kubectl needs an API that answers. `body` is given the number of its cluster, and says what it complains of.
+    private static func asking(_ body: @escaping (inout WorldState, Int) -> String?) -> HostStep {
         { world in
             world.settle()
             guard let api = world.apiServer else { return "The connection to the server 127.0.0.1:6443 was refused" }
-            body(&world.clusters[api.cluster])
+            return body(&world, api.cluster)
+        }
+    }
+
+    private static func kubectl(_ body: @escaping (inout ClusterModel) -> Void) -> HostStep {
+        asking { world, cluster in
+            body(&world.clusters[cluster])
             return nil
         }
     }
 
     private static func patch(_ node: String, _ shape: NodeShape) -> HostStep {
-        { world in
-            world.settle()
-            guard let api = world.apiServer else { return "The connection to the server 127.0.0.1:6443 was refused" }
-            let seen = world.clusters[api.cluster].reading(of: node, now: world.now)?.taints.sorted()
+        asking { world, cluster in
+            let seen = world.clusters[cluster].reading(of: node, now: world.now)?.taints.sorted()
             if let change = shape.taints, let seen, change.from.sorted() != seen { return "the taints have changed meanwhile" }
-            let isFound = world.clusters[api.cluster].change(node) { node in
+            let isFound = world.clusters[cluster].change(node) { node in
                 for (key, value) in shape.labels { node.labels[key] = value }
                 node.annotations.merge(shape.annotations) { $1 }
                 if let change = shape.taints { node.taints = change.to.map(ClusterModel.Taint.init) }
@@ -204,12 +206,10 @@ extension WorldState {
     }
 
     private static func uncordon(_ node: String) -> HostStep {
-        { world in
-            world.settle()
-            guard let api = world.apiServer else { return "The connection to the server 127.0.0.1:6443 was refused" }
+        asking { world, cluster in
             world.memory.drained.remove(node)
             world.memory.leaving.remove(node)
-            let isFound = world.clusters[api.cluster].change(node) { node in
+            let isFound = world.clusters[cluster].change(node) { node in
                 (node.isUnschedulable, node.annotations[NodeShape.removing]) = (false, nil)
             }
             return isFound ? nil : "nodes \"\(node)\" not found"
@@ -218,10 +218,8 @@ extension WorldState {
 
     /// Cordons, then evicts; a disruption budget may forbid the second.
     private static func drain(_ node: String, skipsTheSilent: Bool) -> [HostStep] {
-        let cordon: HostStep = { world in
-            world.settle()
-            guard let api = world.apiServer else { return "The connection to the server 127.0.0.1:6443 was refused" }
-            let isFound = world.clusters[api.cluster].change(node) { node in
+        let cordon = asking { world, cluster in
+            let isFound = world.clusters[cluster].change(node) { node in
                 (node.isUnschedulable, node.annotations[NodeShape.removing]) = (true, "yes")
             }
             return isFound ? nil : "nodes \"\(node)\" not found"
