@@ -40,9 +40,12 @@ package enum Pacing {
         return Block("\(limit), and \(which) \(verb) blocked", advice: "mend \(which) first")
     }
 
-    /// What may be cordoned already is finished before anything else is begun.
+    /// What may be cordoned already is finished before anything else is begun. A node that pods are scheduled on has come back since its removal
+    /// was begun, or was never reached by it: taking it down takes a place, finishing another one does not.
     private static func progress(_ draft: Draft, _ index: Int) -> Int {
-        (draft.isLeaving(index) ? 20 : draft.isCordoned(index) ? 10 : 0) + 4 - draft.plan.lines[index].then.count
+        let isOut = draft.isCordoned(index) || !draft.availability(index).isMember
+        let rank = draft.isLeaving(index) ? (isOut ? 30 : 20) : draft.isCordoned(index) ? 10 : 0
+        return rank + 4 - draft.plan.lines[index].then.count
     }
 
     /// A node that is in the cluster is restarted only while its pool has no more than `maxUnavailable` down.
