@@ -95,7 +95,12 @@ enum Bookkeeping {
         }
         if let createdAt = vm.createdAt {
             // A VM that was made anew by somebody else has nothing of what the ledger says of its predecessor.
-            if let former = record.createdAt, former != createdAt { record = .init(after: former) }
+            if let former = record.createdAt, former != createdAt {
+                let started = record.started
+                record = .init(after: former)
+                // Nor do we know of one that nobody asks for whether k3s runs there; it is stopped like the one before.
+                if !facts.isWanted(subject.name) { record.started = started }
+            }
             if record.createdAt != createdAt { record.createdAt = createdAt }
         }
         // A VM that has run k3s for this very cluster is no stranger, whatever became of its record or of the time of its creation.

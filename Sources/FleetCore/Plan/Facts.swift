@@ -96,6 +96,7 @@ package struct FleetFacts: Sendable {
         census = nil
         guard let names, var kept = former else {
             for place in fleet.nodes.indices { learn(at: place, lesson) }
+            for name in ledger.vms.keys where places[name] == nil { learn(ofStray: name, lesson) }
             census = .of(self, after: former)
             return .everything(of: subjects.count)
         }
@@ -107,6 +108,7 @@ package struct FleetFacts: Sendable {
                 learn(at: place, lesson)
             } else {
                 touched.strays?.insert(name)
+                learn(ofStray: name, lesson)
             }
             kept.recount(name, at: place, self)
         }
@@ -129,6 +131,12 @@ package struct FleetFacts: Sendable {
         }
         if let record { subjects[place].known = record }
         subjects[place].isShaped = isShaped
+    }
+
+    /// Of what the ledger does not know nothing is learnt: it may be somebody else's.
+    private mutating func learn(ofStray name: String, _ lesson: Lesson?) {
+        guard let lesson, ledger.vms[name] != nil, seen.vms?[name] != nil, let record = lesson(Subject.of(name, self), self) else { return }
+        ledger.vms[name] = record
     }
 
     /// How a node differs from what it should be, where that takes more than a look.
