@@ -97,6 +97,7 @@ struct Run {
         if isSetBack(moment) {
             facts.ledger.comeBack(to: moment.wall)
             if let at = facts.readAt { facts.readAt = (min(at.wall, moment.wall), at.uptime) }
+            (listedAt, facts.listedAt) = (listedAt.map { min($0, moment.wall) }, facts.listedAt.map { min($0, moment.wall) })
             news.isAboutAll = true
         }
         (facts.now, facts.uptime) = (moment.wall, moment.uptime)
