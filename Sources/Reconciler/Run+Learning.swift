@@ -81,6 +81,7 @@ extension Run {
             if repeats { facts.listedAt = moment.wall }
             // Even of one that shows nothing new: whoever is missing may be gone by now.
             (news.isListed, news.isAny) = (true, true)
+            if !facts.ledger.attempts.isEmpty { take(.nodes(Array(facts.ledger.attempts.keys))) }
         case .cluster:
             if !facts.seen.outdated.isEmpty { take(.nodes(Array(facts.seen.outdated))) }
             facts.seen.outdated.formIntersection(missedByLook)

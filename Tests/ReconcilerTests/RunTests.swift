@@ -70,6 +70,11 @@ import Testing
         clock.pass(seconds: 4.01)
         #expect(run.hasNews(at: Moment(clock)))
         run.decide(at: Moment(clock))
+        // By the VMs that there are then.
+        #expect(run.plan.lines.first { $0.node == name }?.decision.action == nil)
+        #expect(run.looksDue(at: Moment(clock)).map(\.0) == [.vms])
+        run.note(.saw(.vms, .vms([])), at: Moment(clock), tell: { _ in })
+        run.decide(at: Moment(clock))
         #expect(run.plan.lines.first { $0.node == name }?.decision.action?.step == .createVM)
     }
 

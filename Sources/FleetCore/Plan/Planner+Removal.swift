@@ -10,6 +10,10 @@ extension Planner {
             let decision = admitted(changed(subject, facts) ?? removal(of: vm, subject, facts), subject, facts)
             return (line(of: subject, decision, wayOut(after: decision)), subject, false)
         }
+        // What nobody asks for any more, and may cost money in a moment.
+        if facts.fleet.policy.prune, facts.seen.vms != nil, let wait = awaited(subject, facts) {
+            return (line(of: subject, wait, []), subject, true)
+        }
         // Its VM went before its pool did, or while it was removed, by somebody else's hand: its node, or the password of it, would stay in the
         // cluster for ever.
         guard subject.record.createdAt != nil, facts.seen.vms != nil,
@@ -36,7 +40,7 @@ extension Planner {
             return .wait(Wait("the cluster must be read before a node is removed: \(facts.controlPlaneReason)", look: .cluster, every: 2))
         }
         // What failed is tried again by how the node is then.
-        if let attempt = subject.attempt, attempt.notBefore <= facts.now, let readAt = facts.readAt, readAt.wall < attempt.notBefore {
+        if subject.isToBeSeenAgain(facts.readAt?.wall, facts) {
             return .wait(Wait("the cluster to be read again", look: .cluster, every: 0))
         }
         let (node, done) = (subject.node, subject.record.removal)

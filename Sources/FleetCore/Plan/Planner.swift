@@ -120,18 +120,26 @@ package enum Planner {
     /// Of every node before the VMs were listed.
     static let unseen = Decision.wait(Wait("the list of VMs", look: .vms, every: 1))
 
-    static func create(_ want: DesiredNode, _ subject: Subject, _ facts: FleetFacts) -> Decision {
+    /// A VM that is not listed may still come of what was asked for.
+    static func awaited(_ subject: Subject, _ facts: FleetFacts) -> Decision? {
         // By a list that is younger than the grace: exe.dev may have fallen silent since the last one.
         let listedAt = min(facts.listedAt ?? facts.now, facts.now)
         let isYoung = subject.record.creating.map { listedAt - $0 < creationGrace } ?? false
         let isUnanswered = subject.asked.map { facts.uptime - $0 < creationGrace } ?? false
-        if isYoung || isUnanswered, facts.holds(.creationGrace) {
-            return .wait(Wait("the outcome of an earlier create VM is unknown", look: .vms, every: 3))
-        }
+        guard isYoung || isUnanswered, facts.holds(.creationGrace) else { return nil }
+        return .wait(Wait("the outcome of an earlier create VM is unknown", look: .vms, every: 3))
+    }
+
+    static func create(_ want: DesiredNode, _ subject: Subject, _ facts: FleetFacts) -> Decision {
+        if let wait = awaited(subject, facts) { return wait }
         // A machine that was here is taken for gone when exe.dev and the cluster both say so (facts/k3s.md §14.9), the one twice; the cluster is
         // asked by `admitted`.
         if facts.needsSecondList(subject.record) {
             return .wait(Wait("a second list of VMs that lacks it: one may be old or partial", look: .vms, every: 3))
+        }
+        // What failed is tried again by the VMs that there are then: meanwhile somebody else may have made it.
+        if subject.isToBeSeenAgain(facts.listedAt, facts) {
+            return .wait(Wait("the VMs to be listed again", look: .vms, every: 0))
         }
         if want.role == .server, facts.ledger.caHash != nil, facts.holds(.lostServer) {
             return .blocked(

@@ -44,6 +44,12 @@ package struct Subject: Sendable {
     /// Empty when the ledger does not know it.
     var record: Ledger.VMRecord { known ?? .empty }
 
+    /// The wait after a failure is over, and what was seen `at` (seconds since 1970; nil by who looks once) is from before that.
+    func isToBeSeenAgain(_ at: Double?, _ facts: FleetFacts) -> Bool {
+        guard let attempt, let at else { return false }
+        return attempt.notBefore <= facts.now && at < attempt.notBefore
+    }
+
     /// Its cluster was read and has its node.
     package var isInCluster: Bool { node != nil }
 
