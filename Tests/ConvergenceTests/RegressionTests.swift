@@ -1,12 +1,18 @@
-import Simulation
+import FleetCore
+import K3s
 import Testing
+
+@testable import Simulation
 
 /// Schedules that once failed, each with what it found; `exedev-sim fuzz --seeds N..N` runs one, though a change of the scenarios or of what is
 /// drawn from a seed makes another schedule of it. What is kept is the fault that mattered.
 @Suite struct RegressionTests {
-    private static func run(_ scenario: String, _ faults: [Fault], web: Int = 2, seed: UInt64 = 7) throws -> [String] {
-        let stage = try Stage(try #require(Scenario.all(web: web).first { $0.name == scenario }))
-        return Trial(stage, seed: seed, faults: faults).run().violations
+    private static func run(
+        _ scenario: String, _ faults: [Fault], web: Int = 2, seed: UInt64 = 7, restartsAfter: Double = Trial.pause
+    ) throws -> [String] {
+        var trial = Trial(try Stage.named(scenario, web: web), seed: seed, faults: faults)
+        trial.restartsAfter = restartsAfter
+        return trial.run().violations
     }
 
     private static let year = 365.25 * 86400
@@ -232,5 +238,57 @@ import Testing
             let faults = [Fault(.outage(60), at: .effect(1)), Fault(.rival, at: .effect(3)), Fault(.pause(90), at: .effect(effect))]
             #expect(try Self.run("first create", faults, seed: seed) == [])
         }
+    }
+
+    /// Seed 30159949: of two whose removal had begun the one that pods were scheduled on again was drained before the other one was gone.
+    @Test(arguments: [1, 10, 30, Trial.pause]) func theRemovalThatIsUnderWayComesFirst(restartsAfter: Double) throws {
+        let faults = [
+            Fault(.edit(1), at: .effect(12)), Fault(.crashAndDamage, at: .effect(19)), Fault(.edit(1), at: .effect(21)),
+            Fault(.crashAfterReply, at: .effect(24)),
+        ]
+        #expect(try Self.run("pool renamed", faults, seed: 30_159_949, restartsAfter: restartsAfter) == [])
+    }
+
+    /// Over 10 nodes, seed 20348935: a VM that was made anew and that the file did not ask for any more was taken for the half removed one before.
+    @Test func aMachineMadeAnewHasNoRemovalOfOld() throws {
+        let faults = [
+            Fault(.vanish(7), at: .effect(1)), Fault(.crashAfter, at: .effect(3)), Fault(.apiServerDown, at: .read(5)),
+            Fault(.edit(0), at: .effect(7)), Fault(.crashAndDamage, at: .effect(10)),
+        ]
+        #expect(try Self.run("shrink", faults, web: 8, seed: 20_348_935) == [])
+    }
+
+    /// Over 10 nodes, seed 63114468: the program ended while a VM that it had asked for, and that the file did not ask for any more, was still to come.
+    @Test func aCreationThatNobodyWantsAnyMoreIsWaitedFor() throws {
+        let fleet = FleetSketch().fleet()
+        var world = try WorldState.standing(fleet)
+        let name = "demo-web-n9"
+        var record = Ledger.VMRecord()
+        record.creating = world.now + world.wallOffset
+        world.disk?.vms[name] = record
+        let shape = try #require(fleet.nodes.last?.vm)
+        world.late.append((at: world.now + 25, effect: .create(name: name, shape, tag: fleet.cluster.tag)))
+        let ran = try Rehearsal(fleet, in: world)
+        #expect(ran.end.machine(name) == nil)
+        #expect(ran.effects.contains("removeVM \(name)"))
+    }
+
+    /// Over 10 nodes, seed 63571724: a creation that had failed was tried again by a list of before exe.dev fell silent, when another machine had
+    /// long made the VM.
+    @Test func aFailedCreationIsTriedAgainByANewList() throws {
+        let faults = [
+            Fault(.outage(60), at: .effect(4)), Fault(.pause(5), at: .effect(22)), Fault(.rival, at: .effect(36)),
+            Fault(.outage(60), at: .effect(54)),
+        ]
+        #expect(try Self.run("first create", faults, web: 8, seed: 63_571_724) == [])
+    }
+
+    /// Over 10 nodes, seed 64510566: of a clock that was set back a list of before was taken for one of now, and what another machine had asked for
+    /// was asked for once more.
+    @Test(arguments: 8..<25) func aClockThatIsSetBackMakesNoListYounger(at effect: Int) throws {
+        let faults = [
+            Fault(.rival, at: .effect(5)), Fault(.outage(3600), at: .effect(11)), Fault(.clockJump(-Self.year), at: .effect(effect)),
+        ]
+        #expect(try Self.run("first create", faults, web: 8, seed: 64_510_566) == [])
     }
 }

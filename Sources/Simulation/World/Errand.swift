@@ -55,6 +55,7 @@ extension WorldState {
         case .probe(let name, let fault): return (probe(name, fault).map(Answer.host), random.seconds(0.05, 0.4))
         case .readCluster(let name, let fault):
             settle()
+            memory.readAt[id] = now
             return (readCluster(name, fault).map(Answer.cluster), random.seconds(0.05, 0.4))
         case .effect(let effect, let number, let fault):
             return (arrive(effect, number, fault, by: id).map(Answer.effect), duration(of: effect))

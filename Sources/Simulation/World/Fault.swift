@@ -44,6 +44,9 @@ package struct Fault: Sendable, Hashable, CustomStringConvertible {
             }
         }
 
+        /// The machine that an order was for starts again.
+        var boots: Bool { if case .host(let fault) = self { fault.boots } else { false } }
+
         var isClockJump: Bool { if case .clockJump = self { true } else { false } }
 
         /// Things come about that the ledger does not tell.
@@ -158,6 +161,7 @@ package enum HostFault: String, Sendable, Hashable, CaseIterable {
         }
     }
 
+    var boots: Bool { self == .reboot || isPowerCut }
     var isPowerCut: Bool { [.hardReset, .hardReset1, .hardReset2, .hardReset3].contains(self) }
 
     var error: EffectError {

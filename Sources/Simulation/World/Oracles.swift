@@ -16,6 +16,12 @@ struct OracleMemory: Sendable {
     var restarted: [String: Double] = [:]
     /// When an effect last failed, by process and effect.
     var failures: [String: Double] = [:]
+    /// Nodes that were ready when they were restarted or vanished, or when the trial began.
+    var served: Set<String> = []
+    /// `desk name` of what a machine of the daemon has begun to take down and has not made anew or given back.
+    var takenDown: Set<String> = []
+    /// When a process last read the cluster.
+    var readAt: [Int: Double] = [:]
     /// How many lists have hidden a VM that was there.
     var hidden: [String: Int] = [:]
     /// `process name` of VMs whose creation was answered.
@@ -151,14 +157,15 @@ struct Oracle: Sendable {
     }
 
     /// S9: drain, then stop, then the node, then the VM.
-    static let removalKeepsItsOrder = Oracle(name: "S9 removal keeps its order") { effect, process, _, world in
+    static let removalKeepsItsOrder = Oracle(name: "S9 removal keeps its order") { effect, process, id, world in
         guard process.mode == .apply, effect.step.isDestructive, let machine = world.machine(effect.subject) else { return nil }
         let isMember = world.isMember(machine.name)
         switch effect.step {
         case .stop where isMember && !world.memory.drained.contains(machine.name): return "stopped before it was drained"
         case .deleteNode where isMember && machine.unit != nil && !effect.sparesTheLiving:
             return "its node is deleted while k3s runs"
-        case .removeVM where isMember: return "the VM is removed while its node is in the cluster"
+        case .removeVM where isMember && !world.hasJustCome(machine, since: world.memory.readAt[id]):
+            return "the VM is removed while its node is in the cluster"
         default: return nil
         }
     }
@@ -209,7 +216,11 @@ struct Oracle: Sendable {
         guard case .create(let name, _, _) = effect, !process.isAttended, let disk = world.disk else { return nil }
         // Whoever was shown a list of before may believe that fewer are gone.
         guard !world.struck.contains(where: \.kind.misleads) else { return nil }
-        let known = process.fleet.nodes.map { $0.name }.filter { disk.vms[$0]?.createdAt != nil && disk.vms[$0]?.removal == nil }
+        // What we had begun to take down ourselves is no loss; of the one that is asked for the ledger does not tell it any more.
+        let known = process.fleet.nodes.map { $0.name }.filter { name in
+            disk.vms[name]?.createdAt != nil && disk.vms[name]?.removal == nil
+                && !world.memory.takenDown.contains("\(process.desk) \(name)")
+        }
         let gone = known.count { world.machine($0) == nil }
         return known.contains(name) && gone >= 2 && gone * 3 > known.count ? "\(gone) of \(known.count) are gone" : nil
     }
@@ -282,15 +293,35 @@ extension WorldState {
     /// k3s was started there, by us, and has not said that it is ready.
     func isRestartingByUs(_ name: String) -> Bool {
         if inFlight.values.contains(where: { $0.effect.step == .install && $0.effect.subject == name }) && isMember(name) { return true }
-        guard let restarted = memory.restarted[name], isMember(name), let unit = machine(name)?.unit, restarted == unit.startedAt else {
-            return false
-        }
+        // One that was never ready is missed by nobody.
+        guard memory.served.contains(name), let restarted = memory.restarted[name], isMember(name), let unit = machine(name)?.unit,
+            restarted == unit.startedAt
+        else { return false }
         return unit.registeredAt.map { now < $0 + Self.readyAfter } ?? true
+    }
+
+    /// A machine that was taken for dead has joined once more after the cluster was last looked at, a moment ago.
+    func hasJustCome(_ machine: Machine, since look: Double?) -> Bool {
+        guard let look, let registered = machine.unit?.registeredAt else { return false }
+        return registered > look && now - look < 2
+    }
+
+    /// A node that is about to go down was up.
+    mutating func noteService(of name: String) {
+        if isMember(name), machine(name)?.heartbeat(now: now) == true { memory.served.insert(name) }
     }
 
     /// Everything that is checked when an effect is sent.
     mutating func judge(_ effect: Effect, by id: Int) {
         for complaint in complaints(about: effect, by: id) { violate(complaint) }
+        remember(effect, by: id)
+    }
+
+    private mutating func remember(_ effect: Effect, by id: Int) {
+        if effect.step == .install { noteService(of: effect.subject) }
+        let mark = "\(processes[id].desk) \(effect.subject)"
+        if effect.step.isDestructive { memory.takenDown.insert(mark) }
+        if effect.step == .createVM || effect.step == .uncordon { memory.takenDown.remove(mark) }
         // Wanted again, by whoever knows nothing of a removal, and not cordoned by it.
         if case .order(.install(let setup), _) = effect, !isCordoned(setup.name) { memory.leaving.remove(setup.name) }
         guard effect.step.isDestructive, processes[id].mode == .apply, machine(effect.subject) != nil else { return }

@@ -97,6 +97,7 @@ extension WorldState {
         desks[0].lockHolder = nil
         trace = TraceHash()
         (memory.leaving, memory.failures, memory.told, memory.hidden) = ([], [:], [], [:])
+        (memory.served, memory.takenDown, memory.readAt) = (Set(machines.filter { $0.unit?.registeredAt != nil }.map(\.name)), [], [:])
     }
 
     var ending: Stage.Ending {

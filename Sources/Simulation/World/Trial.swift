@@ -164,8 +164,11 @@ struct Course {
             let pause = hasDied || fleet != scenario.after ? restartsAfter : Trial.pause
             callTheOperator()
             // Who was told a lie, or looked away when something happened, may believe that all is done; the next pass knows better.
-            // By a clock that was put forward a node that went a moment ago has been silent for long.
-            if world.state.withLock({ $0.struck[struck...].contains { $0.kind.misleads || $0.kind.isClockJump } }) { isDone = false }
+            // By a clock that was put forward a node that went a moment ago has been silent for long; a machine that boots comes back.
+            let isDeceived = world.state.withLock { state in
+                state.struck[struck...].contains { $0.kind.misleads || $0.kind.isClockJump || $0.kind.boots }
+            }
+            if isDeceived { isDone = false }
             let isDown = world.state.withLock { state in
                 // In steps, for what comes about by itself does so when it is looked at: servers first, then their agents.
                 for seconds in [min(pause / 3, 20), min(pause / 3, 20), pause - 2 * min(pause / 3, 20)] {
@@ -192,7 +195,7 @@ struct Course {
         guard !scenario.edits.isEmpty else { return }
         var edits: [(effect: Int, file: Int)] = []
         world.state.withLock { state in
-            for fault in state.faults {
+            for fault in state.struck {
                 guard case .effect(let number) = fault.point, number >= effect, number < state.effects.count else { continue }
                 if case .edit(let index) = fault.kind { edits.append((number, index)) }
             }

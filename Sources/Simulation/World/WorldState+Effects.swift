@@ -49,6 +49,7 @@ extension WorldState {
 
     package mutating func vanish(_ name: String) {
         settle()
+        noteService(of: name)
         machines.removeAll { $0.name == name }
         memory.creations[name] = 0
         memory.drained.remove(name)
@@ -79,7 +80,7 @@ extension WorldState {
         for step in steps.prefix(fault?.done(of: steps.count) ?? steps.count) {
             if let complaint = step(&self) { return Self.retries(complaint) }
         }
-        if let fault, fault == .reboot || fault.isPowerCut { reboot(host, losesWrites: fault.isPowerCut) }
+        if let fault, fault.boots { reboot(host, losesWrites: fault.isPowerCut) }
         // Apart, for `machines` notices its changes, so that `self` is not free meanwhile.
         let later = now + 120
         if fault == .slowStart, machines[index].isStarting { machines[index].unit?.startedAt = later }
