@@ -77,15 +77,16 @@ extension Run {
         let showsNews = take(facts.seen.note(sight))
         switch sight {
         case .vms:
-            listedAt = moment.wall
-            if repeats { facts.listedAt = moment.wall }
+            // It may have been long on its way.
+            listedAt = min(listAskedAt ?? moment.wall, moment.wall)
+            if repeats { facts.listedAt = listedAt }
             // Even of one that shows nothing new: whoever is missing may be gone by now.
             (news.isListed, news.isAny) = (true, true)
             if !facts.ledger.attempts.isEmpty { take(.nodes(Array(facts.ledger.attempts.keys))) }
         case .cluster:
             if !facts.seen.outdated.isEmpty { take(.nodes(Array(facts.seen.outdated))) }
             facts.seen.outdated.formIntersection(missedByLook)
-            facts.readAt = clusterAskedAt.map { ($0.wall, $0.uptime) }
+            facts.readAt = clusterAskedAt.map { (min($0.wall, moment.wall), $0.uptime) }
             let waiting = draft.restarting + facts.ledger.attempts.keys
             if !waiting.isEmpty { take(.nodes(waiting)) }
         case .host: break

@@ -26,6 +26,7 @@ extension Run {
         var due: [(Look, ObservedVM?)] = []
         if isDue(looks.vms, agenda.vms, uptime) {
             looks.begin(.vms)
+            listAskedAt = moment.wall
             due.append((.vms, nil))
         }
         if isDue(looks.cluster, agenda.cluster, uptime), let server {

@@ -25,8 +25,9 @@ struct Run {
     var agenda = Agenda()
     var isAgendaOld = true
     var looks: Looks
-    /// When the VMs were last listed, in seconds since 1970.
+    /// When the last list of VMs was asked for, in seconds since 1970, and when the one under way was.
     var listedAt: Double?
+    var listAskedAt: Double?
     /// When the last reading of the cluster was asked for.
     var clusterAskedAt: Moment?
     /// Nodes that the reading of the cluster under way may still see as they were.

@@ -78,6 +78,27 @@ import Testing
         #expect(run.plan.lines.first { $0.node == name }?.decision.action?.step == .createVM)
     }
 
+    /// A list that was long on its way shows nothing of what came about meanwhile: a creation without an answer is waited for by when it was asked for.
+    @Test func aListIsAsOldAsItsQuestion() throws {
+        let (fleet, clock) = (try ConvergeTests.fleet(), VirtualClock())
+        let name = try #require(fleet.nodes.first?.name)
+        var run = Run(
+            fleet: fleet, ledger: Ledger(cluster: "demo", clusterID: "c1", clusterCIDR: "10.244.0.0/16", serviceCIDR: "10.245.0.0/16"),
+            repeats: true)
+        run.facts.ledger.vms[name] = .init()
+        run.facts.ledger.vms[name]?.creating = clock.now - 20
+        run.decide(at: Moment(clock))
+        for (seconds, isCreated) in [(0.1, false), (25, false), (10, true)] {
+            #expect(run.looksDue(at: Moment(clock)).map(\.0) == [.vms])
+            clock.pass(seconds: seconds)
+            run.note(.saw(.vms, .vms([])), at: Moment(clock), tell: { _ in })
+            run.decide(at: Moment(clock))
+            let step = run.plan.lines.first { $0.node == name }?.decision.action?.step
+            #expect((step == .createVM) == isCreated)
+            clock.pass(seconds: 5)
+        }
+    }
+
     /// Of sleepers that were sent off for a later time none is sent off again when an earlier one has woken.
     @Test func nobodySleepsTwiceForOneTime() throws {
         let (fleet, clock) = (try ConvergeTests.fleet(), VirtualClock())

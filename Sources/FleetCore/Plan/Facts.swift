@@ -9,7 +9,7 @@ package struct FleetFacts: Sendable {
     package var now: Double
     /// Seconds on the clock that nobody sets; without end for who remembers nothing by it.
     package var uptime = Double.infinity
-    /// When the VMs were listed, in a run that lists them again when in doubt; nil in one that looks once.
+    /// When the list of VMs was asked for, in a run that lists them again when in doubt; nil in one that looks once.
     package var listedAt: Double?
     /// When the reading of the cluster was asked for, on both clocks; nil for who has read it just now.
     package var readAt: (wall: Double, uptime: Double)?
@@ -204,9 +204,9 @@ package struct FleetFacts: Sendable {
         if case .read(let reading) = seen.cluster { reading.apiReady && strangeness == nil } else { false }
     }
 
-    /// A VM that was here before is missing, and only one list says so.
+    /// A VM that was here before, or that was asked for, is missing, and only one list says so.
     func needsSecondList(_ record: Ledger.VMRecord) -> Bool {
-        guard record.createdAt != nil, let listedAt, holds(.secondList) else { return false }
+        guard record.isOccupant, let listedAt, holds(.secondList) else { return false }
         return listedAt - (record.missingSince ?? listedAt) < Planner.secondListAfter
     }
 
