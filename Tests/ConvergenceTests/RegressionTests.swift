@@ -291,4 +291,12 @@ import Testing
         ]
         #expect(try Self.run("first create", faults, web: 8, seed: 64_510_566) == [])
     }
+
+    /// Seed 70571182: who had asked for VMs, died and heard of none of them took one list that lacked them for the truth.
+    @Test(arguments: [Fault.Kind.emptyList, .partialList(0), .partialList(1)]) func oneListEndsNoLongPastCreation(lie: Fault.Kind) throws {
+        for read in 30..<70 {
+            let faults = [Fault(.crashAfterReply, at: .effect(0)), Fault(.rival, at: .effect(3)), Fault(lie, at: .read(read))]
+            #expect(try Self.run("name held by somebody else", faults, seed: 70_571_182, restartsAfter: 10) == [])
+        }
+    }
 }

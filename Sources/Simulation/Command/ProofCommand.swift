@@ -129,6 +129,7 @@ enum ProofCommand {
             let kinds: [(String, [[Fault]])] = [
                 ("crashes", stage.crashes.map { [$0] }), ("full disks", stage.fullDisks.map { [$0] }),
                 ("failed reads", stage.failedReads.map { [$0] }), ("lying lists", stage.lyingLists.map { [$0] }),
+                ("slow answers", stage.slowAnswers.map { [$0] }),
                 ("failed effects", stage.failedEffects.map { [$0] }), ("failed asks for the Lease", stage.failedAsks.map { [$0] }),
                 ("surroundings", stage.surroundings.map { [$0] }), ("takeovers", stage.takeovers),
                 ("pairs of crashes", stage.pairsOfCrashes),

@@ -11,6 +11,14 @@ enum Errand: Sendable {
     /// Of the server's name.
     case takeLease(String, seconds: Double, Fault.Kind?)
     case dropLease(String)
+
+    /// What its answer takes longer than others, in seconds.
+    var delay: Double {
+        switch self {
+        case .list(.slow(let seconds)), .probe(_, .slow(let seconds)), .readCluster(_, .slow(let seconds)): seconds
+        default: 0
+        }
+    }
 }
 
 /// What a request is answered with.
@@ -40,7 +48,8 @@ extension WorldState {
         guard var sleeper = sleepers.popEarliest() else { return .nothing }
         now = max(now, sleeper.at)
         guard let errand = sleeper.errand else { return .woke(sleeper) }
-        let (answer, back) = arrive(errand, by: sleeper.process)
+        let (answer, wayBack) = arrive(errand, by: sleeper.process)
+        let back = wayBack + errand.delay
         answers[sleeper.id] = answer
         (sleeper.errand, sleeper.at) = (nil, now + back)
         sleepers.add(sleeper)

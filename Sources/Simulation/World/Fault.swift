@@ -22,6 +22,8 @@ package struct Fault: Sendable, Hashable, CustomStringConvertible {
         // exe.dev
         case api(APIFault)
         case staleList(Int), partialList(Int), emptyList
+        /// The answer to a look is true, and so many seconds on its way.
+        case slow(Double)
         // hosts
         case host(HostFault)
         case unreachable, refused, apiServerDown
@@ -94,6 +96,7 @@ extension Fault.Kind {
         case .staleList(let back): "a list \(back) changes old"
         case .partialList(let hidden): "a list without its VM \(hidden)"
         case .emptyList: "an empty list"
+        case .slow(let seconds): "an answer that takes \(Int(seconds)) s"
         case .host(let fault): "the host's \(fault.rawValue)"
         case .unreachable: "unreachable"
         case .refused: "refused"

@@ -37,6 +37,9 @@ extension Stage {
         }
     }
 
+    /// Answers that are true and come when others have long been given: as long as a look may take (`Command.deadline`, 30 s on a host).
+    package var slowAnswers: [Fault] { reads.indices.flatMap { number in [8.0, 25].map { Fault(.slow($0), at: .read(number)) } } }
+
     /// Every status of exe.dev for every request, every way in which a step on a host can end badly.
     package var failedEffects: [Fault] {
         effects.indices.flatMap { number -> [Fault] in
@@ -76,7 +79,7 @@ extension Stage {
     }
 
     package var singleFaults: [Fault] {
-        crashes + fullDisks + failedReads + lyingLists + failedEffects + failedAsks + surroundings
+        crashes + fullDisks + failedReads + lyingLists + slowAnswers + failedEffects + failedAsks + surroundings
     }
 
     /// The second strikes after the first: effects and saves are counted on from run to run.

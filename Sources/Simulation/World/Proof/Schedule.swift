@@ -42,7 +42,8 @@ package struct Schedule: Sendable {
     }
 
     private static func read(_ random: inout Randomness) -> Fault.Kind {
-        switch random.below(7) {
+        switch random.below(8) {
+        case 7: .slow(pick([8, 25], &random))
         case 0: .api(pick(APIFault.allCases, &random))
         case 1: .staleList(1 + random.below(5))
         case 2: .partialList(random.below(12))
