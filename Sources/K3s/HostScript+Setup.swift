@@ -30,9 +30,12 @@ extension HostScript {
     package static func prepare(_ input: PrepareInput) -> Script {
         Script(lines: [
             alone, atomicWrite, tidy, preflight(input), routes(input.clusterCIDR, input.serviceCIDR), overlay(input), binary(input),
-            installer(input),
+            installer(input), durable,
         ])
     }
+
+    /// What a script reports as done outlasts a power cut, which exe.dev's `restart` is: it syncs nothing in the guest (facts/exedev.md §1.2, §8.8).
+    static let durable = Script(raw: "sync -f / 2>/dev/null || sync")
 
     /// One script at a time: one whose connection was cut may still be at work here, and another machine may have sent one. The kernel takes the
     /// lock back from whoever ends. `flock` is util-linux's, which a host may lack only if it is no Debian or Ubuntu.
@@ -195,7 +198,8 @@ extension HostScript {
                 "if [ ! -d /var/lib/rancher/k3s/server/db ]; then", routes(setup.clusterCIDR, setup.serviceCIDR), "fi",
             ])
         return Script(lines: [
-            alone, atomicWrite, belongs(to: setup.clusterID), founding, files(setup, serverToken, agentToken), unit(setup), start(setup),
+            alone, atomicWrite, belongs(to: setup.clusterID), founding, files(setup, serverToken, agentToken), unit(setup), durable,
+            start(setup),
         ])
     }
 

@@ -81,6 +81,27 @@ import Testing
         }
     }
 
+    /// exe.dev's `restart` syncs nothing: what was reported as done would be undone by it.
+    @Test(arguments: [Sample.prepare(.agent), .install(Sample.setup(.agent)), .stop(node: "demo-n1", .agent)])
+    func whatIsDoneIsOnTheDisk(order: HostOrder) throws {
+        try FakeHost.with { host in
+            for before in [Sample.prepare(.agent), .install(Sample.setup(.agent))] { try Self.run(before, on: host) }
+            try host.remove(HostPath.config)
+            try host.forgetCalls()
+            try Self.run(order, on: host)
+            #expect(host.calls(of: "sync") == [["sync", "-f", "/"]])
+            let writes = ["mv", "systemd-run", "curl", "tailscale"]
+            let (last, synced) = (
+                host.calls.lastIndex { writes.contains($0[0]) || $0.contains("disable") }, host.calls.firstIndex { $0[0] == "sync" }
+            )
+            #expect(try #require(last) < #require(synced))
+
+            try host.write("/state/sync.status", "1")
+            #expect(try host.run(Sample.script(order)).status == 1)
+            #expect(host.calls(of: "sync").last == ["sync"])
+        }
+    }
+
     @Test func startsAUnitThatGaveUp() throws {
         try FakeHost.with { host in
             try Self.run(Sample.prepare(), on: host)
