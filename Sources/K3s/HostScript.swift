@@ -87,13 +87,24 @@ package enum HostScript {
                 """)
     }
 
-    /// Deletes what a former machine of that name left in the cluster: its Node and its node password (facts/k3s.md §6.1).
-    package static func forget(node: String) -> Script {
-        """
-        k3s kubectl delete node \(node) --ignore-not-found
-        k3s kubectl -n kube-system delete secret \(node + ".node-password.k3s") --ignore-not-found
-        """
+    /// Deletes what a former machine of that name left in the cluster: its Node and its node password (facts/k3s.md §6.1). `sparing`: the address
+    /// of the machine that has the name now; a Node that has it is that machine's own, which somebody else may have let join meanwhile.
+    package static func forget(node: String, sparing address: String?) -> Script {
+        let look: Script =
+            if let address {
+                """
+                at=$(k3s kubectl get node \(node) --ignore-not-found -o jsonpath=\(addressPath))
+                case " $at " in *" "\(address)" "*) echo 'the node is its own'; exit 0 ;; esac
+
+                """
+            } else { "" }
+        return look + """
+            k3s kubectl delete node \(node) --ignore-not-found
+            k3s kubectl -n kube-system delete secret \(node + ".node-password.k3s") --ignore-not-found
+            """
     }
+
+    private static let addressPath = "{.status.addresses[?(@.type==\"InternalIP\")].address}"
 
     /// `mark`: an annotation that says whose cordon it is.
     package static func cordon(name: String, mark: String) -> Script {
@@ -133,7 +144,7 @@ package enum HostScript {
             [ -z "$ready" ] || [ "$ready" = Unknown ] || { echo 'the node is alive' >&2; exit 1; }
 
             """
-        return (ifSilent ? proof : "") + forget(node: name) + """
+        return (ifSilent ? proof : "") + forget(node: name, sparing: nil) + """
             left=$(k3s kubectl get node \(name) --ignore-not-found -o name)
             [ -z "$left" ] || { echo 'the node is still there' >&2; exit 1; }
             """
@@ -150,7 +161,8 @@ package enum HostScript {
             if [ -x /usr/local/bin/k3s-killall.sh ]; then
                 /usr/local/bin/k3s-killall.sh >/dev/null 2>&1 || true
             fi
-            """
+
+            """ + durable
     }
 
     package static func kubeconfig() -> Script {

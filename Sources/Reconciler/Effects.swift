@@ -58,7 +58,8 @@ extension WorldWriter {
 package indirect enum HostOrder: Sendable, Hashable {
     case prepare(node: String, role: Role, PrepareOrder)
     case install(NodeSetup)
-    case forget(node: String)
+    /// `sparing`: the address of the machine that bears the name now, whose own Node stays.
+    case forget(node: String, sparing: String? = nil)
     case shape(node: String, NodeShape)
     case restart(node: String, Role)
     case drain(node: String, isSilent: Bool)

@@ -22,7 +22,7 @@ extension HostOrder {
                     role: role, controllerTime: Int(time)))
         case .install(let setup):
             HostScript.install(setup, serverToken: setup.role == .server ? .serverToken : nil, agentToken: .agentToken)
-        case .forget(let node): HostScript.forget(node: node)
+        case .forget(let node, let address): HostScript.forget(node: node, sparing: address)
         case .shape(let node, let shape):
             HostScript.shapeNode(
                 name: node, labels: shape.labels, taints: shape.taints.map { ($0.from, $0.to) }, annotations: shape.annotations)

@@ -54,7 +54,7 @@ extension HostOrder {
                     clusterCIDR: ledger.clusterCIDR, serviceCIDR: ledger.serviceCIDR))
         case .install(let setup): self = .install(setup)
         case .stop(let node, let role): self = .stop(node: node, role)
-        case .forget(let node): self = .forget(node: node)
+        case .forget(let node): self = .forget(node: node, sparing: facts.seen.hosts[node]?.overlay)
         case .shape(let node, let shape): self = .shape(node: node, shape)
         case .restart(let node, let role): self = .restart(node: node, role)
         case .drain(let node, let isSilent): self = .drain(node: node, isSilent: isSilent)

@@ -83,6 +83,9 @@ extension Run {
             // Even of one that shows nothing new: whoever is missing may be gone by now.
             (news.isListed, news.isAny) = (true, true)
             if !facts.ledger.attempts.isEmpty { take(.nodes(Array(facts.ledger.attempts.keys))) }
+            // Nor does one that was started become stopped when the list is young enough to say so.
+            let stopped = (facts.seen.vms ?? [:]).values.filter { $0.status == .stopped }
+            if !stopped.isEmpty { take(.nodes(stopped.map(\.name))) }
         case .cluster:
             if !facts.seen.outdated.isEmpty { take(.nodes(Array(facts.seen.outdated))) }
             facts.seen.outdated.formIntersection(missedByLook)

@@ -130,7 +130,7 @@ final class FakeWorld: WorldWriter {
                 for (key, value) in shape.labels { state.nodes[node]?.labels[key] = value }
                 if let taints = shape.taints { state.nodes[node]?.taints = taints.to }
                 state.nodes[node]?.annotations.merge(shape.annotations) { $1 }
-            case .deleteNode(let node, _), .forget(let node): state.nodes[node] = nil
+            case .deleteNode(let node, _), .forget(let node, _): state.nodes[node] = nil
             case .drain(let node, _): state.nodes[node]?.unschedulable = true
             case .uncordon(let node): state.nodes[node]?.unschedulable = false
             case .stop, .restart: break
@@ -145,7 +145,7 @@ extension HostOrder {
         switch self {
         case .prepare(let node, _, _): "prepare \(node)"
         case .install(let setup): "install \(setup.name)"
-        case .forget(let node): "forget \(node)"
+        case .forget(let node, _): "forget \(node)"
         case .shape(let node, _): "shape \(node)"
         case .restart(let node, _): "restart \(node)"
         case .drain(let node, _): "drain \(node)"

@@ -43,7 +43,8 @@ enum FakePrograms {
         "hostname": "cat /state/hostname", "uname": "cat /state/machine", "sleep": ":",
         "ip": "case $2 in route) cat /state/routes 2>/dev/null ;; *) cat /state/address 2>/dev/null ;; esac",
         "df": #"printf 'Filesystem 1024-blocks Used Available Capacity Mounted\n/dev/vda 9 9 %s 9%% /\n' "$(cat /state/free)""#,
-        "journalctl": "cat /state/journal", "systemctl": systemctl, "systemd-run": systemdRun, "tailscale": tailscale, "curl": curl,
+        "sync": "answer sync", "journalctl": "cat /state/journal", "systemctl": systemctl, "systemd-run": systemdRun,
+        "tailscale": tailscale, "curl": curl,
     ]
 
     /// The program that the mirror offers as k3s.

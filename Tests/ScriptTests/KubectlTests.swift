@@ -34,6 +34,19 @@ import Testing
         }
     }
 
+    /// The machine that has the name now has joined since it was looked at; one at another address is the machine before.
+    @Test(arguments: [("100.64.0.2", true), ("fd7a::2 100.64.0.2", true), ("100.64.0.20", false), ("", false)])
+    func whatHasJoinedItselfIsNotForgotten(addresses: String, isItsOwn: Bool) throws {
+        try Self.withK3s { host in
+            try host.write("/state/kubectl-get.out", addresses)
+            for round in 1...2 {
+                let outcome = try host.run(Sample.script(.forget(node: hostile, sparing: "100.64.0.2")))
+                #expect(outcome.status == 0)
+                #expect(Self.asked("delete", on: host).count == (isItsOwn ? 0 : 2 * round))
+            }
+        }
+    }
+
     static func asked(_ verb: String, on host: FakeHost) -> [[String]] { host.calls(of: "k3s").filter { $0.contains(verb) } }
 
     struct Patch: Decodable, Equatable {

@@ -52,7 +52,8 @@ enum Sample {
     /// Every kind of order, with names that need quoting.
     static let orders: [HostOrder] = [
         prepare(.server), prepare(.agent, expected: "00ff", node: hostile), .install(setup(.server)), .install(setup(.agent)),
-        .forget(node: hostile), .shape(node: hostile, shape), .drain(node: hostile, isSilent: false), .uncordon(node: hostile),
+        .forget(node: hostile), .forget(node: hostile, sparing: hostile), .shape(node: hostile, shape),
+        .drain(node: hostile, isSilent: false), .uncordon(node: hostile),
         .stop(node: hostile, .server),
         .stop(node: hostile, .agent), .deleteNode(hostile, ifSilent: false), .deleteNode(hostile, ifSilent: true),
         .restart(node: hostile, .agent),

@@ -85,6 +85,14 @@ package indirect enum ObservedHost: Sendable, Hashable {
     case refused(String, advice: String)
 }
 
+extension ObservedHost {
+    /// Its overlay address, as the host says.
+    package var overlay: String? {
+        guard case .probed(let probe) = self, case .up(let address) = probe.overlay else { return nil }
+        return address
+    }
+}
+
 package indirect enum ObservedCluster: Sendable, Hashable {
     case unseen
     case unreachable(String)

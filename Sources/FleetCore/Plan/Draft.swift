@@ -29,6 +29,8 @@ package struct Draft: Sendable {
         var isCordoned = false
         /// When time alone may change it.
         var goodUntil = Double.infinity
+        /// It had its time to join, which the next reading may say it has not.
+        var isOverdue = false
     }
 
     package init(of facts: FleetFacts) {
@@ -57,8 +59,8 @@ package struct Draft: Sendable {
     func isLeaving(_ index: Int) -> Bool { own[index].isLeaving }
     func isCordoned(_ index: Int) -> Bool { own[index].isCordoned }
 
-    /// Nodes of which the next reading of the cluster may tell that they are up again, though it shows them as the last one did.
-    package var restarting: [String] { own.compactMap { $0.availability.isRestarting ? $0.line.node : nil } }
+    /// Nodes of which the next reading of the cluster may tell that they are up again, or never came, though it shows them as the last one did.
+    package var restarting: [String] { own.compactMap { $0.availability.isRestarting || $0.isOverdue ? $0.line.node : nil } }
 
     /// Lines of VMs and nodes that no pool asks for.
     var strays: Range<Int> { places.count..<plan.lines.count }
@@ -186,11 +188,13 @@ extension Draft {
     }
 
     private func kept(_ line: Plan.Line, _ subject: Subject, _ role: Role, _ facts: FleetFacts, isOrphan: Bool = false) -> Kept {
-        Kept(
-            line: line, isOrphan: isOrphan, call: Call(line.decision), availability: Availability.of(subject, role, facts),
+        let isDue = subject.record.started.map { $0 + Planner.startDeadline(role) <= facts.now } ?? false
+        let call = Call(line.decision)
+        return Kept(
+            line: line, isOrphan: isOrphan, call: call, availability: Availability.of(subject, role, facts),
             isLeaving: subject.known.map { $0.removal != nil && $0.removal != .returning } ?? false,
             isCordoned: subject.node?.unschedulable == true,
-            goodUntil: Planner.goodUntil(subject, role, facts))
+            goodUntil: Planner.goodUntil(subject, role, facts), isOverdue: isDue && call.isWait && subject.node == nil)
     }
 }
 

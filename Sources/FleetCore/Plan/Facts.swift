@@ -204,6 +204,10 @@ package struct FleetFacts: Sendable {
         if case .read(let reading) = seen.cluster { reading.apiReady && strangeness == nil } else { false }
     }
 
+    /// Until when a list, or a reading of the cluster, can have waited for something: exe.dev or the server may have been silent since the last one.
+    var listTime: Double { min(listedAt ?? now, now) }
+    var readTime: Double { min(readAt?.wall ?? now, now) }
+
     /// A VM that was here before, or that was asked for, is missing, and only one list says so.
     func needsSecondList(_ record: Ledger.VMRecord) -> Bool {
         guard record.isOccupant, let listedAt, holds(.secondList) else { return false }

@@ -2,7 +2,7 @@
 /// that proof ever lifts one.
 package enum Guard: String, Sendable, Hashable, CaseIterable {
     // Safety
-    case ownershipIsSeen, creationFitsBudget, massLossIsNoReason, onlyOneFounding, serversStay, removalIsRecorded, quorumHolds
+    case ownershipIsSeen, creationFitsBudget, massLossIsNoReason, onlyOneFounding, serversStay, removalIsRecorded, quorumHolds, serversLead
     // Pacing
     case deletionsPerPass, maxUnavailable, maxVMs
     // Planner

@@ -49,7 +49,7 @@ extension Planner {
         let isGivenBack = node?.unschedulable == false && facts.holds(.drainedStays)
         let isWhole = [nil, .begun, .returning].contains(done) || isGivenBack
         if let node, isWhole { return .act(.drain(node: vm.name, isSilent: node.ready == .unknown), because: because) }
-        if isWhole, node == nil, let started = subject.record.started, facts.now - started < startDeadline(.agent) {
+        if isWhole, node == nil, let started = subject.record.started, facts.readTime - started < startDeadline(.agent) {
             return .wait(Wait("k3s was started there a moment ago: it may join and have pods", look: .cluster, every: 2))
         }
         let mayRun = done == .drained || (isWhole && node == nil && subject.record.started != nil)

@@ -122,9 +122,7 @@ package enum Planner {
 
     /// A VM that is not listed may still come of what was asked for.
     static func awaited(_ subject: Subject, _ facts: FleetFacts) -> Decision? {
-        // By a list that is younger than the grace: exe.dev may have fallen silent since the last one.
-        let listedAt = min(facts.listedAt ?? facts.now, facts.now)
-        let isYoung = subject.record.creating.map { listedAt - $0 < creationGrace } ?? false
+        let isYoung = subject.record.creating.map { facts.listTime - $0 < creationGrace } ?? false
         let isUnanswered = subject.asked.map { facts.uptime - $0 < creationGrace } ?? false
         guard isYoung || isUnanswered, facts.holds(.creationGrace) else { return nil }
         return .wait(Wait("the outcome of an earlier create VM is unknown", look: .vms, every: 3))
@@ -152,9 +150,12 @@ package enum Planner {
     }
 
     static func halted(_ vm: ObservedVM, _ subject: Subject, _ facts: FleetFacts) -> Decision {
-        switch vm.status {
-        case .stopped where subject.record.poweredOn.map { facts.now - $0 < startGrace } ?? false && facts.holds(.startGrace):
+        let isYoung = subject.record.poweredOn.map { facts.listTime - $0 < startGrace } ?? false
+        return switch vm.status {
+        case .stopped where isYoung && facts.holds(.startGrace):
             .wait(Wait("the VM to come up", look: .vms, every: 3))
+        case .stopped where subject.isToBeSeenAgain(facts.listedAt, facts):
+            .wait(Wait("the VMs to be listed again", look: .vms, every: 0))
         case .stopped: .act(.startVM(name: vm.name), because: "the VM is stopped")
         case .paused: .blocked(Block("the VM is paused", advice: "resume it: exedev-ctl exec 'resume \(vm.name)'"))
         case .failed(let word):
@@ -216,7 +217,7 @@ package enum Planner {
         // A server that is up is changed when the cluster says how the others are, and not because one reading of it failed. systemd calls it
         // active once the API answered (facts/k3s.md §8.2).
         if want.role == .server, facts.ledger.caHash != nil, probe.server?.active == "active" {
-            if facts.clusterAnswers, started.map({ facts.now - $0 > startDeadline(.server) }) ?? true {
+            if facts.clusterAnswers, started.map({ facts.readTime - $0 > startDeadline(.server) }) ?? true {
                 return .blocked(
                     Block(
                         "k3s runs on \(want.name) and its node is not in the cluster",
@@ -229,7 +230,8 @@ package enum Planner {
                 .install(facts.setup(of: want, overlay: overlay)), because: "an earlier install was cut short or its configuration changed")
         }
         let unit = want.role == .server ? probe.server : probe.agent
-        if let started, facts.now - started > startDeadline(want.role) {
+        // A server that does not come up cannot be read.
+        if let started, (want.role == .agent ? facts.readTime : facts.now) - started > startDeadline(want.role) {
             // Once: one that does not join then has another reason.
             let isRecent = subject.started.map { facts.uptime - $0 < startDeadline(.agent) } ?? false
             if want.role == .agent, unit?.active == "active", subject.record.rejoined == nil, !isRecent {

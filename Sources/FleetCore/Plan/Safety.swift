@@ -7,6 +7,7 @@ package enum Safety {
         return asked(.ownershipIsSeen, ownershipIsSeen) ?? asked(.creationFitsBudget, creationFitsBudget)
             ?? asked(.massLossIsNoReason, massLossIsNoReason) ?? asked(.onlyOneFounding, onlyOneFounding)
             ?? asked(.serversStay, serversStay) ?? asked(.removalIsRecorded, removalIsRecorded) ?? asked(.quorumHolds, quorumHolds)
+            ?? asked(.serversLead, serversLead)
     }
 
     /// Nothing is changed on a VM whose ownership tag was not observed in this run.
@@ -85,6 +86,22 @@ package enum Safety {
         return Block(
             "restarting k3s on \(setup.name) would leave \(others.count) of \(servers.count) servers, which is no quorum",
             advice: silent.isEmpty ? "add a third server or remove the second" : "bring \(silent.joined(separator: ", ")) back first")
+    }
+
+    /// An agent is never newer than its server, which Kubernetes forbids (facts/k3s.md §10): not one that is made while the server still runs
+    /// the version of before either.
+    static func serversLead(_ action: Action, _ facts: FleetFacts) -> Block? {
+        let version: K3sVersion? =
+            switch action {
+            case .createVM(let name, _, _) where name != facts.serverName: facts.fleet.cluster.k3s
+            case .prepare(_, let version, .agent): version
+            case .install(let setup) where setup.role == .agent: setup.version
+            default: nil
+            }
+        guard let version, let server = facts.serverName.flatMap({ facts.seen.node($0)?.version }), server < version else { return nil }
+        return Block(
+            "\(action.node) would run \(version) and its server runs \(server), and an upgrade of it is not built yet",
+            advice: "set k3s to \(server)")
     }
 
     /// A VM is removed only when our tag is on it and our own ledger knows it.

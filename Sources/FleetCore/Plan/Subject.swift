@@ -55,8 +55,6 @@ package struct Subject: Sendable {
 
     /// Its overlay address: as its cluster knows it, else as its host says.
     var overlay: String? {
-        if let address = node?.internalIP { return address }
-        if case .probed(let probe)? = host, case .up(let address) = probe.overlay { return address }
-        return nil
+        node?.internalIP ?? host?.overlay
     }
 }

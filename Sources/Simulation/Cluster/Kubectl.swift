@@ -74,12 +74,14 @@ package struct Kubectl: Sendable {
         case "name": return .said("node/\(name)")
         case Self.taintPath: return Answer(output: taints(of: node, now: now))
         case Self.readyPath: return Answer(output: node.readyStatus(now: now))
+        case Self.addressPath: return Answer(output: node.registration.address)
         case let path? where path.hasPrefix("jsonpath="): return .failed("error: this stand-in does not know \(path)")
         default: return .said(name)
         }
     }
 
     // Those that the product asks with.
+    private static let addressPath = "jsonpath={.status.addresses[?(@.type==\"InternalIP\")].address}"
     private static let readyPath = "jsonpath={.status.conditions[?(@.type==\"Ready\")].status}"
     private static let taintPath =
         "jsonpath={.metadata.resourceVersion} {range .spec.taints[*]}{.key}={.value}:{.effect} {end}"

@@ -47,7 +47,7 @@ package enum EffectReply: Sendable {
 extension HostOrder {
     var node: String {
         switch self {
-        case .prepare(let node, _, _), .restart(let node, _), .forget(let node), .shape(let node, _), .drain(let node, _),
+        case .prepare(let node, _, _), .restart(let node, _), .forget(let node, _), .shape(let node, _), .drain(let node, _),
             .uncordon(let node),
             .stop(let node, _), .deleteNode(let node, _):
             node

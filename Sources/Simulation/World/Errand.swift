@@ -90,13 +90,16 @@ extension WorldState {
     private mutating func list(_ fault: Fault.Kind?) -> Result<[ObservedVM], EffectError> {
         let list = shown(fault)
         guard fault?.isLyingList == true, case .success(let vms) = list else { return list }
-        let names = Set(vms.map { $0.name })
-        for machine in machines where !names.contains(machine.name) { memory.hidden[machine.name, default: 0] += 1 }
+        let truth = self.list(back: 0)
+        let (names, now) = (Set(vms.map { $0.name }), Set(truth.map { $0.name }))
+        for name in now.subtracting(names) { memory.hidden[name, default: 0] += 1 }
+        for vm in Set(vms).symmetricDifference(truth) { memory.misjudged.insert(vm.name) }
         return list
     }
 
-    private func shown(_ fault: Fault.Kind?) -> Result<[ObservedVM], EffectError> {
+    private mutating func shown(_ fault: Fault.Kind?) -> Result<[ObservedVM], EffectError> {
         if let until = outage, now < until { return .failure(APIFault.status502.error(mutating: false)) }
+        if isThrottled() { return .failure(APIFault.status429.error(mutating: false)) }
         switch fault {
         case .api(let fault): return .failure(fault.error(mutating: false))
         case .emptyList: return .success([])
@@ -110,7 +113,7 @@ extension WorldState {
 
     private func probe(_ name: String, _ fault: Fault.Kind?) -> Result<HostProbe, EffectError> {
         if let refusal = Self.refusal(fault) { return .failure(refusal) }
-        guard let place = at(name), !machines[place].isStopped, now >= machines[place].sshAt else { return .failure(Self.refused) }
+        guard let place = reachable(name) else { return .failure(Self.refused) }
         return .success(machines[place].probe(now: now))
     }
 
@@ -141,7 +144,9 @@ extension WorldState {
     /// As the script does it on the server, by the server's clock.
     private mutating func takeLease(on name: String, desk: Int, seconds: Double, _ fault: Fault.Kind?) -> Result<LeaseAnswer, EffectError> {
         if let refusal = Self.refusal(fault) { return .failure(refusal) }
-        guard fault != .apiServerDown, let api = apiServer, machines[api.machine].name == name else { return .failure(Self.refused) }
+        guard fault != .apiServerDown, let api = apiServer, machines[api.machine].name == name, reachable(name) != nil else {
+            return .failure(Self.refused)
+        }
         let last = leases[api.cluster]
         if let last, last.desk != desk, now < last.until {
             return .success(.held(by: "desk-\(last.desk)", left: Int(last.until - now) + 1))
@@ -153,7 +158,9 @@ extension WorldState {
     }
 
     private mutating func dropLease(on name: String, desk: Int) {
-        guard let api = apiServer, machines[api.machine].name == name, leases[api.cluster]?.desk == desk else { return }
+        guard let api = apiServer, machines[api.machine].name == name, reachable(name) != nil, leases[api.cluster]?.desk == desk else {
+            return
+        }
         leases[api.cluster]?.until = now
     }
 

@@ -1,3 +1,4 @@
+import FleetCore
 import Reconciler
 
 /// One thing that goes wrong, and when.
@@ -29,6 +30,8 @@ package struct Fault: Sendable, Hashable, CustomStringConvertible {
         case unreachable, refused, apiServerDown
         // what happens beside the run
         case clockJump(Double), edit(Int), secondRun, vanish(Int), reboot(Int)
+        /// A machine starts again without what had not reached its disk.
+        case powerCut(Int)
         /// A kubelet says nothing for a minute and a half, then again.
         case silence(Int)
         /// Another machine, with a copy of the state directory, starts too.
@@ -37,17 +40,49 @@ package struct Fault: Sendable, Hashable, CustomStringConvertible {
         case pause(Double)
         /// exe.dev cannot be reached for so many seconds.
         case outage(Double)
+        /// No host can be reached for so many seconds.
+        case dark(Double)
+        /// The API server answers nobody for so many seconds.
+        case apiOutage(Double)
+        /// exe.dev answers that many requests with 429.
+        case throttle(Int)
+
+        /// Seconds during which nothing can be brought to its end.
+        var downtime: Double {
+            switch self {
+            case .outage(let seconds), .dark(let seconds), .apiOutage(let seconds): seconds
+            default: 0
+            }
+        }
 
         /// After it a run may end in good faith although there is something to do.
         var misleads: Bool {
             switch self {
-            case .vanish, .reboot: true
+            case .vanish, .reboot, .powerCut: true
             default: isLyingList
             }
         }
 
         /// The machine that an order was for starts again.
         var boots: Bool { if case .host(let fault) = self { fault.boots } else { false } }
+
+        /// Whether it can go wrong with this look; what cannot be excuses nothing.
+        func canStrike(_ look: Look) -> Bool {
+            switch self {
+            case .api, .staleList, .partialList, .emptyList: look == .vms
+            case .unreachable, .refused: look != .vms
+            case .apiServerDown: look == .cluster
+            default: true
+            }
+        }
+
+        func canStrike(_ effect: Effect) -> Bool {
+            switch self {
+            case .api: !effect.isForHost
+            case .host: effect.isForHost
+            default: true
+            }
+        }
 
         var isClockJump: Bool { if case .clockJump = self { true } else { false } }
 
@@ -106,10 +141,14 @@ extension Fault.Kind {
         case .secondRun: "a second run"
         case .vanish(let number): "agent \(number) vanishes"
         case .reboot(let number): "machine \(number) reboots"
+        case .powerCut(let number): "a power cut of machine \(number)"
         case .silence(let number): "machine \(number) is silent"
         case .rival: "a rival"
         case .pause(let seconds): "a pause of \(Int(seconds)) s"
         case .outage(let seconds): "an outage of \(Int(seconds)) s"
+        case .dark(let seconds): "no host for \(Int(seconds)) s"
+        case .apiOutage(let seconds): "no API server for \(Int(seconds)) s"
+        case .throttle(let number): "\(number) requests refused with 429"
         }
     }
 }

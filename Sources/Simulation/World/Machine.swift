@@ -89,6 +89,8 @@ package struct Machine: Sendable, Hashable {
         body(&disk)
     }
 
+    mutating func sync() { unsynced = [] }
+
     /// What is synced at once. A node password is taken for that, which k3s does not promise: a power cut that loses it leaves a node that
     /// the cluster refuses, and mending that is not built yet.
     mutating func writeThrough(_ body: (inout HostDisk) -> Void) {

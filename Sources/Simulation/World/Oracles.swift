@@ -20,12 +20,19 @@ struct OracleMemory: Sendable {
     var served: Set<String> = []
     /// `desk name` of what a machine of the daemon has begun to take down and has not made anew or given back.
     var takenDown: Set<String> = []
-    /// When a process last read the cluster.
+    /// When a process last read the cluster, and what it was told.
     var readAt: [Int: Double] = [:]
+    var told: [Int: [NodeReading]] = [:]
+    /// VMs that a list has hidden or shown as they were, and those that vanished or started again: what is done to them may be done in error.
+    var misjudged: Set<String> = []
+    /// Nodes that were not in the cluster when k3s was last installed there.
+    var remade: Set<String> = []
+    /// `process name` of what a change was sent for that is not answered.
+    var unanswered: Set<String> = []
     /// How many lists have hidden a VM that was there.
     var hidden: [String: Int] = [:]
     /// `process name` of VMs whose creation was answered.
-    var told: Set<String> = []
+    var made: Set<String> = []
 }
 
 /// A rule that must hold at every effect, whatever goes wrong. Named after what it forbids; the number is that of the fault catalogue
@@ -75,7 +82,9 @@ struct Oracle: Sendable {
         default: return nil
         }
         guard process.mode == .apply, let machine = world.machine(effect.subject), let cluster = machine.disk.serverData,
-            let etcd = world.clusters[cluster].etcd, etcd.voters.count > 1, etcd.voters.contains(machine.name)
+            let etcd = world.clusters[cluster].etcd, etcd.voters.count > 1, etcd.voters.contains(machine.name),
+            // One that is down, or coming up, is nothing that the others have.
+            machine.unit?.registeredAt != nil
         else { return nil }
         if case .order(.install(let setup), _) = effect, !world.isRestarted(by: setup) { return nil }
         let others = world.clusters[cluster].nodes.filter { $0.key != machine.name && $0.value.condition(now: world.now) == .ready }
@@ -133,8 +142,12 @@ struct Oracle: Sendable {
         guard case .order(.install(let setup), _) = effect, world.isMember(setup.name), world.isRestarted(by: setup) else { return nil }
         let pool = process.fleet.nodes.first { $0.name == setup.name }?.pool
         guard !world.hasLostCount(id) else { return nil }
-        let down = process.fleet.nodes.compactMap { mate in
-            mate.pool == pool && mate.name != setup.name && world.isRestartingByUs(mate.name) ? mate.name : nil
+        // From one whose k3s does not run nothing is taken: it waits for no machine that is made anew.
+        let isDown = world.machine(setup.name)?.unit == nil
+        let down = process.fleet.nodes.compactMap { mate -> String? in
+            guard mate.pool == pool, mate.name != setup.name else { return nil }
+            let isRestarting = world.isRestartingByUs(mate.name) && !(isDown && world.memory.remade.contains(mate.name))
+            return isRestarting || world.isKnownDown(mate.name, to: id, who: setup.name) ? mate.name : nil
         }
         let limit = process.fleet.limits.maxUnavailable
         return down.count >= limit ? "\(down) are restarting, the limit is \(limit)" : nil
@@ -147,7 +160,7 @@ struct Oracle: Sendable {
         // What is not in the ledger cannot be waited for; exe.dev refuses it then.
         let isIgnorant = world.struck.contains(where: \.kind.hidesFromTheLedger)
         if isUnderWay, !isIgnorant, !world.hasLostCount(id) { return "an earlier one is still under way at exe.dev" }
-        if world.memory.told.contains("\(id) \(name)"), world.machine(name) != nil, !world.struck.contains(where: \.kind.misleads) {
+        if world.memory.made.contains("\(id) \(name)"), world.machine(name) != nil, !world.memory.misjudged.contains(name) {
             return "this very process was told that its VM is there"
         }
         guard world.machine(name)?.unit?.registeredAt != nil, world.apiServer != nil, !world.passesForGone(name),
@@ -194,10 +207,11 @@ struct Oracle: Sendable {
 
     /// S11, across machines. A server that is down is mended without the Lease, for there is nobody to ask, and both machines mend it alike. Who
     /// has never heard an answer of the cluster, while it is being founded, cannot have asked for it either.
-    static let theLeaseIsHeld = Oracle(name: "S11 the lease is held") { effect, process, _, world in
+    static let theLeaseIsHeld = Oracle(name: "S11 the lease is held") { effect, process, id, world in
         guard let holder = world.leaseholder, holder != process.desk, world.desks[process.desk].ledger?.caHash != nil else { return nil }
         let isServers = process.fleet.nodes.contains { $0.role == .server && $0.name == effect.subject }
-        return isServers && process.mode == .apply ? nil : "desk-\(process.desk) acts while desk-\(holder) holds the lease"
+        let isSilentToIt = world.memory.told[id] == nil
+        return isServers && isSilentToIt && process.mode == .apply ? nil : "desk-\(process.desk) acts while desk-\(holder) holds the lease"
     }
 
     /// S12.
@@ -213,14 +227,14 @@ struct Oracle: Sendable {
 
     /// S15: unattended, with two VMs and more than a third gone at once, none is made anew.
     static let theBreakerHolds = Oracle(name: "S15 the breaker holds") { effect, process, _, world in
-        guard case .create(let name, _, _) = effect, !process.isAttended, let disk = world.disk else { return nil }
-        // Whoever was shown a list of before may believe that fewer are gone.
-        guard !world.struck.contains(where: \.kind.misleads) else { return nil }
+        guard case .create(let name, _, _) = effect, !process.isAttended, let disk = world.desks[process.desk].ledger else { return nil }
         // What we had begun to take down ourselves is no loss; of the one that is asked for the ledger does not tell it any more.
         let known = process.fleet.nodes.map { $0.name }.filter { name in
             disk.vms[name]?.createdAt != nil && disk.vms[name]?.removal == nil
                 && !world.memory.takenDown.contains("\(process.desk) \(name)")
         }
+        // Whoever was shown a list of before may believe that fewer are gone.
+        guard world.memory.misjudged.isDisjoint(with: known) else { return nil }
         let gone = known.count { world.machine($0) == nil }
         return known.contains(name) && gone >= 2 && gone * 3 > known.count ? "\(gone) of \(known.count) are gone" : nil
     }
@@ -246,13 +260,8 @@ struct Oracle: Sendable {
     static let whatRunsIsNotReset = Oracle(name: "what runs is not reset") { effect, _, _, world in
         guard case .start(let name) = effect, let machine = world.machine(name), !machine.isStopped else { return nil }
         // Who was shown a list of before cannot know, nor can who counts by another clock or has another ledger, or when somebody else starts it.
-        let isMisled = world.struck.contains { fault in
-            switch fault.kind {
-            case .clockJump, .reboot, .rival, .crashAndDamage: true
-            default: fault.kind.isLyingList
-            }
-        }
-        return isMisled ? nil : "the VM runs"
+        let isMisled = world.struck.contains { $0.kind.isClockJump || $0.kind.hidesFromTheLedger }
+        return isMisled || world.memory.misjudged.contains(name) ? nil : "the VM runs"
     }
 
     /// k3s is started again where its node is missing, and nowhere else: what a restart of a member costs is counted with the installs.
@@ -263,9 +272,9 @@ struct Oracle: Sendable {
 
     /// A node password is taken away only from a machine that is no more: the kubelet of a deleted node does not come back by itself.
     static let theLivingAreNotForgotten = Oracle(name: "the living are not forgotten") { effect, _, _, world in
-        guard case .order(.forget(let node), _) = effect, world.isMember(node), world.machine(node)?.unit?.registeredAt != nil else {
-            return nil
-        }
+        guard case .order(.forget(let node, let spared), _) = effect, world.isMember(node), let machine = world.machine(node),
+            machine.unit?.registeredAt != nil, spared != machine.overlayAddress
+        else { return nil }
         return "its machine is in the cluster"
     }
 }
@@ -278,7 +287,7 @@ extension WorldState {
 
     private func isCordoned(_ name: String) -> Bool { apiServer.flatMap { clusters[$0.cluster].nodes[name]?.isUnschedulable } ?? false }
 
-    /// A process that was started after the clock was put forward counts by that clock alone.
+    /// What another process began is counted by the clock alone that was put forward.
     func hasLostCount(_ id: Int) -> Bool { id > 0 && struck.contains(where: \.kind.isClockJump) }
 
     /// Two lists that hide one and the same VM pass for its end.
@@ -300,6 +309,15 @@ extension WorldState {
         return unit.registeredAt.map { now < $0 + Self.readyAfter } ?? true
     }
 
+    /// The process was told that this node is down, which was up, and that the other one is up, which it is about to take down.
+    func isKnownDown(_ name: String, to id: Int, who other: String) -> Bool {
+        guard memory.served.contains(name), let told = memory.told[id], !struck.contains(where: \.kind.hidesFromTheLedger) else {
+            return false
+        }
+        func isReady(_ name: String) -> Bool { told.contains { $0.name == name && $0.ready == .ready } }
+        return isReady(other) && !isReady(name)
+    }
+
     /// A machine that was taken for dead has joined once more after the cluster was last looked at, a moment ago.
     func hasJustCome(_ machine: Machine, since look: Double?) -> Bool {
         guard let look, let registered = machine.unit?.registeredAt else { return false }
@@ -318,7 +336,10 @@ extension WorldState {
     }
 
     private mutating func remember(_ effect: Effect, by id: Int) {
-        if effect.step == .install { noteService(of: effect.subject) }
+        if effect.step == .install {
+            noteService(of: effect.subject)
+            if isMember(effect.subject) { memory.remade.remove(effect.subject) } else { memory.remade.insert(effect.subject) }
+        }
         let mark = "\(processes[id].desk) \(effect.subject)"
         if effect.step.isDestructive { memory.takenDown.insert(mark) }
         if effect.step == .createVM || effect.step == .uncordon { memory.takenDown.remove(mark) }

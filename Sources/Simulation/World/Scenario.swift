@@ -33,6 +33,9 @@ package struct Scenario: Sendable {
         (self.name, self.before, self.after) = (name, before, after)
     }
 
+    /// Whether the file asks for this node at last.
+    func wants(_ name: String) -> Bool { after.nodes.contains { $0.name == name } }
+
     func ending(_ ending: Ending) -> Scenario {
         var copy = self
         copy.ending = ending
@@ -51,9 +54,10 @@ package struct Scenario: Sendable {
         return copy
     }
 
+    /// What a plan for the creation of these nodes approves.
     func approving(_ nodes: [String]) -> Scenario {
         var copy = self
-        copy.approved = Dictionary(uniqueKeysWithValues: nodes.map { ($0, Set(Step.allCases)) })
+        copy.approved = Dictionary(uniqueKeysWithValues: nodes.map { ($0, [.createVM, .prepare, .forget, .install, .shape, .share]) })
         return copy
     }
 

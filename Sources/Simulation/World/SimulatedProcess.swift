@@ -50,7 +50,7 @@ extension WorldState {
         guard processes[id].isAlive else { return (false, .init(text: "the process is dead")) }
         let number = saves
         saves += 1
-        let fault = processes[id].diesAtSave ?? fault(at: .save(number))
+        let fault = processes[id].diesAtSave ?? fault(at: .save(number), by: id)
         switch fault {
         case .crashInWrite, .crashAfterReply: return (true, .init(text: "killed"))
         case .diskFull:
@@ -77,7 +77,10 @@ extension SimulatedProcess: WorldWriter {
     }
 
     package nonisolated(nonsending) func readCluster(on vm: ObservedVM) async throws(EffectError) -> ClusterReading {
+        var told: [NodeReading]?
+        defer { world.state.withLock { $0.memory.told[id] = told } }
         guard case .cluster(let reading) = try await look(.cluster, { .readCluster(vm.name, $0) }) else { throw Self.dead }
+        if reading.apiReady { told = reading.nodes }
         return reading
     }
 
@@ -101,7 +104,7 @@ extension SimulatedProcess: WorldWriter {
 
     package nonisolated(nonsending) func holdLease(on vm: ObservedVM, seconds: Int) async throws(EffectError) -> LeaseAnswer {
         let fault = world.state.withLock { $0.enterAsk(by: id) }
-        if case .pause(let seconds) = fault { world.pause(id, seconds: seconds) }
+        meet(fault)
         guard case .lease(let answer) = try await send(.takeLease(vm.name, seconds: Double(seconds), fault), after: 0.1) else {
             throw Self.dead
         }
@@ -130,8 +133,19 @@ extension SimulatedProcess {
     private nonisolated(nonsending) func look(_ look: Look, _ errand: (Fault.Kind?) -> Errand) async throws(EffectError) -> Answer {
         let (fault, seconds) = world.state.withLock { $0.enter(look, by: id) }
         guard let seconds else { throw Self.dead }
-        if case .pause(let seconds) = fault { world.pause(id, seconds: seconds) }
+        meet(fault)
         return try await send(errand(fault), after: seconds)
+    }
+
+    /// What happens to the process, or beside it, when it sends something.
+    private func meet(_ fault: Fault.Kind?) {
+        switch fault {
+        case .secondRun: world.startAnother(beside: id, desk: world.state.withLock { $0.processes[id].desk })
+        case .rival: world.startAnother(beside: id, desk: 1)
+        case .edit: world.reload(id)
+        case .pause(let seconds): world.pause(id, seconds: seconds)
+        default: break
+        }
     }
 
     private nonisolated(nonsending) func send(_ errand: Errand, after seconds: Double) async throws(EffectError) -> Answer {
@@ -143,22 +157,18 @@ extension SimulatedProcess {
     private nonisolated(nonsending) func perform(_ effect: Effect) async throws(EffectError) -> EffectReply {
         try ticket?.check()
         guard let (fault, there, number) = world.state.withLock({ $0.enter(effect, by: id) }) else { throw Self.dead }
-        switch fault {
-        case .crashBefore:
+        if fault == .crashBefore {
             // It never left.
             world.state.withLock { $0.inFlight[number] = nil }
             end()
             throw Self.dead
-        case .secondRun: world.startAnother(beside: id, desk: world.state.withLock { $0.processes[id].desk })
-        case .rival: world.startAnother(beside: id, desk: 1)
-        case .edit: world.reload(id)
-        case .pause(let seconds): world.pause(id, seconds: seconds)
-        default: break
         }
+        meet(fault)
         let answer = await world.send(.effect(effect, number: number, fault), arrivingIn: there, process: id)
         guard let answer, isAlive else { throw Self.dead }
         world.state.withLock { state in
-            if case .create(let name, _, _) = effect, case .success = answer { state.memory.told.insert("\(id) \(name)") }
+            state.memory.unanswered.remove("\(id) \(effect.subject)")
+            if case .create(let name, _, _) = effect, case .success = answer { state.memory.made.insert("\(id) \(name)") }
             if case .failure = answer { state.memory.failures["\(id) \(effect.words)"] = state.now }
         }
         guard case .effect(let reply) = try answer.get() else { throw Self.dead }
@@ -173,10 +183,11 @@ extension WorldState {
     static let readLimit = 30_000
 
     /// What goes wrong here, written down.
-    private mutating func fault(at point: Fault.Point) -> Fault.Kind? {
-        guard let fault = faults.first(where: { $0.point == point }) else { return nil }
+    private mutating func fault(at point: Fault.Point, by id: Int, _ isPossible: (Fault.Kind) -> Bool = { _ in true }) -> Fault.Kind? {
+        guard let fault = faults.first(where: { $0.point == point }), isPossible(fault.kind) else { return nil }
         note(fault.description)
         struck.append(fault)
+        strike(fault.kind, by: id)
         return fault.kind
     }
 
@@ -189,14 +200,16 @@ extension WorldState {
             return (nil, nil)
         }
         reads.append(look)
-        return (fault(at: .read(number)), look == .vms ? random.seconds(0.1, 0.5) : random.seconds(0.05, 0.2))
+        return (
+            fault(at: .read(number), by: id) { $0.canStrike(look) }, look == .vms ? random.seconds(0.1, 0.5) : random.seconds(0.05, 0.2)
+        )
     }
 
     /// The Lease is asked for.
     mutating func enterAsk(by id: Int) -> Fault.Kind? {
         guard processes[id].isAlive else { return nil }
         asks += 1
-        return fault(at: .ask(asks - 1))
+        return fault(at: .ask(asks - 1), by: id)
     }
 
     mutating func enter(_ effect: Effect, by id: Int) -> (fault: Fault.Kind?, there: Double, number: Int)? {
@@ -207,24 +220,36 @@ extension WorldState {
         note(String(id), " ", effect.step.rawValue, " ", effect.subject)
         judge(effect, by: id)
         inFlight[number] = (effect, id)
-        let fault = fault(at: .effect(number))
-        if let fault { strike(fault, by: id) }
+        if !memory.unanswered.insert("\(id) \(effect.subject)").inserted { violate("one change at a time: \(effect.words)") }
+        let fault = fault(at: .effect(number), by: id) { $0.canStrike(effect) }
         return (fault, random.seconds(0.1, 0.5), number)
     }
 
-    /// Faults of the surroundings take hold when the effect is sent.
+    /// Faults of the surroundings take hold when something is sent.
     private mutating func strike(_ fault: Fault.Kind, by id: Int) {
         switch fault {
         case .clockJump(let seconds): wallOffset += seconds
         case .crashAfterReply: processes[id].diesAtSave = .crashAfterReply
         case .outage(let seconds): outage = now + seconds
+        case .dark(let seconds): dark = now + seconds
+        case .apiOutage(let seconds):
+            settle()
+            apiOutage = now + seconds
+        case .throttle(let number): throttled = (number, now + 60)
         case .vanish(let index):
-            let agents = machines.filter { $0.disk.role == .agent && owns($0.name, id) }
-            if !agents.isEmpty { vanish(agents[index % agents.count].name) }
+            let agents = machines.filter { $0.disk.role == .agent && $0.disk.serverData == nil && owns($0.name, id) }
+            guard !agents.isEmpty else { break }
+            memory.misjudged.insert(agents[index % agents.count].name)
+            vanish(agents[index % agents.count].name)
         case .silence(let index) where !machines.isEmpty:
             settle()
             machines[index % machines.count].silentUntil = now + 90
-        case .reboot(let index) where !machines.isEmpty: reboot(machines[index % machines.count].name, losesWrites: false)
+        case .reboot(let index) where !machines.isEmpty, .powerCut(let index) where !machines.isEmpty:
+            let (name, isStopped) = (machines[index % machines.count].name, machines[index % machines.count].isStopped)
+            // Nobody can pull the plug of what is off.
+            guard !isStopped || fault == .reboot(index) else { break }
+            memory.misjudged.insert(name)
+            reboot(name, losesWrites: fault == .powerCut(index))
         default: break
         }
     }
@@ -234,6 +259,7 @@ extension WorldState {
         proceed()
         inFlight[number] = nil
         if let until = outage, now < until, !effect.isForHost { return .failure(APIFault.dns.error(mutating: true)) }
+        if !effect.isForHost, isThrottled() { return .failure(APIFault.status429.error(mutating: true)) }
         var isDone = true
         var told: EffectError?
         if case .api(let kind)? = fault, !effect.isForHost {

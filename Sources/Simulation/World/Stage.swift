@@ -93,10 +93,12 @@ extension WorldState {
     mutating func beginTrial() {
         (effects, reads, saves, faults, struck, violations, inFlight) = ([], [], 0, [], [], [], [:])
         (processes, frozen, answers, outage, asks, naps, leases) = ([], [], [:], nil, 0, 0, [:])
+        (dark, apiOutage, throttled, memory.unanswered) = (nil, nil, (0, 0), [])
         desks[1] = Desk()
         desks[0].lockHolder = nil
         trace = TraceHash()
-        (memory.leaving, memory.failures, memory.told, memory.hidden) = ([], [:], [], [:])
+        (memory.leaving, memory.failures, memory.made, memory.hidden) = ([], [:], [], [:])
+        (memory.told, memory.remade, memory.misjudged) = ([:], [], [])
         (memory.served, memory.takenDown, memory.readAt) = (Set(machines.filter { $0.unit?.registeredAt != nil }.map(\.name)), [], [:])
     }
 

@@ -67,8 +67,8 @@ package struct Trial: Sendable {
         let world = SimulatedWorld(state, hashes: hashes, lifted: lifted, isAudited: isAudited)
         var run = Course(scenario: scenario, world: world, hashes: hashes, restartsAfter: restartsAfter)
         if isUnattended { run.isAttended = false }
-        // While exe.dev is down no pass can be the last.
-        let down = faults.reduce(0.0) { if case .outage(let seconds) = $1.kind { $0 + seconds } else { $0 } }
+        // While something is down no pass can be the last.
+        let down = faults.reduce(0.0) { $0 + $1.kind.downtime }
         run.untilDone(passes: 4 + 2 * faults.count + Int(down / Trial.pause))
         let counts = world.state.withLock { Verdict.Counts(reads: $0.reads.count, saves: $0.saves, asks: $0.asks) }
         if run.isDone { run.staysDone() }
@@ -90,7 +90,7 @@ extension Trial {
         // Nor is set again then what a damaged ledger casts doubt on; and whom a file of meanwhile let in, it may not tell.
         let isBlocked = if case .blocked = scenario.ending { true } else { false }
         if end.hadDamage, isBlocked || end.hadEdit { (calm, ending) = (calm.withoutShares, ending.withoutShares) }
-        let strays = end.machines.filter { $0.tags.contains(scenario.after.cluster.tag) && end.disk?.vms[$0.name] == nil }.map(\.name)
+        let strays = end.machines.map(\.name).filter { end.disk?.vms[$0] == nil && !scenario.wants($0) }
         if end.struck.contains(where: \.kind.hidesFromTheLedger) {
             (calm, ending) = (calm.without(Set(strays)), ending.without(Set(strays)))
         }
@@ -156,10 +156,10 @@ struct Course {
 
     mutating func untilDone(passes limit: Int) {
         while passes < limit, !isDone {
-            let (effects, struck) = world.state.withLock { ($0.effects.count, $0.struck.count) }
+            let struck = world.state.withLock { $0.struck.count }
             let isAsAtLast = fleet == scenario.after
             isDone = pass() && isAsAtLast
-            editedFleet(since: effects)
+            editedFleet(since: struck)
             // A daemon whose file was changed goes on at once.
             let pause = hasDied || fleet != scenario.after ? restartsAfter : Trial.pause
             callTheOperator()
@@ -168,18 +168,29 @@ struct Course {
             let isDeceived = world.state.withLock { state in
                 state.struck[struck...].contains { $0.kind.misleads || $0.kind.isClockJump || $0.kind.boots }
             }
-            if isDeceived { isDone = false }
+            if isDeceived || callsTheDeadAlive { isDone = false }
             let isDown = world.state.withLock { state in
                 // In steps, for what comes about by itself does so when it is looked at: servers first, then their agents.
                 for seconds in [min(pause / 3, 20), min(pause / 3, 20), pause - 2 * min(pause / 3, 20)] {
                     state.now += seconds
                     state.settle()
                 }
-                return state.outage.map { state.now < $0 } ?? false
+                return state.isDown
             }
             if isDown { isDone = false }
         }
         if !isDone { complaints.append("liveness: not done after \(passes) passes: \(outcomes.last?.words ?? "")") }
+    }
+
+    /// By a clock that was put forward a node whose VM went a moment ago has been missing for long, and is not silent yet.
+    private var callsTheDeadAlive: Bool {
+        guard case .plan(let plan)? = outcomes.last, world.state.withLock({ $0.struck.contains(where: \.kind.isClockJump) }) else {
+            return false
+        }
+        return plan.lines.contains { line in
+            guard case .reported(let text) = line.decision, text.mentions("yet it lives") else { return false }
+            return world.state.withLock { $0.machine(line.node) == nil }
+        }
     }
 
     /// The breaker opens for nobody, and tells whom it waits for.
@@ -190,18 +201,14 @@ struct Course {
     }
 
     /// An edit takes effect when the operator starts the program with the other file; at last it is the scenario's own.
-    private mutating func editedFleet(since effect: Int) {
+    private mutating func editedFleet(since struck: Int) {
         fleet = scenario.after
         guard !scenario.edits.isEmpty else { return }
-        var edits: [(effect: Int, file: Int)] = []
-        world.state.withLock { state in
-            for fault in state.struck {
-                guard case .effect(let number) = fault.point, number >= effect, number < state.effects.count else { continue }
-                if case .edit(let index) = fault.kind { edits.append((number, index)) }
-            }
-        }
         // The last one counts.
-        for edit in edits.sorted(by: { $0.effect < $1.effect }) { fleet = scenario.edits[edit.file % scenario.edits.count] }
+        let new = world.state.withLock { $0.struck[struck...] }
+        for fault in new {
+            if case .edit(let index) = fault.kind { fleet = scenario.edits[index % scenario.edits.count] }
+        }
         if fleet != scenario.after { isDone = false }
     }
 
@@ -270,13 +277,15 @@ struct Course {
             // What another machine made, for a file that was another one then, is not in this ledger and left to the operator.
             let isIgnorant = world.state.withLock { $0.struck.contains(where: \.kind.hidesFromTheLedger) }
             return plan.lines.allSatisfy { line in
-                guard isIgnorant, case .blocked(let block) = line.decision else { return line.decision.isSettled }
+                guard isIgnorant, !scenario.wants(line.node), case .blocked(let block) = line.decision else {
+                    return line.decision.isSettled
+                }
                 return block.reason.mentions("is not in this ledger")
             }
         case .destroyed: return false
         case .blocked(let reasons):
             // A VM that vanished, or that a list hid from the breaker, was made anew as the file asks, and what hindered it went with it.
-            let someAreNew = world.state.withLock { $0.struck.contains(where: \.kind.misleads) }
+            let (someAreNew, hadDamage) = world.state.withLock { ($0.struck.contains(where: \.kind.misleads), $0.hadDamage) }
             return plan.lines.allSatisfy { line in
                 // A node that is down and may not be mended keeps the place of others.
                 if case .wait(let wait) = line.decision, scenario.approved != nil, wait.reason.mentions("maxUnavailable") {
@@ -286,6 +295,8 @@ struct Course {
                     return line.decision.isSettled && (someAreNew || reasons[line.node] == nil)
                 }
                 if block.isBreaker, !scenario.isAttended { return true }
+                // How a server was set up last is not known then, and setting it up again might restart it.
+                if hadDamage, block.reason.mentions("no quorum") { return true }
                 // Who comes too late for the last place of the account depends on who vanished.
                 if someAreNew, reasons.values.contains("VM limit"), block.reason.mentions("VM limit") { return true }
                 if block.reason.mentions("not in the approved plan"), scenario.approved != nil { return true }

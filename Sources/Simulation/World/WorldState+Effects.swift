@@ -44,6 +44,8 @@ extension WorldState {
 
     private mutating func remove(_ name: String) -> Swift.Result<EffectReply, EffectError> {
         vanish(name)
+        // Nobody misses it.
+        memory.served.remove(name)
         return .success(.text(""))
     }
 
@@ -70,9 +72,7 @@ extension WorldState {
     private typealias HostStep = (inout WorldState) -> String?
 
     private mutating func run(_ order: HostOrder, on host: String, fault: HostFault?) -> Swift.Result<EffectReply, EffectError> {
-        guard let index = at(host), !machines[index].isStopped, now >= machines[index].sshAt else {
-            return Self.retries("connection refused")
-        }
+        guard let index = reachable(host) else { return Self.retries("connection refused") }
         guard machines[index].answersAs == nil else { return Self.asks("this host is \(machines[index].answersAs ?? "")") }
         if fault == .wrongHost || fault == .keyChanged || fault == .connectionRefused { return .failure(fault!.error) }
         if let refusal = preflight(order, machines[index]) { return Self.asks(refusal) }
@@ -109,7 +109,7 @@ extension WorldState {
         switch order {
         case .prepare(_, _, let input): preparation(input, index)
         case .install(let setup): installation(setup, index)
-        case .forget(let node): Self.forget(node)
+        case .forget(let node, let address): Self.forget(node, sparing: address)
         case .deleteNode(let node, let ifSilent): (ifSilent ? [Self.proveSilence(of: node)] : []) + Self.forget(node)
         case .shape(let node, let shape): [Self.patch(node, shape)]
         case .restart: [{ $0.startK3s(index) }]
@@ -123,6 +123,7 @@ extension WorldState {
                     world.machines[index].unit = nil
                     return nil
                 },
+                Self.sync(index),
             ]
         }
     }
@@ -138,6 +139,7 @@ extension WorldState {
             { world in world.write(index) { $0.binary = input.version } },
             { world in world.write(index) { $0.hasInstaller = true } },
             { world in world.write(index) { $0.clusterID = input.clusterID } },
+            Self.sync(index),
         ]
     }
 
@@ -152,11 +154,20 @@ extension WorldState {
                 return world.write(index) { $0.setup = setup }
             },
             { world in world.write(index) { $0.enabled = setup.role } },
+            Self.sync(index),
             { world in
                 guard world.machines[index].unit == nil || world.machines[index].needsRestart else { return nil }
                 return world.startK3s(index)
             },
         ]
+    }
+
+    /// What was written outlasts a power cut.
+    private static func sync(_ index: Int) -> HostStep {
+        { world in
+            world.machines[index].sync()
+            return nil
+        }
     }
 
     private mutating func startK3s(_ index: Int) -> String? {
@@ -166,8 +177,12 @@ extension WorldState {
         return nil
     }
 
-    private static func forget(_ node: String) -> [HostStep] {
-        [kubectl { _ = $0.deleteNode(node) }, kubectl { _ = $0.deleteSecret(node + ".node-password.k3s") }]
+    private static func forget(_ node: String, sparing address: String? = nil) -> [HostStep] {
+        func isItsOwn(_ cluster: ClusterModel) -> Bool { address != nil && cluster.nodes[node]?.registration.address == address }
+        return [
+            kubectl { if !isItsOwn($0) { _ = $0.deleteNode(node) } },
+            kubectl { if !isItsOwn($0) { _ = $0.deleteSecret(node + ".node-password.k3s") } },
+        ]
     }
 
     private static func proveSilence(of node: String) -> HostStep {
@@ -243,7 +258,7 @@ extension WorldState {
 
 extension WorldState {
     mutating func readCluster(on name: String) -> ClusterReading? {
-        guard let place = at(name), !machines[place].isStopped, now >= machines[place].sshAt else { return nil }
+        guard let place = reachable(name) else { return nil }
         var reading = ClusterReading()
         reading.hostname = machines[place].answersAs ?? name
         reading.caHash = machines[place].disk.serverData.map(Self.caHash)

@@ -45,8 +45,12 @@ package struct WorldState: Sendable {
     var frozen: [(process: Int, until: Double)] = []
     /// Answers on their way back, by who waits for them.
     var answers: [Int: Swift.Result<Answer, EffectError>] = [:]
-    /// Until when exe.dev answers nothing.
+    /// Until when exe.dev answers nothing, no host can be reached, the API server answers nobody.
     var outage: Double?
+    var dark: Double?
+    var apiOutage: Double?
+    /// How many requests exe.dev answers with 429 from now on, within a minute.
+    var throttled = (count: 0, until: 0.0)
 
     // the trial
     /// A handful.
@@ -99,6 +103,23 @@ package struct WorldState: Sendable {
         package var isAlive = true
         /// How this process dies at its next write of the ledger.
         var diesAtSave: Fault.Kind?
+    }
+
+    /// Something is down that comes back by itself.
+    var isDown: Bool { [outage, dark, apiOutage].contains { $0.map { now < $0 } ?? false } }
+
+    /// Whether exe.dev refuses this request because there were too many.
+    mutating func isThrottled() -> Bool {
+        guard throttled.count > 0, now < throttled.until else { return false }
+        throttled.count -= 1
+        return true
+    }
+
+    /// Nil for one that nobody can reach.
+    func reachable(_ name: String) -> Int? {
+        if let dark, now < dark { return nil }
+        guard let place = at(name), !machines[place].isStopped, now >= machines[place].sshAt else { return nil }
+        return place
     }
 
     package func at(_ name: String) -> Int? {
@@ -195,6 +216,7 @@ extension WorldState {
 
     /// The machine whose API answers, and the number of its cluster.
     package var apiServer: (machine: Int, cluster: Int)? {
+        if let apiOutage, now < apiOutage { return nil }
         for index in machines.indices {
             guard machines[index].isServer, let unit = machines[index].unit, now >= unit.startedAt + Self.apiAfter,
                 let cluster = machines[index].disk.serverData,

@@ -54,10 +54,11 @@ extension Stage {
         let clocks = [3600.0, -3600, Fault.year, -Fault.year].map(Fault.Kind.clockJump)
         let others: [Fault.Kind] = [
             .secondRun, .rival, .silence(0), .silence(1), .silence(2), .pause(30), .pause(3600), .outage(3600), .vanish(0), .vanish(1),
-            .reboot(0), .reboot(1), .reboot(2),
+            .reboot(0), .reboot(1), .reboot(2), .powerCut(0), .powerCut(1), .powerCut(2), .dark(120), .apiOutage(120), .throttle(5),
         ]
         let edits = scenario.edits.indices.map(Fault.Kind.edit)
-        return effects.indices.flatMap { number in (clocks + others + edits).map { Fault($0, at: .effect(number)) } }
+        let points = effects.indices.map(Fault.Point.effect) + reads.indices.map(Fault.Point.read)
+        return points.flatMap { point in (clocks + others + edits).map { Fault($0, at: point) } }
     }
 
     /// A Lease that cannot be had, that was taken and nobody heard of it, and a pause while it is asked for.

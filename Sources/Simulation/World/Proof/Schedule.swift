@@ -35,7 +35,8 @@ package struct Schedule: Sendable {
     private static func fault(in stage: Stage, _ random: inout Randomness) -> Fault {
         switch random.below(11) {
         case 10: Fault(ask(&random), at: .ask(random.below(stage.asks + 2)))
-        case 0, 1: Fault(read(&random), at: .read(random.below(stage.reads.count + 20)))
+        case 0: Fault(read(&random), at: .read(random.below(stage.reads.count + 20)))
+        case 1: Fault(random.chance(2) ? surrounding(stage, &random) : read(&random), at: .read(random.below(stage.reads.count + 20)))
         case 2: Fault(save(&random), at: .save(random.below(stage.saves + 10)))
         default: Fault(effect(stage, &random), at: .effect(random.below(stage.effects.count + 8)))
         }
@@ -64,21 +65,31 @@ package struct Schedule: Sendable {
 
     private static func effect(_ stage: Stage, _ random: inout Randomness) -> Fault.Kind {
         switch random.below(18) {
-        case 16: .crashAndDamage
-        case 15: .silence(random.below(10))
-        case 12: .rival
-        case 13: .pause(pick([5, 45, 90, 3600], &random))
-        case 14: .outage(pick([60, 3600], &random))
-        case 0: .crashBefore
-        case 1: .crashAfter
-        case 2: .crashAfterReply
-        case 3, 4, 5: .api(pick(APIFault.allCases, &random))
-        case 6, 7: .host(pick(HostFault.allCases, &random))
-        case 8: .clockJump(pick([3600, -3600, Fault.year, -Fault.year], &random))
-        case 9: .secondRun
-        case 10: .vanish(random.below(10))
-        case 11: .reboot(random.below(10))
-        default: stage.scenario.edits.isEmpty ? .crashAfter : .edit(random.below(stage.scenario.edits.count))
+        case 0: .crashAndDamage
+        case 1: .crashBefore
+        case 2: .crashAfter
+        case 3: .crashAfterReply
+        case 4, 5, 6: .api(pick(APIFault.allCases, &random))
+        case 7, 8: .host(pick(HostFault.allCases, &random))
+        default: surrounding(stage, &random)
+        }
+    }
+
+    private static func surrounding(_ stage: Stage, _ random: inout Randomness) -> Fault.Kind {
+        switch random.below(13) {
+        case 9: .powerCut(random.below(10))
+        case 10: .dark(pick([20, 120, 600], &random))
+        case 11: .apiOutage(pick([20, 120, 600], &random))
+        case 12: .throttle(1 + random.below(12))
+        case 0: .silence(random.below(10))
+        case 1: .rival
+        case 2: .pause(pick([5, 45, 90, 3600], &random))
+        case 3: .outage(pick([60, 3600], &random))
+        case 4: .clockJump(pick([3600, -3600, Fault.year, -Fault.year], &random))
+        case 5: .secondRun
+        case 6: .vanish(random.below(10))
+        case 7: .reboot(random.below(10))
+        default: stage.scenario.edits.isEmpty ? .pause(30) : .edit(random.below(stage.scenario.edits.count))
         }
     }
 
