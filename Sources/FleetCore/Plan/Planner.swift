@@ -37,7 +37,7 @@ package enum Planner {
         if let asked = subject.asked { ends(byUptime: asked + creationGrace) }
         if let started = subject.started {
             ends(byUptime: started + Pacing.staleReadiness)
-            ends(byUptime: started + startDeadline(.agent))
+            ends(byUptime: started + startDeadline(role))
         }
         if let creating = subject.record.creating { ends(creating + creationGrace) }
         if let poweredOn = subject.record.poweredOn { ends(poweredOn + startGrace) }
@@ -230,11 +230,9 @@ package enum Planner {
                 .install(facts.setup(of: want, overlay: overlay)), because: "an earlier install was cut short or its configuration changed")
         }
         let unit = want.role == .server ? probe.server : probe.agent
-        // A server that does not come up cannot be read.
-        if let started, (want.role == .agent ? facts.readTime : facts.now) - started > startDeadline(want.role) {
+        if hadItsTime(subject, want.role, facts) {
             // Once: one that does not join then has another reason.
-            let isRecent = subject.started.map { facts.uptime - $0 < startDeadline(.agent) } ?? false
-            if want.role == .agent, unit?.active == "active", subject.record.rejoined == nil, !isRecent {
+            if want.role == .agent, unit?.active == "active", subject.record.rejoined == nil {
                 return .act(.restart(node: want.name, role: .agent), because: "k3s runs there and its node is not in the cluster")
             }
             return .blocked(
@@ -245,6 +243,14 @@ package enum Planner {
         }
         let crashes = unit.map { $0.restarts > 0 ? "; it is \($0.words): \(probe.journal ?? "its journal is empty")" : "" } ?? ""
         return .wait(Wait("k3s to join\(crashes)", look: .cluster, every: 0.5, evidence: .host(want.name)))
+    }
+
+    /// Whether k3s was started so long ago, by both clocks, that it should have joined: an agent by the last reading, for the cluster may have been
+    /// silent since; a server that does not come up cannot be read.
+    private static func hadItsTime(_ subject: Subject, _ role: Role, _ facts: FleetFacts) -> Bool {
+        let (wall, uptime) = role == .agent ? (facts.readTime, facts.readAt?.uptime ?? facts.uptime) : (facts.now, facts.uptime)
+        guard let started = subject.record.started, wall - started > startDeadline(role) else { return false }
+        return subject.started.map { uptime - $0 >= startDeadline(role) } ?? true
     }
 
     static func joined(
