@@ -77,10 +77,6 @@ package struct Schedule: Sendable {
 
     private static func surrounding(_ stage: Stage, _ random: inout Randomness) -> Fault.Kind {
         switch random.below(13) {
-        case 9: .powerCut(random.below(10))
-        case 10: .dark(pick([20, 120, 600], &random))
-        case 11: .apiOutage(pick([20, 120, 600], &random))
-        case 12: .throttle(1 + random.below(12))
         case 0: .silence(random.below(10))
         case 1: .rival
         case 2: .pause(pick([5, 45, 90, 3600], &random))
@@ -89,6 +85,10 @@ package struct Schedule: Sendable {
         case 5: .secondRun
         case 6: .vanish(random.below(10))
         case 7: .reboot(random.below(10))
+        case 8: .powerCut(random.below(10))
+        case 9: .dark(pick([20, 120, 600], &random))
+        case 10: .apiOutage(pick([20, 120, 600], &random))
+        case 11: .throttle(1 + random.below(12))
         default: stage.scenario.edits.isEmpty ? .pause(30) : .edit(random.below(stage.scenario.edits.count))
         }
     }
