@@ -76,7 +76,7 @@ struct Oracle: Sendable {
     }
 
     /// S3: where several servers vote, none is taken down by us that the others need, as far as the cluster can know who is down.
-    static let quorumIsKept = Oracle(name: "S3 quorum is kept") { effect, process, _, world in
+    static let quorumIsKept = Oracle(name: "S3 quorum is kept") { effect, process, id, world in
         switch effect.step {
         case .install, .stop, .removeVM, .startVM: break
         default: return nil
@@ -84,7 +84,7 @@ struct Oracle: Sendable {
         guard process.mode == .apply, let machine = world.machine(effect.subject), let cluster = machine.disk.serverData,
             let etcd = world.clusters[cluster].etcd, etcd.voters.count > 1, etcd.voters.contains(machine.name),
             // One that is down, or coming up, is nothing that the others have.
-            machine.unit?.registeredAt != nil
+            machine.unit?.registeredAt != nil, !world.hasJustCome(machine, since: world.memory.readAt[id])
         else { return nil }
         if case .order(.install(let setup), _) = effect, !world.isRestarted(by: setup) { return nil }
         let others = world.clusters[cluster].nodes.filter { $0.key != machine.name && $0.value.condition(now: world.now) == .ready }
@@ -329,10 +329,10 @@ extension WorldState {
         if isMember(name), machine(name)?.heartbeat(now: now) == true { memory.served.insert(name) }
     }
 
-    /// Everything that is checked when an effect is sent.
-    mutating func judge(_ effect: Effect, by id: Int) {
+    /// Everything that is checked when an effect is sent. One that never leaves, for its process dies, is not remembered.
+    mutating func judge(_ effect: Effect, by id: Int, neverLeaves: Bool) {
         for complaint in complaints(about: effect, by: id) { violate(complaint) }
-        remember(effect, by: id)
+        if !neverLeaves { remember(effect, by: id) }
     }
 
     private mutating func remember(_ effect: Effect, by id: Int) {
