@@ -329,10 +329,10 @@ extension WorldState {
         if isMember(name), machine(name)?.heartbeat(now: now) == true { memory.served.insert(name) }
     }
 
-    /// Everything that is checked when an effect is sent. One that never leaves, for its process dies, is not remembered.
-    mutating func judge(_ effect: Effect, by id: Int, neverLeaves: Bool) {
+    /// Everything that is checked when an effect is sent.
+    mutating func judge(_ effect: Effect, by id: Int) {
         for complaint in complaints(about: effect, by: id) { violate(complaint) }
-        if !neverLeaves { remember(effect, by: id) }
+        remember(effect, by: id)
     }
 
     private mutating func remember(_ effect: Effect, by id: Int) {

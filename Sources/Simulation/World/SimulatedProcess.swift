@@ -218,7 +218,7 @@ extension WorldState {
         let number = effects.count
         effects.append(effect)
         note(String(id), " ", effect.step.rawValue, " ", effect.subject)
-        judge(effect, by: id, neverLeaves: faults.contains(Fault(.crashBefore, at: .effect(number))))
+        judge(effect, by: id)
         inFlight[number] = (effect, id)
         if !memory.unanswered.insert("\(id) \(effect.subject)").inserted { violate("one change at a time: \(effect.words)") }
         let fault = fault(at: .effect(number), by: id) { $0.canStrike(effect) }
