@@ -7,7 +7,7 @@ import Testing
 /// Schedules that once failed, each with what it found; `exedev-sim fuzz --seeds N..N` runs one, though a change of the scenarios or of what is
 /// drawn from a seed makes another schedule of it. What is kept is the fault that mattered.
 @Suite struct RegressionTests {
-    private static func run(
+    static func run(
         _ scenario: String, _ faults: [Fault], web: Int = 2, seed: UInt64 = 7, restartsAfter: Double = Trial.pause
     ) throws -> [String] {
         var trial = Trial(try Stage.named(scenario, web: web), seed: seed, faults: faults)
