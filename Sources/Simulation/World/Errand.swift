@@ -144,24 +144,26 @@ extension WorldState {
     /// As the script does it on the server, by the server's clock.
     private mutating func takeLease(on name: String, desk: Int, seconds: Double, _ fault: Fault.Kind?) -> Result<LeaseAnswer, EffectError> {
         if let refusal = Self.refusal(fault) { return .failure(refusal) }
-        guard fault != .apiServerDown, let api = apiServer, machines[api.machine].name == name, reachable(name) != nil else {
-            return .failure(Self.refused)
-        }
-        let last = leases[api.cluster]
+        guard fault != .apiServerDown, let cluster = cluster(servedBy: name) else { return .failure(Self.refused) }
+        let last = leases[cluster]
         if let last, last.desk != desk, now < last.until {
             return .success(.held(by: "desk-\(last.desk)", left: Int(last.until - now) + 1))
         }
-        leases[api.cluster] = (desk, now + seconds)
+        leases[cluster] = (desk, now + seconds)
         // Written, and nobody hears of it.
         if fault == .host(.cutAfter) { return .failure(HostFault.cutAfter.error) }
         return .success(last.map { $0.desk == desk ? .ours : .taken(from: "desk-\($0.desk)") } ?? .ours)
     }
 
     private mutating func dropLease(on name: String, desk: Int) {
-        guard let api = apiServer, machines[api.machine].name == name, reachable(name) != nil, leases[api.cluster]?.desk == desk else {
-            return
-        }
-        leases[api.cluster]?.until = now
+        guard let cluster = cluster(servedBy: name), leases[cluster]?.desk == desk else { return }
+        leases[cluster]?.until = now
+    }
+
+    /// The number of the cluster whose API answers on this host, to who can reach it.
+    private func cluster(servedBy name: String) -> Int? {
+        guard let api = apiServer, machines[api.machine].name == name, reachable(name) != nil else { return nil }
+        return api.cluster
     }
 
     /// Which of the daemon's machines holds the Lease of the cluster that answers.
