@@ -9,6 +9,10 @@ enum Bookkeeping {
         case .createVM(let name, _, _):
             ledger.vms[name, default: .init()].creating = now
             if let gone = ledger.vms[name]?.createdAt { ledger.vms[name]?.former = gone }
+            if ledger.vms[name]?.removed != nil {
+                ledger.vms[name]?.createdAt = nil
+                ledger.vms[name]?.removed = nil
+            }
             // How far the machine before was taken down says nothing of this one.
             ledger.vms[name]?.removal = nil
         case .install(let setup):
@@ -60,9 +64,14 @@ enum Bookkeeping {
             ledger.vms[name]?.invited = nil
         case (.drain, _): ledger.vms[name]?.removal = .drained
         case (.uncordon, _): ledger.vms[name]?.removal = nil
-        case (.stop, _): ledger.vms[name]?.removal = .stopped
+        case (.stop, _):
+            ledger.vms[name]?.removal = .stopped
+            ledger.vms[name]?.started = nil
         case (.deleteNode, _): ledger.vms[name]?.removal = .nodeDeleted
-        case (.removeVM, _): ledger.vms[name] = nil
+        case (.removeVM, _):
+            // Of k3s that we stopped there is nothing to fear.
+            let mayHaveRun = ledger.vms[name]?.started != nil
+            ledger.vms[name] = mayHaveRun ? ledger.vms[name]?.removed(at: now) : nil
         default: break
         }
     }
@@ -83,6 +92,8 @@ enum Bookkeeping {
     static func lesson(_ subject: Subject, _ facts: FleetFacts) -> Ledger.VMRecord? {
         guard let vm = subject.vm, vm.tags.contains(facts.fleet.cluster.tag) else { return nil }
         var record = subject.known ?? .empty
+        // An old list shows a VM that is removed.
+        if record.removed != nil, vm.createdAt == nil || vm.createdAt == record.createdAt { return nil }
         if let createdAt = vm.createdAt, createdAt == record.former {
             // An old list shows the machine before; unless nothing came of its successor, and it was never gone.
             guard createdAt == record.createdAt, let sent = record.creating, facts.now - sent > Planner.creationGrace else { return nil }
@@ -114,7 +125,10 @@ enum Bookkeeping {
     /// Seconds that a VM which nobody asks for must be missing from list after list before its record goes.
     static let patience = 600.0
 
-    /// What the list lacks may be gone or left out: of what nobody asks for any more the record is dropped after a while, unless its node is
+    /// Seconds for which a list may show a VM that is removed.
+    static let listLag = 60.0
+
+    /// What the list lacks may be gone or left out, unless exe.dev said that it removed it: of what nobody asks for any more the record is dropped after a while, unless its node is
     /// still in the cluster, or may be: without the record nobody would know whose it was.
     private static func missed(_ facts: inout FleetFacts, _ news: inout Run.News, _ listedAt: Double) {
         guard let vms = facts.seen.vms else { return }
@@ -132,6 +146,12 @@ enum Bookkeeping {
         _ known: Ledger.VMRecord, of name: String, in vms: [String: ObservedVM], _ facts: inout FleetFacts, _ news: inout Run.News,
         _ listedAt: Double
     ) {
+        if let removed = known.removed {
+            // One that is listed long after its end is another one, and not ours to know.
+            let isAnother = vms[name] != nil && listedAt - removed > listLag
+            if facts.readTime > removed, isAnother || isGone(name, facts) { facts.ledger.vms[name] = nil }
+            return
+        }
         guard known.isOccupant else { return }
         guard vms[name] == nil else {
             if known.missingSince != nil { facts.ledger.vms[name]?.missingSince = nil }

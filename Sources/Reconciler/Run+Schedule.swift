@@ -76,10 +76,10 @@ extension Run {
         var next = min(nextLook, uptime + draft.goodUntil - moment.wall + 0.002)
         if needsGrip, let due = grip.nextAsk(uptime) { next = min(next, max(due, uptime + 0.5)) }
         // What runs is not cut at the deadline, so the deadline wakes nobody but an idle loop.
-        let isBusy = !acting.isEmpty || looks.underWay > 0 || grip.isAsking
-        if let deadline, !isBusy { next = min(next, deadline) }
-        if !acting.isEmpty { next = min(next, uptime + Self.heartbeat) }
-        if !next.isFinite, !isBusy { next = uptime + 1 }
+        let isQuiet = !isBusy && !grip.isAsking
+        if let deadline, isQuiet { next = min(next, deadline) }
+        if isBusy { next = min(next, uptime + Self.heartbeat) }
+        if !next.isFinite, isQuiet { next = uptime + 1 }
         guard next.isFinite, next < (sleepers.first ?? .infinity) - 0.001 else { return nil }
         return max(0.01, next - uptime)
     }

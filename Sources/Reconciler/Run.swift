@@ -153,16 +153,18 @@ struct Run {
     var generation = 0
     /// When the loop last came round with something under way.
     private var lastBusyTurn: Double?
+    /// Something was begun, or asked, whose end is awaited.
+    var isBusy: Bool { !acting.isEmpty || looks.underWay > 0 }
 
     /// Notices that the process stood still: with something under way the loop comes round every few seconds.
     mutating func comesRound(uptime: Double) {
         if let last = lastBusyTurn, uptime - last > Self.standstill { forgetSights() }
-        lastBusyTurn = acting.isEmpty ? nil : uptime
+        lastBusyTurn = isBusy ? uptime : nil
     }
 
     /// Seconds for which a decision is good: the loop comes round more often than that, unless the whole process stands still.
-    static let standstill = 20.0
-    static let heartbeat = 8.0
+    static let standstill = 10.0
+    static let heartbeat = 4.0
 
     /// The fleet's server as a VM, if it was seen.
     var server: ObservedVM? { facts.serverName.flatMap { facts.seen.vms?[$0] } }

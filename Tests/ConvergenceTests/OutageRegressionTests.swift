@@ -44,4 +44,33 @@ import Testing
             try RegressionTests.run(
                 "first create", [Fault(.rival, at: .effect(21)), Fault(.edit(0), at: .effect(effect))], web: 8, seed: 92_500_572) == [])
     }
+
+    /// Seed 340089517: a dead host was started by somebody between the deletion of its node and its own removal, joined once more, and its node
+    /// stayed for ever.
+    @Test(arguments: 3..<13) func noNodeOutlivesItsVM(at read: Int) throws {
+        for effect in 4..<8 {
+            let faults = [Fault(.powerCut(4), at: .read(read)), Fault(.api(.status429), at: .effect(effect))]
+            #expect(try RegressionTests.run("shrink by a host that is dead", faults, seed: 340_089_517) == [])
+        }
+    }
+
+    /// Seed 340267770: while a cluster was founded, who had stood still for 30 s asked for a VM that another machine had made meanwhile.
+    @Test(arguments: 10..<40) func aStandstillOfHalfAMinuteIsNoticed(at read: Int) throws {
+        let faults = [
+            Fault(.crashAfterWrite, at: .save(0)), Fault(.rival, at: .effect(2)), Fault(.pause(30), at: .read(read)),
+        ]
+        #expect(try RegressionTests.run("another host at our address", faults, seed: 340_267_770, restartsAfter: 10) == [])
+    }
+
+    /// Seeds 320058442 and 122704: a removal that was written down and not sent, and one that was given up without its end being written down,
+    /// were judged by what had happened and not by what the ledger can know.
+    @Test func removalsAreCountedByTheLedger() throws {
+        let unsent = [Fault(.edit(1), at: .effect(0)), Fault(.crashBefore, at: .effect(1)), Fault(.crashBefore, at: .effect(3))]
+        #expect(try RegressionTests.run("pool renamed", unsent, seed: 320_058_442) == [])
+        let unheard = [
+            Fault(.crashAfter, at: .effect(0)), Fault(.outage(3600), at: .effect(1)), Fault(.edit(0), at: .effect(11)),
+            Fault(.crashInWrite, at: .save(37)),
+        ]
+        #expect(try RegressionTests.run("pool renamed", unheard, seed: 122_704) == [])
+    }
 }

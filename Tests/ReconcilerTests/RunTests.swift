@@ -114,4 +114,42 @@ import Testing
         #expect(run.pause(Moment(clock), deadline: start + 4) == nil)
         #expect(run.pause(Moment(clock), deadline: start + 2) == 1)
     }
+
+    /// The loop comes round while it waits for nothing but a look: one that did not has stood still, and what was asked before says nothing.
+    @Test(arguments: [(9.0, true), (11, false)]) func whoStoodStillLooksAgain(seconds: Double, isKept: Bool) throws {
+        let (fleet, clock) = (try ConvergeTests.fleet(), VirtualClock())
+        var run = Self.run(knowing: try #require(fleet.nodes.first?.name), fleet)
+        run.decide(at: Moment(clock))
+        #expect(run.looksDue(at: Moment(clock)).map(\.0) == [.vms])
+        run.comesRound(uptime: clock.uptime)
+        let pause = run.pause(Moment(clock), deadline: nil)
+        #expect(pause.map { $0 < Run.standstill / 2 } == true)
+        clock.pass(seconds: seconds)
+        run.comesRound(uptime: clock.uptime)
+        run.note(.saw(.vms, .vms([])), at: Moment(clock), tell: { _ in })
+        #expect((run.facts.seen.vms != nil) == isKept)
+    }
+
+    /// A machine on which k3s was not stopped may have joined once more before it went.
+    @Test(arguments: [true, false]) func aRemovedVMIsRememberedWhileItsNodeMayComeBack(isStopped: Bool) throws {
+        let name = "demo-web-n9"
+        var ledger = Ledger(cluster: "demo", clusterID: "c1", clusterCIDR: "10.244.0.0/16", serviceCIDR: "10.245.0.0/16")
+        ledger.vms[name] = .init()
+        ledger.vms[name]?.createdAt = "then"
+        ledger.vms[name]?.started = 1
+        for action in [Action.stop(node: name, role: .agent), .deleteNode(node: name, ifSilent: true), .removeVM(name: name)] {
+            Bookkeeping.before(action, &ledger, now: 100)
+            if action.step == .stop, !isStopped { continue }
+            Bookkeeping.after(action, .done(output: ""), &ledger, hash: nil, now: 100)
+        }
+        guard !isStopped else { return #expect(ledger.vms[name] == nil) }
+        let record = try #require(ledger.vms[name])
+        #expect(record.removed == 100 && !record.isOccupant && !record.isHalfRemoved)
+        // By a clock that is set back the next reading is not older.
+        ledger.comeBack(to: 50)
+        #expect(ledger.vms[name]?.removed == 50)
+        // One that is made anew is another one.
+        Bookkeeping.before(.createVM(name: name, shape: try #require(ConvergeTests.fleet().nodes.first?.vm), ownerTag: "t"), &ledger, now: 60)
+        #expect(ledger.vms[name]?.removed == nil && ledger.vms[name]?.former == "then")
+    }
 }

@@ -49,6 +49,9 @@ package struct Ledger: Sendable, Hashable, Codable {
         /// Hash of the k3s configuration that was last installed; `unknownConfig` while the outcome of an install is not known.
         package var config: String?
         package var removal: RemovalStep?
+        /// When exe.dev said that it removed the VM, on which k3s may have run until then (seconds since 1970): it may have joined once more at the
+        /// last moment, so the record stays until the cluster, read later than that, lacks its node.
+        package var removed: Double?
         /// Sharing as it was read back after it was set.
         package var share: Share?
         /// While that is not known: whom we may have let in.
@@ -99,11 +102,18 @@ extension Ledger.VMRecord {
         self.init(fields)
     }
 
+    /// The VM of this record is gone; only its node may be there.
+    package func removed(at now: Double) -> Ledger.VMRecord {
+        var fields = Ledger.RecordFields()
+        (fields.createdAt, fields.removal, fields.removed) = (self.createdAt, .nodeDeleted, now)
+        return Ledger.VMRecord(fields)
+    }
+
     /// Whom we have let in, or may have; in lower case, which earlier versions did not write.
     package var guests: [String] { Set(((self.share?.users ?? []) + (self.invited ?? [])).map { $0.lowercased() }).sorted() }
 
-    /// The VM was seen, or asked for.
-    package var isOccupant: Bool { self.createdAt != nil || self.creating != nil }
+    /// The VM was seen, or asked for, and exe.dev did not say that it is gone.
+    package var isOccupant: Bool { self.removed == nil && (self.createdAt != nil || self.creating != nil) }
 }
 
 extension Ledger {
@@ -111,7 +121,10 @@ extension Ledger {
     package mutating func creationEnded(_ name: String) {
         vms[name]?.creating = nil
         if vms[name]?.former == vms[name]?.createdAt { vms[name]?.former = nil }
-        if vms[name]?.createdAt == nil { vms[name]?.missingSince = nil }
+        if vms[name]?.createdAt == nil {
+            vms[name]?.missingSince = nil
+            vms[name]?.former = nil
+        }
         if vms[name] == .empty { vms[name] = nil }
     }
 
@@ -147,6 +160,7 @@ extension Ledger {
             if let started = record.started, started > now { vms[name]?.started = now }
             if let creating = record.creating, creating > now { vms[name]?.creating = now }
             if let poweredOn = record.poweredOn, poweredOn > now { vms[name]?.poweredOn = now }
+            if let removed = record.removed, removed > now { vms[name]?.removed = now }
         }
         for (name, attempt) in attempts {
             guard let failedAt = attempt.failedAt, failedAt > now else { continue }

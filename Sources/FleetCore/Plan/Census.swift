@@ -25,6 +25,8 @@ struct Census: Sendable {
 
     private struct Standing: Sendable {
         var isOccupant = false
+        /// By us, and its node may be there.
+        var isRemoved = false
         var isKnown = false
         var isMissing = false
     }
@@ -56,7 +58,7 @@ struct Census: Sendable {
     mutating func recount(_ name: String, at place: Int?, _ facts: FleetFacts) {
         let standing = Self.standing(of: name, at: place, facts)
         let before = place.map { wanted[$0] } ?? strays[name] ?? Standing()
-        if let place { wanted[place] = standing } else { strays[name] = standing.isOccupant ? standing : nil }
+        if let place { wanted[place] = standing } else { strays[name] = standing.isOccupant || standing.isRemoved ? standing : nil }
         occupants += (standing.isOccupant ? 1 : 0) - (before.isOccupant ? 1 : 0)
         let isUnlisted = standing.isOccupant && standing.isMissing
         if isUnlisted { unlisted.insert(name) } else if before.isOccupant, before.isMissing { unlisted.remove(name) }
@@ -76,6 +78,7 @@ struct Census: Sendable {
         var standing = Standing(isOccupant: isRefused, isMissing: vm == nil && facts.seen.vms != nil)
         if let record {
             standing.isOccupant = standing.isOccupant || record.isOccupant
+            standing.isRemoved = record.removed != nil
             standing.isKnown = facts.seen.vms != nil && record.createdAt != nil && record.removal == nil
         }
         if let vm { standing.isOccupant = standing.isOccupant || facts.isOwned(vm) }

@@ -29,7 +29,7 @@ package struct Draft: Sendable {
         var isCordoned = false
         /// When time alone may change it.
         var goodUntil = Double.infinity
-        /// It had its time to join, which the next reading may say it has not.
+        /// It had its time to join, which the next reading may say it has not; or it is removed, and the next reading may still show its node.
         var isOverdue = false
     }
 
@@ -194,7 +194,8 @@ extension Draft {
             line: line, isOrphan: isOrphan, call: call, availability: Availability.of(subject, role, facts),
             isLeaving: subject.known.map { $0.removal != nil && $0.removal != .returning } ?? false,
             isCordoned: subject.node?.unschedulable == true,
-            goodUntil: Planner.goodUntil(subject, role, facts), isOverdue: isDue && call.isWait && subject.node == nil)
+            goodUntil: Planner.goodUntil(subject, role, facts),
+            isOverdue: (isDue && call.isWait && subject.node == nil) || subject.record.removed != nil)
     }
 }
 

@@ -206,7 +206,7 @@ package struct FleetFacts: Sendable {
 
     /// Until when a list, or a reading of the cluster, can have waited for something: exe.dev or the server may have been silent since the last one.
     var listTime: Double { min(listedAt ?? now, now) }
-    var readTime: Double { min(readAt?.wall ?? now, now) }
+    package var readTime: Double { min(readAt?.wall ?? now, now) }
 
     /// A VM that was here before, or that was asked for, is missing, and only one list says so.
     func needsSecondList(_ record: Ledger.VMRecord) -> Bool {

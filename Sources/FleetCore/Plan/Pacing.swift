@@ -136,7 +136,8 @@ enum Availability: Sendable {
 
     static func of(_ subject: Subject, _ role: Role, _ facts: FleetFacts) -> Availability {
         guard let node = subject.node else {
-            let isLost = subject.record.former != nil || (subject.vm == nil && subject.record.createdAt != nil)
+            let isMissed = subject.vm == nil && subject.record.createdAt != nil && subject.record.removed == nil
+            let isLost = subject.record.former != nil || isMissed
             return isLost ? .missing : .absent
         }
         let isReady = node.ready == .ready

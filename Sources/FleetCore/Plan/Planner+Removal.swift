@@ -7,12 +7,20 @@ extension Planner {
         let subject = Subject.of(name, facts)
         if let vm = subject.vm {
             guard facts.isOwned(vm) else { return nil }
+            if subject.record.removed != nil {
+                let wait = Wait("a list without it: exe.dev said that it is removed", look: .vms, every: 3, evidence: .cluster)
+                return (line(of: subject, .wait(wait), []), subject, false)
+            }
             let decision = admitted(changed(subject, facts) ?? removal(of: vm, subject, facts), subject, facts)
             return (line(of: subject, decision, wayOut(after: decision)), subject, false)
         }
         // What nobody asks for any more, and may cost money in a moment.
         if facts.fleet.policy.prune, facts.seen.vms != nil, let wait = awaited(subject, facts) {
             return (line(of: subject, wait, []), subject, true)
+        }
+        if facts.fleet.policy.prune, facts.seen.vms != nil, subject.record.removed != nil, subject.node == nil {
+            let wait = Wait("the cluster to be read once more: its node may have come back", look: .cluster, every: 0.5)
+            return (line(of: subject, .wait(wait), []), subject, true)
         }
         // Its VM went before its pool did, or while it was removed, by somebody else's hand: its node, or the password of it, would stay in the
         // cluster for ever.
@@ -88,7 +96,8 @@ extension Planner {
             return .wait(Wait("the cluster must be read before a node is removed: \(facts.controlPlaneReason)", look: .cluster, every: 2))
         }
         // Silent, and not only not ready: one that says anything at all has a machine, whatever exe.dev lists.
-        let missing = (facts.listedAt ?? facts.now) - (subject.record.missingSince ?? facts.listedAt ?? facts.now)
+        let since = subject.record.missingSince ?? subject.record.removed
+        let missing = facts.listTime - (since ?? facts.listTime)
         if node.ready != .unknown, missing > 60 { return .reported("exe.dev does not list its VM, yet it lives: not ours to remove") }
         guard node.ready == .unknown, !facts.needsSecondList(subject.record) else {
             let reason = "exe.dev does not list the VM; its node's silence and a second list will tell"

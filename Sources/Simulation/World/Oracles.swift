@@ -9,7 +9,7 @@ struct OracleMemory: Sendable {
     /// VMs created less VMs gone, by name.
     var creations: [String: Int] = [:]
     var drained: Set<String> = []
-    /// Nodes that a removal was begun on.
+    /// Nodes that a removal was begun on and that no ledger has given back since.
     var leaving: Set<String> = []
     var foundings: [String: Int] = [:]
     /// When k3s was last started on a node by an install of ours.
@@ -124,20 +124,10 @@ struct Oracle: Sendable {
         return isServer ? "the cluster's data were on it" : nil
     }
 
-    /// S6: on their way out, and restarted while others of the pool are down by our doing.
+    /// S6: restarted, and taken away without the ledger knowing it (see `judgeRemovals`), while others of the pool are down by our doing.
     static let unavailabilityStaysInBudget = Oracle(name: "S6 unavailability stays in budget") { effect, process, id, world in
         if effect.step.isDestructive, process.mode == .apply {
-            // What was begun for a file that has changed since is brought to its end.
-            guard !world.memory.leaving.contains(effect.subject) else { return nil }
-            // What another machine had begun, or a lost write knew, is not in this ledger.
-            let isIgnorant = world.struck.contains(where: \.kind.hidesFromTheLedger)
-            var leaving = [effect.subject]
-            for name in world.memory.leaving where !world.passesForGone(name) {
-                if !isIgnorant || world.desks[process.desk].ledger?.vms[name]?.removal != nil { leaving.append(name) }
-            }
-            leaving.removeAll { name in world.at(name) == nil || process.fleet.nodes.contains { $0.name == name } }
-            let limit = process.fleet.limits.deletionsPerPass
-            return leaving.count > limit ? "\(leaving.sorted()) are on their way out, the limit is \(limit)" : nil
+            return world.desks[process.desk].ledger?.vms[effect.subject]?.removal == nil ? "its removal is not written down" : nil
         }
         guard case .order(.install(let setup), _) = effect, world.isMember(setup.name), world.isRestarted(by: setup) else { return nil }
         let pool = process.fleet.nodes.first { $0.name == setup.name }?.pool
@@ -345,8 +335,31 @@ extension WorldState {
         if effect.step == .createVM || effect.step == .uncordon { memory.takenDown.remove(mark) }
         // Wanted again, by whoever knows nothing of a removal, and not cordoned by it.
         if case .order(.install(let setup), _) = effect, !isCordoned(setup.name) { memory.leaving.remove(setup.name) }
-        guard effect.step.isDestructive, processes[id].mode == .apply, machine(effect.subject) != nil else { return }
-        memory.leaving.insert(effect.subject)
+    }
+
+    /// S6: what is written down is begun, whether it is sent or not, and given up by nothing else. What was begun for a file that has changed since
+    /// is brought to its end.
+    mutating func judgeRemovals(in ledger: Ledger, by id: Int) {
+        let process = processes[id]
+        let former = desks[process.desk].ledger
+        for name in memory.leaving where former?.vms[name]?.removal != nil {
+            if let record = ledger.vms[name], record.removal == nil { memory.leaving.remove(name) }
+        }
+        guard process.mode == .apply else { return }
+        for (name, record) in ledger.vms where record.removal != nil && former?.vms[name]?.removal == nil && at(name) != nil {
+            guard memory.leaving.insert(name).inserted else { continue }
+            // What another machine had begun, or a lost write knew, is not in this ledger.
+            let isIgnorant = struck.contains(where: \.kind.hidesFromTheLedger)
+            let leaving = memory.leaving.filter { other in
+                let removal = ledger.vms[other]?.removal
+                // Of one that was wanted again only the cordon was left.
+                guard removal != .returning || isCordoned(other), removal != nil || !isIgnorant else { return false }
+                return !passesForGone(other) && at(other) != nil && !process.fleet.nodes.contains { $0.name == other }
+            }
+            let limit = process.fleet.limits.deletionsPerPass
+            guard leaving.count > limit else { continue }
+            violate("S6 removals stay in budget: \(leaving.sorted()) are on their way out, the limit is \(limit)")
+        }
     }
 
     private func complaints(about effect: Effect, by id: Int) -> [String] {
@@ -368,6 +381,9 @@ extension WorldState {
         }
         if memory.creations.values.contains(where: { $0 > 1 }) { violate("S8 no duplicate VM: \(effect.words)") }
         if case .order(.install(let setup), _) = effect { memory.restarted[setup.name] = machine(setup.name)?.unit?.startedAt }
+        if case .order(.uncordon(let node), _) = effect, !isCordoned(node), desks[processes[id].desk].ledger?.vms[node]?.removal == nil {
+            memory.leaving.remove(node)
+        }
     }
 
     /// S4: a second founding under one cluster id, once anybody could rely on the first.

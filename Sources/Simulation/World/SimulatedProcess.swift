@@ -56,12 +56,17 @@ extension WorldState {
         case .diskFull:
             return (false, .init(text: "No space left on device"))
         case .crashAfterWrite:
-            desks[processes[id].desk].keep(ledger)
+            keep(ledger, by: id)
             return (true, .init(text: "killed"))
         default:
-            desks[processes[id].desk].keep(ledger)
+            keep(ledger, by: id)
             return (false, nil)
         }
+    }
+
+    private mutating func keep(_ ledger: Ledger, by id: Int) {
+        judgeRemovals(in: ledger, by: id)
+        desks[processes[id].desk].keep(ledger)
     }
 }
 

@@ -224,7 +224,6 @@ extension WorldState {
     private static func uncordon(_ node: String) -> HostStep {
         asking { world, cluster in
             world.memory.drained.remove(node)
-            world.memory.leaving.remove(node)
             let isFound = world.clusters[cluster].change(node) { node in
                 (node.isUnschedulable, node.annotations[NodeShape.removing]) = (false, nil)
             }
