@@ -149,7 +149,8 @@ import Testing
         ledger.comeBack(to: 50)
         #expect(ledger.vms[name]?.removed == 50)
         // One that is made anew is another one.
-        Bookkeeping.before(.createVM(name: name, shape: try #require(ConvergeTests.fleet().nodes.first?.vm), ownerTag: "t"), &ledger, now: 60)
+        let shape = try #require(ConvergeTests.fleet().nodes.first?.vm)
+        Bookkeeping.before(.createVM(name: name, shape: shape, ownerTag: "t"), &ledger, now: 60)
         #expect(ledger.vms[name]?.removed == nil && ledger.vms[name]?.former == "then")
     }
 }

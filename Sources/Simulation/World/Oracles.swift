@@ -275,7 +275,7 @@ extension WorldState {
         return clusters[api.cluster].nodes.index(forKey: name) != nil
     }
 
-    private func isCordoned(_ name: String) -> Bool { apiServer.flatMap { clusters[$0.cluster].nodes[name]?.isUnschedulable } ?? false }
+    func isCordoned(_ name: String) -> Bool { apiServer.flatMap { clusters[$0.cluster].nodes[name]?.isUnschedulable } ?? false }
 
     /// What another process began is counted by the clock alone that was put forward.
     func hasLostCount(_ id: Int) -> Bool { id > 0 && struck.contains(where: \.kind.isClockJump) }
@@ -317,85 +317,5 @@ extension WorldState {
     /// A node that is about to go down was up.
     mutating func noteService(of name: String) {
         if isMember(name), machine(name)?.heartbeat(now: now) == true { memory.served.insert(name) }
-    }
-
-    /// Everything that is checked when an effect is sent.
-    mutating func judge(_ effect: Effect, by id: Int) {
-        for complaint in complaints(about: effect, by: id) { violate(complaint) }
-        remember(effect, by: id)
-    }
-
-    private mutating func remember(_ effect: Effect, by id: Int) {
-        if effect.step == .install {
-            noteService(of: effect.subject)
-            if isMember(effect.subject) { memory.remade.remove(effect.subject) } else { memory.remade.insert(effect.subject) }
-        }
-        let mark = "\(processes[id].desk) \(effect.subject)"
-        if effect.step.isDestructive { memory.takenDown.insert(mark) }
-        if effect.step == .createVM || effect.step == .uncordon { memory.takenDown.remove(mark) }
-        // Wanted again, by whoever knows nothing of a removal, and not cordoned by it.
-        if case .order(.install(let setup), _) = effect, !isCordoned(setup.name) { memory.leaving.remove(setup.name) }
-    }
-
-    /// S6: what is written down is begun, whether it is sent or not, and given up by nothing else. What was begun for a file that has changed since
-    /// is brought to its end.
-    mutating func judgeRemovals(in ledger: Ledger, by id: Int) {
-        let process = processes[id]
-        let former = desks[process.desk].ledger
-        for name in memory.leaving where former?.vms[name]?.removal != nil {
-            if let record = ledger.vms[name], record.removal == nil { memory.leaving.remove(name) }
-        }
-        guard process.mode == .apply else { return }
-        for (name, record) in ledger.vms where record.removal != nil && former?.vms[name]?.removal == nil && at(name) != nil {
-            guard memory.leaving.insert(name).inserted else { continue }
-            // What another machine had begun, or a lost write knew, is not in this ledger.
-            let isIgnorant = struck.contains(where: \.kind.hidesFromTheLedger)
-            let leaving = memory.leaving.filter { other in
-                let removal = ledger.vms[other]?.removal
-                // Of one that was wanted again only the cordon was left.
-                guard removal != .returning || isCordoned(other), removal != nil || !isIgnorant else { return false }
-                return !passesForGone(other) && at(other) != nil && !process.fleet.nodes.contains { $0.name == other }
-            }
-            let limit = process.fleet.limits.deletionsPerPass
-            guard leaving.count > limit else { continue }
-            violate("S6 removals stay in budget: \(leaving.sorted()) are on their way out, the limit is \(limit)")
-        }
-    }
-
-    private func complaints(about effect: Effect, by id: Int) -> [String] {
-        let process = processes[id]
-        var complaints: [String] = []
-        for oracle in Oracle.all {
-            guard let complaint = oracle.complaint(effect, process, id, self) else { continue }
-            complaints.append("\(oracle.name): \(effect.words): \(complaint)")
-        }
-        return complaints
-    }
-
-    /// What must be true of the world after an effect: S7, VMs in their budget, and S8, one VM a name.
-    mutating func judgeResult(of effect: Effect, by id: Int) {
-        let fleet = processes[id].fleet
-        if case .create = effect {
-            let owned = machines.count { $0.tags.contains(fleet.cluster.tag) }
-            if owned > fleet.limits.maxVMs { violate("S7 VMs stay in budget: \(owned) exist, the limit is \(fleet.limits.maxVMs)") }
-        }
-        if memory.creations.values.contains(where: { $0 > 1 }) { violate("S8 no duplicate VM: \(effect.words)") }
-        if case .order(.install(let setup), _) = effect { memory.restarted[setup.name] = machine(setup.name)?.unit?.startedAt }
-        if case .order(.uncordon(let node), _) = effect, !isCordoned(node), desks[processes[id].desk].ledger?.vms[node]?.removal == nil {
-            memory.leaving.remove(node)
-        }
-    }
-
-    /// S4: a second founding under one cluster id, once anybody could rely on the first.
-    mutating func foundedCluster(on name: String, _ clusterID: String) {
-        memory.foundings[clusterID, default: 0] += 1
-        guard memory.foundings[clusterID]! > 1, disk?.clusterID == clusterID else { return }
-        let agentsOfOld = memory.joined.contains { !$0.hasPrefix("\(clusters.count - 1)/") && !$0.hasSuffix("/" + name) }
-        if disk?.caHash != nil || agentsOfOld { violate("S4 founded at most once: \(name) founds \(clusterID) again") }
-    }
-
-    mutating func violate(_ text: String) {
-        note("VIOLATION \(text)")
-        if violations.count < 20 { violations.append(text) }
     }
 }
