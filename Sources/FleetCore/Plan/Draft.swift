@@ -19,7 +19,7 @@ package struct Draft: Sendable {
     package private(set) var goodUntil = -Double.infinity
 
     private struct Kept: Sendable {
-        var line: Plan.Line
+        var decision: Decision
         /// A node without a VM that no pool asks for.
         var isOrphan = false
         var call: Call
@@ -60,7 +60,9 @@ package struct Draft: Sendable {
     func isCordoned(_ index: Int) -> Bool { own[index].isCordoned }
 
     /// Nodes of which the next reading of the cluster may tell that they are up again, or never came, though it shows them as the last one did.
-    package var restarting: [String] { own.compactMap { $0.availability.isRestarting || $0.isOverdue ? $0.line.node : nil } }
+    package var restarting: [String] {
+        own.indices.compactMap { own[$0].availability.isRestarting || own[$0].isOverdue ? plan.lines[$0].node : nil }
+    }
 
     /// Lines of VMs and nodes that no pool asks for.
     var strays: Range<Int> { places.count..<plan.lines.count }
@@ -90,7 +92,7 @@ package struct Draft: Sendable {
     private mutating func startBlank(_ facts: FleetFacts) {
         for node in facts.fleet.nodes {
             let line = Plan.Line(node: node.name, pool: node.pool, decision: Planner.unseen, then: [])
-            append(Kept(line: line, call: Call(line.decision)))
+            append(line, Kept(decision: line.decision, call: Call(line.decision)))
         }
         goodUntil = .infinity
     }
@@ -121,7 +123,7 @@ extension Draft {
     private func addOverdue(to due: inout Due, _ now: Double) {
         for index in own.indices where own[index].goodUntil <= now {
             if index >= places.count {
-                due.strays?.insert(own[index].line.node)
+                due.strays?.insert(plan.lines[index].node)
             } else {
                 _ = due.touch(index)
             }
@@ -130,14 +132,16 @@ extension Draft {
 
     private mutating func remake(_ due: Due, _ facts: FleetFacts) {
         for index in overruled {
-            plan.lines[index].decision = own[index].line.decision
+            plan.lines[index].decision = own[index].decision
             (calls[index], isNews[index]) = (own[index].call, true)
         }
         overruled.removeAll(keepingCapacity: true)
+        if own.isEmpty { reserve(places.count) }
         for place in due.places {
             let (node, subject) = (facts.fleet.nodes[place], facts.subjects[place])
-            let new = kept(Planner.line(for: node, subject, facts), subject, node.role, facts)
-            if place < own.count { replace(place, new) } else { append(new) }
+            let line = Planner.line(for: node, subject, facts)
+            let new = kept(line.decision, subject, node.role, facts)
+            if place < own.count { replace(place, line, new) } else { append(line, new) }
         }
         remakeStrays(due.strays, facts)
         goodUntil = own.reduce(.infinity) { min($0, $1.goodUntil) }
@@ -155,7 +159,7 @@ extension Draft {
                 if index == nil, stray == nil { continue }
                 return remakeAllStrays(facts)
             }
-            replace(index, kept(stray.line, stray.subject, .agent, facts, isOrphan: stray.isOrphan))
+            replace(index, stray.line, kept(stray.line.decision, stray.subject, .agent, facts, isOrphan: stray.isOrphan))
         }
     }
 
@@ -170,28 +174,35 @@ extension Draft {
         let all = names.compactMap { Planner.stray($0, facts) }
         for isOrphan in [false, true] {
             for stray in all where stray.isOrphan == isOrphan {
-                append(kept(stray.line, stray.subject, .agent, facts, isOrphan: isOrphan))
+                append(stray.line, kept(stray.line.decision, stray.subject, .agent, facts, isOrphan: isOrphan))
             }
         }
     }
 
-    private mutating func replace(_ index: Int, _ new: Kept) {
-        (plan.lines[index], calls[index], isNews[index]) = (new.line, new.call, true)
+    private mutating func replace(_ index: Int, _ line: Plan.Line, _ new: Kept) {
+        (plan.lines[index], calls[index], isNews[index]) = (line, new.call, true)
         own[index] = new
     }
 
-    private mutating func append(_ new: Kept) {
+    private mutating func reserve(_ count: Int) {
+        own.reserveCapacity(count)
+        plan.lines.reserveCapacity(count)
+        calls.reserveCapacity(count)
+        isNews.reserveCapacity(count)
+    }
+
+    private mutating func append(_ line: Plan.Line, _ new: Kept) {
         own.append(new)
-        plan.lines.append(new.line)
+        plan.lines.append(line)
         calls.append(new.call)
         isNews.append(true)
     }
 
-    private func kept(_ line: Plan.Line, _ subject: Subject, _ role: Role, _ facts: FleetFacts, isOrphan: Bool = false) -> Kept {
+    private func kept(_ decision: Decision, _ subject: Subject, _ role: Role, _ facts: FleetFacts, isOrphan: Bool = false) -> Kept {
         let isDue = subject.record.started.map { $0 + Planner.startDeadline(role) <= facts.now } ?? false
-        let call = Call(line.decision)
+        let call = Call(decision)
         return Kept(
-            line: line, isOrphan: isOrphan, call: call, availability: Availability.of(subject, role, facts),
+            decision: decision, isOrphan: isOrphan, call: call, availability: Availability.of(subject, role, facts),
             isLeaving: subject.known.map { $0.removal != nil && $0.removal != .returning } ?? false,
             isCordoned: subject.node?.unschedulable == true,
             goodUntil: Planner.goodUntil(subject, role, facts),

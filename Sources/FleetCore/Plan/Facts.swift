@@ -95,6 +95,7 @@ package struct FleetFacts: Sendable {
         let former = census
         census = nil
         guard let names, var kept = former else {
+            subjects.reserveCapacity(fleet.nodes.count)
             for place in fleet.nodes.indices { learn(at: place, lesson) }
             for name in ledger.vms.keys where places[name] == nil { learn(ofStray: name, lesson) }
             census = .of(self, after: former)

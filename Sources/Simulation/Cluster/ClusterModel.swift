@@ -90,7 +90,12 @@ package struct ClusterModel: Codable, Sendable, Equatable {
     mutating func readings(now: Double) -> [NodeReading] {
         var readings: [NodeReading] = []
         readings.reserveCapacity(nodes.count)
-        for place in nodes.indices { readings.append(nodes.values[place].reading(now: now)) }
+        // `indices` would hold on to the nodes, so that the first change copied them all.
+        var place = nodes.startIndex
+        while place != nodes.endIndex {
+            readings.append(nodes.values[place].reading(now: now))
+            nodes.formIndex(after: &place)
+        }
         return readings.sorted { $0.name < $1.name }
     }
 

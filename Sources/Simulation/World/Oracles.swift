@@ -18,8 +18,8 @@ struct OracleMemory: Sendable {
     var failures: [String: Double] = [:]
     /// Nodes that were ready when they were restarted or vanished, or when the trial began.
     var served: Set<String> = []
-    /// `desk name` of what a machine of the daemon has begun to take down and has not made anew or given back.
-    var takenDown: Set<String> = []
+    /// What a machine of the daemon, by its desk, has begun to take down and has not made anew or given back.
+    var takenDown: Set<Mark> = []
     /// When a process last read the cluster, and what it was told.
     var readAt: [Int: Double] = [:]
     var told: [Int: [NodeReading]] = [:]
@@ -27,12 +27,20 @@ struct OracleMemory: Sendable {
     var misjudged: Set<String> = []
     /// Nodes that were not in the cluster when k3s was last installed there.
     var remade: Set<String> = []
-    /// `process name` of what a change was sent for that is not answered.
-    var unanswered: Set<String> = []
+    /// What a process sent a change for that is not answered.
+    var unanswered: Set<Mark> = []
     /// How many lists have hidden a VM that was there.
     var hidden: [String: Int] = [:]
-    /// `process name` of VMs whose creation was answered.
-    var made: Set<String> = []
+    /// VMs whose creation was answered to a process.
+    var made: Set<Mark> = []
+
+    /// A VM or node, and the number of the process or desk that it is remembered of.
+    struct Mark: Sendable, Hashable {
+        var owner: Int
+        var name: String
+
+        init(_ owner: Int, _ name: String) { (self.owner, self.name) = (owner, name) }
+    }
 }
 
 /// A rule that must hold at every effect, whatever goes wrong. Named after what it forbids; the number is that of the fault catalogue
@@ -150,7 +158,7 @@ struct Oracle: Sendable {
         // What is not in the ledger cannot be waited for; exe.dev refuses it then.
         let isIgnorant = world.struck.contains(where: \.kind.hidesFromTheLedger)
         if isUnderWay, !isIgnorant, !world.hasLostCount(id) { return "an earlier one is still under way at exe.dev" }
-        if world.memory.made.contains("\(id) \(name)"), world.machine(name) != nil, !world.memory.misjudged.contains(name) {
+        if world.memory.made.contains(.init(id, name)), world.machine(name) != nil, !world.memory.misjudged.contains(name) {
             return "this very process was told that its VM is there"
         }
         guard world.machine(name)?.unit?.registeredAt != nil, world.apiServer != nil, !world.passesForGone(name),
@@ -221,7 +229,7 @@ struct Oracle: Sendable {
         // What we had begun to take down ourselves is no loss; of the one that is asked for the ledger does not tell it any more.
         let known = process.fleet.nodes.map { $0.name }.filter { name in
             disk.vms[name]?.createdAt != nil && disk.vms[name]?.removal == nil
-                && !world.memory.takenDown.contains("\(process.desk) \(name)")
+                && !world.memory.takenDown.contains(.init(process.desk, name))
         }
         // Whoever was shown a list of before may believe that fewer are gone.
         guard world.memory.misjudged.isDisjoint(with: known) else { return nil }

@@ -172,8 +172,8 @@ extension SimulatedProcess {
         let answer = await world.send(.effect(effect, number: number, fault), arrivingIn: there, process: id)
         guard let answer, isAlive else { throw Self.dead }
         world.state.withLock { state in
-            state.memory.unanswered.remove("\(id) \(effect.subject)")
-            if case .create(let name, _, _) = effect, case .success = answer { state.memory.made.insert("\(id) \(name)") }
+            state.memory.unanswered.remove(.init(id, effect.subject))
+            if case .create(let name, _, _) = effect, case .success = answer { state.memory.made.insert(.init(id, name)) }
             if case .failure = answer { state.memory.failures["\(id) \(effect.words)"] = state.now }
         }
         guard case .effect(let reply) = try answer.get() else { throw Self.dead }
@@ -225,7 +225,7 @@ extension WorldState {
         note(String(id), " ", effect.step.rawValue, " ", effect.subject)
         judge(effect, by: id)
         inFlight[number] = (effect, id)
-        if !memory.unanswered.insert("\(id) \(effect.subject)").inserted { violate("one change at a time: \(effect.words)") }
+        if !memory.unanswered.insert(.init(id, effect.subject)).inserted { violate("one change at a time: \(effect.words)") }
         let fault = fault(at: .effect(number), by: id) { $0.canStrike(effect) }
         return (fault, random.seconds(0.1, 0.5), number)
     }

@@ -15,7 +15,7 @@ extension WorldState {
             noteService(of: effect.subject)
             if isMember(effect.subject) { memory.remade.remove(effect.subject) } else { memory.remade.insert(effect.subject) }
         }
-        let mark = "\(processes[id].desk) \(effect.subject)"
+        let mark = OracleMemory.Mark(processes[id].desk, effect.subject)
         if effect.step.isDestructive { memory.takenDown.insert(mark) }
         if effect.step == .createVM || effect.step == .uncordon { memory.takenDown.remove(mark) }
         // Wanted again, by whoever knows nothing of a removal, and not cordoned by it.
