@@ -50,7 +50,7 @@ package struct LiveWorld: Sendable {
         case .share(let name, let share, let leaving):
             Self.sharing(name, share, revoking: leaving, present: leaving).map(\.line).joined(separator: "\n")
         case .prepare, .install, .restart, .forget, .shape, .drain, .uncordon, .stop, .deleteNode:
-            (HostOrder(action, facts: facts)?.script(releases: releases, time: facts.now).shown) ?? ""
+            (HostOrder.of(action, facts)?.script(releases: releases, time: facts.now).shown) ?? ""
         }
     }
 

@@ -34,7 +34,7 @@ struct Performer: Sendable {
     }
 
     private func onHost(_ action: Action, _ facts: FleetFacts) async throws(EffectError) -> String {
-        guard let order = HostOrder(action, facts: facts), let host = order.host(facts), let vm = facts.seen.vms?[host] else {
+        guard let order = HostOrder.of(action, facts), let host = order.host(facts), let vm = facts.seen.vms?[host] else {
             throw EffectError("the host for \(action.step.words) was not seen", remedy: .retry(after: nil))
         }
         return try await world.run(order, on: vm)
@@ -43,24 +43,23 @@ struct Performer: Sendable {
 
 extension HostOrder {
     /// Nil for actions that are exe.dev's to do.
-    package init?(_ action: Action, facts: FleetFacts) {
+    package static func of(_ action: Action, _ facts: FleetFacts) -> HostOrder? {
         switch action {
         case .prepare(let node, let version, let role):
-            let ledger = facts.ledger
-            self = .prepare(
+            .prepare(
                 node: node, role: role,
                 .init(
-                    version: version, expectedSHA256: ledger.digests[version.description], clusterID: ledger.clusterID,
-                    clusterCIDR: ledger.clusterCIDR, serviceCIDR: ledger.serviceCIDR))
-        case .install(let setup): self = .install(setup)
-        case .stop(let node, let role): self = .stop(node: node, role)
-        case .forget(let node): self = .forget(node: node, sparing: facts.seen.hosts[node]?.overlay)
-        case .shape(let node, let shape): self = .shape(node: node, shape)
-        case .restart(let node, let role): self = .restart(node: node, role)
-        case .drain(let node, let isSilent): self = .drain(node: node, isSilent: isSilent)
-        case .uncordon(let node): self = .uncordon(node: node)
-        case .deleteNode(let node, let ifSilent): self = .deleteNode(node, ifSilent: ifSilent)
-        case .createVM, .tagVM, .startVM, .share, .removeVM: return nil
+                    version: version, expectedSHA256: facts.ledger.digests[version.description], clusterID: facts.ledger.clusterID,
+                    clusterCIDR: facts.ledger.clusterCIDR, serviceCIDR: facts.ledger.serviceCIDR))
+        case .install(let setup): .install(setup)
+        case .stop(let node, let role): .stop(node: node, role)
+        case .forget(let node): .forget(node: node, sparing: facts.seen.hosts[node]?.overlay)
+        case .shape(let node, let shape): .shape(node: node, shape)
+        case .restart(let node, let role): .restart(node: node, role)
+        case .drain(let node, let isSilent): .drain(node: node, isSilent: isSilent)
+        case .uncordon(let node): .uncordon(node: node)
+        case .deleteNode(let node, let ifSilent): .deleteNode(node, ifSilent: ifSilent)
+        case .createVM, .tagVM, .startVM, .share, .removeVM: nil
         }
     }
 

@@ -64,6 +64,12 @@ import Testing
         }
     }
 
+    /// Over 10 nodes, seed 500433722: a reading that was on its way for eight seconds could not show who joined meanwhile.
+    @Test func nobodyKnowsWhatCameAfterTheQuestion() throws {
+        let faults = [Fault(.reboot(2), at: .read(1)), Fault(.slow(8), at: .read(3))]
+        #expect(try RegressionTests.run("node deleted by hand", faults, web: 8, seed: 500_433_722) == [])
+    }
+
     /// Seeds 320058442 and 122704: a removal that was written down and not sent, and one that was given up without its end being written down,
     /// were judged by what had happened and not by what the ledger can know.
     @Test func removalsAreCountedByTheLedger() throws {

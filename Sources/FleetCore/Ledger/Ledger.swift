@@ -110,7 +110,10 @@ extension Ledger.VMRecord {
     }
 
     /// Whom we have let in, or may have; in lower case, which earlier versions did not write.
-    package var guests: [String] { Set(((self.share?.users ?? []) + (self.invited ?? [])).map { $0.lowercased() }).sorted() }
+    package var guests: [String] {
+        guard self.share?.users.isEmpty == false || self.invited?.isEmpty == false else { return [] }
+        return Set(((self.share?.users ?? []) + (self.invited ?? [])).map { $0.lowercased() }).sorted()
+    }
 
     /// The VM was seen, or asked for, and exe.dev did not say that it is gone.
     package var isOccupant: Bool { self.removed == nil && (self.createdAt != nil || self.creating != nil) }

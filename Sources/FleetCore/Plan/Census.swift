@@ -51,7 +51,9 @@ struct Census: Sendable {
         (self.controlPlane, strangeness) = (controlPlane, facts.strangeness)
         let silence = controlPlane == nil ? facts.silence : nil
         guard silence != self.silence else { return }
-        (self.silence, reason) = (silence, silence.map(facts.reason))
+        self.silence = silence
+        reason = nil
+        if let silence { reason = facts.reason(of: silence) }
     }
 
     /// `place`: of its node in the fleet.
@@ -87,9 +89,10 @@ struct Census: Sendable {
 
     /// The number alone, for who has not counted anything.
     static func occupants(_ facts: FleetFacts) -> Int {
-        let vms = facts.seen.vms ?? [:]
-        var count = vms.values.count { facts.isOwned($0) }
-        func isCounted(_ name: String) -> Bool { vms[name].map(facts.isOwned) ?? false }
+        let (vms, tag) = (facts.seen.vms ?? [:], facts.fleet.cluster.tag)
+        var count = 0
+        for vm in vms.values where vm.tags.contains(tag) { count += 1 }
+        func isCounted(_ name: String) -> Bool { vms[name]?.tags.contains(tag) ?? false }
         for (name, record) in facts.ledger.vms where record.isOccupant && !isCounted(name) { count += 1 }
         for (name, note) in facts.notes where note.refusal != nil && !isCounted(name) && facts.ledger.vms[name]?.isOccupant != true {
             count += 1

@@ -354,14 +354,18 @@ package enum Planner {
 
     /// The way from an action to a settled node, as far as it can be known beforehand.
     static func following(_ action: Action, _ want: DesiredNode, _ subject: Subject) -> [Step] {
-        var chain: [Step] = [.createVM, .startVM, .prepare]
-        if want.role == .agent { chain.append(.forget) }
-        chain += [.install]
-        if subject.record.removal != nil { chain.append(.uncordon) }
-        chain.append(.shape)
-        if !want.vm.tags.isEmpty { chain.append(.tagVM) }
-        if want.share != nil || sharing(want, subject.record) != nil { chain.append(.share) }
-        guard let at = chain.firstIndex(of: action.step) else { return [] }
-        return chain[(at + 1)...].filter { $0 != .startVM && !($0 == .tagVM && action.step == .createVM) }
+        guard let at = way.firstIndex(of: action.step) else { return [] }
+        return way[(at + 1)...].filter { step in
+            switch step {
+            case .startVM: false
+            case .forget: want.role == .agent
+            case .uncordon: subject.record.removal != nil
+            case .tagVM: !want.vm.tags.isEmpty && action.step != .createVM
+            case .share: want.share != nil || sharing(want, subject.record) != nil
+            default: true
+            }
+        }
     }
+
+    private static let way: [Step] = [.createVM, .startVM, .prepare, .forget, .install, .uncordon, .shape, .tagVM, .share]
 }

@@ -265,6 +265,8 @@ struct Oracle: Sendable {
     /// k3s is started again where its node is missing, and nowhere else: what a restart of a member costs is counted with the installs.
     static let membersAreNotRestarted = Oracle(name: "members are not restarted") { effect, _, id, world in
         guard case .order(.restart(let node, _), _) = effect, world.isMember(node), !world.hasLostCount(id) else { return nil }
+        // The reading may have been on its way for half a minute.
+        if let machine = world.machine(node), world.hasJustCome(machine, since: world.memory.readAt[id], within: 30) { return nil }
         return "its node is in the cluster"
     }
 
@@ -316,10 +318,10 @@ extension WorldState {
         return isReady(other) && !isReady(name)
     }
 
-    /// A machine that was taken for dead has joined once more after the cluster was last looked at, a moment ago.
-    func hasJustCome(_ machine: Machine, since look: Double?) -> Bool {
+    /// A machine that was taken for dead has joined once more after the cluster was last looked at, so many seconds ago at most.
+    func hasJustCome(_ machine: Machine, since look: Double?, within seconds: Double = 2) -> Bool {
         guard let look, let registered = machine.unit?.registeredAt else { return false }
-        return registered > look && now - look < 2
+        return registered > look && now - look < seconds
     }
 
     /// A node that is about to go down was up.

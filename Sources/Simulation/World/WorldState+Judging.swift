@@ -25,12 +25,12 @@ extension WorldState {
     /// S6: what is written down is begun, whether it is sent or not, and given up by nothing else. What was begun for a file that has changed since
     /// is brought to its end.
     mutating func judgeRemovals(in ledger: Ledger, by id: Int) {
-        let process = processes[id]
-        let former = desks[process.desk].ledger
+        let former = desks[processes[id].desk].ledger
         for name in memory.leaving where former?.vms[name]?.removal != nil {
             if let record = ledger.vms[name], record.removal == nil { memory.leaving.remove(name) }
         }
-        guard process.mode == .apply else { return }
+        guard processes[id].mode == .apply else { return }
+        let fleet = processes[id].fleet
         for (name, record) in ledger.vms where record.removal != nil && former?.vms[name]?.removal == nil && at(name) != nil {
             guard memory.leaving.insert(name).inserted else { continue }
             // What another machine had begun, or a lost write knew, is not in this ledger.
@@ -39,9 +39,9 @@ extension WorldState {
                 let removal = ledger.vms[other]?.removal
                 // Of one that was wanted again only the cordon was left.
                 guard removal != .returning || isCordoned(other), removal != nil || !isIgnorant else { return false }
-                return !passesForGone(other) && at(other) != nil && !process.fleet.nodes.contains { $0.name == other }
+                return !passesForGone(other) && at(other) != nil && !fleet.nodes.contains { $0.name == other }
             }
-            let limit = process.fleet.limits.deletionsPerPass
+            let limit = fleet.limits.deletionsPerPass
             guard leaving.count > limit else { continue }
             violate("S6 removals stay in budget: \(leaving.sorted()) are on their way out, the limit is \(limit)")
         }
