@@ -90,7 +90,7 @@ extension Run {
             if !facts.seen.outdated.isEmpty { take(.nodes(Array(facts.seen.outdated))) }
             facts.seen.outdated.formIntersection(missedByLook)
             facts.readAt = clusterAskedAt.map { (min($0.wall, moment.wall), $0.uptime) }
-            let waiting = draft.restarting + facts.ledger.attempts.keys
+            let waiting = (facts.readAt.map(draft.told) ?? []) + facts.ledger.attempts.keys
             if !waiting.isEmpty { take(.nodes(waiting)) }
         case .host: break
         case .failed: news.isAny = true

@@ -31,6 +31,8 @@ package struct Draft: Sendable {
         var goodUntil = Double.infinity
         /// It had its time to join, which the next reading may say it has not; or it is removed, and the next reading may still show its node.
         var isOverdue = false
+        /// A reading of the cluster that is asked for later, on both clocks, tells whether it is up; nil when the last one was.
+        var staleUntil: (wall: Double, uptime: Double)?
     }
 
     package init(of facts: FleetFacts) {
@@ -59,9 +61,13 @@ package struct Draft: Sendable {
     func isLeaving(_ index: Int) -> Bool { own[index].isLeaving }
     func isCordoned(_ index: Int) -> Bool { own[index].isCordoned }
 
-    /// Nodes of which the next reading of the cluster may tell that they are up again, or never came, though it shows them as the last one did.
-    package var restarting: [String] {
-        own.indices.compactMap { own[$0].availability.isRestarting || own[$0].isOverdue ? plan.lines[$0].node : nil }
+    /// Nodes of which a reading of the cluster that was asked for `at` that moment, on both clocks, tells that they are up again, or never came,
+    /// though it shows them as the last one did.
+    package func told(at moment: (wall: Double, uptime: Double)) -> [String] {
+        own.indices.compactMap { index in
+            let isFresh = own[index].staleUntil.map { moment.wall >= $0.wall && moment.uptime >= $0.uptime } ?? false
+            return isFresh || own[index].isOverdue ? plan.lines[index].node : nil
+        }
     }
 
     /// Lines of VMs and nodes that no pool asks for.
@@ -206,7 +212,8 @@ extension Draft {
             isLeaving: subject.known.map { $0.removal != nil && $0.removal != .returning } ?? false,
             isCordoned: subject.node?.unschedulable == true,
             goodUntil: Planner.goodUntil(subject, role, facts),
-            isOverdue: (isDue && call.isWait && subject.node == nil) || subject.record.removed != nil)
+            isOverdue: (isDue && call.isWait && subject.node == nil) || subject.record.removed != nil,
+            staleUntil: Availability.staleUntil(subject, facts))
     }
 }
 

@@ -142,13 +142,20 @@ enum Availability: Sendable {
         }
         let isReady = node.ready == .ready
         let (byWall, byUptime) = (subject.record.started ?? -.infinity, subject.started ?? -.infinity)
-        let readAt = facts.readAt ?? (facts.now, facts.uptime)
-        let isStale = readAt.wall - byWall < Pacing.staleReadiness || readAt.uptime - byUptime < Pacing.staleReadiness
+        let isStale = staleUntil(subject, facts) != nil
         // One that does not come up is down by our doing for as long as k3s may take.
         let patience = isReady ? Pacing.staleReadiness : Planner.startDeadline(role)
         let isSlow = !isReady && facts.now - byWall < patience
         guard isStale || isSlow || subject.isOutdated else { return isReady ? .up : .silent }
         return .restarting(isReady: isReady, wall: byWall + patience, uptime: byUptime + Pacing.staleReadiness)
+    }
+
+    /// From when on a reading of the cluster shows how a node is that we restarted; nil when the last one was asked for later than that.
+    static func staleUntil(_ subject: Subject, _ facts: FleetFacts) -> (wall: Double, uptime: Double)? {
+        let wall = (subject.record.started ?? -.infinity) + Pacing.staleReadiness
+        let uptime = (subject.started ?? -.infinity) + Pacing.staleReadiness
+        let readAt = facts.readAt ?? (facts.now, facts.uptime)
+        return readAt.wall < wall || readAt.uptime < uptime ? (wall, uptime) : nil
     }
 
     var isDown: Bool {
