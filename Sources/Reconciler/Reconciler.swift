@@ -98,7 +98,8 @@ package struct Reconciler: Sendable {
             group.cancelAll()
         }
         if run.grip.mustBeReleased, let vm = run.server { await release(world, vm) }
-        run.decide(at: Moment(clock))
+        let moment = Moment(clock)
+        if run.hasNews(at: moment) { run.decide(at: moment) }
         try memory.save(run.facts.ledger)
         if let failure = run.failure { throw failure }
         return run.result()

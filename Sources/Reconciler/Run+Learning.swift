@@ -31,7 +31,8 @@ extension Run {
     private mutating func note(_ answer: Result<LeaseAnswer, EffectError>, _ uptime: Double, _ tell: (Event) -> Void) {
         let mayBeNew = grip.mayHaveTaken
         grip.note(answer, uptime)
-        news.isAny = true
+        // Who holds on and is not held back decides nothing else by it.
+        if isHeldBack || grip.block(uptime) != nil { news.isAny = true }
         switch answer {
         case .success(.ours), .success(.taken):
             tell(.leaseTaken(until: grip.heldUntil))

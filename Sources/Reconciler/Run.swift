@@ -13,7 +13,7 @@ struct Run {
     /// Actions stand ready and wait for the Lease.
     private(set) var wantsLease = false
     /// They are not begun, for the Lease cannot be had.
-    private var isHeldBack = false
+    private(set) var isHeldBack = false
     /// What has happened since the last decision.
     var news = News()
     /// When the last decision was made.

@@ -25,14 +25,14 @@ extension WorldState {
     /// S6: what is written down is begun, whether it is sent or not, and given up by nothing else. What was begun for a file that has changed since
     /// is brought to its end.
     mutating func judgeRemovals(in ledger: Ledger, by id: Int) {
-        let former = desks[processes[id].desk].ledger
-        for name in memory.leaving where former?.vms[name]?.removal != nil {
+        let former = desks[processes[id].desk].ledger?.vms ?? [:]
+        for name in memory.leaving where former[name]?.removal != nil {
             if let record = ledger.vms[name], record.removal == nil { memory.leaving.remove(name) }
         }
         guard processes[id].mode == .apply else { return }
-        let fleet = processes[id].fleet
-        for (name, record) in ledger.vms where record.removal != nil && former?.vms[name]?.removal == nil && at(name) != nil {
+        for (name, record) in ledger.vms where record.removal != nil && former[name]?.removal == nil && at(name) != nil {
             guard memory.leaving.insert(name).inserted else { continue }
+            let fleet = processes[id].fleet
             // What another machine had begun, or a lost write knew, is not in this ledger.
             let isIgnorant = struck.contains(where: \.kind.hidesFromTheLedger)
             let leaving = memory.leaving.filter { other in
