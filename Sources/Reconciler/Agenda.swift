@@ -13,11 +13,15 @@ struct Agenda {
     private(set) var isBusy: [Bool] = []
 
     private static let evidenceInterval = 10.0
+    private static let readingInterval = 0.5
+
+    /// To read the cluster and nothing else.
+    static let reading = Agenda(cluster: readingInterval)
 
     /// `isServerUnread`: the cluster may answer and was not read. It is read first then: one read tells about every node, so no host need be asked.
     /// `busy`: nodes that are being worked on.
     mutating func drawUp(_ draft: Draft, busy: Set<String>, isListed: Bool, repeats: Bool, isServerUnread: Bool) {
-        (vms, cluster) = (isListed ? .infinity : 1, isServerUnread ? 0.5 : .infinity)
+        (vms, cluster) = (isListed ? .infinity : 1, isServerUnread ? Self.readingInterval : .infinity)
         hosts.removeAll(keepingCapacity: true)
         ready.removeAll(keepingCapacity: true)
         isBusy = Array(repeating: false, count: draft.calls.count)

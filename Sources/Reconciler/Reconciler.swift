@@ -99,7 +99,7 @@ package struct Reconciler: Sendable {
         }
         if run.grip.mustBeReleased, let vm = run.server { await release(world, vm) }
         let moment = Moment(clock)
-        if run.hasNews(at: moment) { run.decide(at: moment) }
+        if run.hasNews(at: moment) || run.awaitsReading { run.decide(at: moment, isLast: true) }
         try memory.save(run.facts.ledger)
         if let failure = run.failure { throw failure }
         return run.result()

@@ -8,11 +8,16 @@ extension Run {
 
     private mutating func drawUpAgenda() {
         guard isAgendaOld else { return }
+        guard !awaitsReading else {
+            (agenda, isAgendaOld) = (.reading, false)
+            return
+        }
         agenda.drawUp(draft, busy: acting, isListed: facts.seen.vms != nil, repeats: repeats, isServerUnread: isServerUnread)
         (isAgendaOld, isReported) = (false, false)
     }
 
-    private var isServerUnread: Bool {
+    /// The cluster may answer and was not read.
+    var isServerUnread: Bool {
         guard case .unseen = facts.seen.cluster, let vm = server, facts.ledger.founder != nil else { return false }
         return vm.tags.contains(fleet.cluster.tag) && (vm.status == .running || vm.status == .starting)
     }
@@ -104,7 +109,7 @@ extension Run {
     /// One event for each change of what a node waits for.
     mutating func report(_ tell: (Event) -> Void) {
         drawUpAgenda()
-        guard !isReported else { return }
+        guard !isReported, !awaitsReading else { return }
         isReported = true
         reportQueue(agenda.ready, tell)
         for index in plan.lines.indices where draft.isNews[index] && !agenda.isBusy[index] {

@@ -18,6 +18,8 @@ struct Run {
     var news = News()
     /// When the last decision was made.
     private var decided: Moment?
+    /// It was put off until the cluster is read.
+    private(set) var awaitsReading = false
     /// Nodes of which an earlier creation may have made the VM, so that the failure of a later one says nothing of it.
     var mayBeMade: Set<String> = []
     var draft: Draft
@@ -94,7 +96,8 @@ struct Run {
         return moment.wall < decided.wall || moment.wall - moment.uptime < decided.wall - decided.uptime - 1
     }
 
-    mutating func decide(at moment: Moment) {
+    /// `isLast`: nothing is waited for any more.
+    mutating func decide(at moment: Moment, isLast: Bool = false) {
         if isSetBack(moment) {
             facts.ledger.comeBack(to: moment.wall)
             if let at = facts.readAt { facts.readAt = (min(at.wall, moment.wall), at.uptime) }
@@ -102,6 +105,11 @@ struct Run {
             news.isAboutAll = true
         }
         (facts.now, facts.uptime) = (moment.wall, moment.uptime)
+        awaitsReading = mayAwaitReading && !isLast
+        guard !awaitsReading else {
+            (decided, isAgendaOld, news.isAny) = (moment, true, false)
+            return
+        }
         Bookkeeping.learn(&facts, &news, listedAt: listedAt)
         draft.update(&facts, nodes: news.isAboutAll ? nil : news.nodes, learning: Bookkeeping.lesson)
         audit?(draft.plan, Planner.plan(facts))
@@ -138,6 +146,12 @@ struct Run {
         }
         grip.ask(uptime)
         return vm
+    }
+
+    /// Who has the list of VMs alone could decide nothing that the first reading of a cluster which is there does not decide anew.
+    private var mayAwaitReading: Bool {
+        isServerUnread && facts.ledger.caHash != nil && looks.cluster.endedAt == nil && acting.isEmpty
+            && !facts.lifted.contains(.clusterAnswersFirst)
     }
 
     /// Something stands ready to be begun, or was begun under the Lease and is not done.
