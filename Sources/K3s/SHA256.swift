@@ -26,16 +26,10 @@ private func digest(of bytes: UnsafeBufferPointer<UInt8>) -> [UInt8] {
     tail += bytes[whole...]
     tail.append(0x80)
     while tail.count % 64 != 56 { tail.append(0) }
-    let bits = UInt64(bytes.count) * 8
-    for shift in stride(from: 56, through: 0, by: -8) { tail.append(UInt8(truncatingIfNeeded: bits >> UInt64(shift))) }
+    withUnsafeBytes(of: (UInt64(bytes.count) * 8).bigEndian) { tail.append(contentsOf: $0) }
     compress(&state, UnsafeBufferPointer(rebasing: bytes[..<whole]))
     tail.withUnsafeBufferPointer { compress(&state, $0) }
-    var digest: [UInt8] = []
-    digest.reserveCapacity(32)
-    for word in state {
-        for shift in stride(from: UInt32(24), through: 0, by: -8) { digest.append(UInt8(truncatingIfNeeded: word >> shift)) }
-    }
-    return digest
+    return state.map { $0.bigEndian }.withUnsafeBytes { Array($0) }
 }
 
 /// RFC 2104 over SHA-256: who knows `key` made this.
@@ -60,10 +54,8 @@ private func compress(_ state: inout [UInt32], _ bytes: UnsafeBufferPointer<UInt
 private func rotate(_ word: UInt32, _ by: UInt32) -> UInt32 { word >> by | word << (32 - by) }
 
 private func spread(_ block: UnsafeBufferPointer<UInt8>, over words: UnsafeMutableBufferPointer<UInt32>) {
-    for index in 0..<16 {
-        let at = index * 4
-        words[index] = UInt32(block[at]) << 24 | UInt32(block[at + 1]) << 16 | UInt32(block[at + 2]) << 8 | UInt32(block[at + 3])
-    }
+    let raw = UnsafeRawBufferPointer(block)
+    for index in 0..<16 { words[index] = UInt32(bigEndian: raw.loadUnaligned(fromByteOffset: index * 4, as: UInt32.self)) }
     for index in 16..<64 {
         let (early, late) = (words[index - 15], words[index - 2])
         let first = rotate(early, 7) ^ rotate(early, 18) ^ early >> 3

@@ -115,9 +115,11 @@ extension WorldState {
                     extra: setup?.extra ?? [:], setup?.version))
         }
         if let api = apiServer {
-            for var node in clusters[api.cluster].readings(now: now) {
-                (node.internalIP, node.taints) = (nil, node.taints.sorted())
-                ending.facts.append(.node(node))
+            for node in clusters[api.cluster].readings(now: now) {
+                var fields = node.value
+                fields.internalIP = nil
+                fields.taints.sort()
+                ending.facts.append(.node(NodeReading(fields)))
             }
             for name in clusters[api.cluster].passwords.keys.sorted() { ending.facts.append(.password(name)) }
         }
