@@ -70,6 +70,12 @@ import Testing
         #expect(try RegressionTests.run("node deleted by hand", faults, web: 8, seed: 500_433_722) == [])
     }
 
+    /// Seed 420584677: what was approved was taken for done while the server came up again.
+    @Test func aServerThatComesUpIsNotTheEnd() throws {
+        let faults = [Fault(.powerCut(1), at: .effect(0)), Fault(.crashAndDamage, at: .effect(1))]
+        #expect(try RegressionTests.run("approved in part", faults, seed: 420_584_677, restartsAfter: 1) == [])
+    }
+
     /// Seeds 320058442 and 122704: a removal that was written down and not sent, and one that was given up without its end being written down,
     /// were judged by what had happened and not by what the ledger can know.
     @Test func removalsAreCountedByTheLedger() throws {

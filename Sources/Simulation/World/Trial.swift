@@ -168,7 +168,9 @@ struct Course {
             let isDeceived = world.state.withLock { state in
                 state.struck[struck...].contains { $0.kind.misleads || $0.kind.isClockJump || $0.kind.boots }
             }
-            if isDeceived || callsTheDeadAlive { isDone = false }
+            // Nor is a blocked server the last word while it comes up.
+            let isServerStarting = world.state.withLock { $0.machines.contains { $0.isServer && $0.isStarting } }
+            if isDeceived || callsTheDeadAlive || isServerStarting { isDone = false }
             let isDown = world.state.withLock { state in
                 // In steps, for what comes about by itself does so when it is looked at: servers first, then their agents.
                 for seconds in [min(pause / 3, 20), min(pause / 3, 20), pause - 2 * min(pause / 3, 20)] {
