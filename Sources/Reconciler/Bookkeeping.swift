@@ -128,8 +128,8 @@ enum Bookkeeping {
     /// Seconds for which a list may show a VM that is removed.
     static let listLag = 60.0
 
-    /// What the list lacks may be gone or left out, unless exe.dev said that it removed it: of what nobody asks for any more the record is dropped after a while, unless its node is
-    /// still in the cluster, or may be: without the record nobody would know whose it was.
+    /// What the list lacks may be gone or left out, unless exe.dev said that it removed it: of what nobody asks for any more the record is dropped
+    /// after a while, unless its node is still in the cluster, or may be: without the record nobody would know whose it was.
     private static func missed(_ facts: inout FleetFacts, _ news: inout Run.News, _ listedAt: Double) {
         guard let vms = facts.seen.vms else { return }
         if news.isAboutAll {

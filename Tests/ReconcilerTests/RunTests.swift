@@ -153,4 +153,27 @@ import Testing
         Bookkeeping.before(.createVM(name: name, shape: shape, ownerTag: "t"), &ledger, now: 60)
         #expect(ledger.vms[name]?.removed == nil && ledger.vms[name]?.former == "then")
     }
+
+    /// Where a server runs the list alone decides nothing, and whatever its cluster then answers decides everything.
+    @Test(arguments: [ObservedCluster.unreachable("no route"), .read(ClusterReading())])
+    func nothingIsDecidedBeforeTheFirstReading(answer: ObservedCluster) throws {
+        let (fleet, clock) = (try ConvergeTests.fleet(), VirtualClock())
+        let server = try #require(fleet.nodes.first { $0.role == .server }?.name)
+        var run = Self.run(knowing: server, fleet)
+        (run.facts.ledger.founder, run.facts.ledger.caHash) = (server, "ca")
+        run.decide(at: Moment(clock))
+        let blank = run.plan
+        let vm = ObservedVM(
+            name: server, status: .running, tags: [fleet.cluster.tag], address: .init(host: "h", port: nil, user: nil), createdAt: "then",
+            url: nil)
+        run.note(.saw(.vms, .vms([vm])), at: Moment(clock), tell: { _ in })
+        run.decide(at: Moment(clock))
+        #expect(run.awaitsReading && !run.isIdle)
+        #expect(run.plan == blank)
+        #expect(run.looksDue(at: Moment(clock)).map(\.0) == [.cluster])
+        run.note(.saw(.cluster, .cluster(answer)), at: Moment(clock), tell: { _ in })
+        #expect(run.hasNews(at: Moment(clock)))
+        run.decide(at: Moment(clock))
+        #expect(!run.awaitsReading && run.plan != blank)
+    }
 }

@@ -265,8 +265,8 @@ struct Oracle: Sendable {
     /// k3s is started again where its node is missing, and nowhere else: what a restart of a member costs is counted with the installs.
     static let membersAreNotRestarted = Oracle(name: "members are not restarted") { effect, _, id, world in
         guard case .order(.restart(let node, _), _) = effect, world.isMember(node), !world.hasLostCount(id) else { return nil }
-        // The reading may have been on its way for half a minute.
-        if let machine = world.machine(node), world.hasJustCome(machine, since: world.memory.readAt[id], within: 30) { return nil }
+        // The answers of the cluster and of the host may have been on their way for half a minute each.
+        if let machine = world.machine(node), world.hasJustCome(machine, since: world.memory.readAt[id], within: 60) { return nil }
         return "its node is in the cluster"
     }
 
