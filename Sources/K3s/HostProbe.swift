@@ -1,5 +1,8 @@
 /// What one read-only round trip told about a host.
-package struct HostProbe: Sendable, Hashable {
+package typealias HostProbe = Shared<ProbeFields>
+
+/// What a `HostProbe` holds.
+package struct ProbeFields: Sendable, Hashable {
     package var hostname = ""
     /// What `systemctl is-system-running` said: `running`, `degraded`, `starting`, …
     package var systemd = ""
@@ -19,26 +22,7 @@ package struct HostProbe: Sendable, Hashable {
 
     package init() {}
 
-    /// SSH answers before systemd does (facts/exedev.md §5.1, Aug 2026).
-    package var isBooted: Bool { systemd == "running" || systemd == "degraded" }
-
-    /// k3s was set up here in this role and has run.
-    package func runs(_ role: Role) -> Bool {
-        switch role {
-        case .server: server?.enabled == true && hasServerData
-        case .agent: agent?.enabled == true && hasAgentData
-        }
-    }
-
-    /// Throws when the answer is cut or is not an answer of ours.
-    package static func parse(_ output: String) throws(ReadingError) -> HostProbe {
-        var probe = HostProbe()
-        for (key, value) in try Sections.fields(of: output, named: "probe") { probe.note(key, value) }
-        guard !probe.hostname.isEmpty else { throw ReadingError("the probe has no hostname", in: output) }
-        return probe
-    }
-
-    private mutating func note(_ key: String, _ value: String) {
+    fileprivate mutating func note(_ key: String, _ value: String) {
         switch key {
         case "hostname": hostname = value
         case "systemd": systemd = value
@@ -59,6 +43,29 @@ package struct HostProbe: Sendable, Hashable {
 
     private mutating func noteJournal(_ line: String) {
         if journal == nil { journal = line } else { journal!.append("\n" + line) }
+    }
+}
+
+extension HostProbe {
+    package init() { self.init(ProbeFields()) }
+
+    /// SSH answers before systemd does (facts/exedev.md §5.1, Aug 2026).
+    package var isBooted: Bool { self.systemd == "running" || self.systemd == "degraded" }
+
+    /// k3s was set up here in this role and has run.
+    package func runs(_ role: Role) -> Bool {
+        switch role {
+        case .server: self.server?.enabled == true && self.hasServerData
+        case .agent: self.agent?.enabled == true && self.hasAgentData
+        }
+    }
+
+    /// Throws when the answer is cut or is not an answer of ours.
+    package static func parse(_ output: String) throws(ReadingError) -> HostProbe {
+        var fields = ProbeFields()
+        for (key, value) in try Sections.fields(of: output, named: "probe") { fields.note(key, value) }
+        guard !fields.hostname.isEmpty else { throw ReadingError("the probe has no hostname", in: output) }
+        return HostProbe(fields)
     }
 }
 

@@ -80,7 +80,8 @@ struct Run {
 
     /// What an effect is judged by that leaves now.
     func facts(at moment: Moment) -> FleetFacts {
-        var facts = facts.uncounted
+        var facts = facts
+        facts.uncount()
         (facts.now, facts.uptime) = (moment.wall, moment.uptime)
         return facts
     }

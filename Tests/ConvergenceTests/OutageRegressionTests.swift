@@ -54,6 +54,12 @@ import Testing
         }
     }
 
+    /// Seed 430615412: the same, while the reading that lacked its node was on its way.
+    @Test func noNodeOutlivesItsVMByASlowAnswer() throws {
+        let faults = [Fault(.powerCut(4), at: .effect(4)), Fault(.slow(8), at: .read(9))]
+        #expect(try RegressionTests.run("shrink by a host that is dead", faults, seed: 430_615_412) == [])
+    }
+
     /// Seed 340267770: while a cluster was founded, who had stood still for 30 s asked for a VM that another machine had made meanwhile.
     @Test(arguments: 10..<40) func aStandstillOfHalfAMinuteIsNoticed(at read: Int) throws {
         let faults = [

@@ -58,9 +58,11 @@ package struct FleetFacts: Sendable {
     /// The same facts for an effect that is sent later: nothing of it was counted before.
     package var uncounted: FleetFacts {
         var facts = self
-        (facts.census, facts.subjects) = (nil, [])
+        facts.uncount()
         return facts
     }
+
+    package mutating func uncount() { (census, subjects) = (nil, []) }
 
     /// What the ledger is to know of a node from now on, if it is news to it.
     package typealias Lesson = (Subject, FleetFacts) -> Ledger.VMRecord?
@@ -92,15 +94,17 @@ package struct FleetFacts: Sendable {
 
     /// Takes in what has happened to these nodes and VMs, or everything (nil), and counts it.
     mutating func gather(_ names: [String]?, _ lesson: Lesson?) -> Touched {
-        let former = census
-        census = nil
-        guard let names, var kept = former else {
+        guard let names, var kept = census else {
+            let former = census
+            census = nil
             subjects.reserveCapacity(fleet.nodes.count)
             for place in fleet.nodes.indices { learn(at: place, lesson) }
             for name in ledger.vms.keys where places[name] == nil { learn(ofStray: name, lesson) }
             census = .of(self, after: former)
             return .everything(of: subjects.count)
         }
+        // Its only owner, so that it is changed in place.
+        census = nil
         var touched = Touched.nothing(of: subjects.count)
         for name in names {
             let place = places[name]

@@ -52,15 +52,14 @@ package enum Pacing {
     static func restarts(_ draft: inout Draft, _ facts: FleetFacts) {
         let restarts = draft.lines(calling: .install).filter { draft.availability($0).isMember }
         guard !restarts.isEmpty else { return }
-        let lines = draft.plan.lines
         let limit = facts.fleet.limits.maxUnavailable
         var pools: [String: Outage] = [:]
-        for index in lines.indices where draft.availability(index).isDown {
-            pools[lines[index].pool, default: .init()].add(draft.availability(index), lines[index], facts)
+        for index in draft.plan.lines.indices where draft.availability(index).isDown {
+            pools[draft.plan.lines[index].pool, default: .init()].add(draft.availability(index), draft.plan.lines[index], facts)
         }
         let reason = "limits.maxUnavailable is \(limit)"
         for index in restarts {
-            let (availability, pool) = (draft.availability(index), lines[index].pool)
+            let (availability, pool) = (draft.availability(index), draft.plan.lines[index].pool)
             var outage = pools[pool] ?? .init()
             // One that is down already is taken from nobody: it waits for our own restarts alone, else two that are down wait for each other.
             let others =
@@ -110,11 +109,10 @@ package enum Pacing {
     static func budget(_ draft: inout Draft, _ facts: FleetFacts) {
         let creations = draft.lines(calling: .createVM)
         guard !creations.isEmpty else { return }
-        let lines = draft.plan.lines
         var occupants = facts.occupants
         let limit = facts.fleet.limits.maxVMs
         for index in creations {
-            if !Census.isOccupant(lines[index].node, facts) { occupants += 1 }
+            if !Census.isOccupant(draft.plan.lines[index].node, facts) { occupants += 1 }
             guard occupants > limit else { continue }
             draft.overrule(index, .blocked(Block("limits.maxVMs is \(limit)", advice: "raise limits.maxVMs or shrink a pool")))
         }

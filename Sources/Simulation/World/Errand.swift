@@ -45,14 +45,12 @@ extension WorldState {
             frozen.removeAll { $0.process == thaw.process }
             return .thawed(thaw.process)
         }
-        guard var sleeper = sleepers.popEarliest() else { return .nothing }
+        guard let sleeper = sleepers.popEarliest() else { return .nothing }
         now = max(now, sleeper.at)
         guard let errand = sleeper.errand else { return .woke(sleeper) }
         let (answer, wayBack) = arrive(errand, by: sleeper.process)
-        let back = wayBack + errand.delay
         answers[sleeper.id] = answer
-        (sleeper.errand, sleeper.at) = (nil, now + back)
-        sleepers.add(sleeper)
+        sleepers.add(sleeper.answered(at: now + wayBack + errand.delay))
         return .arrived(errand, process: sleeper.process)
     }
 

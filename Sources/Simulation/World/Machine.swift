@@ -29,6 +29,7 @@ package struct Machine: Sendable, Hashable {
     /// Until when its kubelet says nothing.
     var silentUntil = -Double.infinity
     let address: ObservedVM.Address
+    let overlayAddress: String
     /// Another host answers at this address.
     var answersAs: String?
 
@@ -36,6 +37,7 @@ package struct Machine: Sendable, Hashable {
         (self.name, self.tags, self.index) = (name, tags, index)
         createdAt = "created-\(index)"
         address = .init(host: name + ".exe.xyz", port: nil, user: nil)
+        overlayAddress = "100.64.\(index / 250).\(index % 250 + 1)"
         (runningAt, sshAt, bootedAt) = (now + boot / 4, now + boot / 2, now + boot)
     }
 
@@ -134,8 +136,6 @@ package struct Machine: Sendable, Hashable {
         return now >= registered + WorldState.readyAfter
     }
 
-    var overlayAddress: String { "100.64.\(index / 250).\(index % 250 + 1)" }
-
     func observed(now: Double) -> ObservedVM {
         ObservedVM(
             name: name, status: isStopped || now < saysStoppedUntil ? .stopped : now < runningAt ? .starting : .running, tags: tags,
@@ -143,7 +143,7 @@ package struct Machine: Sendable, Hashable {
     }
 
     func probe(now: Double) -> HostProbe {
-        var probe = HostProbe()
+        var probe = ProbeFields()
         probe.hostname = answersAs ?? name
         probe.systemd = now < bootedAt ? "starting" : "running"
         probe.overlay = disk.hasOverlay ? now < bootedAt ? .needsLogin : .up(address: overlayAddress) : .needsLogin
@@ -161,6 +161,6 @@ package struct Machine: Sendable, Hashable {
         probe.hasServerData = disk.serverData != nil
         probe.hasAgentData = disk.password != nil
         probe.journal = unit?.complaint
-        return probe
+        return HostProbe(probe)
     }
 }

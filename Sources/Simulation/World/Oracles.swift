@@ -175,7 +175,8 @@ struct Oracle: Sendable {
         case .stop where isMember && !world.memory.drained.contains(machine.name): return "stopped before it was drained"
         case .deleteNode where isMember && machine.unit != nil && !effect.sparesTheLiving:
             return "its node is deleted while k3s runs"
-        case .removeVM where isMember && !world.hasJustCome(machine, since: world.memory.readAt[id]):
+        // The reading may have been on its way for half a minute; the node that comes meanwhile is deleted after its VM.
+        case .removeVM where isMember && !world.hasJustCome(machine, since: world.memory.readAt[id], within: 40):
             return "the VM is removed while its node is in the cluster"
         default: return nil
         }

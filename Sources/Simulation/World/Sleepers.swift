@@ -9,6 +9,11 @@ struct Sleepers: Sendable {
         /// What arrives at its other end at that instant; the sleeper then waits for the way back.
         var errand: Errand?
         var continuation: UnsafeContinuation<Void, Never>
+
+        /// The same on the way back.
+        func answered(at time: Double) -> Sleeper {
+            Sleeper(at: time, id: id, process: process, errand: nil, continuation: continuation)
+        }
     }
 
     private(set) var all: [Sleeper] = []
