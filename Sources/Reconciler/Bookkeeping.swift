@@ -8,11 +8,8 @@ enum Bookkeeping {
         switch action {
         case .createVM(let name, _, _):
             ledger.vms[name, default: .init()].creating = now
-            if let gone = ledger.vms[name]?.createdAt { ledger.vms[name]?.former = gone }
-            if ledger.vms[name]?.removed != nil {
-                ledger.vms[name]?.createdAt = nil
-                ledger.vms[name]?.removed = nil
-            }
+            // Whose end is known is missed by nobody, and stays known until its successor is there.
+            if ledger.vms[name]?.removed == nil, let gone = ledger.vms[name]?.createdAt { ledger.vms[name]?.former = gone }
             // How far the machine before was taken down says nothing of this one.
             ledger.vms[name]?.removal = nil
         case .install(let setup):
@@ -92,8 +89,12 @@ enum Bookkeeping {
     static func lesson(_ subject: Subject, _ facts: FleetFacts) -> Ledger.VMRecord? {
         guard let vm = subject.vm, vm.tags.contains(facts.fleet.cluster.tag) else { return nil }
         var record = subject.known ?? .empty
-        // An old list shows a VM that is removed.
-        if record.removed != nil, vm.createdAt == nil || vm.createdAt == record.createdAt { return nil }
+        if record.removed != nil {
+            // An old list shows a VM that is removed; another machine under a name that nobody asks for is not ours to know.
+            let isOld = vm.createdAt.map { $0 == record.createdAt } ?? (record.creating == nil)
+            if isOld || !facts.isWanted(subject.name) { return nil }
+            record = .init(after: nil)
+        }
         if let createdAt = vm.createdAt, createdAt == record.former {
             // An old list shows the machine before; unless nothing came of its successor, and it was never gone.
             guard createdAt == record.createdAt, let sent = record.creating, facts.now - sent > Planner.creationGrace else { return nil }
@@ -107,7 +108,7 @@ enum Bookkeeping {
         if let createdAt = vm.createdAt {
             // A VM that was made anew by somebody else has nothing of what the ledger says of its predecessor.
             if let former = record.createdAt, former != createdAt {
-                let started = record.started
+                let started = record.started ?? (record.removal == nil ? nil : facts.now)
                 record = .init(after: former)
                 // Nor do we know of one that nobody asks for whether k3s runs there; it is stopped like the one before.
                 if !facts.isWanted(subject.name) { record.started = started }
@@ -137,7 +138,8 @@ enum Bookkeeping {
             return
         }
         // Whoever came or went since the last list is news; of the others only who was missing then can be missing now.
-        for name in news.isListed ? news.nodes + facts.unlisted : news.nodes {
+        let removed = news.isListed ? facts.ledger.vms.filter { $1.removed != nil }.map(\.key) : []
+        for name in news.isListed ? news.nodes + facts.unlisted + removed : news.nodes {
             if let record = facts.ledger.vms[name] { missed(record, of: name, in: vms, &facts, &news, listedAt) }
         }
     }
@@ -146,10 +148,12 @@ enum Bookkeeping {
         _ known: Ledger.VMRecord, of name: String, in vms: [String: ObservedVM], _ facts: inout FleetFacts, _ news: inout Run.News,
         _ listedAt: Double
     ) {
-        if let removed = known.removed {
-            // One that is listed long after its end is another one, and not ours to know.
-            let isAnother = vms[name] != nil && listedAt - removed > listLag
-            if facts.readTime > removed, isAnother || isGone(name, facts) { facts.ledger.vms[name] = nil }
+        if let removed = known.removed, known.creating == nil {
+            news.nodes.append(name)
+            // Another one is not ours to know, nor is one that is listed long after its end.
+            let isAnother = vms[name].map { ($0.createdAt ?? known.createdAt) != known.createdAt || listedAt - removed > listLag } ?? false
+            guard isAnother || (facts.readTime > removed && isGone(name, facts)) else { return }
+            (facts.ledger.vms[name], facts.ledger.attempts[name]) = (nil, nil)
             return
         }
         guard known.isOccupant else { return }

@@ -90,7 +90,8 @@ package struct Reconciler: Sendable {
                 }
                 run.report(tell)
                 if run.isIdle { break }
-                if let pause = run.pause(moment, deadline: end) { sleep(pause, &run, uptime, &group) }
+                if let pause = run.pause(moment, deadline: end) { sleep(pause, &run, &group) }
+                run.waits(from: clock.uptime)
                 guard let event = try await group.next() else { break }
                 run.note(event, at: Moment(clock), tell: tell)
                 if case .did = event { try memory.save(run.facts.ledger) }
@@ -113,9 +114,9 @@ package struct Reconciler: Sendable {
         } catch {}
     }
 
-    private func sleep(_ seconds: Double, _ run: inout Run, _ uptime: Double, _ group: inout ThrowingTaskGroup<Happening, any Error>) {
+    private func sleep(_ seconds: Double, _ run: inout Run, _ group: inout ThrowingTaskGroup<Happening, any Error>) {
         let clock = clock
-        let end = uptime + seconds
+        let end = clock.uptime + seconds
         run.sleepers.insert(end, at: 0)
         group.addTask {
             try? await clock.sleep(seconds: seconds)

@@ -78,7 +78,7 @@ extension Run {
     mutating func pause(_ moment: Moment, deadline: Double?) -> Double? {
         let uptime = moment.uptime
         // A little later, so that what ends then has ended.
-        var next = min(nextLook, uptime + draft.goodUntil - moment.wall + 0.002)
+        var next = awaitsReading ? nextLook : min(nextLook, uptime + draft.goodUntil - moment.wall + 0.002)
         if needsGrip, let due = grip.nextAsk(uptime) { next = min(next, max(due, uptime + 0.5)) }
         // What runs is not cut at the deadline, so the deadline wakes nobody but an idle loop.
         let isQuiet = !isBusy && !grip.isAsking

@@ -88,7 +88,7 @@ struct Run {
 
     /// Whether a decision may differ from the last one.
     func hasNews(at moment: Moment) -> Bool {
-        news.isAny || moment.wall >= draft.goodUntil || isSetBack(moment)
+        news.isAny || (moment.wall >= draft.goodUntil && !awaitsReading) || isSetBack(moment)
     }
 
     /// The wall clock was set back since the last decision, or there was none: the ledger may hold times that are yet to come.
@@ -161,25 +161,29 @@ struct Run {
     /// Until when a change may leave that is decided now.
     func openUntil(uptime: Double) -> Double {
         guard !facts.lifted.contains(.fence) else { return .infinity }
-        return min(uptime + Self.standstill, needsGrip ? grip.heldUntil : .infinity)
+        return min(uptime + Self.decisionSpan, needsGrip ? grip.heldUntil : .infinity)
     }
 
     /// Raised when everything that was decided before is void, whatever still waits for its turn.
     var generation = 0
-    /// When the loop last came round with something under way.
-    private var lastBusyTurn: Double?
+    /// Since when the loop waits with something under way.
+    private var waitsSince: Double?
     /// Something was begun, or asked, whose end is awaited.
     var isBusy: Bool { !acting.isEmpty || looks.underWay > 0 }
 
     /// Notices that the process stood still: with something under way the loop comes round every few seconds.
     mutating func comesRound(uptime: Double) {
-        if let last = lastBusyTurn, uptime - last > Self.standstill { forgetSights() }
-        lastBusyTurn = isBusy ? uptime : nil
+        if let since = waitsSince, uptime - since > Self.standstill { forgetSights() }
     }
 
-    /// Seconds for which a decision is good: the loop comes round more often than that, unless the whole process stands still.
-    static let standstill = 10.0
+    /// The turn is done: what it wrote to the disk may have taken its time.
+    mutating func waits(from uptime: Double) { waitsSince = isBusy ? uptime : nil }
+
+    /// Seconds between two turns with something under way, and after how many the whole process must have stood still.
     static let heartbeat = 4.0
+    static let standstill = 10.0
+    /// Seconds for which a decision is good.
+    static let decisionSpan = 20.0
 
     /// The fleet's server as a VM, if it was seen.
     var server: ObservedVM? { facts.serverName.flatMap { facts.seen.vms?[$0] } }

@@ -121,7 +121,7 @@ import Testing
         var run = Self.run(knowing: try #require(fleet.nodes.first?.name), fleet)
         run.decide(at: Moment(clock))
         #expect(run.looksDue(at: Moment(clock)).map(\.0) == [.vms])
-        run.comesRound(uptime: clock.uptime)
+        run.waits(from: clock.uptime)
         let pause = run.pause(Moment(clock), deadline: nil)
         #expect(pause.map { $0 < Run.standstill / 2 } == true)
         clock.pass(seconds: seconds)
@@ -151,7 +151,10 @@ import Testing
         // One that is made anew is another one.
         let shape = try #require(ConvergeTests.fleet().nodes.first?.vm)
         Bookkeeping.before(.createVM(name: name, shape: shape, ownerTag: "t"), &ledger, now: 60)
-        #expect(ledger.vms[name]?.removed == nil && ledger.vms[name]?.former == "then")
+        #expect(ledger.vms[name]?.isOccupant == true && ledger.vms[name]?.former == nil)
+        // Should nothing come of it, the node may still be there.
+        ledger.creationEnded(name)
+        #expect(ledger.vms[name]?.removed == 50 && ledger.vms[name]?.isOccupant == false)
     }
 
     /// Where a server runs the list alone decides nothing, and whatever its cluster then answers decides everything.
@@ -175,5 +178,35 @@ import Testing
         #expect(run.hasNews(at: Moment(clock)))
         run.decide(at: Moment(clock))
         #expect(!run.awaitsReading && run.plan != blank)
+    }
+
+    /// A machine that somebody makes under the name of one that was taken away is theirs when that was gone, and else taken away with care.
+    @Test(arguments: [true, false]) func anotherMachineUnderTheNameOfARemovedOne(isGone: Bool) throws {
+        let (fleet, clock, name) = (try ConvergeTests.fleet(), VirtualClock(), "demo-web-n9")
+        var run = Self.run(knowing: name, fleet)
+        run.facts.ledger.vms[name]?.removal = .stopped
+        if isGone { run.facts.ledger.vms[name] = run.facts.ledger.vms[name]?.removed(at: clock.now - 1) }
+        let vm = ObservedVM(
+            name: name, status: .running, tags: [fleet.cluster.tag], address: .init(host: "h", port: nil, user: nil), createdAt: "later",
+            url: nil)
+        run.note(.saw(.vms, .vms([vm])), at: Moment(clock), tell: { _ in })
+        run.decide(at: Moment(clock))
+        #expect((run.facts.ledger.vms[name] == nil) == isGone)
+        // Whether k3s runs there nobody knows.
+        #expect(run.facts.ledger.vms[name]?.started == (isGone ? nil : clock.now))
+    }
+
+    /// What a turn writes to the disk is no standstill.
+    @Test func aSlowDiskIsNoStandstill() throws {
+        let (fleet, clock) = (try ConvergeTests.fleet(), VirtualClock())
+        var run = Self.run(knowing: try #require(fleet.nodes.first?.name), fleet)
+        run.decide(at: Moment(clock))
+        _ = run.looksDue(at: Moment(clock))
+        run.comesRound(uptime: clock.uptime)
+        clock.pass(seconds: 11)
+        run.waits(from: clock.uptime)
+        clock.pass(seconds: 4)
+        run.comesRound(uptime: clock.uptime)
+        #expect(run.generation == 0)
     }
 }

@@ -115,8 +115,8 @@ extension Ledger.VMRecord {
         return Set(((self.share?.users ?? []) + (self.invited ?? [])).map { $0.lowercased() }).sorted()
     }
 
-    /// The VM was seen, or asked for, and exe.dev did not say that it is gone.
-    package var isOccupant: Bool { self.removed == nil && (self.createdAt != nil || self.creating != nil) }
+    /// The VM was seen and exe.dev did not say that it is gone, or it was asked for.
+    package var isOccupant: Bool { self.creating != nil || (self.createdAt != nil && self.removed == nil) }
 }
 
 extension Ledger {
@@ -124,10 +124,7 @@ extension Ledger {
     package mutating func creationEnded(_ name: String) {
         vms[name]?.creating = nil
         if vms[name]?.former == vms[name]?.createdAt { vms[name]?.former = nil }
-        if vms[name]?.createdAt == nil {
-            vms[name]?.missingSince = nil
-            vms[name]?.former = nil
-        }
+        if vms[name]?.createdAt == nil { vms[name]?.missingSince = nil }
         if vms[name] == .empty { vms[name] = nil }
     }
 

@@ -81,7 +81,7 @@ struct Census: Sendable {
         if let record {
             standing.isOccupant = standing.isOccupant || record.isOccupant
             standing.isRemoved = record.removed != nil
-            standing.isKnown = facts.seen.vms != nil && record.createdAt != nil && record.removal == nil
+            standing.isKnown = facts.seen.vms != nil && record.createdAt != nil && record.removal == nil && record.removed == nil
         }
         if let vm { standing.isOccupant = standing.isOccupant || facts.isOwned(vm) }
         return standing
