@@ -62,6 +62,7 @@ package struct FleetFacts: Sendable {
         return facts
     }
 
+    /// Forgets what was counted, in place: for who has a copy of its own, which `uncounted` would copy once more.
     package mutating func uncount() { (census, subjects) = (nil, []) }
 
     /// What the ledger is to know of a node from now on, if it is news to it.
