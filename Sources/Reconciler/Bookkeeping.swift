@@ -134,18 +134,18 @@ enum Bookkeeping {
     private static func missed(_ facts: inout FleetFacts, _ news: inout Run.News, _ listedAt: Double) {
         guard let vms = facts.seen.vms else { return }
         if news.isAboutAll {
-            for (name, record) in facts.ledger.vms { missed(record, of: name, in: vms, &facts, &news, listedAt) }
+            for (name, record) in facts.ledger.vms { missed(record, of: name.text, in: vms, &facts, &news, listedAt) }
             return
         }
         // Whoever came or went since the last list is news; of the others only who was missing then can be missing now.
-        let removed = news.isListed ? facts.ledger.vms.filter { $1.removed != nil }.map(\.key) : []
+        let removed = news.isListed ? facts.ledger.vms.filter { $1.removed != nil }.map(\.key.text) : []
         for name in news.isListed ? news.nodes + facts.unlisted + removed : news.nodes {
             if let record = facts.ledger.vms[name] { missed(record, of: name, in: vms, &facts, &news, listedAt) }
         }
     }
 
     private static func missed(
-        _ known: Ledger.VMRecord, of name: String, in vms: [String: ObservedVM], _ facts: inout FleetFacts, _ news: inout Run.News,
+        _ known: Ledger.VMRecord, of name: String, in vms: [NodeName: ObservedVM], _ facts: inout FleetFacts, _ news: inout Run.News,
         _ listedAt: Double
     ) {
         if let removed = known.removed, known.creating == nil {

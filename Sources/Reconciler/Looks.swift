@@ -1,4 +1,5 @@
 import FleetCore
+import K3s
 
 /// What the run remembers of its looks. Two of them concern everything and are asked for at every turn, so they stand apart.
 struct Looks {
@@ -19,9 +20,9 @@ struct Looks {
     /// Of the fleet's nodes, in their order: nobody looks into others.
     private(set) var hosts: [Note]
     private(set) var underWay = 0
-    private let places: [String: Int]
+    private let places: [NodeName: Int]
 
-    init(_ places: [String: Int]) {
+    init(_ places: [NodeName: Int]) {
         (self.places, hosts) = (places, Array(repeating: Note(), count: places.count))
     }
 

@@ -83,7 +83,7 @@ extension Run {
             if repeats { facts.listedAt = listedAt }
             // Even of one that shows nothing new: whoever is missing may be gone by now.
             (news.isListed, news.isAny) = (true, true)
-            if !facts.ledger.attempts.isEmpty { take(.nodes(Array(facts.ledger.attempts.keys))) }
+            if !facts.ledger.attempts.isEmpty { take(.nodes(facts.ledger.attempts.keys.map(\.text))) }
             // Nor does one that was started become stopped when the list is young enough to say so.
             let stopped = (facts.seen.vms ?? [:]).values.filter { $0.status == .stopped }
             if !stopped.isEmpty { take(.nodes(stopped.map(\.name))) }
@@ -91,7 +91,7 @@ extension Run {
             if !facts.seen.outdated.isEmpty { take(.nodes(Array(facts.seen.outdated))) }
             facts.seen.outdated.formIntersection(missedByLook)
             facts.readAt = clusterAskedAt.map { (min($0.wall, moment.wall), $0.uptime) }
-            let waiting = (facts.readAt.map(draft.told) ?? []) + facts.ledger.attempts.keys
+            let waiting = (facts.readAt.map(draft.told) ?? []) + facts.ledger.attempts.keys.map(\.text)
             if !waiting.isEmpty { take(.nodes(waiting)) }
         case .host: break
         case .failed: news.isAny = true

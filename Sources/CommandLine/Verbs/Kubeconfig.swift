@@ -1,6 +1,7 @@
 import FleetCore
 import FoundationEssentials
 import Glibc
+import K3s
 import Live
 import Reconciler
 

@@ -3,9 +3,9 @@ package import K3s
 /// What was seen of the world in this run, and nothing remembered from an earlier one.
 package struct Observation: Sendable {
     /// Every VM that the account shows, by name. Nil until the platform has answered: absence of evidence is not evidence of absence.
-    package var vms: [String: ObservedVM]?
+    package var vms: [NodeName: ObservedVM]?
     /// What the inside of a VM said, by VM name.
-    package var hosts: [String: ObservedHost] = [:]
+    package var hosts: [NodeName: ObservedHost] = [:]
     /// Its nodes stand in the order of their names, in which they are found.
     package var cluster: ObservedCluster = .unseen {
         didSet { cluster.sort() }

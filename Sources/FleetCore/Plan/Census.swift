@@ -20,8 +20,8 @@ struct Census: Sendable {
     /// How a VM was counted, by its node's place in the fleet.
     private var wanted: [Standing]
     /// Of VMs that no pool asks for.
-    private var strays: [String: Standing] = [:]
-    var strayNames: [String] { strays.isEmpty ? [] : strays.keys.sorted() }
+    private var strays: [NodeName: Standing] = [:]
+    var strayNames: [String] { strays.isEmpty ? [] : strays.keys.map(\.text).sorted() }
 
     private struct Standing: Sendable {
         var isOccupant = false
@@ -38,12 +38,12 @@ struct Census: Sendable {
         census.note(facts.controlPlane, of: facts)
         for (place, node) in facts.fleet.nodes.enumerated() { census.recount(node.name, at: place, facts) }
         if facts.subjects.count(where: { $0.known != nil }) != facts.ledger.vms.count {
-            for name in facts.ledger.vms.keys where facts.places[name] == nil { census.recount(name, at: nil, facts) }
+            for name in facts.ledger.vms.keys where facts.places[name] == nil { census.recount(name.text, at: nil, facts) }
         }
         if let vms = facts.seen.vms, facts.subjects.count(where: { $0.vm != nil }) != vms.count {
-            for name in vms.keys where facts.places[name] == nil { census.recount(name, at: nil, facts) }
+            for name in vms.keys where facts.places[name] == nil { census.recount(name.text, at: nil, facts) }
         }
-        for (name, note) in facts.notes where note.refusal != nil && facts.places[name] == nil { census.recount(name, at: nil, facts) }
+        for (name, note) in facts.notes where note.refusal != nil && facts.places[name] == nil { census.recount(name.text, at: nil, facts) }
         return census
     }
 
@@ -92,7 +92,7 @@ struct Census: Sendable {
         let (vms, tag) = (facts.seen.vms ?? [:], facts.fleet.cluster.tag)
         var count = 0
         for vm in vms.values where vm.tags.contains(tag) { count += 1 }
-        func isCounted(_ name: String) -> Bool { vms[name]?.tags.contains(tag) ?? false }
+        func isCounted(_ name: NodeName) -> Bool { vms[name]?.tags.contains(tag) ?? false }
         for (name, record) in facts.ledger.vms where record.isOccupant && !isCounted(name) { count += 1 }
         for (name, note) in facts.notes where note.refusal != nil && !isCounted(name) && facts.ledger.vms[name]?.isOccupant != true {
             count += 1

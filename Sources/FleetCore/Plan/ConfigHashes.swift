@@ -2,7 +2,7 @@ package import K3s
 
 /// Hashes of nodes' configurations, kept from pass to pass: hashing every node's anew would be most of a settled pass.
 package struct ConfigHashes: Sendable {
-    private var known: [String: Known] = [:]
+    private var known: [NodeName: Known] = [:]
     /// What all of them are made of beside what is known of each.
     private var cluster: DesiredCluster?
     private var clusterID = ""

@@ -13,7 +13,7 @@ package struct Draft: Sendable {
     /// Of each line whether it may have changed since `markTold`.
     package private(set) var isNews: [Bool] = []
     /// Where a node of the fleet has its line; those of strays come after them.
-    private let places: [String: Int]
+    private let places: [NodeName: Int]
     private var basis = Basis()
     /// When time alone may change the plan, in seconds since 1970.
     package private(set) var goodUntil = -Double.infinity

@@ -14,7 +14,7 @@ package struct FleetFacts: Sendable {
     /// When the reading of the cluster was asked for, on both clocks; nil for who has read it just now.
     package var readAt: (wall: Double, uptime: Double)?
     /// What this run remembers of single nodes and VMs.
-    package var notes: [String: Note] = [:]
+    package var notes: [NodeName: Note] = [:]
     /// The steps that an operator has approved, by node; nil allows all.
     package var approved: [String: Set<Step>]?
     /// Guards that the proof by simulation has taken away; always empty in the product.
@@ -52,7 +52,7 @@ package struct FleetFacts: Sendable {
         serverPlace = fleet.nodes.firstIndex { $0.role == .server }
         serverName = serverPlace.map { fleet.nodes[$0].name }
         (clusterCIDR, serviceCIDR) = (fleet.cluster.clusterCIDR.description, fleet.cluster.serviceCIDR.description)
-        places = Dictionary(fleet.nodes.enumerated().map { ($0.element.name, $0.offset) }, uniquingKeysWith: { first, _ in first })
+        places = Dictionary(fleet.nodes.enumerated().map { (NodeName($0.element.name), $0.offset) }, uniquingKeysWith: { first, _ in first })
     }
 
     /// The same facts for an effect that is sent later: nothing of it was counted before.
@@ -100,7 +100,7 @@ package struct FleetFacts: Sendable {
             census = nil
             subjects.reserveCapacity(fleet.nodes.count)
             for place in fleet.nodes.indices { learn(at: place, lesson) }
-            for name in ledger.vms.keys where places[name] == nil { learn(ofStray: name, lesson) }
+            for name in ledger.vms.keys where places[name] == nil { learn(ofStray: name.text, lesson) }
             census = .of(self, after: former)
             return .everything(of: subjects.count)
         }
@@ -174,7 +174,7 @@ package struct FleetFacts: Sendable {
     package let serverName: String?
     let serverPlace: Int?
     /// Where the nodes of the fleet stand in it, by name.
-    package let places: [String: Int]
+    package let places: [NodeName: Int]
 
     /// The overlay address of a server that answers for its cluster, with the cluster it is known by.
     package var controlPlane: (address: String, caHash: String)? {

@@ -20,8 +20,8 @@ package enum Pacing {
         }
         // And those that one list leaves out.
         let unlisted = facts.ledger.vms.count { name, record in
-            record.removal != nil && !facts.isWanted(name) && facts.needsSecondList(record)
-                && !draft.strays.contains { draft.plan.lines[$0].node == name }
+            record.removal != nil && !facts.isWanted(name.text) && facts.needsSecondList(record)
+                && !draft.strays.contains { draft.plan.lines[$0].node == name.text }
         }
         let places = max(0, limit - held.count - unlisted)
         let isHopeless = places == 0 && unlisted == 0 && held.allSatisfy { draft.calls[$0].isBlocked }

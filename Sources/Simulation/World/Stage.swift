@@ -124,9 +124,9 @@ extension WorldState {
             for name in clusters[api.cluster].passwords.keys.sorted() { ending.facts.append(.password(name)) }
         }
         let records = (disk?.vms ?? [:]).sorted { $0.key < $1.key }
-        for (name, record) in records where machine(name) != nil {
+        for (name, record) in records where machine(name.text) != nil {
             ending.facts.append(
-                .record(name, isCreating: record.creating != nil, record.removal, record.share == .initial ? nil : record.share))
+                .record(name.text, isCreating: record.creating != nil, record.removal, record.share == .initial ? nil : record.share))
         }
         if let disk { ending.facts.append(.ledger(founder: disk.founder)) }
         return ending
