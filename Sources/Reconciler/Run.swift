@@ -131,7 +131,7 @@ struct Run {
 
     /// A cluster that answers is changed only by who holds its Lease; one that does not answer has none to ask for.
     private mutating func hold(_ uptime: Double) {
-        wantsLease = repeats && hasControlPlane && draft.isActive && !facts.lifted.contains(.lease)
+        wantsLease = repeats && facts.hasControlPlane && draft.isActive && !facts.lifted.contains(.lease)
         let block = wantsLease ? grip.block(uptime) : nil
         isHeldBack = block != nil
         guard let block else { return }
@@ -140,7 +140,7 @@ struct Run {
 
     /// The server on which the Lease is to be taken or renewed now.
     mutating func leaseDue(uptime: Double) -> ObservedVM? {
-        guard !isEnding || !acting.isEmpty, needsGrip, let due = grip.nextAsk(uptime), due <= uptime, hasControlPlane,
+        guard !isEnding || !acting.isEmpty, needsGrip, let due = grip.nextAsk(uptime), due <= uptime, facts.hasControlPlane,
             let vm = server
         else {
             return nil
@@ -187,8 +187,6 @@ struct Run {
 
     /// The fleet's server as a VM, if it was seen.
     var server: ObservedVM? { facts.serverName.flatMap { facts.seen.vms?[$0] } }
-    /// As the last observation has it.
-    private var hasControlPlane: Bool { facts.controlPlane != nil }
 
     mutating func take(_ action: Action) {
         acting.insert(action.node)

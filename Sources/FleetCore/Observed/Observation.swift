@@ -77,7 +77,7 @@ extension ObservedVM {
     }
 }
 
-package indirect enum ObservedHost: Sendable, Hashable {
+package enum ObservedHost: Sendable, Hashable {
     case probed(HostProbe)
     /// Nothing could be learnt; the reason is worth another try.
     case unreachable(String)

@@ -10,6 +10,7 @@ struct Census: Sendable {
     /// How many VMs of the ledger the list lacks, and of how many; those that we were removing ourselves are no loss.
     private(set) var vanished = (count: 0, of: 0)
     private(set) var controlPlane: (address: String, caHash: String)?
+    var hasControlPlane: Bool { controlPlane != nil }
     /// Why there is none.
     private(set) var silence: FleetFacts.Silence?
     /// The same in words.

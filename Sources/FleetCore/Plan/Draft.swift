@@ -112,7 +112,7 @@ package struct Draft: Sendable {
 
     /// What waits for a control plane that only the operator can bring back need not wait for it.
     private mutating func holdUp(_ facts: FleetFacts) {
-        guard let place = facts.serverPlace, calls[place].isBlocked, let server = facts.serverName, facts.controlPlane == nil else {
+        guard let place = facts.serverPlace, calls[place].isBlocked, let server = facts.serverName, !facts.hasControlPlane else {
             return
         }
         for index in calls.indices where calls[index].isWait && calls[index].look == .cluster {

@@ -124,19 +124,14 @@ package struct FleetFacts: Sendable {
     }
 
     private mutating func learn(at place: Int, _ lesson: Lesson?) {
-        let subject = Subject.of(fleet.nodes[place].name, self)
-        let record = lesson?(subject, self)
-        if let record { ledger.vms[subject.name] = record }
-        var isShaped: Bool?
-        if place < subjects.count {
-            let isSameNode = subject.node.map { subjects[place].node?.isIdentical(to: $0) == true } ?? false
-            if isSameNode { isShaped = subjects[place].isShaped }
-            subjects[place] = subject
-        } else {
-            subjects.append(subject)
+        var subject = Subject.of(fleet.nodes[place].name, self)
+        if let record = lesson?(subject, self) {
+            ledger.vms[subject.name] = record
+            subject.known = record
         }
-        if let record { subjects[place].known = record }
-        subjects[place].isShaped = isShaped
+        guard place < subjects.count else { return subjects.append(subject) }
+        if let node = subject.node, subjects[place].node?.isIdentical(to: node) == true { subject.isShaped = subjects[place].isShaped }
+        subjects[place] = subject
     }
 
     /// Of what the ledger does not know nothing is learnt: it may be somebody else's.
@@ -183,6 +178,12 @@ package struct FleetFacts: Sendable {
             let address = seen.node(name)?.internalIP, strangeness == nil
         else { return nil }
         return (address, caHash)
+    }
+
+    /// Whether there is one: asked for every node, so that nothing is copied.
+    package var hasControlPlane: Bool {
+        if let census { return census.hasControlPlane }
+        return controlPlane != nil
     }
 
     /// Why the cluster that answers is not this ledger's, so that nothing may be done to it.

@@ -1,7 +1,7 @@
 package import K3s
 
 /// Where one machine stands, computed from the observation and never stored.
-package indirect enum NodeState: Sendable, Hashable {
+package enum NodeState: Sendable, Hashable {
     /// The platform has not answered yet. Leads anywhere.
     case unseen
     /// No VM has the name. `createVM` leads out.

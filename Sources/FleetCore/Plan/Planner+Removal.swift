@@ -44,7 +44,7 @@ extension Planner {
         guard facts.fleet.policy.prune else {
             return .reported("no pool asks for it; policy.prune is off, so it stays")
         }
-        guard facts.controlPlane != nil else {
+        guard facts.hasControlPlane else {
             return .wait(Wait("the cluster must be read before a node is removed: \(facts.controlPlaneReason)", look: .cluster, every: 2))
         }
         // What failed is tried again by how the node is then.
@@ -72,7 +72,7 @@ extension Planner {
     /// A removal that was begun and whose end nobody heard of: the node is gone, its password may be left.
     private static func leftover(_ subject: Subject, _ facts: FleetFacts) -> Decision? {
         guard facts.fleet.policy.prune, subject.record.isHalfRemoved else { return nil }
-        guard facts.controlPlane != nil else {
+        guard facts.hasControlPlane else {
             return .wait(Wait("what is left of it must be removed: \(facts.controlPlaneReason)", look: .cluster, every: 2))
         }
         if facts.needsSecondList(subject.record) {
@@ -92,7 +92,7 @@ extension Planner {
         guard facts.fleet.policy.prune else {
             return .reported("its VM is gone and no pool asks for it; policy.prune is off, so the node stays")
         }
-        guard facts.controlPlane != nil else {
+        guard facts.hasControlPlane else {
             return .wait(Wait("the cluster must be read before a node is removed: \(facts.controlPlaneReason)", look: .cluster, every: 2))
         }
         // Silent, and not only not ready: one that says anything at all has a machine, whatever exe.dev lists.

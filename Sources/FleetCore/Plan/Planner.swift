@@ -68,7 +68,7 @@ package enum Planner {
         guard case .act(let action, _) = decision else { return decision }
         if let block = Safety.refusal(of: action, facts: facts) { return .blocked(block) }
         // Only who holds a cluster's Lease changes its fleet, and one that does not answer cannot be asked for it: its server is mended first.
-        if facts.ledger.caHash != nil, facts.controlPlane == nil, subject.name != facts.serverName, facts.holds(.clusterAnswersFirst) {
+        if facts.ledger.caHash != nil, !facts.hasControlPlane, subject.name != facts.serverName, facts.holds(.clusterAnswersFirst) {
             return .wait(Wait(facts.controlPlaneReason, look: .cluster, every: 1))
         }
         if let attempt = subject.attempt, attempt.notBefore > facts.now, attempt.notBefore <= facts.now + longestBackOff,
@@ -194,7 +194,7 @@ package enum Planner {
         _ want: DesiredNode, _ probe: HostProbe, _ overlay: String, _ subject: Subject, _ facts: FleetFacts
     ) -> Decision {
         if let block = otherCluster(probe, facts) { return .blocked(block) }
-        if want.role == .agent, facts.controlPlane == nil {
+        if want.role == .agent, !facts.hasControlPlane {
             return .wait(Wait(facts.controlPlaneReason, look: .cluster, every: 1))
         }
         if want.role == .agent, subject.record.hasStaleIdentity { return forget(want) }
@@ -210,7 +210,7 @@ package enum Planner {
     ) -> Decision {
         if let block = otherCluster(probe, facts) { return .blocked(block) }
         let started = subject.record.started
-        if want.role == .agent, facts.controlPlane == nil {
+        if want.role == .agent, !facts.hasControlPlane {
             return .wait(Wait(facts.controlPlaneReason, look: .cluster, every: 1))
         }
         if want.role == .agent, subject.record.hasStaleIdentity { return forget(want) }
@@ -308,7 +308,7 @@ package enum Planner {
         case nil: return nil
         case .begun, .returning: return .act(.uncordon(node: want.name), because: "it is wanted again")
         case .drained, .stopped, .nodeDeleted:
-            guard let overlay = node.internalIP, facts.controlPlane != nil else {
+            guard let overlay = node.internalIP, facts.hasControlPlane else {
                 return .wait(Wait(facts.controlPlaneReason, look: .cluster, every: 1))
             }
             return .act(.install(facts.setup(of: want, overlay: overlay)), because: "it is wanted again")
@@ -339,7 +339,7 @@ package enum Planner {
     }
 
     static func reconfigured(_ want: DesiredNode, _ overlay: String, _ subject: Subject, _ facts: FleetFacts) -> Decision? {
-        guard want.role == .server || facts.controlPlane != nil else { return nil }
+        guard want.role == .server || facts.hasControlPlane else { return nil }
         let config = subject.record.config
         if let config, config == subject.configHash { return nil }
         let reason =

@@ -75,7 +75,7 @@ extension WorldState {
         guard let index = reachable(host) else { return Self.retries("connection refused") }
         guard machines[index].answersAs == nil else { return Self.asks("this host is \(machines[index].answersAs ?? "")") }
         if fault == .wrongHost || fault == .keyChanged || fault == .connectionRefused { return .failure(fault!.error) }
-        if let refusal = preflight(order, machines[index]) { return Self.asks(refusal) }
+        if let refusal = Self.preflight(order, machines[index]) { return Self.asks(refusal) }
         let steps = steps(of: order, index)
         for step in steps.prefix(fault?.done(of: steps.count) ?? steps.count) {
             if let complaint = step(&self) { return Self.retries(complaint) }
@@ -90,7 +90,7 @@ extension WorldState {
     }
 
     /// The guards of `prepare` and `install` (statuses 76 and 77).
-    private func preflight(_ order: HostOrder, _ machine: Machine) -> String? {
+    private static func preflight(_ order: HostOrder, _ machine: Machine) -> String? {
         switch order {
         case .prepare(_, let role, let input):
             if let other = machine.disk.enabled, other != role { return "the host is set up as \(other)" }
@@ -100,7 +100,7 @@ extension WorldState {
         }
     }
 
-    private func belongs(_ machine: Machine, to clusterID: String) -> String? {
+    private static func belongs(_ machine: Machine, to clusterID: String) -> String? {
         guard let other = machine.disk.clusterID, other != clusterID else { return nil }
         return "the host belongs to another cluster"
     }

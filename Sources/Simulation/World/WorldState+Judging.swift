@@ -25,6 +25,8 @@ extension WorldState {
     /// S6: what is written down is begun, whether it is sent or not, and given up by nothing else. What was begun for a file that has changed since
     /// is brought to its end.
     mutating func judgeRemovals(in ledger: Ledger, by id: Int) {
+        // As in nearly every trial.
+        if memory.leaving.isEmpty, !ledger.vms.values.contains(where: { $0.removal != nil }) { return }
         let former = desks[processes[id].desk].ledger?.vms ?? [:]
         for name in memory.leaving where former[name]?.removal != nil {
             if let record = ledger.vms[name], record.removal == nil { memory.leaving.remove(name) }

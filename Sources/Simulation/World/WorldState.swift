@@ -82,7 +82,11 @@ package struct WorldState: Sendable {
         /// The ledger before the last write.
         fileprivate(set) var previous: Ledger?
 
-        mutating func keep(_ new: Ledger) { (previous, ledger) = (ledger, new) }
+        mutating func keep(_ new: Ledger) {
+            swap(&previous, &ledger)
+            ledger = new
+        }
+
         mutating func loseTheLast(now: Double) { ledger = (previous ?? ledger)?.doubted(at: now) }
     }
 
