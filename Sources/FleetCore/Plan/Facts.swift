@@ -52,7 +52,8 @@ package struct FleetFacts: Sendable {
         serverPlace = fleet.nodes.firstIndex { $0.role == .server }
         serverName = serverPlace.map { fleet.nodes[$0].name }
         (clusterCIDR, serviceCIDR) = (fleet.cluster.clusterCIDR.description, fleet.cluster.serviceCIDR.description)
-        places = Dictionary(fleet.nodes.enumerated().map { (NodeName($0.element.name), $0.offset) }, uniquingKeysWith: { first, _ in first })
+        places = Dictionary(
+            fleet.nodes.enumerated().map { (NodeName($0.element.name), $0.offset) }, uniquingKeysWith: { first, _ in first })
     }
 
     /// The same facts for an effect that is sent later: nothing of it was counted before.
