@@ -24,7 +24,9 @@ struct Agenda {
         (vms, cluster) = (isListed ? .infinity : 1, isServerUnread ? Self.readingInterval : .infinity)
         hosts.removeAll(keepingCapacity: true)
         ready.removeAll(keepingCapacity: true)
-        isBusy = Array(repeating: false, count: draft.calls.count)
+        // The same array as before, for it is drawn up at every turn.
+        isBusy.removeAll(keepingCapacity: true)
+        for _ in draft.calls.indices { isBusy.append(false) }
         for name in busy {
             if let line = draft.line(of: name) { isBusy[line] = true }
         }

@@ -91,7 +91,8 @@ extension Run {
             if !facts.seen.outdated.isEmpty { take(.nodes(Array(facts.seen.outdated))) }
             facts.seen.outdated.formIntersection(missedByLook)
             facts.readAt = clusterAskedAt.map { (min($0.wall, moment.wall), $0.uptime) }
-            let waiting = (facts.readAt.map(draft.told) ?? []) + facts.ledger.attempts.keys.map(\.text)
+            var waiting = facts.ledger.attempts.keys.map(\.text)
+            if let readAt = facts.readAt { waiting += draft.told(at: readAt) }
             if !waiting.isEmpty { take(.nodes(waiting)) }
         case .host: break
         case .failed: news.isAny = true

@@ -61,6 +61,12 @@ struct Run {
         var nodes: [String] = []
         /// The VMs were listed.
         var isListed = false
+
+        /// All of it was taken into account.
+        mutating func end() {
+            nodes.removeAll(keepingCapacity: true)
+            (isAny, isAboutAll, isListed) = (false, false, false)
+        }
     }
 
     init(
@@ -116,7 +122,7 @@ struct Run {
         audit?(draft.plan, Planner.plan(facts))
         hold(moment.uptime)
         (decided, isAgendaOld) = (moment, true)
-        news = News(isAny: false)
+        news.end()
     }
 
     /// No decision was made, for nothing seemed to have happened, and nothing is under way: it would be the same, but for how long until a look is

@@ -96,6 +96,7 @@ package struct Draft: Sendable {
 
     /// Before anything was seen there is one decision for all; what is known is gathered when something is.
     private mutating func startBlank(_ facts: FleetFacts) {
+        reserve(places.count)
         for node in facts.fleet.nodes {
             let line = Plan.Line(node: node.name, pool: node.pool, decision: Planner.unseen, then: [])
             append(line, Kept(decision: line.decision, call: Call(line.decision)))
