@@ -167,7 +167,7 @@ import Testing
         let run = try Rehearsal(after.fleet(), in: world)
         #expect(run.end.effects.allSatisfy { [.createVM, .prepare].contains($0.step) }, "\(run.effects)")
         #expect(Set(run.end.names).isSuperset(of: world.names))
-        #expect(run.end.clusters[1].nodes.mapValues(\.labels) == other.nodes.mapValues(\.labels))
+        #expect(run.end.clusters[1].nodes.values.map(\.labels) == other.nodes.values.map(\.labels))
         #expect(try run.block("demo-cp-n1").reason.contains("its CA differs"))
     }
 

@@ -63,7 +63,7 @@ extension WorldState {
     var names: [String] { machines.map(\.name) }
 
     /// The Nodes of the cluster that answers.
-    var nodes: [String: ClusterModel.Node] { apiServer.map { clusters[$0.cluster].nodes } ?? [:] }
+    var nodes: ClusterModel.NodeList { apiServer.map { clusters[$0.cluster].nodes } ?? .init() }
 
     var passwords: [String: String] { apiServer.map { clusters[$0.cluster].passwords } ?? [:] }
 

@@ -76,7 +76,7 @@ import Testing
             let isLeft =
                 world.machine(name) != nil || world.nodes[name] != nil || world.passwords[name] != nil || world.disk?.vms[name] != nil
             return isLeft || world.names != stage.start.names.filter { $0 != name }
-                ? "left: \(world.names), \(world.nodes.keys.sorted())" : nil
+                ? "left: \(world.names), \(world.nodes.names)" : nil
         }
     }
 

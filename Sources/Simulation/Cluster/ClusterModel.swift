@@ -65,7 +65,7 @@ package struct ClusterModel: Codable, Sendable, Equatable {
     package private(set) var agentPassword: String
     /// `10.244` of `10.244.0.0/16`.
     package private(set) var podNetwork: String
-    package private(set) var nodes: [String: Node] = [:]
+    package private(set) var nodes = NodeList()
     /// Node passwords by node name; they outlive their Node, as the Secrets of k3s below 1.35 do (facts/k3s.md §6.1).
     package private(set) var passwords: [String: String] = [:]
     /// Leases of kube-system by name.
@@ -88,19 +88,12 @@ package struct ClusterModel: Codable, Sendable, Equatable {
 
     /// Every Node as the product reads it, by name; each is put together anew only when something of it has changed.
     mutating func readings(now: Double) -> [NodeReading] {
-        var readings: [NodeReading] = []
-        readings.reserveCapacity(nodes.count)
-        // `indices` would hold on to the nodes, so that the first change copied them all.
-        var place = nodes.startIndex
-        while place != nodes.endIndex {
-            readings.append(nodes.values[place].reading(now: now))
-            nodes.formIndex(after: &place)
-        }
-        return readings.sorted { $0.name < $1.name }
+        let places = nodes.values.indices
+        return places.map { nodes[place: $0].reading(now: now) }
     }
 
     mutating func reading(of name: String, now: Double) -> NodeReading? {
-        nodes.index(forKey: name).map { nodes.values[$0].reading(now: now) }
+        nodes.place(of: name).map { nodes[place: $0].reading(now: now) }
     }
 
     package init(certificate: String, serverPassword: String, agentPassword: String, podNetwork: String) {
@@ -140,14 +133,14 @@ extension ClusterModel {
             nodes[name] = Node(registration: registration, labels: [:], taints: registration.taints, slot: slots, heartbeat: now)
             slots += 1
         }
-        nodes[name]!.restart(registration, labels, now: now)
+        nodes[name]?.restart(registration, labels, now: now)
     }
 
     /// False when there is no such Node: a kubelet whose Node was deleted does not register again before k3s restarts (§6.4).
     package mutating func beat(_ name: String, isReady: Bool, now: Double) -> Bool {
-        guard let place = nodes.index(forKey: name) else { return false }
-        nodes.values[place].heartbeat = now
-        nodes.values[place].isKubeletReady = isReady
+        guard let place = nodes.place(of: name) else { return false }
+        nodes[place: place].heartbeat = now
+        nodes[place: place].isKubeletReady = isReady
         return true
     }
 
@@ -208,20 +201,19 @@ extension ClusterModel.Node {
 
 extension ClusterModel {
     package mutating func change(_ name: String, _ body: (inout Node) -> Void) -> Bool {
-        guard nodes[name] != nil else { return false }
+        guard let place = nodes.place(of: name) else { return false }
         noteChange(of: name)
-        body(&nodes[name]!)
+        body(&nodes[place: place])
         // The taints of conditions belong to controllers: what a client writes of them does not last.
-        nodes[name]!.taints.removeAll { $0.key.hasPrefix("node.kubernetes.io/") }
+        nodes[place: place].taints.removeAll { $0.key.hasPrefix("node.kubernetes.io/") }
         return true
     }
 
     /// The Node of an etcd member goes when its member has (facts/k3s.md §5.3).
     package mutating func deleteNode(_ name: String) -> Bool {
-        guard nodes[name] != nil else { return false }
+        guard let place = nodes.place(of: name) else { return false }
         noteChange(of: name)
-        guard etcd?.members[name] != nil else { return nodes.removeValue(forKey: name) != nil }
-        nodes[name]!.isDeleting = true
+        if etcd?.members[name] == nil { dropNode(name) } else { nodes[place: place].isDeleting = true }
         return true
     }
 
@@ -230,9 +222,9 @@ extension ClusterModel {
     }
 
     private mutating func noteChange(of name: String) {
-        guard let place = nodes.index(forKey: name) else { return }
-        nodes.values[place].told = Node.Told()
-        nodes.values[place].revision += 1
+        guard let place = nodes.place(of: name) else { return }
+        nodes[place: place].told = Node.Told()
+        nodes[place: place].revision += 1
     }
 
     /// `NAME.node-password.k3s` in kube-system.

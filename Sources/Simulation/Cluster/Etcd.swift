@@ -68,7 +68,7 @@ extension ClusterModel {
     package mutating func settle(up: Set<String>, now: Double) {
         guard etcd != nil else { return }
         etcd!.settle(up: up, now: now)
-        for (name, node) in nodes where node.isDeleting && etcd!.remove(name, up: up) { dropNode(name) }
+        for node in nodes.values where node.isDeleting && etcd!.remove(node.registration.name, up: up) { dropNode(node.registration.name) }
     }
 
     /// Whether the API answers.

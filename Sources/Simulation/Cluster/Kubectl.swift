@@ -64,7 +64,7 @@ package struct Kubectl: Sendable {
 
     private func get(_ cluster: ClusterModel, _ now: Double) -> Answer {
         guard !name.isEmpty else {
-            return .said(flags["-o"] == "json" ? cluster.nodeList(now: now).pretty : cluster.nodes.keys.sorted().joined(separator: "\n"))
+            return .said(flags["-o"] == "json" ? cluster.nodeList(now: now).pretty : cluster.nodes.names.joined(separator: "\n"))
         }
         guard let node = cluster.nodes[name] else {
             return flags["--ignore-not-found"] != nil ? Answer() : .notFound("nodes", name)

@@ -5,7 +5,7 @@ extension ClusterModel {
     func nodeList(now: Double) -> JSON {
         .object([
             ("apiVersion", "v1"), ("kind", "List"),
-            ("items", .list(nodes.keys.sorted().map { nodeDocument(nodes[$0]!, now: now) })),
+            ("items", .list(nodes.values.map { nodeDocument($0, now: now) })),
         ])
     }
 

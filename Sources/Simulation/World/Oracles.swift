@@ -95,8 +95,8 @@ struct Oracle: Sendable {
             machine.unit?.registeredAt != nil, !world.hasJustCome(machine, since: world.memory.readAt[id])
         else { return nil }
         if case .order(.install(let setup), _) = effect, !world.isRestarted(by: setup) { return nil }
-        let others = world.clusters[cluster].nodes.filter { $0.key != machine.name && $0.value.condition(now: world.now) == .ready }
-        let left = etcd.voters.intersection(others.keys).count
+        let ready = world.clusters[cluster].nodes.values.filter { $0.condition(now: world.now) == .ready }.map(\.registration.name)
+        let left = etcd.voters.intersection(ready).subtracting([machine.name]).count
         return left < etcd.quorum ? "\(left) of \(etcd.voters.count) voters would be left" : nil
     }
 
@@ -283,7 +283,7 @@ struct Oracle: Sendable {
 extension WorldState {
     func isMember(_ name: String) -> Bool {
         guard let api = apiServer else { return false }
-        return clusters[api.cluster].nodes.index(forKey: name) != nil
+        return clusters[api.cluster].nodes.place(of: name) != nil
     }
 
     func isCordoned(_ name: String) -> Bool { apiServer.flatMap { clusters[$0.cluster].nodes[name]?.isUnschedulable } ?? false }
