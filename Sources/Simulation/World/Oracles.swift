@@ -192,8 +192,10 @@ struct Oracle: Sendable {
         func version(_ name: String) -> K3sVersion? {
             (world.clusters[api.cluster].nodes[name]?.registration.version).flatMap(K3sVersion.init)
         }
-        if let now = version(setup.name), setup.version < now { return "\(now) would become \(setup.version)" }
-        if let now = version(setup.name), setup.version.minor > now.minor + 1 { return "\(now) would skip a minor" }
+        if let now = version(setup.name) {
+            if setup.version < now { return "\(now) would become \(setup.version)" }
+            if setup.version.minor > now.minor + 1 { return "\(now) would skip a minor" }
+        }
         guard setup.role == .agent, let server = version(world.machines[api.machine].name) else { return nil }
         return setup.version > server ? "it would be newer than its server, \(server)" : nil
     }
