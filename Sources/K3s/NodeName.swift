@@ -42,8 +42,10 @@ public struct NodeName: Sendable {
 }
 
 extension NodeName: Hashable {
-    /// The same text.
-    @inlinable public static func == (one: NodeName, other: NodeName) -> Bool { one.text == other.text }
+    /// The same text in as many bytes, for some characters beyond ASCII are equal to one of it.
+    @inlinable public static func == (one: NodeName, other: NodeName) -> Bool {
+        one.text == other.text && one.text.utf8.count == other.text.utf8.count
+    }
 
     /// As part of a larger key.
     @inlinable public func hash(into hasher: inout Hasher) { hasher.combine(digest(seed: 0)) }

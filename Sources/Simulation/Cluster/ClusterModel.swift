@@ -88,8 +88,7 @@ package struct ClusterModel: Codable, Sendable, Equatable {
 
     /// Every Node as the product reads it, by name; each is put together anew only when something of it has changed.
     mutating func readings(now: Double) -> [NodeReading] {
-        let places = nodes.values.indices
-        return places.map { nodes[place: $0].reading(now: now) }
+        nodes.values.indices.map { nodes[place: $0].reading(now: now) }
     }
 
     mutating func reading(of name: String, now: Double) -> NodeReading? {
