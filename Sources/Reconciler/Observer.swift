@@ -65,8 +65,8 @@ extension Observation {
     private mutating func note(_ list: [ObservedVM]) -> Difference {
         let former = vms ?? [:]
         let changed = list.filter { former[$0.name] != $0 }
-        if changed.isEmpty, vms?.count == list.count { return .nothing }
         let current = Dictionary(list.map { (NodeName($0.name), $0) }, uniquingKeysWith: { first, _ in first })
+        if changed.isEmpty, vms?.count == current.count { return .nothing }
         // What was seen inside a machine says nothing of another one under its name.
         hosts = hosts.filter { former[$0.key]?.createdAt == current[$0.key]?.createdAt }
         defer { vms = current }
