@@ -45,7 +45,8 @@ enum Bookkeeping {
     /// `hash`: that of the configuration that the action has set up.
     static func after(_ action: Action, _ outcome: Performer.Outcome, _ ledger: inout Ledger, hash: String?, now: Double) {
         let name = action.node
-        ledger.attempts[name] = nil
+        // The disk holds the same table, which is not copied for nothing.
+        if ledger.attempts[name] != nil { ledger.attempts[name] = nil }
         switch (action, outcome) {
         case (.createVM, _):
             ledger.vms[name] = .init(after: ledger.vms[name]?.former)

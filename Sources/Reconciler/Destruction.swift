@@ -45,7 +45,7 @@ package struct Destruction: Sendable {
         var owned = try await owned()
         for name in names {
             try await take(&hold, owned)
-            fence.hold(until: hold.server == nil || hold.isSilent ? .infinity : hold.grip.heldUntil)
+            fence.hold(until: hold.server == nil ? .infinity : max(hold.grip.heldUntil, hold.silentUntil))
             // Looked at again just before: ownership is what is observed now, not what was true when the operator typed.
             owned = try await self.owned()
             if let vm = owned.first(where: { $0.name == name }) { try await remove(vm) }
@@ -81,26 +81,51 @@ package struct Destruction: Sendable {
     private struct Hold {
         var grip = Grip()
         var server: ObservedVM?
-        /// The server gave no answer: it has no Lease to ask for.
-        var isSilent = false
+        /// Since when the server gives no answer; nil while it does.
+        var silentSince: Double?
+        /// Until when it need not be asked again: it has no Lease that anybody could hold.
+        var silentUntil = -Double.infinity
+
+        /// It gave no answer. What it granted before it fell silent lasts for a while, unless that was granted to us.
+        mutating func fellSilent(_ now: Double, isRunning: Bool) {
+            let mayBeAnothers = isRunning && now >= grip.heldUntil
+            let since = silentSince ?? (mayBeAnothers ? now : now - Grip.duration)
+            silentSince = since
+            if now - since >= Grip.duration { silentUntil = now + Grip.duration }
+        }
     }
 
     /// A cluster that answers is ended only by who holds its Lease, as it is changed only by who does.
     private func take(_ hold: inout Hold, _ owned: [ObservedVM]) async throws {
-        guard let server = owned.last(where: isServer) else { return }
-        hold.server = server
-        while !hold.isSilent {
+        hold.server = owned.last(where: isServer)
+        guard let server = hold.server else { return }
+        while clock.uptime >= hold.silentUntil - Grip.margin {
             let now = clock.uptime
             guard let due = hold.grip.nextAsk(now), due <= now || !hold.grip.isFirm(now) else { return }
             if due > now { try await clock.sleep(seconds: due - now) }
-            hold.isSilent = await !answers(server)
-            if hold.isSilent { return }
+            if let failure = await silence(of: server) {
+                try await outlast(failure, of: server, &hold)
+                continue
+            }
+            (hold.silentSince, hold.silentUntil) = (nil, -.infinity)
             hold.grip.ask(clock.uptime)
             hold.grip.note(await lease(on: server), clock.uptime)
             if let block = hold.grip.block(clock.uptime) {
                 throw EffectError(block.reason, remedy: .askOperator(advice: block.advice))
             }
         }
+    }
+
+    /// Until whoever may hold the Lease of a server that gives no answer holds it no more.
+    private func outlast(_ failure: String, of server: ObservedVM, _ hold: inout Hold) async throws {
+        let isNews = hold.silentSince == nil
+        hold.fellSilent(clock.uptime, isRunning: server.status == .running)
+        if isNews { tell(.lookFailed(.cluster, reason: "\(server.name): \(failure)")) }
+        guard clock.uptime >= hold.silentUntil else { return }
+        if isNews {
+            tell(.waiting(node: server.name, reason: "its lease to run out, which another machine may hold (\(Int(Grip.duration)) s)"))
+        }
+        try await clock.sleep(seconds: 5)
     }
 
     private func lease(on server: ObservedVM) async -> Result<LeaseAnswer, EffectError> {
@@ -111,19 +136,18 @@ package struct Destruction: Sendable {
         }
     }
 
-    /// Asked twice: one connection may be lost by chance.
-    private func answers(_ server: ObservedVM) async -> Bool {
+    /// Why it gives no answer; nil when it does. Asked twice: one connection may be lost by chance.
+    private func silence(of server: ObservedVM) async -> String? {
         var failure = "it is not running"
         for _ in 0..<2 where server.status == .running {
             do throws(EffectError) {
                 let reading = try await world.readCluster(on: server)
-                if reading.apiReady { return true }
+                if reading.apiReady { return nil }
                 failure = reading.reason ?? "its API server is not ready"
             } catch {
                 failure = error.message
             }
         }
-        tell(.lookFailed(.cluster, reason: "\(server.name): \(failure)"))
-        return false
+        return failure
     }
 }

@@ -88,8 +88,10 @@ extension Run {
             let stopped = (facts.seen.vms ?? [:]).values.filter { $0.status == .stopped }
             if !stopped.isEmpty { take(.nodes(stopped.map(\.name))) }
         case .cluster:
-            if !facts.seen.outdated.isEmpty { take(.nodes(Array(facts.seen.outdated))) }
-            facts.seen.outdated.formIntersection(missedByLook)
+            if !facts.seen.outdated.isEmpty {
+                take(.nodes(Array(facts.seen.outdated)))
+                facts.seen.outdated.formIntersection(missedByLook)
+            }
             facts.readAt = clusterAskedAt.map { (min($0.wall, moment.wall), $0.uptime) }
             var waiting = facts.ledger.attempts.keys.map(\.text)
             if let readAt = facts.readAt { waiting += draft.told(at: readAt) }

@@ -78,6 +78,13 @@ import Testing
         #expect(try RegressionTests.run("node deleted by hand", slower, seed: 430_099_715) == [])
     }
 
+    /// Over 10 nodes, seed 560847734: who ended a fleet stood still while another machine took the Lease, and went on at once for the server was
+    /// silent by then.
+    @Test(arguments: [600.0, 3600]) func silenceDoesNotEndTheLeaseOfAnother(seconds: Double) throws {
+        let faults = [Fault(.rival, at: .read(6)), Fault(.pause(90), at: .effect(6)), Fault(.dark(seconds), at: .effect(12))]
+        #expect(try RegressionTests.run("destroy", faults, web: 8, seed: 560_847_734) == [])
+    }
+
     /// Seed 420584677: what was approved was taken for done while the server came up again.
     @Test func aServerThatComesUpIsNotTheEnd() throws {
         let faults = [Fault(.powerCut(1), at: .effect(0)), Fault(.crashAndDamage, at: .effect(1))]

@@ -19,6 +19,8 @@ final class FakeWorld: WorldWriter {
         /// Another machine that holds the Lease.
         var rival: String?
         var leaseFails = false
+        /// So many readings of the cluster find no API server.
+        var silentReadings = 0
         /// A VM that lists lack until so many looks were made.
         var hidden: String?
         var hiddenUntil = 0
@@ -72,10 +74,13 @@ final class FakeWorld: WorldWriter {
     private func address(_ name: String) -> String { "100.64.0.\(name.utf8.reduce(0) { ($0 &+ Int($1)) % 250 } + 1)" }
 
     func readCluster(on vm: ObservedVM) async throws(EffectError) -> ClusterReading {
-        let state = state.withLock { $0 }
+        let (state, isSilent) = state.withLock { state in
+            state.silentReadings -= 1
+            return (state, state.silentReadings >= 0)
+        }
         var reading = ClusterReading()
         reading.hostname = vm.name
-        reading.apiReady = state.nodes[vm.name] != nil
+        reading.apiReady = state.nodes[vm.name] != nil && !isSilent
         reading.caHash = reading.apiReady ? "ca" : nil
         reading.nodes = state.nodes.values.sorted { $0.name < $1.name }
         return reading

@@ -11,6 +11,7 @@ import Testing
             switch event {
             case .actionFinished(let action, _): words.withLock { $0.append("removed \(action.node)") }
             case .lookFailed(_, let reason): words.withLock { $0.append("silent: \(reason)") }
+            case .waiting(_, let reason): words.withLock { $0.append("waits for \(reason)") }
             default: break
             }
         }
@@ -69,14 +70,54 @@ import Testing
         #expect(world.state.withLock { $0.log } == ["remove demo-batch-n1"])
     }
 
-    @Test func asksNobodyWhenTheServerIsSilent() async throws {
+    /// Another machine may hold the Lease of a server that has just fallen silent; of one that is silent for longer than a Lease lasts nobody does.
+    @Test func outlastsTheLeaseOfASilentServer() async throws {
         let (fleet, world) = try await settled()
         world.state.withLock { state in
             state.rival = "other/1"
             state.nodes = [:]
         }
+        let began = world.clock.uptime
         #expect(try await destroy(fleet, world) == [])
-        #expect(told.all.count { $0.hasPrefix("silent: demo-cp-n1") } == 1)
+        #expect((60..<75).contains(world.clock.uptime - began))
+        #expect(told.all.first == "silent: demo-cp-n1: its API server is not ready")
+        #expect(told.all.dropFirst().first == "waits for its lease to run out, which another machine may hold (60 s)")
+        #expect(told.all.count { $0.hasPrefix("silent") || $0.hasPrefix("waits") } == 2)
+    }
+
+    @Test func asksAServerThatAnswersAgain() async throws {
+        let (fleet, world) = try await settled()
+        world.state.withLock { state in
+            state.rival = "other/1"
+            state.silentReadings = 5
+        }
+        let error = await #expect(throws: EffectError.self) { try await destroy(fleet, world) }
+        #expect(error?.message.contains("other/1 holds the lease") == true)
+        #expect(world.state.withLock { $0.log }.isEmpty)
+    }
+
+    /// Nobody else can have taken it since.
+    @Test func waitsForNobodyWhileTheLeaseIsOurs() async throws {
+        let (fleet, world) = try await settled()
+        world.state.withLock {
+            $0.afterEffect = { state in
+                state.nodes = [:]
+                world.clock.pass(seconds: 35)
+                state.afterEffect = nil
+            }
+        }
+        let began = world.clock.uptime
+        #expect(try await destroy(fleet, world) == [])
+        #expect(world.clock.uptime - began < 40)
+        #expect(told.all.contains("silent: demo-cp-n1: its API server is not ready") && !told.all.contains { $0.hasPrefix("waits") })
+    }
+
+    @Test func waitsForNobodyWhenTheServerIsOff() async throws {
+        let (fleet, world) = try await settled()
+        world.state.withLock { $0.vms["demo-cp-n1"]?.status = .stopped }
+        let began = world.clock.uptime
+        #expect(try await destroy(fleet, world) == [])
+        #expect(world.clock.uptime - began < 5 && told.all.first == "silent: demo-cp-n1: it is not running")
     }
 
     @Test func refusesAClusterWhoseLeaseCannotBeTaken() async throws {

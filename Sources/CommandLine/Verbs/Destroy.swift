@@ -56,7 +56,8 @@ extension Verb {
     private static func show(_ event: Event, _ terminal: Terminal) {
         switch event {
         case .actionFinished(let action, _): terminal.say("removed \(action.node)")
-        case .lookFailed(_, let reason): terminal.say("the cluster does not answer and has no lease to ask for: \(reason)")
+        case .lookFailed(_, let reason): terminal.say("the cluster does not answer and cannot be asked for its lease: \(reason)")
+        case .waiting(_, let reason): terminal.say("waiting for \(reason)")
         default: break
         }
     }

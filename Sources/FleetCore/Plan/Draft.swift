@@ -116,9 +116,8 @@ package struct Draft: Sendable {
         guard let place = facts.serverPlace, calls[place].isBlocked, let server = facts.serverName, !facts.hasControlPlane else {
             return
         }
-        for index in calls.indices where calls[index].isWait && calls[index].look == .cluster {
-            overrule(index, .blocked(Block("its control plane \(server) is blocked", advice: "mend \(server) first")))
-        }
+        let decision = Decision.blocked(Block("its control plane \(server) is blocked", advice: "mend \(server) first"))
+        for index in calls.indices where calls[index].isWait && calls[index].look == .cluster { overrule(index, decision) }
     }
 }
 

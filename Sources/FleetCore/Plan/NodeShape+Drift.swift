@@ -18,8 +18,8 @@ extension NodeShape {
         for (key, value) in want.labels where node.labels[key] != value { labels[key] = .some(value) }
         for key in ownedLabels where want.labels[key] == nil && node.labels[key] != nil { labels[key] = .some(nil) }
 
-        let wanted = Set(want.taints)
-        let kept = node.taints.filter { !ownedTaints.contains(identity($0)) && !wanted.map(identity).contains(identity($0)) }
+        let ours = ownedTaints.union(want.taints.map(identity))
+        let kept = node.taints.filter { !ours.contains(identity($0)) }
         let taints = (kept + want.taints).sorted()
         let annotations = [
             managedLabels: want.labelKeys, managedTaints: want.taintKeys,
