@@ -42,12 +42,11 @@ package struct Destruction: Sendable {
     }
 
     private func remove(_ names: [String], _ hold: inout Hold) async throws {
-        var owned = try await owned()
         for name in names {
-            try await take(&hold, owned)
-            fence.hold(until: hold.server == nil ? .infinity : max(hold.grip.heldUntil, hold.silentUntil))
             // Looked at again just before: ownership is what is observed now, not what was true when the operator typed.
-            owned = try await self.owned()
+            var owned = try await owned()
+            while owned.contains(where: { $0.name == name }), try await !mayGoOn(&hold, owned) { owned = try await self.owned() }
+            fence.hold(until: hold.goodUntil)
             if let vm = owned.first(where: { $0.name == name }) { try await remove(vm) }
         }
     }
@@ -83,49 +82,54 @@ package struct Destruction: Sendable {
         var server: ObservedVM?
         /// Since when the server gives no answer; nil while it does.
         var silentSince: Double?
-        /// Until when it need not be asked again: it has no Lease that anybody could hold.
-        var silentUntil = -Double.infinity
+        /// Nobody can hold the Lease of a silent server, as far as can be known, so that what is begun now may leave until then.
+        var freeUntil = -Double.infinity
+        var hasTold = false
 
-        /// It gave no answer. What it granted before it fell silent lasts for a while, unless that was granted to us.
-        mutating func fellSilent(_ now: Double, isRunning: Bool) {
-            let mayBeAnothers = isRunning && now >= grip.heldUntil
-            let since = silentSince ?? (mayBeAnothers ? now : now - Grip.duration)
+        var goodUntil: Double { server == nil ? .infinity : max(grip.heldUntil, freeUntil) }
+
+        /// Whether nobody else can hold the Lease of a server that gave no answer: what it granted before it fell silent lasts for a while, unless
+        /// that was granted to us.
+        mutating func isFree(_ now: Double) -> Bool {
+            let since = silentSince ?? now
             silentSince = since
-            if now - since >= Grip.duration { silentUntil = now + Grip.duration }
+            if now < grip.heldUntil - Fence.margin { return true }
+            guard server?.status != .running || now - since >= Grip.duration else { return false }
+            freeUntil = now + Run.decisionSpan
+            return true
         }
     }
 
-    /// A cluster that answers is ended only by who holds its Lease, as it is changed only by who does.
-    private func take(_ hold: inout Hold, _ owned: [ObservedVM]) async throws {
+    /// A cluster that answers is ended only by who holds its Lease, as it is changed only by who does. False when time has passed meanwhile.
+    private func mayGoOn(_ hold: inout Hold, _ owned: [ObservedVM]) async throws -> Bool {
         hold.server = owned.last(where: isServer)
-        guard let server = hold.server else { return }
-        while clock.uptime >= hold.silentUntil - Grip.margin {
-            let now = clock.uptime
-            guard let due = hold.grip.nextAsk(now), due <= now || !hold.grip.isFirm(now) else { return }
-            if due > now { try await clock.sleep(seconds: due - now) }
-            if let failure = await silence(of: server) {
-                try await outlast(failure, of: server, &hold)
-                continue
-            }
-            (hold.silentSince, hold.silentUntil) = (nil, -.infinity)
-            hold.grip.ask(clock.uptime)
-            hold.grip.note(await lease(on: server), clock.uptime)
-            if let block = hold.grip.block(clock.uptime) {
-                throw EffectError(block.reason, remedy: .askOperator(advice: block.advice))
-            }
+        guard let server = hold.server else { return true }
+        let now = clock.uptime
+        guard let due = hold.grip.nextAsk(now), due <= now || !hold.grip.isFirm(now) else { return true }
+        guard due <= now else {
+            try await clock.sleep(seconds: due - now)
+            return false
         }
+        if let failure = await silence(of: server, tries: hold.silentSince == nil ? 2 : 1) {
+            return try await outlast(failure, of: server, &hold)
+        }
+        (hold.silentSince, hold.hasTold) = (nil, false)
+        hold.grip.ask(clock.uptime)
+        hold.grip.note(await lease(on: server), clock.uptime)
+        if let block = hold.grip.block(clock.uptime) { throw EffectError(block.reason, remedy: .askOperator(advice: block.advice)) }
+        return hold.grip.isFirm(clock.uptime)
     }
 
-    /// Until whoever may hold the Lease of a server that gives no answer holds it no more.
-    private func outlast(_ failure: String, of server: ObservedVM, _ hold: inout Hold) async throws {
-        let isNews = hold.silentSince == nil
-        hold.fellSilent(clock.uptime, isRunning: server.status == .running)
-        if isNews { tell(.lookFailed(.cluster, reason: "\(server.name): \(failure)")) }
-        guard clock.uptime >= hold.silentUntil else { return }
-        if isNews {
+    /// Waits a little while another machine may hold the Lease of a server that gives no answer.
+    private func outlast(_ failure: String, of server: ObservedVM, _ hold: inout Hold) async throws -> Bool {
+        if hold.silentSince == nil { tell(.lookFailed(.cluster, reason: "\(server.name): \(failure)")) }
+        if hold.isFree(clock.uptime) { return true }
+        if !hold.hasTold {
             tell(.waiting(node: server.name, reason: "its lease to run out, which another machine may hold (\(Int(Grip.duration)) s)"))
         }
+        hold.hasTold = true
         try await clock.sleep(seconds: 5)
+        return false
     }
 
     private func lease(on server: ObservedVM) async -> Result<LeaseAnswer, EffectError> {
@@ -136,10 +140,10 @@ package struct Destruction: Sendable {
         }
     }
 
-    /// Why it gives no answer; nil when it does. Asked twice: one connection may be lost by chance.
-    private func silence(of server: ObservedVM) async -> String? {
+    /// Why it gives no answer; nil when it does. Asked twice at first: one connection may be lost by chance.
+    private func silence(of server: ObservedVM, tries: Int) async -> String? {
         var failure = "it is not running"
-        for _ in 0..<2 where server.status == .running {
+        for _ in 0..<tries where server.status == .running {
             do throws(EffectError) {
                 let reading = try await world.readCluster(on: server)
                 if reading.apiReady { return nil }

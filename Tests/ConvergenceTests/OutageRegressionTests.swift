@@ -78,11 +78,17 @@ import Testing
         #expect(try RegressionTests.run("node deleted by hand", slower, seed: 430_099_715) == [])
     }
 
-    /// Over 10 nodes, seed 560847734: who ended a fleet stood still while another machine took the Lease, and went on at once for the server was
-    /// silent by then.
-    @Test(arguments: [600.0, 3600]) func silenceDoesNotEndTheLeaseOfAnother(seconds: Double) throws {
-        let faults = [Fault(.rival, at: .read(6)), Fault(.pause(90), at: .effect(6)), Fault(.dark(seconds), at: .effect(12))]
-        #expect(try RegressionTests.run("destroy", faults, web: 8, seed: 560_847_734) == [])
+    /// Over 10 nodes, seeds 560847734 and 600004894: who ended a fleet stood still while its Lease ran out, and went on at once for the server was
+    /// silent, or a minute longer for it had been.
+    @Test(arguments: 5..<8) func silenceDoesNotEndTheLeaseOfAnother(read: Int) throws {
+        for effect in 4..<7 {
+            let long = [Fault(.rival, at: .read(read)), Fault(.pause(90), at: .effect(effect)), Fault(.dark(600), at: .effect(effect + 6))]
+            #expect(try RegressionTests.run("destroy", long, web: 8, seed: 560_847_734) == [])
+            for later in [15, 17, 19] {
+                let short = [Fault(.rival, at: .read(read)), Fault(.pause(30), at: .effect(effect)), Fault(.apiOutage(20), at: .read(later))]
+                #expect(try RegressionTests.run("destroy", short, web: 8, seed: 600_004_894) == [])
+            }
+        }
     }
 
     /// Seed 420584677: what was approved was taken for done while the server came up again.

@@ -133,10 +133,10 @@ import Testing
         let (fleet, world) = try await settled()
         let destruction = destruction(fleet, world)
         let names = try await destruction.owned().map(\.name)
-        // One list for the order, one before each removal, two at the end: the last two removals' lists and the first at the end lack it.
+        // One list before each of the four removals, two at the end: the first five lack it.
         world.state.withLock { state in
             state.hidden = "demo-cp-n1"
-            state.hiddenUntil = state.looks + 6
+            state.hiddenUntil = state.looks + 5
         }
         #expect(try await destruction.remove(names) == ["demo-cp-n1"])
         #expect(world.state.withLock { $0.vms["demo-cp-n1"] } != nil)
