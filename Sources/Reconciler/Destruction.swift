@@ -79,7 +79,9 @@ package struct Destruction: Sendable {
     /// What is known of the cluster's Lease.
     private struct Hold {
         var grip = Grip()
+        /// As it was listed last.
         var server: ObservedVM?
+        var listsWithoutServer = 0
         /// Since when the server gives no answer; nil while it does.
         var silentSince: Double?
         /// Nobody can hold the Lease of a silent server, as far as can be known, so that what is begun now may leave until then.
@@ -102,8 +104,12 @@ package struct Destruction: Sendable {
 
     /// A cluster that answers is ended only by who holds its Lease, as it is changed only by who does. False when time has passed meanwhile.
     private func mayGoOn(_ hold: inout Hold, _ owned: [ObservedVM]) async throws -> Bool {
-        hold.server = owned.last(where: isServer)
-        guard let server = hold.server else { return true }
+        hold.server = owned.last(where: isServer) ?? hold.server
+        guard let server = hold.server else {
+            // One list may be partial.
+            hold.listsWithoutServer += 1
+            return hold.listsWithoutServer > 1
+        }
         let now = clock.uptime
         guard let due = hold.grip.nextAsk(now), due <= now || !hold.grip.isFirm(now) else { return true }
         guard due <= now else {

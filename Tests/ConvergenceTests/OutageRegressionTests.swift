@@ -85,7 +85,9 @@ import Testing
             let long = [Fault(.rival, at: .read(read)), Fault(.pause(90), at: .effect(effect)), Fault(.dark(600), at: .effect(effect + 6))]
             #expect(try RegressionTests.run("destroy", long, web: 8, seed: 560_847_734) == [])
             for later in [15, 17, 19] {
-                let short = [Fault(.rival, at: .read(read)), Fault(.pause(30), at: .effect(effect)), Fault(.apiOutage(20), at: .read(later))]
+                let short = [
+                    Fault(.rival, at: .read(read)), Fault(.pause(30), at: .effect(effect)), Fault(.apiOutage(20), at: .read(later)),
+                ]
                 #expect(try RegressionTests.run("destroy", short, web: 8, seed: 600_004_894) == [])
             }
         }

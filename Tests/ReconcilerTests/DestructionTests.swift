@@ -57,6 +57,16 @@ import Testing
         #expect(world.state.withLock { $0.log }.isEmpty)
     }
 
+    @Test func aPartialListHidesNoLease() async throws {
+        let (fleet, world) = try await settled()
+        world.state.withLock { state in
+            (state.rival, state.hidden) = ("other/1", "demo-cp-n1")
+            state.hiddenUntil = state.looks + 1
+        }
+        await #expect(throws: EffectError.self) { try await destruction(fleet, world).remove(["demo-web-n1", "demo-cp-n1"]) }
+        #expect(world.state.withLock { $0.log }.isEmpty)
+    }
+
     /// The rival takes over while we work: what was a firm grip once is asked for again.
     @Test func stopsWhenTheLeaseIsLost() async throws {
         let (fleet, world) = try await settled()
