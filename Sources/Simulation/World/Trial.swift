@@ -156,7 +156,7 @@ struct Course {
 
     mutating func untilDone(passes limit: Int) {
         while passes < limit, !isDone {
-            let struck = world.state.withLock { $0.struck.count }
+            let (struck, unawaited) = world.state.withLock { ($0.struck.count, $0.unawaited) }
             let isAsAtLast = fleet == scenario.after
             isDone = pass() && isAsAtLast
             editedFleet(since: struck)
@@ -171,15 +171,16 @@ struct Course {
             // Nor is a blocked server the last word while it comes up.
             let isServerStarting = world.state.withLock { $0.machines.contains { $0.isServer && $0.isStarting } }
             if isDeceived || callsTheDeadAlive || isServerStarting { isDone = false }
-            let isDown = world.state.withLock { state in
+            let (isDown, isSurprised) = world.state.withLock { state in
                 // In steps, for what comes about by itself does so when it is looked at: servers first, then their agents.
                 for seconds in [min(pause / 3, 20), min(pause / 3, 20), pause - 2 * min(pause / 3, 20)] {
                     state.now += seconds
                     state.settle()
                 }
-                return state.isDown
+                // What the dead had asked for is not in a ledger whose last write was lost: the next list shows it.
+                return (state.isDown, state.hadDamage && state.unawaited > unawaited)
             }
-            if isDown { isDone = false }
+            if isDown || isSurprised { isDone = false }
         }
         if !isDone { complaints.append("liveness: not done after \(passes) passes: \(outcomes.last?.words ?? "")") }
     }

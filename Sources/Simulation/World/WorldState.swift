@@ -26,6 +26,8 @@ package struct WorldState: Sendable {
     var keepsLists = true
     /// Requests that exe.dev answered with 504 and carries out later.
     var late: [(at: Double, effect: Effect)] = []
+    /// How many VMs came to be for which nobody waits any more.
+    var unawaited = 0
     /// What a process had sent when it died and what arrives nevertheless, in its own time.
     var orphaned: [(at: Double, effect: Effect, number: Int, fault: Fault.Kind?, process: Int)] = []
 
@@ -178,11 +180,13 @@ extension WorldState {
     mutating func proceed() {
         while let index = late.firstIndex(where: { $0.at <= now }) {
             let effect = late.remove(at: index).effect
+            unawaited += 1
             note("late \(effect.words)")
             _ = carryOut(effect, fault: nil)
         }
         while let index = orphaned.firstIndex(where: { $0.at <= now }) {
             let orphan = orphaned.remove(at: index)
+            if orphan.effect.step == .createVM { unawaited += 1 }
             _ = arrive(orphan.effect, orphan.number, orphan.fault, by: orphan.process)
         }
         if !isQuiet { startUp() }
