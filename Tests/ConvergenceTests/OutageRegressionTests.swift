@@ -103,6 +103,17 @@ import Testing
         #expect(try RegressionTests.run("shrink", faults, web: 8, seed: 620_002_266, restartsAfter: 1) == [])
     }
 
+    /// Over 10 nodes, seed 650376936: a machine that another one had made anew, after its node had fallen silent, was waited for for ever by a ledger
+    /// that did not know it.
+    @Test(arguments: [1.0, 10, 30, Trial.pause]) func whoHasAnotherAddressIsAnother(restartsAfter: Double) throws {
+        let faults = [
+            Fault(.rival, at: .effect(2)), Fault(.crashBefore, at: .effect(9)), Fault(.vanish(9), at: .effect(46)),
+            Fault(.pause(30), at: .effect(53)), Fault(.crashInWrite, at: .save(116)),
+        ]
+        let scenario = "pool renamed in a tight budget"
+        #expect(try RegressionTests.run(scenario, faults, web: 8, seed: 650_376_936, restartsAfter: restartsAfter) == [])
+    }
+
     /// Seed 420584677: what was approved was taken for done while the server came up again.
     @Test func aServerThatComesUpIsNotTheEnd() throws {
         let faults = [Fault(.powerCut(1), at: .effect(0)), Fault(.crashAndDamage, at: .effect(1))]

@@ -29,6 +29,8 @@ final class RealSSHD {
             StrictModes no
             UsePAM no
             PermitRootLogin yes
+            # Not the outermost shell: then bash reads no .bashrc of this machine, which may say something or take its time.
+            SetEnv SHLVL=1
             \(options)
 
             """

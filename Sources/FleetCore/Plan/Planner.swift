@@ -285,13 +285,17 @@ package enum Planner {
         return .act(.share(vm: want.name, share, revoking: leaving), because: "sharing was not set as asked")
     }
 
-    /// A silent node whose host lacks what k3s needs, or where nobody runs it, is set up once more.
+    /// A silent node whose host lacks what k3s needs, or where nobody runs it, is set up once more; one that was another machine's is forgotten.
     static func revived(
         _ want: DesiredNode, _ vm: ObservedVM, _ node: NodeReading, _ subject: Subject, _ facts: FleetFacts
     ) -> Decision? {
         guard node.ready == .unknown, case .probed(let probe)? = subject.host else { return nil }
         switch NodeState.inside(vm, probe, want, digest: facts.ledger.digests[want.k3s.description]) {
         case .bare(_, let probe): return bare(want, probe, facts)
+        // Of a ledger that does not know the machine its address tells: it cannot join under a name whose password it does not have.
+        case .prepared(_, let probe, let overlay) where want.role == .agent && overlay != node.internalIP,
+            .installed(_, let probe, let overlay) where want.role == .agent && overlay != node.internalIP:
+            return otherCluster(probe, facts).map(Decision.blocked) ?? forget(want)
         case .prepared(_, let probe, let overlay): return prepared(want, probe, overlay, subject, facts)
         case .refused(_, let reason, let advice): return .blocked(Block(reason, advice: advice))
         default: return nil
