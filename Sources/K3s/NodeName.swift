@@ -101,7 +101,4 @@ extension Dictionary where Key == NodeName {
         get { self[NodeName(name), default: value()] }
         _modify { yield &self[NodeName(name), default: value()] }
     }
-
-    /// Forgets what is kept under a name.
-    @inlinable @discardableResult public mutating func removeValue(forKey name: String) -> Value? { removeValue(forKey: NodeName(name)) }
 }

@@ -86,13 +86,14 @@ package struct Destruction: Sendable {
         var silentSince: Double?
         /// Nobody can hold the Lease of a silent server, as far as can be known, so that what is begun now may leave until then.
         var freeUntil = -Double.infinity
+        /// The operator knows what is waited for.
         var hasTold = false
 
         var goodUntil: Double { server == nil ? .infinity : max(grip.heldUntil, freeUntil) }
 
-        /// Whether nobody else can hold the Lease of a server that gave no answer: what it granted before it fell silent lasts for a while, unless
-        /// that was granted to us.
-        mutating func isFree(_ now: Double) -> Bool {
+        /// Notes that the server gave no answer. True when nobody else can hold its Lease: what it granted before it fell silent lasts for a while,
+        /// unless that was granted to us.
+        mutating func fellSilent(_ now: Double) -> Bool {
             let since = silentSince ?? now
             silentSince = since
             if now < grip.heldUntil - Fence.margin { return true }
@@ -129,7 +130,7 @@ package struct Destruction: Sendable {
     /// Waits a little while another machine may hold the Lease of a server that gives no answer.
     private func outlast(_ failure: String, of server: ObservedVM, _ hold: inout Hold) async throws -> Bool {
         if hold.silentSince == nil { tell(.lookFailed(.cluster, reason: "\(server.name): \(failure)")) }
-        if hold.isFree(clock.uptime) { return true }
+        if hold.fellSilent(clock.uptime) { return true }
         if !hold.hasTold {
             tell(.waiting(node: server.name, reason: "its lease to run out, which another machine may hold (\(Int(Grip.duration)) s)"))
         }
