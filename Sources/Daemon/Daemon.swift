@@ -222,6 +222,6 @@ package struct Daemon: Sendable {
             audit.note($0)
         }
         return try await reconciler.converge(
-            site.world, ledger: ledger, memory: audit, approved: nil, deadline: clock.now + post.bound, brake: brake, hashes: post.hashes)
+            site.world, ledger: ledger, memory: audit, approved: nil, deadline: clock.now + post.bound, brake: brake)
     }
 }

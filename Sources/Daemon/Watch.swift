@@ -69,8 +69,6 @@ struct Post: Sendable {
     var brake: Brake?
     /// When it was begun (`Watch.awake`).
     var began = 0.0
-    /// As the last pass that ended well left them.
-    private(set) var hashes = ConfigHashes()
     /// The nodes that the last pass left settled.
     private var settled: Set<String> = []
     /// What the last pass complained of.
@@ -99,7 +97,6 @@ struct Post: Sendable {
         case .success(let result):
             settled = Set(result.plan.lines.filter(\.decision.isSettled).map(\.node))
             trouble = result.plan.isSettled ? nil : "not settled"
-            hashes = result.hashes
             schedule.passEnded(settled: result.plan.isSettled, effects: result.effects, now: uptime, chance: chance)
         case .failure(let error):
             trouble = "failed: \(error)"

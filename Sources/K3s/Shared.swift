@@ -31,9 +31,6 @@ public struct Shared<Value: Sendable & Hashable>: Sendable, Hashable {
     /// What follows from the value.
     @inlinable public subscript<Field>(dynamicMember field: KeyPath<Value, Field>) -> Field { storage.value[keyPath: field] }
 
-    /// Whether it is the very same value, so that all that was worked out of it holds.
-    @inlinable public func isIdentical(to other: Shared) -> Bool { storage === other.storage }
-
     /// Equal when the values are, which of one and the same needs no look.
     @inlinable public static func == (one: Shared, other: Shared) -> Bool {
         one.storage === other.storage || one.storage.value == other.storage.value

@@ -74,10 +74,20 @@ enum Bookkeeping {
         }
     }
 
-    /// Facts of the world that the ledger must know before anything is decided, but for `lesson`. What the ledger learns of other nodes than
-    /// those of the news is news too. `listedAt`: when the VMs were listed.
-    static func learn(_ facts: inout FleetFacts, _ news: inout Run.News, listedAt: Double?) {
-        if let listedAt { missed(&facts, &news, listedAt) }
+    /// Facts of the world that the ledger must know before anything is decided. `listedAt`: when the VMs were listed.
+    static func learn(_ facts: inout FleetFacts, listedAt: Double?) {
+        if let listedAt, let vms = facts.seen.vms {
+            for (name, record) in facts.ledger.vms { missed(record, of: name, in: vms, &facts, listedAt) }
+        }
+        learnFounding(&facts)
+        // Of what nobody asks for and the ledger does not know nothing is learnt: it may be somebody else's.
+        let strays = facts.ledger.vms.keys.filter { !facts.isWanted($0) && facts.seen.vms?[$0] != nil }
+        for name in facts.fleet.nodes.map({ $0.name }) + strays {
+            if let record = lesson(Subject.of(name, facts), facts) { facts.ledger.vms[name] = record }
+        }
+    }
+
+    private static func learnFounding(_ facts: inout FleetFacts) {
         guard facts.ledger.caHash == nil, case .read(let reading) = facts.seen.cluster, reading.apiReady,
             facts.ledger.hasMarked(reading), let hash = reading.caHash
         else { return }
@@ -132,25 +142,10 @@ enum Bookkeeping {
 
     /// What the list lacks may be gone or left out, unless exe.dev said that it removed it: of what nobody asks for any more the record is dropped
     /// after a while, unless its node is still in the cluster, or may be: without the record nobody would know whose it was.
-    private static func missed(_ facts: inout FleetFacts, _ news: inout Run.News, _ listedAt: Double) {
-        guard let vms = facts.seen.vms else { return }
-        if news.isAboutAll {
-            for (name, record) in facts.ledger.vms { missed(record, of: name.text, in: vms, &facts, &news, listedAt) }
-            return
-        }
-        // Whoever came or went since the last list is news; of the others only who was missing then can be missing now.
-        let removed = news.isListed ? facts.ledger.vms.filter { $1.removed != nil }.map(\.key.text) : []
-        for name in news.isListed ? news.nodes + facts.unlisted + removed : news.nodes {
-            if let record = facts.ledger.vms[name] { missed(record, of: name, in: vms, &facts, &news, listedAt) }
-        }
-    }
-
     private static func missed(
-        _ known: Ledger.VMRecord, of name: String, in vms: [NodeName: ObservedVM], _ facts: inout FleetFacts, _ news: inout Run.News,
-        _ listedAt: Double
+        _ known: Ledger.VMRecord, of name: String, in vms: [String: ObservedVM], _ facts: inout FleetFacts, _ listedAt: Double
     ) {
         if let removed = known.removed, known.creating == nil {
-            news.nodes.append(name)
             // Another one is not ours to know, nor is one that is listed long after its end.
             let isAnother = vms[name].map { ($0.createdAt ?? known.createdAt) != known.createdAt || listedAt - removed > listLag } ?? false
             guard isAnother || (facts.readTime > removed && isGone(name, facts)) else { return }
@@ -164,8 +159,6 @@ enum Bookkeeping {
         }
         let since = min(known.missingSince ?? listedAt, listedAt)
         if since != known.missingSince { facts.ledger.vms[name]?.missingSince = since }
-        // Whoever is missing is judged by the newest list.
-        news.nodes.append(name)
         let isUnfinished = known.isHalfRemoved && facts.fleet.policy.prune
         guard listedAt - since >= patience, !facts.isWanted(name), !isUnfinished, isGone(name, facts) else { return }
         (facts.ledger.vms[name], facts.ledger.attempts[name]) = (nil, nil)

@@ -18,13 +18,15 @@ struct Looks {
     private(set) var vms = Note()
     private(set) var cluster = Note()
     /// Of the fleet's nodes, in their order: nobody looks into others.
-    private(set) var hosts: [Note]
+    private var hosts: [Note]
     private(set) var underWay = 0
-    private let places: [NodeName: Int]
+    private let places: [String: Int]
 
-    init(_ places: [NodeName: Int]) {
+    init(_ places: [String: Int]) {
         (self.places, hosts) = (places, Array(repeating: Note(), count: places.count))
     }
+
+    func host(_ name: String) -> Note? { places[name].map { hosts[$0] } }
 
     /// Changes what is remembered of a look, in place.
     private mutating func change<Outcome>(_ look: Look, _ body: (inout Note) -> Outcome) -> Outcome? {

@@ -42,58 +42,25 @@ package struct Observer: Sendable {
 }
 
 extension Observation {
-    /// What a sight tells that was not known.
-    package enum Difference: Sendable, Equatable {
-        case nothing, everything
-        /// Of these nodes and VMs alone.
-        case nodes([String])
-    }
-
+    /// Whether it tells something that was not known.
     @discardableResult
-    package mutating func note(_ sight: Observer.Sight) -> Difference {
+    package mutating func note(_ sight: Observer.Sight) -> Bool {
         switch sight {
-        case .vms(let list): return note(list)
+        case .vms(let list):
+            let current = Dictionary(list.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
+            let former = vms
+            guard current != former else { return false }
+            // What was seen inside a machine says nothing of another one under its name.
+            hosts = hosts.filter { former?[$0.key]?.createdAt == current[$0.key]?.createdAt }
+            vms = current
         case .host(let name, let host):
-            guard hosts[name] != host else { return .nothing }
+            guard hosts[name] != host else { return false }
             hosts[name] = host
-            return .nodes([name])
-        case .cluster(let cluster): return note(cluster)
-        case .failed: return .nothing
+        case .cluster(let reading):
+            guard reading != cluster else { return false }
+            cluster = reading
+        case .failed: return false
         }
-    }
-
-    private mutating func note(_ list: [ObservedVM]) -> Difference {
-        let former = vms ?? [:]
-        let changed = list.filter { former[$0.name] != $0 }
-        let current = Dictionary(list.map { (NodeName($0.name), $0) }, uniquingKeysWith: { first, _ in first })
-        if changed.isEmpty, vms?.count == current.count { return .nothing }
-        // What was seen inside a machine says nothing of another one under its name.
-        hosts = hosts.filter { former[$0.key]?.createdAt == current[$0.key]?.createdAt }
-        defer { vms = current }
-        return vms == nil ? .everything : .nodes(changed.map { $0.name } + former.keys.filter { current[$0] == nil }.map(\.text))
-    }
-
-    private mutating func note(_ reading: ObservedCluster) -> Difference {
-        let difference = difference(to: reading)
-        if difference != .nothing { cluster = reading }
-        return difference
-    }
-
-    private func difference(to reading: ObservedCluster) -> Difference {
-        guard case .read(var former) = cluster, case .read(var current) = reading else {
-            return cluster == reading ? .nothing : .everything
-        }
-        var changed: [(before: NodeReading?, now: NodeReading?)] = []
-        if reading.hasSameNodes(as: cluster) {
-            for (before, now) in zip(former.nodes, current.nodes) where before != now { changed.append((before, now)) }
-        } else {
-            for now in current.nodes where node(now.name) != now { changed.append((node(now.name), now)) }
-            let names = Set(current.nodes.map { $0.name })
-            for before in former.nodes where !names.contains(before.name) { changed.append((before, nil)) }
-        }
-        if changed.contains(where: { $0.before?.isControlPlane == true || $0.now?.isControlPlane == true }) { return .everything }
-        (former.nodes, current.nodes) = ([], [])
-        if former != current { return .everything }
-        return changed.isEmpty ? .nothing : .nodes(changed.compactMap { ($0.now ?? $0.before)?.name })
+        return true
     }
 }

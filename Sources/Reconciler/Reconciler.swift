@@ -13,8 +13,6 @@ package struct Reconciler: Sendable {
         /// Actions that were sent.
         package var effects: Int
         package var ranOutOfTime: Bool
-        /// For the next pass.
-        package var hashes = ConfigHashes()
     }
 
     /// Nil allows everything the planner finds; else only these steps for these nodes (an approved plan).
@@ -25,24 +23,19 @@ package struct Reconciler: Sendable {
     let isAttended: Bool
     let tell: @Sendable (Event) -> Void
     let lifted: Set<Guard>
-    let audit: Audit?
-
-    /// Told at every decision, and at every turn at which nothing is under way, of the plan that was kept up, and of the one that is made of the same facts from nothing: for the proof by simulation
-    /// alone, for it is costly.
-    package typealias Audit = @Sendable (_ kept: Plan, _ whole: Plan) -> Void
 
     /// `isAttended`: an operator saw the plan and asked for it; a daemon works under one more rule. `lifted` is for the proof by simulation
     /// alone: guards that are taken away to see that somebody notices.
     package init(
-        fleet: DesiredFleet, clock: any WallClock, isAttended: Bool = true, lifted: Set<Guard> = [], audit: Audit? = nil,
+        fleet: DesiredFleet, clock: any WallClock, isAttended: Bool = true, lifted: Set<Guard> = [],
         tell: @escaping @Sendable (Event) -> Void
     ) {
-        (self.fleet, self.clock, self.isAttended, self.lifted, self.audit, self.tell) = (fleet, clock, isAttended, lifted, audit, tell)
+        (self.fleet, self.clock, self.isAttended, self.lifted, self.tell) = (fleet, clock, isAttended, lifted, tell)
     }
 
     /// Looks once at everything the plan depends on, and decides. Reads only.
     package func look(_ world: any WorldReader, ledger: Ledger) async throws(EffectError) -> Result {
-        var run = Run(fleet: fleet, ledger: ledger, repeats: false, lifted: lifted, audit: audit)
+        var run = Run(fleet: fleet, ledger: ledger, repeats: false, lifted: lifted)
         let observer = Observer(world: world)
         await withTaskGroup(of: Happening.self) { group in
             repeat {
@@ -57,12 +50,10 @@ package struct Reconciler: Sendable {
     }
 
     /// Acts until nothing is left to do, everything left is blocked, `deadline` (seconds since 1970) has passed, or the brake is pulled.
-    /// `hashes`: those of an earlier pass.
     package func converge(
-        _ world: any WorldWriter, ledger: Ledger, memory: any Memory, approved: Approval?, deadline: Double?, brake: Brake? = nil,
-        hashes: ConfigHashes = .init()
+        _ world: any WorldWriter, ledger: Ledger, memory: any Memory, approved: Approval?, deadline: Double?, brake: Brake? = nil
     ) async throws -> Result {
-        var run = Run(fleet: fleet, ledger: ledger, repeats: true, isAttended: isAttended, hashes: hashes, lifted: lifted, audit: audit)
+        var run = Run(fleet: fleet, ledger: ledger, repeats: true, isAttended: isAttended, lifted: lifted)
         run.facts.approved = approved
         let end = deadline.map { clock.uptime + ($0 - clock.now) }
         let observer = Observer(world: world)
@@ -78,7 +69,7 @@ package struct Reconciler: Sendable {
                 let moment = Moment(clock)
                 let uptime = moment.uptime
                 run.comesRound(uptime: uptime)
-                if run.hasNews(at: moment) { run.decide(at: moment) } else { run.auditRest(at: moment) }
+                if run.mayDiffer(at: moment) { run.decide(at: moment) }
                 let looks = run.looksDue(at: moment)
                 if let end, uptime >= end { run.ranOutOfTime = true }
                 if brake?.isPulled == true { run.wasStopped = true }
@@ -100,7 +91,7 @@ package struct Reconciler: Sendable {
         }
         if run.grip.mustBeReleased, let vm = run.server { await release(world, vm) }
         let moment = Moment(clock)
-        if run.hasNews(at: moment) || run.awaitsReading { run.decide(at: moment, isLast: true) }
+        run.decide(at: moment, isLast: true)
         try memory.save(run.facts.ledger)
         if let failure = run.failure { throw failure }
         return run.result()

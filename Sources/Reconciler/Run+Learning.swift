@@ -12,7 +12,7 @@ extension Run {
         case .did(let action, .success(let outcome), let seconds):
             release(action.node)
             facts.notes[action.node]?.asked = nil
-            Bookkeeping.after(action, outcome, &facts.ledger, hash: facts.hash(of: action), now: moment.wall)
+            Bookkeeping.after(action, outcome, &facts.ledger, hash: action.configHash, now: moment.wall)
             forgetSight(of: action, outcome)
             tell(.actionFinished(action, seconds: seconds))
         case .did(let action, .failure(let error), _):
@@ -32,7 +32,7 @@ extension Run {
         let mayBeNew = grip.mayHaveTaken
         grip.note(answer, uptime)
         // Who holds on and is not held back decides nothing else by it.
-        if isHeldBack || grip.block(uptime) != nil { news.isAny = true }
+        if isHeldBack || grip.block(uptime) != nil { isNews = true }
         switch answer {
         case .success(.ours), .success(.taken):
             tell(.leaseTaken(until: grip.heldUntil))
@@ -47,18 +47,6 @@ extension Run {
         }
     }
 
-    /// False when there is nothing to take.
-    @discardableResult
-    private mutating func take(_ difference: Observation.Difference) -> Bool {
-        switch difference {
-        case .nothing: return false
-        case .everything: news.isAboutAll = true
-        case .nodes(let names): news.nodes += names
-        }
-        news.isAny = true
-        return true
-    }
-
     /// Somebody else was at work until now, and what they restarted may still look ready.
     private mutating func tookOver(_ uptime: Double) {
         forgetSights()
@@ -70,34 +58,22 @@ extension Run {
         generation += 1
         facts.seen = Observation()
         looks.forget()
-        (news.isAny, news.isAboutAll) = (true, true)
+        isNews = true
     }
 
     private mutating func saw(_ look: Look, _ sight: Observer.Sight, _ moment: Moment, _ tell: (Event) -> Void) {
         guard looks.end(look, moment.uptime) else { return }
-        let showsNews = take(facts.seen.note(sight))
+        let showsNews = facts.seen.note(sight)
+        isNews = true
         switch sight {
         case .vms:
             // It may have been long on its way.
             listedAt = min(listAskedAt ?? moment.wall, moment.wall)
             if repeats { facts.listedAt = listedAt }
-            // Even of one that shows nothing new: whoever is missing may be gone by now.
-            (news.isListed, news.isAny) = (true, true)
-            if !facts.ledger.attempts.isEmpty { take(.nodes(facts.ledger.attempts.keys.map(\.text))) }
-            // Nor does one that was started become stopped when the list is young enough to say so.
-            let stopped = (facts.seen.vms ?? [:]).values.filter { $0.status == .stopped }
-            if !stopped.isEmpty { take(.nodes(stopped.map(\.name))) }
         case .cluster:
-            if !facts.seen.outdated.isEmpty {
-                take(.nodes(Array(facts.seen.outdated)))
-                facts.seen.outdated.formIntersection(missedByLook)
-            }
+            facts.seen.outdated.formIntersection(missedByLook)
             facts.readAt = clusterAskedAt.map { (min($0.wall, moment.wall), $0.uptime) }
-            var waiting = facts.ledger.attempts.keys.map(\.text)
-            if let readAt = facts.readAt { waiting += draft.told(at: readAt) }
-            if !waiting.isEmpty { take(.nodes(waiting)) }
-        case .host: break
-        case .failed: news.isAny = true
+        case .host, .failed: break
         }
         switch sight {
         case .failed(_, let error):
@@ -118,7 +94,6 @@ extension Run {
             // What was seen inside a machine of that name was inside another one.
             stale(.host(vm.name))
             facts.seen.note(vm)
-            news.nodes.append(vm.name)
             spoil(.vms)
         case (.tagVM(let name, let tags), _): facts.seen.vms?[name]?.tags += tags
         case (.startVM, _): stale(.vms)
@@ -152,9 +127,9 @@ extension Run {
         looks.stale(look)
         spoil(look)
         switch look {
-        case .vms: (facts.seen.vms, news.isAboutAll) = (nil, true)
+        case .vms: facts.seen.vms = nil
         case .host(let name): facts.seen.hosts[name] = nil
-        case .cluster: (facts.seen.cluster, news.isAboutAll) = (.unseen, true)
+        case .cluster: facts.seen.cluster = .unseen
         case .nothing: break
         }
     }

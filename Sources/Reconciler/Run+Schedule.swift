@@ -6,14 +6,10 @@ extension Run {
     /// Nothing new is begun any more.
     var isEnding: Bool { failure != nil || ranOutOfTime || wasStopped }
 
-    private mutating func drawUpAgenda() {
-        guard isAgendaOld else { return }
-        guard !awaitsReading else {
-            (agenda, isAgendaOld) = (.reading, false)
-            return
-        }
-        agenda.drawUp(draft, busy: acting, isListed: facts.seen.vms != nil, repeats: repeats, isServerUnread: isServerUnread)
-        (isAgendaOld, isReported) = (false, false)
+    /// What the plan leaves to do now.
+    private var agenda: Agenda {
+        guard !awaitsReading else { return .reading }
+        return Agenda(plan, busy: acting, isListed: facts.seen.vms != nil, repeats: repeats, isServerUnread: isServerUnread)
     }
 
     /// The cluster may answer and was not read.
@@ -27,7 +23,7 @@ extension Run {
         let uptime = moment.uptime
         nextLook = .infinity
         guard !isEnding else { return [] }
-        drawUpAgenda()
+        let agenda = agenda
         var due: [(Look, ObservedVM?)] = []
         if isDue(looks.vms, agenda.vms, uptime) {
             looks.begin(.vms)
@@ -39,9 +35,8 @@ extension Run {
             (missedByLook, clusterAskedAt) = ([], moment)
             due.append((.cluster, server))
         }
-        for (line, interval) in agenda.hosts where line < looks.hosts.count && isDue(looks.hosts[line], interval, uptime) {
-            let name = plan.lines[line].node
-            guard let vm = facts.seen.vms?[name] else { continue }
+        for (name, interval) in agenda.hosts {
+            guard let note = looks.host(name), isDue(note, interval, uptime), let vm = facts.seen.vms?[name] else { continue }
             looks.begin(.host(name))
             due.append((.host(name), vm))
         }
@@ -63,22 +58,23 @@ extension Run {
     /// The actions that may start: one a node, `hostsAtOnce` in all.
     mutating func actionsDue(uptime: Double) -> [Action] {
         guard !isEnding, !wantsLease || grip.isFirm(uptime) else { return [] }
-        let free = max(0, fleet.limits.hostsAtOnce - acting.count)
-        drawUpAgenda()
-        return agenda.ready.prefix(free).compactMap { plan.lines[$0].decision.action }
+        return Array(agenda.actions.prefix(max(0, fleet.limits.hostsAtOnce - acting.count)))
     }
+
+    /// Something is done or waited for, so that it is not the last word.
+    private var isOpen: Bool { plan.lines.contains { $0.decision.isOpen } }
 
     /// Nothing runs and nothing that is known to come would change that.
     var isIdle: Bool {
         guard acting.isEmpty, looks.underWay == 0 || wasStopped, !grip.isAsking || wasStopped else { return false }
-        return isEnding || (!draft.isOpen && facts.seen.vms != nil)
+        return isEnding || (!isOpen && facts.seen.vms != nil)
     }
 
     /// Seconds until something is due, or nil when a running child will tell.
     mutating func pause(_ moment: Moment, deadline: Double?) -> Double? {
         let uptime = moment.uptime
-        // A little later, so that what ends then has ended.
-        var next = awaitsReading ? nextLook : min(nextLook, uptime + draft.goodUntil - moment.wall + 0.002)
+        // Time alone may end a wait.
+        var next = awaitsReading || !isOpen ? nextLook : min(nextLook, uptime + 1)
         if needsGrip, let due = grip.nextAsk(uptime) { next = min(next, max(due, uptime + 0.5)) }
         // What runs is not cut at the deadline, so the deadline wakes nobody but an idle loop.
         let isQuiet = !isBusy && !grip.isAsking
@@ -108,41 +104,34 @@ extension Run {
 
     /// One event for each change of what a node waits for.
     mutating func report(_ tell: (Event) -> Void) {
-        drawUpAgenda()
-        guard !isReported, !awaitsReading else { return }
-        isReported = true
-        reportQueue(agenda.ready, tell)
-        for index in plan.lines.indices where draft.isNews[index] && !agenda.isBusy[index] {
-            guard let text = plan.lines[index].decision.standstill else { continue }
-            let node = plan.lines[index].node
-            if index < told.count {
-                if told[index] == text { continue }
-                told[index] = text
-            } else if toldOfStrays.updateValue(text, forKey: node) == text {
-                continue
-            }
-            switch plan.lines[index].decision {
-            case .settled: tell(.nodeSettled(node))
-            case .wait: tell(.waiting(node: node, reason: text))
-            case .blocked(let block): tell(.blocked(node: node, reason: text, advice: block.advice))
+        guard !awaitsReading else { return }
+        reportQueue(agenda.actions, tell)
+        for line in plan.lines where !acting.contains(line.node) {
+            guard let text = line.decision.standstill, told.updateValue(text, forKey: line.node) != text else { continue }
+            switch line.decision {
+            case .settled: tell(.nodeSettled(line.node))
+            case .wait: tell(.waiting(node: line.node, reason: text))
+            case .blocked(let block): tell(.blocked(node: line.node, reason: text, advice: block.advice))
             case .act, .reported: break
             }
         }
-        draft.markTold()
     }
 
-    private mutating func reportQueue(_ ready: [Int], _ tell: (Event) -> Void) {
-        // Node and step tell actions apart; comparing whole configurations would cost more.
-        let isKnown = ready.elementsEqual(queued) { index, action in
-            draft.calls[index].step == action.step && plan.lines[index].node == action.node
-        }
-        guard !isKnown else { return }
-        queued = ready.compactMap { plan.lines[$0].decision.action }
-        tell(.actionsQueued(queued))
+    private mutating func reportQueue(_ actions: [Action], _ tell: (Event) -> Void) {
+        guard actions != queued else { return }
+        queued = actions
+        tell(.actionsQueued(actions))
     }
 }
 
 extension Decision {
+    fileprivate var isOpen: Bool {
+        switch self {
+        case .act, .wait: true
+        case .settled, .blocked, .reported: false
+        }
+    }
+
     /// Why nothing is done about the node now; nil when something is, or there is nothing to tell.
     fileprivate var standstill: String? {
         switch self {

@@ -14,18 +14,15 @@ struct Run {
     private(set) var wantsLease = false
     /// They are not begun, for the Lease cannot be had.
     private(set) var isHeldBack = false
-    /// What has happened since the last decision.
-    var news = News()
+    /// A decision may differ from the last one.
+    var isNews = true
     /// When the last decision was made.
     private var decided: Moment?
     /// It was put off until the cluster is read.
     private(set) var awaitsReading = false
     /// Nodes of which an earlier creation may have made the VM, so that the failure of a later one says nothing of it.
     var mayBeMade: Set<String> = []
-    var draft: Draft
-    /// What the plan calls for; to be drawn up anew when it is old.
-    var agenda = Agenda()
-    var isAgendaOld = true
+    var plan: Plan
     var looks: Looks
     /// When the last list of VMs was asked for, in seconds since 1970, and when the one under way was.
     var listedAt: Double?
@@ -43,58 +40,28 @@ struct Run {
     /// The platform refuses us as a whole: nothing can go on.
     var failure: EffectError?
     var nextLook = Double.infinity
-    /// What was told last of the fleet's nodes, by line, and of strays, by name.
-    var told: [String]
-    var toldOfStrays: [String: String] = [:]
+    /// What was told last of a node or VM.
+    var told: [String: String] = [:]
     /// What was told of as waiting for its turn.
     var queued: [Action] = []
-    /// Told of, since the agenda was drawn up.
-    var isReported = false
-    private let audit: Reconciler.Audit?
-
-    /// What the next decision has to take into account.
-    struct News {
-        /// It may differ from the last one.
-        var isAny = true
-        var isAboutAll = false
-        /// What happened concerns these nodes or VMs alone.
-        var nodes: [String] = []
-        /// The VMs were listed.
-        var isListed = false
-
-        /// All of it was taken into account.
-        mutating func end() {
-            nodes.removeAll(keepingCapacity: true)
-            (isAny, isAboutAll, isListed) = (false, false, false)
-        }
-    }
 
     init(
-        fleet: DesiredFleet, ledger: Ledger, repeats: Bool, isAttended: Bool = true, hashes: ConfigHashes = .init(),
-        lifted: Set<Guard> = [], audit: Reconciler.Audit? = nil
+        fleet: DesiredFleet, ledger: Ledger, repeats: Bool, isAttended: Bool = true, lifted: Set<Guard> = []
     ) {
-        facts = FleetFacts(fleet: fleet, seen: Observation(), ledger: ledger, now: 0, isAttended: isAttended, hashes: hashes)
+        facts = FleetFacts(fleet: fleet, seen: Observation(), ledger: ledger, now: 0, isAttended: isAttended)
         facts.lifted = lifted
-        (self.repeats, self.audit) = (repeats, audit)
-        told = Array(repeating: "", count: fleet.nodes.count)
-        draft = Draft(of: facts)
+        self.repeats = repeats
+        plan = Plan(cluster: fleet.cluster.name, lines: [])
         looks = Looks(facts.places)
     }
 
     var fleet: DesiredFleet { facts.fleet }
-    var plan: Plan { draft.plan }
 
     /// What an effect is judged by that leaves now.
     func facts(at moment: Moment) -> FleetFacts {
         var facts = facts
-        facts.uncount()
         (facts.now, facts.uptime) = (moment.wall, moment.uptime)
-        return facts
-    }
-
-    /// Whether a decision may differ from the last one.
-    func hasNews(at moment: Moment) -> Bool {
-        news.isAny || (moment.wall >= draft.goodUntil && !awaitsReading) || isSetBack(moment)
+        return facts.counted
     }
 
     /// The wall clock was set back since the last decision, or there was none: the ledger may hold times that are yet to come.
@@ -103,45 +70,32 @@ struct Run {
         return moment.wall < decided.wall || moment.wall - moment.uptime < decided.wall - decided.uptime - 1
     }
 
+    /// Whether a decision may differ from the last one: something happened, or time has passed.
+    func mayDiffer(at moment: Moment) -> Bool { isNews || isSetBack(moment) || moment.uptime - (decided?.uptime ?? 0) >= 1 }
+
     /// `isLast`: nothing is waited for any more.
     mutating func decide(at moment: Moment, isLast: Bool = false) {
         if isSetBack(moment) {
             facts.ledger.comeBack(to: moment.wall)
             if let at = facts.readAt { facts.readAt = (min(at.wall, moment.wall), at.uptime) }
             (listedAt, facts.listedAt) = (listedAt.map { min($0, moment.wall) }, facts.listedAt.map { min($0, moment.wall) })
-            news.isAboutAll = true
         }
         (facts.now, facts.uptime) = (moment.wall, moment.uptime)
+        (decided, isNews) = (moment, false)
         awaitsReading = mayAwaitReading && !isLast
-        guard !awaitsReading else {
-            (decided, isAgendaOld, news.isAny) = (moment, true, false)
-            return
-        }
-        Bookkeeping.learn(&facts, &news, listedAt: listedAt)
-        draft.update(&facts, nodes: news.isAboutAll ? nil : news.nodes, learning: Bookkeeping.lesson)
-        audit?(draft.plan, Planner.plan(facts))
+        guard !awaitsReading else { return }
+        Bookkeeping.learn(&facts, listedAt: listedAt)
+        plan = Planner.plan(facts)
         hold(moment.uptime)
-        (decided, isAgendaOld) = (moment, true)
-        news.end()
-    }
-
-    /// No decision was made, for nothing seemed to have happened, and nothing is under way: it would be the same, but for how long until a look is
-    /// repeated. Whom another machine holds back waits for the next answer about the Lease.
-    func auditRest(at moment: Moment) {
-        guard let audit, acting.isEmpty, !isHeldBack else { return }
-        var other = self
-        other.news.isAboutAll = true
-        other.decide(at: moment)
-        if !other.isHeldBack { audit(plan.withoutIntervals, other.plan.withoutIntervals) }
     }
 
     /// A cluster that answers is changed only by who holds its Lease; one that does not answer has none to ask for.
     private mutating func hold(_ uptime: Double) {
-        wantsLease = repeats && facts.hasControlPlane && draft.isActive && !facts.lifted.contains(.lease)
+        wantsLease = repeats && facts.hasControlPlane && !plan.actions.isEmpty && !facts.lifted.contains(.lease)
         let block = wantsLease ? grip.block(uptime) : nil
         isHeldBack = block != nil
         guard let block else { return }
-        for index in draft.calls.indices where draft.calls[index].step != nil { draft.overrule(index, .blocked(block)) }
+        for index in plan.lines.indices where plan.lines[index].decision.action != nil { plan.lines[index].decision = .blocked(block) }
     }
 
     /// The server on which the Lease is to be taken or renewed now.
@@ -196,21 +150,17 @@ struct Run {
 
     mutating func take(_ action: Action) {
         acting.insert(action.node)
-        news.nodes.append(action.node)
         effects += 1
-        isAgendaOld = true
     }
 
     /// Its end was heard of, however it was.
     mutating func release(_ node: String) {
         acting.remove(node)
-        news.nodes.append(node)
-        news.isAny = true
+        isNews = true
     }
 
     func result() -> Reconciler.Result {
         Reconciler.Result(
-            plan: plan, seen: facts.seen, ledger: facts.ledger, effects: effects, ranOutOfTime: ranOutOfTime,
-            hashes: facts.hashes)
+            plan: plan, seen: facts.seen, ledger: facts.ledger, effects: effects, ranOutOfTime: ranOutOfTime)
     }
 }

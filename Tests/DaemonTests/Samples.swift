@@ -32,7 +32,7 @@ enum Samples {
         seen.vms = Dictionary(
             uniqueKeysWithValues: fleet.nodes.filter { !gone.contains($0.name) }.map { node in
                 (
-                    NodeName(node.name),
+                    node.name,
                     ObservedVM(
                         name: node.name, status: .running, tags: [fleet.cluster.tag], address: .init(host: "h", port: nil, user: nil),
                         createdAt: nil, url: nil)

@@ -17,8 +17,8 @@ package struct Ledger: Sendable, Hashable, Codable {
     package var caHash: String?
     /// sha256 of the k3s binary by release tag, as first verified: every later host must stage the same bytes.
     package var digests: [String: String] = [:]
-    package var vms: [NodeName: VMRecord] = [:]
-    package var attempts: [NodeName: Attempt] = [:]
+    package var vms: [String: VMRecord] = [:]
+    package var attempts: [String: Attempt] = [:]
 
     package init(cluster: String, clusterID: String, clusterCIDR: String, serviceCIDR: String) {
         (self.cluster, self.clusterID) = (cluster, clusterID)

@@ -3,9 +3,9 @@ package import K3s
 /// What was seen of the world in this run, and nothing remembered from an earlier one.
 package struct Observation: Sendable {
     /// Every VM that the account shows, by name. Nil until the platform has answered: absence of evidence is not evidence of absence.
-    package var vms: [NodeName: ObservedVM]?
+    package var vms: [String: ObservedVM]?
     /// What the inside of a VM said, by VM name.
-    package var hosts: [NodeName: ObservedHost] = [:]
+    package var hosts: [String: ObservedHost] = [:]
     /// Its nodes stand in the order of their names, in which they are found.
     package var cluster: ObservedCluster = .unseen {
         didSet { cluster.sort() }
@@ -14,9 +14,6 @@ package struct Observation: Sendable {
     package var outdated: Set<String> = []
 
     package init() {}
-
-    /// Nothing was seen yet.
-    var isBlank: Bool { if vms == nil, hosts.isEmpty, outdated.isEmpty, case .unseen = cluster { true } else { false } }
 
     /// The Kubernetes node of that name, if the cluster was read.
     package func node(_ name: String) -> NodeReading? {
@@ -105,11 +102,5 @@ package indirect enum ObservedCluster: Sendable, Hashable {
         guard !isSorted else { return }
         reading.nodes.sort { $0.name < $1.name }
         self = .read(reading)
-    }
-
-    /// Of the same names in the same order.
-    package func hasSameNodes(as other: ObservedCluster) -> Bool {
-        guard case .read(let one) = self, case .read(let other) = other else { return false }
-        return one.nodes.elementsEqual(other.nodes) { $0.name == $1.name }
     }
 }

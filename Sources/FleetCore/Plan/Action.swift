@@ -53,6 +53,9 @@ package indirect enum Action: Sendable, Hashable {
         }
     }
 
+    /// Of the configuration that it sets up.
+    package var configHash: String? { if case .install(let setup) = self { setup.configHash } else { nil } }
+
     /// What the operator reads beside the step.
     package var detail: String {
         switch self {

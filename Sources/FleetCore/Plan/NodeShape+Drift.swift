@@ -12,6 +12,7 @@ extension NodeShape {
     ///
     /// Only keys that we put there before are ever removed: everybody else's labels and taints stay.
     package static func drift(of node: NodeReading, from want: DesiredNode) -> NodeShape? {
+        if isShaped(node, want) { return nil }
         let ownedLabels = Set(list(node.annotations[managedLabels]))
         let ownedTaints = Set(list(node.annotations[managedTaints]))
         var labels: [String: String?] = [:]

@@ -11,24 +11,25 @@ package enum Pacing {
     /// At most `deletionsPerPass` nodes are on their way out at a time; those that began come first.
     static func deletions(_ draft: inout Draft, _ facts: FleetFacts) {
         let limit = facts.fleet.limits.deletionsPerPass
-        let leaving = draft.strays.filter { draft.calls[$0].isDestructive }
+        let strays = draft.entries.indices.filter { draft.entries[$0].isStray }
+        let leaving = strays.filter { draft.entries[$0].decision.action?.step.isDestructive == true }
         guard !leaving.isEmpty else { return }
-        let order = leaving.map { (index: $0, progress: progress(draft, $0)) }.sorted { $0.progress > $1.progress }
+        let order = leaving.map { (index: $0, progress: progress(draft.entries[$0], facts)) }.sorted { $0.progress > $1.progress }
         // Those that are half gone and cannot go on now, for a back-off, another look or the operator, keep their place.
-        let held = draft.strays.filter { index in
-            !draft.calls[index].isDestructive && !draft.calls[index].isSettled && (draft.isLeaving(index) || draft.isCordoned(index))
+        let held = strays.map { draft.entries[$0] }.filter {
+            $0.decision.action == nil && !$0.decision.isSettled && ($0.isLeaving || $0.isCordoned)
         }
         // And those that one list leaves out.
         let unlisted = facts.ledger.vms.count { name, record in
-            record.removal != nil && !facts.isWanted(name.text) && facts.needsSecondList(record)
-                && !draft.strays.contains { draft.plan.lines[$0].node == name.text }
+            record.removal != nil && !facts.isWanted(name) && facts.needsSecondList(record)
+                && !strays.contains { draft.entries[$0].line.node == name }
         }
         let places = max(0, limit - held.count - unlisted)
-        let isHopeless = places == 0 && unlisted == 0 && held.allSatisfy { draft.calls[$0].isBlocked }
+        let isHopeless = places == 0 && unlisted == 0 && held.allSatisfy { $0.decision.isBlocked }
         let reason = "limits.deletionsPerPass is \(limit)"
         let decision: Decision =
             isHopeless
-            ? .blocked(hopeless(reason, held.map { draft.plan.lines[$0].node }))
+            ? .blocked(hopeless(reason, held.map(\.line.node)))
             : .wait(unlisted > 0 ? Wait(reason, look: .vms, every: 2) : Wait(reason))
         for (index, _) in order.dropFirst(places) { draft.overrule(index, decision) }
     }
@@ -42,24 +43,27 @@ package enum Pacing {
 
     /// What may be cordoned already is finished before anything else is begun. A node that pods are scheduled on has come back since its removal
     /// was begun, or was never reached by it: taking it down takes a place, finishing another one does not.
-    private static func progress(_ draft: Draft, _ index: Int) -> Int {
-        let isOut = draft.isCordoned(index) || !draft.availability(index).isMember
-        let rank = draft.isLeaving(index) ? (isOut ? 30 : 20) : draft.isCordoned(index) ? 10 : 0
-        return rank + 4 - draft.plan.lines[index].then.count
+    private static func progress(_ entry: Draft.Entry, _ facts: FleetFacts) -> Int {
+        let isOut = entry.isCordoned || !entry.availability(facts).isMember
+        let rank = entry.isLeaving ? (isOut ? 30 : 20) : entry.isCordoned ? 10 : 0
+        return rank + 4 - entry.line.then.count
     }
 
     /// A node that is in the cluster is restarted only while its pool has no more than `maxUnavailable` down.
     static func restarts(_ draft: inout Draft, _ facts: FleetFacts) {
-        let restarts = draft.lines(calling: .install).filter { draft.availability($0).isMember }
+        let restarts = draft.entries.indices.filter {
+            draft.entries[$0].calls(for: .install) && draft.entries[$0].availability(facts).isMember
+        }
         guard !restarts.isEmpty else { return }
         let limit = facts.fleet.limits.maxUnavailable
         var pools: [String: Outage] = [:]
-        for index in draft.plan.lines.indices where draft.availability(index).isDown {
-            pools[draft.plan.lines[index].pool, default: .init()].add(draft.availability(index), draft.plan.lines[index], facts)
+        for entry in draft.entries {
+            let availability = entry.availability(facts)
+            if availability.isDown { pools[entry.line.pool, default: .init()].add(availability, entry.line, facts) }
         }
         let reason = "limits.maxUnavailable is \(limit)"
         for index in restarts {
-            let (availability, pool) = (draft.availability(index), draft.plan.lines[index].pool)
+            let (availability, pool) = (draft.entries[index].availability(facts), draft.entries[index].line.pool)
             var outage = pools[pool] ?? .init()
             // One that is down already is taken from nobody: it waits for our own restarts alone, else two that are down wait for each other.
             let others =
@@ -107,12 +111,10 @@ package enum Pacing {
 
     /// Creations of this very plan count too.
     static func budget(_ draft: inout Draft, _ facts: FleetFacts) {
-        let creations = draft.lines(calling: .createVM)
-        guard !creations.isEmpty else { return }
-        var occupants = facts.occupants
+        var occupants = facts.counts.occupants
         let limit = facts.fleet.limits.maxVMs
-        for index in creations {
-            if !Census.isOccupant(draft.plan.lines[index].node, facts) { occupants += 1 }
+        for index in draft.entries.indices where draft.entries[index].calls(for: .createVM) {
+            if !facts.isOccupant(draft.entries[index].line.node) { occupants += 1 }
             guard occupants > limit else { continue }
             draft.overrule(index, .blocked(Block("limits.maxVMs is \(limit)", advice: "raise limits.maxVMs or shrink a pool")))
         }

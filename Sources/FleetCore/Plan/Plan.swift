@@ -21,17 +21,6 @@ package struct Plan: Sendable, Hashable {
 
     package var isSettled: Bool { lines.allSatisfy { $0.decision.isSettled } }
 
-    /// The same, whenever its looks are repeated.
-    package var withoutIntervals: Plan {
-        var plan = self
-        for index in lines.indices {
-            guard case .wait(var wait) = lines[index].decision else { continue }
-            wait.interval = 0
-            plan.lines[index].decision = .wait(wait)
-        }
-        return plan
-    }
-
     package var actions: [Action] { lines.compactMap(\.decision.action) }
 }
 

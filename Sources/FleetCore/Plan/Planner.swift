@@ -14,38 +14,13 @@ package enum Planner {
     /// Seconds k3s may take to join before the evidence is fetched (facts/k3s.md §9, suggested deadlines).
     static func startDeadline(_ role: Role) -> Double { role == .server ? 300 : 180 }
 
-    /// The plan of these facts, made from nothing: no short cut that a plan may take that is kept up.
+    /// What is to be done now about each node, made of `facts` and nothing else. O(nodes).
     package static func plan(_ facts: FleetFacts) -> Plan {
-        var facts = facts.uncounted
-        facts.hashes = facts.hashes.strict
+        let facts = facts.counted
         var draft = Draft(of: facts)
-        draft.make(&facts)
-        return draft.plan
-    }
-
-    /// Until when (seconds since 1970) what is decided about a node stays as it is if nothing happens, and until when it is not worth reading the
-    /// cluster to see how it is after a restart.
-    static func goodUntil(_ subject: Subject, _ role: Role, _ facts: FleetFacts) -> Double {
-        var soonest = Double.infinity
-        // Around its end a span is judged at every turn.
-        func ends(_ end: Double) { if end + 0.001 >= facts.now { soonest = min(soonest, end - 0.001) } }
-        func ends(byUptime end: Double) { ends(facts.now + (end - facts.uptime)) }
-        if let attempt = subject.attempt {
-            ends(attempt.notBefore)
-            ends(attempt.notBefore - longestBackOff)
-        }
-        if let asked = subject.asked { ends(byUptime: asked + creationGrace) }
-        if let started = subject.started {
-            ends(byUptime: started + Pacing.staleReadiness)
-            ends(byUptime: started + startDeadline(role))
-        }
-        if let creating = subject.record.creating { ends(creating + creationGrace) }
-        if let poweredOn = subject.record.poweredOn { ends(poweredOn + startGrace) }
-        if let started = subject.record.started {
-            ends(started + startDeadline(role))
-            ends(started + Pacing.staleReadiness)
-        }
-        return soonest
+        draft.holdUp(facts)
+        Pacing.apply(to: &draft, facts)
+        return Plan(cluster: facts.fleet.cluster.name, lines: draft.entries.map(\.line))
     }
 
     static func line(for node: DesiredNode, _ subject: Subject, _ facts: FleetFacts) -> Plan.Line {
@@ -225,7 +200,7 @@ package enum Planner {
             }
             return .wait(Wait(facts.controlPlaneReason, look: .cluster, every: 1, evidence: .host(want.name)))
         }
-        if started == nil || subject.record.config == nil || subject.record.config != subject.configHash {
+        if started == nil || subject.record.config == nil || subject.record.config != facts.setup(of: want, overlay: overlay).configHash {
             return .act(
                 .install(facts.setup(of: want, overlay: overlay)), because: "an earlier install was cut short or its configuration changed")
         }
@@ -266,7 +241,7 @@ package enum Planner {
             guard node.ready == .unknown else { return .wait(Wait("the node is \(node.ready.words)", look: .cluster, every: 0.5)) }
             return .wait(Wait("the node is silent", look: .cluster, every: 2, evidence: .host(want.name)))
         }
-        if subject.isShaped != true, let shape = NodeShape.drift(of: node, from: want) {
+        if let shape = NodeShape.drift(of: node, from: want) {
             return .act(.shape(node: want.name, shape), because: "labels or taints differ")
         }
         let missing = want.vm.tags.filter { !vm.tags.contains($0) }
@@ -345,7 +320,8 @@ package enum Planner {
     static func reconfigured(_ want: DesiredNode, _ overlay: String, _ subject: Subject, _ facts: FleetFacts) -> Decision? {
         guard want.role == .server || facts.hasControlPlane else { return nil }
         let config = subject.record.config
-        if let config, config == subject.configHash { return nil }
+        let setup = facts.setup(of: want, overlay: overlay)
+        if let config, config == setup.configHash { return nil }
         let reason =
             switch config {
             // What runs already as it is asked for is not restarted by it.
@@ -353,7 +329,7 @@ package enum Planner {
             case Ledger.VMRecord.unknownConfig: "its last install did not end well, or nobody heard of its end"
             default: "its configuration changed"
             }
-        return .act(.install(facts.setup(of: want, overlay: overlay)), because: reason)
+        return .act(.install(setup), because: reason)
     }
 
     /// The way from an action to a settled node, as far as it can be known beforehand.

@@ -31,9 +31,9 @@ package enum Safety {
     /// Never more VMs with our tag than the budget, those being created included.
     static func creationFitsBudget(_ action: Action, _ facts: FleetFacts) -> Block? {
         guard case .createVM(let name, _, _) = action else { return nil }
-        let others = facts.occupants - (Census.isOccupant(name, facts) ? 1 : 0)
+        let others = facts.counts.occupants - (facts.isOccupant(name) ? 1 : 0)
         guard others >= facts.fleet.limits.maxVMs else { return nil }
-        let unlisted = facts.unlisted.subtracting([name]).sorted()
+        let unlisted = facts.unlisted.filter { $0 != name }
         let which = unlisted.isEmpty ? "" : " (not in exe.dev's list now: \(unlisted.joined(separator: ", ")))"
         return Block(
             "\(others) VMs exist\(which) and limits.maxVMs is \(facts.fleet.limits.maxVMs)",
@@ -44,7 +44,7 @@ package enum Safety {
     /// unattended, nothing is made anew then. It closes by itself when the list shows them again, and an operator's `apply` passes it.
     static func massLossIsNoReason(_ action: Action, _ facts: FleetFacts) -> Block? {
         guard case .createVM(let name, _, _) = action, facts.record(name).createdAt != nil else { return nil }
-        let (count, known) = facts.vanished
+        let (count, known) = facts.counts.vanished
         guard count >= 2, count * 3 > known else { return nil }
         return Block(
             "\(count) of \(known) VMs are gone from exe.dev's list at once; the breaker is open",

@@ -6,19 +6,15 @@ package import Synchronization
 /// is ready the virtual clock jumps to whoever wakes next. The same seed gives the same trace.
 package final class SimulatedWorld: Sendable {
     package let state: Mutex<WorldState>
-    /// What a second run remembers, as a daemon that has seen the same passes.
-    private let hashes: ConfigHashes
     private let lifted: Set<Guard>
-    /// Every plan that was kept up is made anew from nothing, and must be the same.
-    private let isAudited: Bool
     private let queue: RunQueue
     /// By process: each has a thread of its own, so that it can be paused as a whole.
     private let threads: Mutex<[SingleThread]>
     private let brakes = Mutex<[Int: Brake]>([:])
 
-    package init(_ state: WorldState, hashes: ConfigHashes = .init(), lifted: Set<Guard> = [], isAudited: Bool = true) {
+    package init(_ state: WorldState, lifted: Set<Guard> = []) {
         self.state = Mutex(state)
-        (self.hashes, self.lifted, self.isAudited) = (hashes, lifted, isAudited)
+        self.lifted = lifted
         let queue = RunQueue()
         self.queue = queue
         threads = Mutex(state.processes.map { _ in SingleThread(in: queue) })
@@ -132,10 +128,9 @@ package final class SimulatedWorld: Sendable {
         guard let ledger, let other = boot(.apply, record.fleet, approved: record.approved, isAttended: record.isAttended, desk: desk)
         else { return state.withLock { $0.note("the lock is held") } }
         let reconciler = reconciler(for: record.fleet, other, isAttended: record.isAttended)
-        let hashes = hashes
         Task(executorPreference: other.thread) {
             _ = try? await reconciler.converge(
-                other, ledger: ledger, memory: other, approved: record.approved, deadline: other.now + 600, hashes: hashes)
+                other, ledger: ledger, memory: other, approved: record.approved, deadline: other.now + 600)
             other.end()
         }
     }
@@ -144,17 +139,7 @@ package final class SimulatedWorld: Sendable {
     package func reconciler(
         for fleet: DesiredFleet, _ process: SimulatedProcess, isAttended: Bool, tell: @escaping @Sendable (Event) -> Void = { _ in }
     ) -> Reconciler {
-        let audit: Reconciler.Audit = { kept, whole in self.audit(kept, whole) }
-        return Reconciler(
-            fleet: fleet, clock: process, isAttended: isAttended, lifted: lifted, audit: isAudited ? audit : nil, tell: tell)
-    }
-
-    private func audit(_ kept: Plan, _ whole: Plan) {
-        guard kept != whole else { return }
-        let differing = { (plan: Plan, other: Plan) in
-            Plan(cluster: plan.cluster, lines: plan.lines.filter { !other.lines.contains($0) }).words
-        }
-        state.withLock { $0.violate("a kept plan has \(differing(kept, whole)) where one made from nothing has \(differing(whole, kept))") }
+        Reconciler(fleet: fleet, clock: process, isAttended: isAttended, lifted: lifted, tell: tell)
     }
 
     // MARK: waiting

@@ -10,8 +10,6 @@ package struct Stage: Sendable {
     package var reads: [Look] = []
     package var saves = 0
     package var asks = 0
-    /// What the program remembers of the set-up.
-    var hashes = ConfigHashes()
     /// How the world looks after it.
     package var ending: Ending?
 
@@ -25,7 +23,7 @@ package struct Stage: Sendable {
             setUp.scenario = Scenario("set-up", before: nil, after: before)
             let verdict = setUp.run()
             guard verdict.isGood else { throw Failure(description: "\(scenario.name), set-up: \(verdict.violations)\n\(verdict.plans)") }
-            (start, hashes) = (verdict.end, verdict.hashes)
+            start = verdict.end
             start.beginTrial()
         }
         let calm = Trial(self, seed: 1, faults: []).run()
@@ -124,9 +122,9 @@ extension WorldState {
             for name in clusters[api.cluster].passwords.keys.sorted() { ending.facts.append(.password(name)) }
         }
         let records = (disk?.vms ?? [:]).sorted { $0.key < $1.key }
-        for (name, record) in records where machine(name.text) != nil {
+        for (name, record) in records where machine(name) != nil {
             ending.facts.append(
-                .record(name.text, isCreating: record.creating != nil, record.removal, record.share == .initial ? nil : record.share))
+                .record(name, isCreating: record.creating != nil, record.removal, record.share == .initial ? nil : record.share))
         }
         if let disk { ending.facts.append(.ledger(founder: disk.founder)) }
         return ending

@@ -9,14 +9,10 @@ package struct Trial: Sendable {
     /// Where the scenario starts from, and where a run without faults ended; made once by `Stage`.
     package var start: WorldState
     var calm: Stage.Ending?
-    /// What the program remembers of the passes that led to the start, as a daemon does.
-    var hashes: ConfigHashes
     package var seed: UInt64
     package var faults: [Fault]
     package var lifted: Set<Guard> = []
     package var ignoresLock = false
-    /// Makes every plan anew from nothing too; see `SimulatedWorld`.
-    package var isAudited = true
     /// Seconds until the service manager starts a program again that has died.
     package var restartsAfter = Trial.pause
     /// As a daemon, whose breaker holds; the operator comes when it has opened.
@@ -25,7 +21,7 @@ package struct Trial: Sendable {
     package var isVerbose = false
 
     package init(_ stage: Stage, seed: UInt64, faults: [Fault]) {
-        (scenario, start, calm, hashes) = (stage.scenario, stage.start, stage.ending, stage.hashes)
+        (scenario, start, calm) = (stage.scenario, stage.start, stage.ending)
         (self.seed, self.faults) = (seed, faults)
     }
 
@@ -39,7 +35,6 @@ package struct Trial: Sendable {
         var outcomes: [Course.Outcome]
         package var trace: TraceHash
         package var end: WorldState
-        var hashes: ConfigHashes
         package var log: [String]
 
         package var isGood: Bool { violations.isEmpty }
@@ -64,8 +59,8 @@ package struct Trial: Sendable {
         // Whoever starts from here later may be shown what was before.
         state.keepsLists = faults.isEmpty || faults.contains { if case .staleList = $0.kind { true } else { false } }
         scenario.disturbance(&state)
-        let world = SimulatedWorld(state, hashes: hashes, lifted: lifted, isAudited: isAudited)
-        var run = Course(scenario: scenario, world: world, hashes: hashes, restartsAfter: restartsAfter)
+        let world = SimulatedWorld(state, lifted: lifted)
+        var run = Course(scenario: scenario, world: world, restartsAfter: restartsAfter)
         if isUnattended { run.isAttended = false }
         // While something is down no pass can be the last.
         let down = faults.reduce(0.0) { $0 + $1.kind.downtime }
@@ -76,7 +71,7 @@ package struct Trial: Sendable {
         if run.isDone { run.complaints += [difference(end), strangeGuests(end)].compactMap { $0 } }
         return Verdict(
             violations: end.violations + run.complaints, passes: run.passes, counts: counts, outcomes: run.outcomes, trace: end.trace,
-            end: end, hashes: run.hashes, log: end.log ?? [])
+            end: end, log: end.log ?? [])
     }
 }
 
@@ -134,8 +129,6 @@ struct Course {
     private var hasDied = false
     var isAttended: Bool
     let restartsAfter: Double
-    /// As the last pass that ended well left them: the program may be a daemon's next pass as well as a new start.
-    var hashes: ConfigHashes
 
     /// What a pass ended with.
     enum Outcome: Sendable {
@@ -149,8 +142,8 @@ struct Course {
         }
     }
 
-    init(scenario: Scenario, world: SimulatedWorld, hashes: ConfigHashes, restartsAfter: Double = Trial.pause) {
-        (self.scenario, self.world, self.hashes, self.restartsAfter) = (scenario, world, hashes, restartsAfter)
+    init(scenario: Scenario, world: SimulatedWorld, restartsAfter: Double = Trial.pause) {
+        (self.scenario, self.world, self.restartsAfter) = (scenario, world, restartsAfter)
         (fleet, isAttended) = (scenario.after, scenario.isAttended)
     }
 
@@ -248,14 +241,14 @@ struct Course {
         guard let process = world.boot(.apply, fleet, approved: scenario.approved, isAttended: isAttended) else { return false }
         let ledger = world.state.withLock { $0.ledger(for: fleet) }
         let reconciler = world.reconciler(for: fleet, process, isAttended: isAttended)
-        let (approved, hashes) = (scenario.approved, hashes)
+        let approved = scenario.approved
         let brake = scenario.edits.isEmpty ? nil : world.brake(of: process.id)
         let ran = world.run(process) { () async -> (result: Reconciler.Result?, error: String?) in
             do {
                 return (
                     try await reconciler.converge(
-                        process, ledger: ledger, memory: process, approved: approved, deadline: process.now + Trial.deadline, brake: brake,
-                        hashes: hashes), nil
+                        process, ledger: ledger, memory: process, approved: approved, deadline: process.now + Trial.deadline, brake: brake),
+                    nil
                 )
             } catch {
                 return (nil, (error as? EffectError)?.message ?? (error as? SimulatedProcess.DiskError)?.text ?? "\(error)")
@@ -270,7 +263,6 @@ struct Course {
         }
         outcomes.append(ran.result.map { .plan($0.plan) } ?? .failed("failed: \(ran.error ?? "")"))
         guard isAlive, let result = ran.result else { return false }
-        self.hashes = result.hashes
         return isEnd(result.plan)
     }
 

@@ -32,8 +32,8 @@ extension WorldState {
             if let record = ledger.vms[name], record.removal == nil { memory.leaving.remove(name) }
         }
         guard processes[id].mode == .apply else { return }
-        for (name, record) in ledger.vms where record.removal != nil && former[name]?.removal == nil && at(name.text) != nil {
-            guard memory.leaving.insert(name.text).inserted else { continue }
+        for (name, record) in ledger.vms where record.removal != nil && former[name]?.removal == nil && at(name) != nil {
+            guard memory.leaving.insert(name).inserted else { continue }
             let fleet = processes[id].fleet
             // What another machine had begun, or a lost write knew, is not in this ledger.
             let isIgnorant = struck.contains(where: \.kind.hidesFromTheLedger)

@@ -21,12 +21,9 @@ package struct Schedule: Sendable {
         isUnattended = random.chance(3)
     }
 
-    /// Of random schedules one in so many is audited: it takes several times as long.
-    package var isAudited: Bool { seed % 64 == 0 }
-
     package func run(lifted: Set<Guard> = [], isVerbose: Bool = false) -> Trial.Verdict {
         var trial = Trial(stage, seed: seed, faults: faults)
-        (trial.lifted, trial.isVerbose, trial.isAudited) = (lifted, isVerbose, isAudited)
+        (trial.lifted, trial.isVerbose) = (lifted, isVerbose)
         (trial.restartsAfter, trial.isUnattended) = (restartsAfter, isUnattended)
         return trial.run()
     }

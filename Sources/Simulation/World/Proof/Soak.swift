@@ -8,8 +8,6 @@ struct Soak {
     let world: SimulatedWorld
     /// What brought the fleet to where it is.
     let effectsBefore: Int
-    /// As the last pass left them.
-    private var hashes: ConfigHashes
 
     init(nodes: Int) throws {
         // Two of the nodes are the server and the batch agent.
@@ -20,8 +18,7 @@ struct Soak {
         effectsBefore = founding.effects.count
         scenario = Scenario("soak", before: fleet, after: fleet).unattended()
         let stage = try Stage(scenario)
-        world = SimulatedWorld(stage.start, isAudited: false)
-        hashes = stage.hashes
+        world = SimulatedWorld(stage.start)
     }
 
     /// One pass, five minutes after the one before. Nil, or what else it did than to look twice.
@@ -32,9 +29,8 @@ struct Soak {
             state.now += Trial.pause
             state.settle()
         }
-        var course = Course(scenario: scenario, world: world, hashes: hashes)
+        var course = Course(scenario: scenario, world: world)
         let isSettled = course.pass()
-        hashes = course.hashes
         return world.state.withLock { state in
             var wrongs = course.complaints + state.violations
             if !isSettled { wrongs.append("it is not settled: \(course.outcomes.map(\.words))") }
