@@ -24,7 +24,7 @@ package struct Findings: Sendable {
     /// Why nothing is made anew, when so much is gone at once.
     var breaker: String? {
         for line in plan.lines {
-            if case .blocked(let block) = line.decision, block.isBreaker { return block.reason }
+            if case .blocked(let reason) = line.decision, reason.isBreaker { return reason.text }
         }
         return nil
     }
@@ -35,10 +35,10 @@ extension Decision {
     var drift: String {
         switch self {
         case .settled: ""
-        case .act(let action, let because): "\(action.step.words): \(because)"
-        case .wait(let wait): "waits: \(wait.reason)"
-        case .blocked(let block): "blocked: \(block.reason)"
-        case .reported(let reason): reason
+        case .act(let action, let reason): "\(action.step.words): \(reason.text)"
+        case .wait(let wait): "waits: \(wait.reason.text)"
+        case .blocked(let reason): "blocked: \(reason.text)"
+        case .reported(let reason): reason.text
         }
     }
 

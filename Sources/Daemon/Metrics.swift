@@ -74,7 +74,7 @@ extension Standing {
             "exedev_k8s_ssh_sessions", "SSH sessions that are kept; one that died in silence is counted until its next use.",
             [([:], Double(sent.sessions))])
         let results: [AuditRecord.Outcome] = [.done, .failed, .unknown, .refused]
-        let kinds = Step.allCases.flatMap { kind in results.map { Effect(kind: kind, result: $0) } }
+        let kinds = StepKind.allCases.flatMap { kind in results.map { Effect(kind: kind, result: $0) } }
         page.counter(
             "exedev_k8s_effects", "Steps that answered, by what came of them.",
             kinds.map { (["kind": $0.kind.rawValue, "result": $0.result.rawValue], counts.effects[$0] ?? 0) })

@@ -31,7 +31,7 @@ struct Standing: Sendable {
     private var isChanging = false
 
     struct Effect: Hashable, Sendable {
-        var kind: Step
+        var kind: StepKind
         var result: AuditRecord.Outcome
     }
 
@@ -131,7 +131,7 @@ struct Standing: Sendable {
         case .actionFailed(let action, _, _): ended(action.node, .failed, uptime)
         case .outcomeUnknown(let action, _): ended(action.node, .unknown, uptime)
         // Of a node without an effect under way it is the plan's word, not an outcome.
-        case .blocked(let node, _, _): ended(node, .refused, uptime)
+        case .blocked(let node, _): ended(node, .refused, uptime)
         case .leaseTaken(let until): leasedUntil = until
         case .leaseEnded: leasedUntil = nil
         case .lookFailed, .waiting, .nodeSettled, .ledgerRemarked: break

@@ -1,10 +1,10 @@
-import FleetCore
+package import FleetCore
 import K3s
 import Live
 
 /// The fleet as it is: what `status --json` prints and `/status` answers.
 package struct StatusDocument: Codable, Sendable {
-    package var formatVersion = 1
+    package var formatVersion = 2
     package var cluster: String
     package var settled: Bool
     /// When the fleet was looked at: `2026-11-24T05:12:07.123Z`. Nil while nobody has.
@@ -24,8 +24,9 @@ package struct StatusDocument: Codable, Sendable {
         package var taints: [String]
         /// The labels that we look after, by key; all of them are in `labels`.
         package var managed: [String]
-        /// What keeps the node from being settled; empty when nothing does.
-        package var drift: String
+        /// Why the node is not settled (see docs/reasons.md), and the same in words; `text` is empty when it is settled.
+        package var code: Reason.Code?
+        package var text: String
     }
 
     /// Of a look that nobody acts on.
@@ -55,6 +56,6 @@ extension StatusDocument.Node {
         labels = reading?.labels ?? [:]
         taints = reading?.taints.map(\.description) ?? []
         managed = (reading?.annotations[NodeShape.managedLabels] ?? "").split(separator: ",").map(String.init)
-        drift = line.decision.drift
+        (code, text) = (line.decision.reason?.code, line.decision.drift)
     }
 }

@@ -5,7 +5,7 @@ import FleetCore
 struct WorkQueue: Sendable {
     private struct Item: Hashable, Sendable {
         var node: String
-        var step: Step
+        var step: StepKind
 
         init(_ action: Action) { (node, step) = (action.node, action.step) }
     }
@@ -13,9 +13,9 @@ struct WorkQueue: Sendable {
     /// Since when each item waits for its turn.
     private var ready: [Item: Double] = [:]
     /// By node, what was begun there and when.
-    private var begun: [String: (step: Step, at: Double)] = [:]
+    private var begun: [String: (step: StepKind, at: Double)] = [:]
     /// By node, the step that failed there last.
-    private var failed: [String: Step] = [:]
+    private var failed: [String: StepKind] = [:]
 
     private(set) var adds = 0
     private(set) var retries = 0
@@ -48,7 +48,7 @@ struct WorkQueue: Sendable {
     }
 
     /// The step that ended; nil when none was under way on that node.
-    mutating func end(_ node: String, isDone: Bool, _ uptime: Double) -> Step? {
+    mutating func end(_ node: String, isDone: Bool, _ uptime: Double) -> StepKind? {
         guard let (step, at) = begun.removeValue(forKey: node) else { return nil }
         works.observe(uptime - at)
         failed[node] = isDone ? nil : step

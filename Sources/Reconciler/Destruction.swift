@@ -53,12 +53,12 @@ package struct Destruction: Sendable {
 
     private func remove(_ vm: ObservedVM) async throws {
         let ticket = fence.ticket()
-        let (action, reason) = (Action.removeVM(name: vm.name), "the operator destroys the fleet")
+        let (action, reason) = (Action.removeVM(name: vm.name), Reason.fleetDestroyed)
         var seen = Observation()
         seen.note(vm)
         let nothing = Ledger(cluster: fleet.cluster.name, clusterID: "", clusterCIDR: "", serviceCIDR: "")
         try memory.intend(action, because: reason, facts: FleetFacts(fleet: fleet, seen: seen, ledger: nothing, now: clock.now))
-        tell(.actionStarted(action, because: reason))
+        tell(.actionStarted(action, reason))
         let began = clock.uptime
         do throws(EffectError) {
             try ticket.check()
@@ -67,7 +67,7 @@ package struct Destruction: Sendable {
             switch error.remedy {
             case .retry: tell(.actionFailed(action, reason: error.message, retryIn: nil))
             case .observeAgain: tell(.outcomeUnknown(action, reason: error.message))
-            case .askOperator(let advice): tell(.blocked(node: vm.name, reason: error.message, advice: advice))
+            case .askOperator(let advice): tell(.blocked(node: vm.name, .actionRefused(error.message, advice: advice)))
             }
             throw error
         }
@@ -123,7 +123,7 @@ package struct Destruction: Sendable {
         (hold.silentSince, hold.hasTold) = (nil, false)
         hold.grip.ask(clock.uptime)
         hold.grip.note(await lease(on: server), clock.uptime)
-        if let block = hold.grip.block(clock.uptime) { throw EffectError(block.reason, remedy: .askOperator(advice: block.advice)) }
+        if let block = hold.grip.block(clock.uptime) { throw EffectError(block.text, remedy: .askOperator(advice: block.advice)) }
         return hold.grip.isFirm(clock.uptime)
     }
 
@@ -132,7 +132,7 @@ package struct Destruction: Sendable {
         if hold.silentSince == nil { tell(.lookFailed(.cluster, reason: "\(server.name): \(failure)")) }
         if hold.fellSilent(clock.uptime) { return true }
         if !hold.hasTold {
-            tell(.waiting(node: server.name, reason: "its lease to run out, which another machine may hold (\(Int(Grip.duration)) s)"))
+            tell(.waiting(node: server.name, .leaseExpiry(seconds: Int(Grip.duration))))
         }
         hold.hasTold = true
         try await clock.sleep(seconds: 5)

@@ -81,12 +81,12 @@ package protocol Memory: Sendable {
     /// Durable when it returns.
     func save(_ ledger: Ledger) throws
     /// Called right before the action is sent, durable when it returns. When it throws, the action is not sent.
-    func intend(_ action: Action, because: String, facts: FleetFacts) throws
+    func intend(_ action: Action, because: Reason, facts: FleetFacts) throws
 }
 
 extension Memory {
     /// Keeps no audit log.
-    package func intend(_ action: Action, because: String, facts: FleetFacts) throws {}
+    package func intend(_ action: Action, because: Reason, facts: FleetFacts) throws {}
 }
 
 /// One instant on both clocks: what is remembered beyond this process is told by `wall`, everything else by `uptime`, which never jumps.

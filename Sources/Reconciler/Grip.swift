@@ -55,15 +55,12 @@ struct Grip {
     }
 
     /// Why nothing may be begun, when somebody else holds it or it cannot be had.
-    func block(_ now: Double) -> Block? {
+    func block(_ now: Double) -> Reason? {
         if misses >= 3, !isFirm(now), let failure {
-            return Block(
-                "the lease \(Self.name) cannot be taken: \(failure)", advice: "see what keeps the API server from writing; then run again")
+            return .leaseUnavailable(name: Self.name, failure: failure.message)
         }
         guard let rival, now < rival.until else { return nil }
-        return Block(
-            "\(rival.name) holds the lease \(Self.name) of this cluster for \(Int(rival.until - now) + 1) s more",
-            advice: "only one machine may keep a fleet: stop the other one, or wait; its hold ends by itself when it is gone")
+        return .leaseHeld(name: Self.name, by: rival.name, seconds: Int(rival.until - now) + 1)
     }
 
     private static let name = "kube-system/exedev-k8s"

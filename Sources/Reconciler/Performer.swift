@@ -17,7 +17,7 @@ struct Performer: Sendable {
 
     func perform(_ action: Action, facts: FleetFacts) async throws(EffectError) -> Outcome {
         if let block = Safety.refusal(of: action, facts: facts) {
-            throw EffectError(block.reason, remedy: .askOperator(advice: block.advice))
+            throw EffectError(block.text, remedy: .askOperator(advice: block.advice))
         }
         try ticket.check()
         switch action {

@@ -16,7 +16,7 @@ package struct Reconciler: Sendable {
     }
 
     /// Nil allows everything the planner finds; else only these steps for these nodes (an approved plan).
-    package typealias Approval = [String: Set<Step>]
+    package typealias Approval = [String: Set<StepKind>]
 
     let fleet: DesiredFleet
     let clock: any WallClock
@@ -136,7 +136,7 @@ package struct Reconciler: Sendable {
         try memory.save(run.facts.ledger)
         if case .act(_, let because)? = run.plan.lines.first(where: { $0.node == action.node })?.decision {
             try memory.intend(action, because: because, facts: facts)
-            tell(.actionStarted(action, because: because))
+            tell(.actionStarted(action, because))
         }
         let clock = clock
         group.addTask {

@@ -155,8 +155,9 @@ extension Run {
             creationFailed(action)
             // Blocked for the rest of this run; the next one tries at once, for then the operator may have mended it.
             wait(action, count, 0, error, now)
-            facts.notes[action.node, default: .init()].refusal = Block(error.message, advice: advice)
-            tell(.blocked(node: action.node, reason: error.message, advice: advice))
+            let reason = Reason.actionRefused(error.message, advice: advice)
+            facts.notes[action.node, default: .init()].refusal = reason
+            tell(.blocked(node: action.node, reason))
         }
         switch action.step {
         case .prepare, .install, .restart, .stop: stale(.host(action.node))

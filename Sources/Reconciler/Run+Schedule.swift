@@ -107,11 +107,11 @@ extension Run {
         guard !awaitsReading else { return }
         reportQueue(agenda.actions, tell)
         for line in plan.lines where !acting.contains(line.node) {
-            guard let text = line.decision.standstill, told.updateValue(text, forKey: line.node) != text else { continue }
+            guard told.updateValue(line.decision, forKey: line.node) != line.decision else { continue }
             switch line.decision {
             case .settled: tell(.nodeSettled(line.node))
-            case .wait: tell(.waiting(node: line.node, reason: text))
-            case .blocked(let block): tell(.blocked(node: line.node, reason: text, advice: block.advice))
+            case .wait(let wait): tell(.waiting(node: line.node, wait.reason))
+            case .blocked(let reason): tell(.blocked(node: line.node, reason))
             case .act, .reported: break
             }
         }
@@ -129,16 +129,6 @@ extension Decision {
         switch self {
         case .act, .wait: true
         case .settled, .blocked, .reported: false
-        }
-    }
-
-    /// Why nothing is done about the node now; nil when something is, or there is nothing to tell.
-    fileprivate var standstill: String? {
-        switch self {
-        case .settled: "settled"
-        case .wait(let wait): wait.reason
-        case .blocked(let block): block.reason
-        case .act, .reported: nil
         }
     }
 }

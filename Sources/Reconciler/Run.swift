@@ -41,7 +41,7 @@ struct Run {
     var failure: EffectError?
     var nextLook = Double.infinity
     /// What was told last of a node or VM.
-    var told: [String: String] = [:]
+    var told: [String: Decision] = [:]
     /// What was told of as waiting for its turn.
     var queued: [Action] = []
 

@@ -13,11 +13,12 @@ import Testing
                     .createVM(
                         name: "web-n2", shape: VMShape(image: "exeuntu", cpu: 2, memory: "4GB", disk: "20GB", tags: []),
                         ownerTag: "fleet-prod"),
-                    because: "no VM has this name"), then: [.prepare, .install]),
+                    .vmMissing), then: [.prepare, .install]),
             .init(
-                node: "web-n3", pool: "web", decision: .wait(Wait("control plane prod-cp-n1 is booting", look: .cluster, every: 1)),
+                node: "web-n3", pool: "web",
+                decision: .wait(Wait(.controlPlaneNotReady(server: "prod-cp-n1", .starting(nil)), look: .cluster, every: 1)),
                 then: []),
-            .init(node: "old-n1", pool: "-", decision: .blocked(Block("the VM lacks the tag fleet-prod", advice: "rename it")), then: []),
+            .init(node: "old-n1", pool: "-", decision: .blocked(.vmPaused(name: "old-n1")), then: []),
             .init(node: "web-n1", pool: "web", decision: .settled, then: []),
         ])
 
@@ -27,12 +28,12 @@ import Testing
                 fleet prod    1 to create · 1 waiting · 1 blocked
 
                 + web-n2   create VM   2 cpu, 4GB, exeuntu   no VM has this name
-                . web-n3   wait                              control plane prod-cp-n1 is booting
-                ! old-n1   blocked                           the VM lacks the tag fleet-prod
+                . web-n3   wait                              control plane prod-cp-n1 is starting: no API yet
+                ! old-n1   blocked                           the VM is paused
 
                 then, up to: prepare host → install k3s
 
-                ! old-n1: rename it
+                ! old-n1: resume it: exedev-ctl exec 'resume old-n1'
                 """)
     }
 

@@ -42,8 +42,8 @@ import Testing
             world.vanish("demo-cp-n1")
             let run = try Rehearsal(stage.scenario.after, in: world, isAttended: isAttended)
             #expect(run.effects == [] && run.end.clusters.count == 1)
-            #expect(try run.block("demo-cp-n1").reason.contains("gone and with it the data of the cluster"))
-            #expect(try run.block("demo-web-n1").reason == "its control plane demo-cp-n1 is blocked")
+            #expect(try run.block("demo-cp-n1") == .serverVMGone(name: "demo-cp-n1"))
+            #expect(try run.block("demo-web-n1") == .controlPlaneBlocked(server: "demo-cp-n1"))
         }
         stage.hurts("S5", without: .lostServer)
     }
@@ -56,7 +56,7 @@ import Testing
         let run = try Rehearsal(stage.scenario.after, in: world)
         let server = try #require(run.end.machine("demo-cp-n1"))
         #expect(server.unit == nil && server.disk.serverData == nil && run.end.clusters.count == 1)
-        #expect(try run.block("demo-cp-n1").reason == "demo-cp-n1 has lost the data of the cluster")
+        #expect(try run.block("demo-cp-n1") == .serverDataGone(name: "demo-cp-n1"))
         for name in ["demo-web-n1", "demo-web-n2"] { #expect(run.end.machine(name)?.disk == stage.start.machine(name)?.disk) }
         #expect(stage.trial(lifted: .onlyOneFounding).end.clusters.count == 2, "nothing else keeps it from founding")
         stage.hurts("S4", without: .onlyOneFounding)
@@ -139,7 +139,7 @@ import Testing
         var reasons: [String] = []
         for (_, event) in run.told where event.node == "demo-web-n1" {
             switch event {
-            case .waiting(_, let reason): reasons.append(reason)
+            case .waiting(_, let reason): reasons.append(reason.text)
             case .blocked, .actionFailed, .outcomeUnknown: Issue.record("\(event.words)")
             default: break
             }

@@ -46,9 +46,9 @@ struct Rehearsal {
         try #require(plan?.lines.first { $0.node == node }?.decision)
     }
 
-    func block(_ node: String) throws -> Block {
-        guard case .blocked(let block) = try decision(node) else { throw NotBlocked(description: plan?.words ?? "no plan") }
-        return block
+    func block(_ node: String) throws -> Reason {
+        guard case .blocked(let reason) = try decision(node) else { throw NotBlocked(description: plan?.words ?? "no plan") }
+        return reason
     }
 
     struct NotBlocked: Error, CustomStringConvertible { var description: String }
@@ -105,7 +105,7 @@ extension Stage {
         #expect(without.violations.contains { $0.hasPrefix(oracle) }, "without \(rule): \(without.violations)")
     }
 
-    func has(_ number: Int, _ step: Step) -> Bool { effects.indices.contains(number) && effects[number].step == step }
+    func has(_ number: Int, _ step: StepKind) -> Bool { effects.indices.contains(number) && effects[number].step == step }
 }
 
 extension Guard {

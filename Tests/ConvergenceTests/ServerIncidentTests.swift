@@ -31,7 +31,7 @@ import Testing
         let run = try Rehearsal(FleetSketch(web: 1).fleet(), in: world)
         #expect(run.effects == [])
         for name in promoted {
-            #expect(try run.block(name).reason == "\(name) is a server")
+            #expect(try run.block(name) == .serverNotRemovable(name: name))
             #expect(run.end.machine(name) == world.machine(name) && run.end.nodes[name]?.isUnschedulable == false)
         }
         try Stage.named("shrink by a node that has become a server").hurts("S3", without: .serversStay)
@@ -46,7 +46,7 @@ import Testing
         world.pass(seconds: 60)
         let run = try Rehearsal(FleetSketch(web: 2).fleet(), in: world)
         #expect(run.effects == [] && run.end.nodes["demo-web-n3"] != nil)
-        #expect(try run.block("demo-web-n3").reason == "demo-web-n3 is a server")
+        #expect(try run.block("demo-web-n3") == .serverNotRemovable(name: "demo-web-n3"))
     }
 
     /// The API is dead, the server's host is dead, a node has become a server: none of them keeps the fleet from its end.
@@ -174,7 +174,7 @@ import Testing
             let run = try Rehearsal(FleetSketch(version: asked).fleet(), in: world)
             #expect(run.effects == [])
             #expect(run.end.machines.allSatisfy { $0.disk.binary == version })
-            for name in world.names { #expect(try run.block(name).reason.contains("grade from \(version) to \(asked)")) }
+            for name in world.names { #expect(try run.block(name).text.contains("grade from \(version) to \(asked)")) }
         }
     }
 }

@@ -65,8 +65,8 @@ import Testing
         if case .wait = decision { #expect(run.ranOutOfTime) }
         for line in try #require(run.plan).lines {
             switch line.decision {
-            case .wait(let wait): #expect(!wait.reason.isEmpty)
-            case .blocked(let block): #expect(!block.reason.isEmpty && !block.advice.isEmpty)
+            case .wait(let wait): #expect(!wait.reason.text.isEmpty)
+            case .blocked(let block): #expect(!block.text.isEmpty && !block.advice.isEmpty)
             default: break
             }
         }
@@ -82,8 +82,10 @@ import Testing
         let began = try #require(
             run.told.first { if case .actionStarted(.install(let setup), _) = $0.event { setup.name == hang.node } else { false } })
         let told = try #require(
-            run.told.first { if case .waiting(hang.node, let text) = $0.event { text.contains("Node password rejected") } else { false } })
-        let ended = try #require(run.told.first { if case .blocked(hang.node, _, _) = $0.event { true } else { false } })
+            run.told.first {
+                if case .waiting(hang.node, let reason) = $0.event { reason.text.contains("Node password rejected") } else { false }
+            })
+        let ended = try #require(run.told.first { if case .blocked(hang.node, _) = $0.event { true } else { false } })
         #expect(told.at < began.at + 60 && told.at < ended.at)
         #expect(ended.at < began.at + 210)
     }

@@ -61,7 +61,7 @@ final class StillClock: WallClock {
     @Test(arguments: [
         (Event.actionFailed(removal, reason: "no answer", retryIn: nil), AuditRecord.Outcome.failed),
         (.outcomeUnknown(removal, reason: "no answer"), .unknown),
-        (.blocked(node: removal.node, reason: "no answer", advice: ""), .refused),
+        (.blocked(node: removal.node, .actionRefused("no answer", advice: "")), .refused),
     ])
     func tellsHowItFailed(event: Event, outcome: AuditRecord.Outcome) throws {
         let scratch = try Scratch()
@@ -86,12 +86,12 @@ final class StillClock: WallClock {
         let facts = FleetFacts(fleet: fleet, seen: seen, ledger: try state.ledger(for: fleet) { _ in }, now: 0)
         let shape = VMShape(image: "exeuntu", cpu: 2, memory: "4GB", disk: "20GB", tags: [])
         for name in ["a", "b", "c"] {
-            try audit.intend(.createVM(name: name, shape: shape, ownerTag: "fleet-demo"), because: "no VM has this name", facts: facts)
+            try audit.intend(.createVM(name: name, shape: shape, ownerTag: "fleet-demo"), because: .vmMissing, facts: facts)
         }
-        audit.note(.blocked(node: "other", reason: "the plan's word", advice: ""))
+        audit.note(.blocked(node: "other", .vmPaused(name: "other")))
         audit.note(.outcomeUnknown(.createVM(name: "b", shape: shape, ownerTag: "fleet-demo"), reason: "no reply"))
         audit.note(.actionFinished(.createVM(name: "a", shape: shape, ownerTag: "fleet-demo"), seconds: 1))
-        audit.note(.blocked(node: "a", reason: "the plan's word", advice: ""))
+        audit.note(.blocked(node: "a", .vmPaused(name: "a")))
         let effects = try AuditHistory(in: state).effects
         #expect(effects.map(\.node) == ["a", "b", "c"])
         #expect(effects.map(\.outcome) == [.done, .unknown, nil])

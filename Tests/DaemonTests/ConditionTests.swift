@@ -10,9 +10,9 @@ import Testing
         conditions.map { "\($0.type.rawValue)=\($0.status.rawValue)/\($0.reason)" }.joined(separator: " ")
     }
 
-    private static let wait = Decision.wait(Wait("k3s to join", look: .cluster, every: 1))
-    private static let block = Decision.blocked(Block("the VM lacks the tag", advice: "rename it"))
-    private static let breaker = Decision.blocked(Block("2 of 3 VMs are gone", advice: "wait", isBreaker: true))
+    private static let wait = Decision.wait(Wait(.k3sJoining(unit: nil, journal: nil), look: .cluster, every: 1))
+    private static let block = Decision.blocked(.vmForeign(name: "demo-web-n1", tag: "fleet-demo"))
+    private static let breaker = Decision.blocked(.vmsVanished(count: 2, of: 3))
 
     struct Row: CustomTestStringConvertible, Sendable {
         var name: String
@@ -49,7 +49,7 @@ import Testing
             name: "a step is begun in a fleet that was settled",
             tell: {
                 $0.pass(.passEnded(Samples.result($1), next: 300))
-                $0.pass(.event(.actionStarted(Samples.step, because: "labels differ")))
+                $0.pass(.event(.actionStarted(Samples.step, .labelsOrTaintsDiffer)))
             }, want: "Settled=False/ActionsUnderWay Progressing=True/ActionsUnderWay \(fine)"),
         Row(
             name: "a pass fails after a settled one",

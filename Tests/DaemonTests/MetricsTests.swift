@@ -17,12 +17,12 @@ import Testing
         let step = Samples.step
         for end in [
             Event.actionFinished(step, seconds: 1), .actionFailed(step, reason: "no", retryIn: nil), .outcomeUnknown(step, reason: "lost"),
-            .blocked(node: step.node, reason: "no", advice: ""), .blocked(node: "demo-web-n2", reason: "no", advice: ""),
+            .blocked(node: step.node, .vmPaused(name: step.node)), .blocked(node: "demo-web-n2", .vmPaused(name: "demo-web-n2")),
         ] {
-            if case .blocked(let node, _, _) = end, node != step.node {} else { story.note(.event(.actionStarted(step, because: ""))) }
+            if case .blocked(let node, _) = end, node != step.node {} else { story.note(.event(.actionStarted(step, .tagsMissing))) }
             story.note(.event(end))
         }
-        let breaker = Decision.blocked(Block("2 of 3 VMs are gone", advice: "wait", isBreaker: true))
+        let breaker = Decision.blocked(.vmsVanished(count: 2, of: 3))
         var late = Samples.result(fleet, ["demo-web-n1": breaker], gone: ["demo-web-n1"])
         late.ranOutOfTime = true
         story.note(.passEnded(late, next: 5))
@@ -39,7 +39,7 @@ import Testing
             })
         story.note(.event(.leaseTaken(until: story.time + 60)))
         story.note(.event(.actionsQueued([step, .startVM(name: "demo-web-n2")])))
-        story.note(.event(.actionStarted(step, because: "")))
+        story.note(.event(.actionStarted(step, .tagsMissing)))
         story.time += 2
         return story
     }
@@ -52,7 +52,7 @@ import Testing
             !(line.contains("_effects_total{") && line.hasSuffix(" 0")) && !line.contains("_bucket{")
         }
         #expect(told.joined(separator: "\n") == Self.want)
-        #expect(page.components(separatedBy: "_effects_total{").count == 1 + 4 * Step.allCases.count)
+        #expect(page.components(separatedBy: "_effects_total{").count == 1 + 4 * StepKind.allCases.count)
         #expect(!page.contains("demo-web-n1"))
     }
 

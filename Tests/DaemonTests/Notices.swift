@@ -12,12 +12,13 @@ enum Say {
 
     static let started = Notice.started(fleet, run: "r1")
     static let settled = ended(["a": .settled, "b": .settled])
-    static let repair = Notice.event(.actionStarted(.startVM(name: "a"), because: "the VM is stopped"))
+    static let repair = Notice.event(.actionStarted(.startVM(name: "a"), .vmStopped))
     static let failed = Notice.passFailed("exe.dev cannot be reached", next: 5)
-    static let waiting = ended(["a": .wait(Wait("k3s", look: .cluster, every: 1)), "b": .settled])
-    static let stuck = ended(["a": .blocked(Block("no tag", advice: "tag it")), "b": .settled])
+    static let waiting = ended(["a": .wait(Wait(.k3sJoining(unit: nil, journal: nil), look: .cluster, every: 1)), "b": .settled])
+    static let stuck = ended(["a": .blocked(stuckReason), "b": .settled])
     static let massLoss = ended(["a": .blocked(breaker), "b": .blocked(breaker)])
-    private static let breaker = Block("2 of 3 VMs are gone", advice: "look", isBreaker: true)
+    static let breaker = Reason.vmsVanished(count: 2, of: 3)
+    static let stuckReason = Reason.vmPaused(name: "a")
 
     static func ended(_ decisions: [String: Decision]) -> Notice {
         let lines = decisions.keys.sorted().map { Plan.Line(node: $0, pool: "web", decision: decisions[$0]!, then: []) }

@@ -1,6 +1,7 @@
-import Daemon
 import FleetCore
 import Testing
+
+@testable import Daemon
 
 @Suite struct TransitionsTests {
     struct Row: Sendable, CustomTestStringConvertible {
@@ -39,7 +40,7 @@ import Testing
             ]),
         Row(
             "another reason is told",
-            [(Say.stuck, ["blocked a"]), (Say.ended(["a": .blocked(Block("paused", advice: "resume it"))]), ["blocked a"])]),
+            [(Say.stuck, ["blocked a"]), (Say.ended(["a": .blocked(.vmForeign(name: "a", tag: "fleet-demo"))]), ["blocked a"])]),
         Row(
             "a pass fails once, then recovers",
             [
@@ -66,15 +67,15 @@ import Testing
         var transitions = Transitions()
         #expect(
             transitions.note(Say.stuck) == [
-                Transition(.blocked, node: "a", text: "a is blocked", reason: "no tag", advice: "tag it")
+                Transition(.blocked, node: "a", text: "a is blocked", Say.stuckReason)
             ])
         #expect(transitions.note(Say.failed) == [Transition(.passFailed, text: "the pass failed", reason: "exe.dev cannot be reached")])
-        #expect(transitions.note(Say.massLoss).last?.advice == "look")
+        #expect(transitions.note(Say.massLoss).last?.advice == Say.breaker.advice)
     }
 
     @Test func tellsOfFewNodesAtOnce() {
         var transitions = Transitions()
-        let block = Decision.blocked(Block("its control plane is blocked", advice: "mend it"))
+        let block = Decision.blocked(.controlPlaneBlocked(server: "demo-cp-n1"))
         let many = Say.ended(Dictionary(uniqueKeysWithValues: (100..<200).map { ("n\($0)", block) }))
         let told = transitions.note(many)
         #expect(told.count == 17 && told.last?.text == "84 more nodes are blocked" && told.last?.node == nil)

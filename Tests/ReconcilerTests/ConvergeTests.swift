@@ -339,8 +339,8 @@ final class Notebook: Memory {
             state.rival = "other/1234"
         }
         let result = try await converge(world, try Self.fleet(label: "edge"), notebook)
-        let blocks = result.plan.lines.compactMap { if case .blocked(let block) = $0.decision { block.reason } else { nil } }
-        #expect(blocks.count == 2 && blocks.allSatisfy { $0.contains("other/1234 holds the lease") })
+        let blocks = result.plan.lines.compactMap { if case .blocked(let block) = $0.decision { block.code } else { nil } }
+        #expect(blocks.count == 2 && blocks.allSatisfy { $0 == .leaseHeld })
         #expect(world.state.withLock { $0.log }.isEmpty)
         world.state.withLock { $0.rival = nil }
         #expect(try await converge(world, try Self.fleet(label: "edge"), notebook).plan.isSettled)
@@ -349,7 +349,7 @@ final class Notebook: Memory {
     /// The audit log of a full disk.
     struct FullNotebook: Memory {
         func save(_ ledger: Ledger) throws {}
-        func intend(_ action: Action, because: String, facts: FleetFacts) throws { throw EffectError("full", remedy: .retry(after: nil)) }
+        func intend(_ action: Action, because: Reason, facts: FleetFacts) throws { throw EffectError("full", remedy: .retry(after: nil)) }
     }
 
     @Test func sendsNothingThatWasNotWrittenDown() async throws {

@@ -11,7 +11,7 @@ import Testing
             switch event {
             case .actionFinished(let action, _): words.withLock { $0.append("removed \(action.node)") }
             case .lookFailed(_, let reason): words.withLock { $0.append("silent: \(reason)") }
-            case .waiting(_, let reason): words.withLock { $0.append("waits for \(reason)") }
+            case .waiting(_, let reason): words.withLock { $0.append("waits for \(reason.text)") }
             default: break
             }
         }

@@ -41,31 +41,31 @@ import Testing
     @Test func oneGoesAndTheOtherWaits() throws {
         let decisions = Self.decisions(try Self.facts(deletionsPerPass: 1))
         #expect(decisions[0].action?.step == .drain)
-        #expect(decisions[1] == .wait(Wait("limits.deletionsPerPass is 1")))
+        #expect(decisions[1] == .wait(Wait(.limitReached(.deletionsPerPass, 1))))
     }
 
     /// Who was refused on its way out keeps its place, and nobody waits for it for ever.
     @Test func aPlaceThatIsHeldByTheBlockedBlocks() throws {
         var facts = try Self.facts(deletionsPerPass: 1)
         facts.ledger.vms[Self.strays[0]]?.removal = .drained
-        facts.notes[Self.strays[0], default: .init()].refusal = Block("the key is another", advice: "look why")
+        facts.notes[Self.strays[0], default: .init()].refusal = .actionRefused("the key is another", advice: "look why")
         let decisions = Self.decisions(facts)
-        #expect(decisions[0] == .blocked(Block("the key is another", advice: "look why")))
+        #expect(decisions[0] == .blocked(.actionRefused("the key is another", advice: "look why")))
         #expect(
-            decisions[1] == .blocked(Block("limits.deletionsPerPass is 1, and demo-old-n1 is blocked", advice: "mend demo-old-n1 first")))
+            decisions[1] == .blocked(.limitHeld(.deletionsPerPass, 1, by: ["demo-old-n1"])))
     }
 
     /// Who was refused before anything was begun has no place.
     @Test func theRefusedTakesNoPlace() throws {
         var facts = try Self.facts(deletionsPerPass: 1)
-        facts.notes[Self.strays[0], default: .init()].refusal = Block("the key is another", advice: "look why")
+        facts.notes[Self.strays[0], default: .init()].refusal = .actionRefused("the key is another", advice: "look why")
         #expect(Self.decisions(facts)[1].action?.step == .drain)
     }
 
     @Test func noPlaceAtAllIsSaid() throws {
         #expect(
             Self.decisions(try Self.facts(deletionsPerPass: 0))
-                == Array(repeating: .blocked(Block("limits.deletionsPerPass is 0", advice: "raise it")), count: 2))
+                == Array(repeating: .blocked(.limitHeld(.deletionsPerPass, 0, by: [])), count: 2))
     }
 
     /// That a node was ready a few seconds after its restart says nothing, however long ago it was read: 40 s pass before the cluster misses it.

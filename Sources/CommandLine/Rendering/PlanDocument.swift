@@ -5,7 +5,7 @@ import Live
 
 /// A plan as a machine reads it, and as `--out` keeps it. `formatVersion` changes when a field changes its meaning or goes; fields may be added.
 struct PlanDocument: Codable {
-    static let version = 1
+    static let version = 2
 
     var formatVersion = PlanDocument.version
     var cluster: String
@@ -22,7 +22,9 @@ struct PlanDocument: Codable {
         var decision: String
         var step: String?
         var detail: String?
-        var reason: String?
+        /// Of the reason; see docs/reasons.md. Absent when the node is settled.
+        var code: String?
+        var text: String?
         var advice: String?
         /// Steps that follow the first one.
         var then: [String]
@@ -43,9 +45,9 @@ struct PlanDocument: Codable {
     }
 
     /// What applying this document allows.
-    var approval: [String: Set<Step>] {
+    var approval: [String: Set<StepKind>] {
         Dictionary(
-            nodes.map { node in (node.node, Set(([node.step].compactMap { $0 } + node.then).compactMap(Step.init(rawValue:)))) },
+            nodes.map { node in (node.node, Set(([node.step].compactMap { $0 } + node.then).compactMap(StepKind.init(rawValue:)))) },
             uniquingKeysWith: { $0.union($1) })
     }
 
@@ -82,13 +84,13 @@ struct PlanDocument: Codable {
 extension PlanDocument.Node {
     init(_ line: Plan.Line) {
         (node, pool, then) = (line.node, line.pool, line.then.map(\.rawValue))
+        (code, text) = (line.decision.reason?.code.rawValue, line.decision.reason?.text)
         switch line.decision {
         case .settled: decision = "settled"
-        case .act(let action, let because):
-            (decision, step, detail, reason) = ("act", action.step.rawValue, action.detail, because)
-        case .wait(let wait): (decision, reason) = ("wait", wait.reason)
-        case .blocked(let block): (decision, reason, advice) = ("blocked", block.reason, block.advice)
-        case .reported(let text): (decision, reason) = ("reported", text)
+        case .act(let action, _): (decision, step, detail) = ("act", action.step.rawValue, action.detail)
+        case .wait: decision = "wait"
+        case .blocked(let reason): (decision, advice) = ("blocked", reason.advice)
+        case .reported: decision = "reported"
         }
     }
 }

@@ -35,7 +35,7 @@ enum PlanText {
         let longest = plan.lines.map(\.then).max { $0.count < $1.count } ?? []
         let follow = longest.isEmpty ? [] : ["", "then, up to: " + longest.map(\.words).joined(separator: " → ")]
         let advice = plan.lines.compactMap { line -> String? in
-            if case .blocked(let block) = line.decision { "! \(line.node): \(block.advice)" } else { nil }
+            if case .blocked(let reason) = line.decision { "! \(line.node): \(reason.advice)" } else { nil }
         }
         return follow + (advice.isEmpty ? [] : [""] + advice)
     }
@@ -43,10 +43,10 @@ enum PlanText {
     private static func row(_ line: Plan.Line) -> (symbol: Character, cells: [String]) {
         switch line.decision {
         case .settled: (" ", [line.node, "settled", "", ""])
-        case .act(let action, let because): (action.step.symbol, [line.node, action.step.words, action.detail, because])
-        case .wait(let wait): (".", [line.node, "wait", "", wait.reason])
-        case .blocked(let block): ("!", [line.node, "blocked", "", block.reason])
-        case .reported(let reason): ("?", [line.node, "left alone", "", reason])
+        case .act(let action, let reason): (action.step.symbol, [line.node, action.step.words, action.detail, reason.text])
+        case .wait(let wait): (".", [line.node, "wait", "", wait.reason.text])
+        case .blocked(let reason): ("!", [line.node, "blocked", "", reason.text])
+        case .reported(let reason): ("?", [line.node, "left alone", "", reason.text])
         }
     }
 

@@ -18,7 +18,7 @@ extension StatusDocument.Node {
         let shown = managed.filter { $0 != "exedev.dev/pool" }.compactMap { key in labels[key].map { "\(key)=\($0)" } }
         return [
             name, pool, vm, node, version, address, Self.cell(shown.joined(separator: ",")), Self.cell(taints.joined(separator: ",")),
-            Self.cell(drift),
+            Self.cell(text),
         ]
     }
 

@@ -71,7 +71,7 @@ extension AuditRecord {
     fileprivate var row: [String] {
         [
             // Tenths of a second are for programs.
-            time.prefix(19) + "Z", "\(verb) \(run)", node, Step(rawValue: step)?.words ?? step, ending, "\(before) → \(after)",
+            time.prefix(19) + "Z", "\(verb) \(run)", node, StepKind(rawValue: step)?.words ?? step, ending, "\(before) → \(after)",
             reason + (error.map { "; " + $0.split(whereSeparator: \.isNewline).joined(separator: "; ") } ?? ""),
         ]
     }

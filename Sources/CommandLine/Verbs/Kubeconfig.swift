@@ -19,7 +19,7 @@ extension Verb {
         let result = try await place.look(place.ledger(terminal))
         let facts = FleetFacts(fleet: place.fleet, seen: result.seen, ledger: result.ledger, now: SystemClock().now)
         guard let control = facts.controlPlane, let name = facts.serverName, let vm = result.seen.vms?[name] else {
-            throw Failure(facts.controlPlaneReason, advice: "run apply first")
+            throw Failure(facts.controlPlaneReason.text, advice: "run apply first")
         }
         let raw = try await place.world.kubeconfig(on: vm)
         await place.world.close()

@@ -3,8 +3,15 @@ import Reconciler
 
 /// What is worth saying: one entry per transition, nothing over a settled fleet. A value, fed with everything that is noticed.
 package struct News: Sendable {
-    /// What was last said of each subject: the words, or what of them counts.
-    private var said: [Subject: String] = [:]
+    /// What was last said of each subject.
+    private var said: [Subject: Said] = [:]
+
+    private enum Said: Hashable {
+        case node(LogKind, StepKind?, Reason?)
+        case failure(String)
+        case settled(Bool)
+        case open
+    }
 
     private enum Subject: Hashable {
         case node(String)
@@ -43,7 +50,7 @@ package struct News: Sendable {
         case .lookFailed(let look, let reason):
             // That it is well again is news too.
             said[.fleet] = nil
-            return isNews(.look(look), reason) ? [entry(.lookFailed, event)] : []
+            return isNews(.look(look), .failure(reason)) ? [entry(.lookFailed, event)] : []
         }
     }
 
@@ -51,20 +58,20 @@ package struct News: Sendable {
 
     private mutating func failed(_ reason: String, next: Double) -> [LogEntry] {
         said[.fleet] = nil
-        return isNews(.pass, reason) ? [LogEntry(.passFailed, "failed: \(reason); next in \(Int(next)) s")] : []
+        return isNews(.pass, .failure(reason)) ? [LogEntry(.passFailed, "failed: \(reason); next in \(Int(next)) s")] : []
     }
 
     private mutating func ended(_ plan: Plan, next: Double) -> [LogEntry] {
         said[.pass] = nil
         var entries = breaker(plan)
-        for line in plan.lines where isNews(.node(line.node), line.decision.words) {
+        for line in plan.lines where isNews(.node(line.node), Self.said(of: line.decision)) {
             entries.append(LogEntry(line.decision.logKind, node: line.node, line.decision.words))
         }
         if plan.isSettled {
             // What cannot be looked at is said again only when it has been well in between.
             said = said.filter { if case .look = $0.key { false } else { true } }
-            if isNews(.fleet, "settled") { entries.append(LogEntry(.fleetSettled, "settled")) }
-        } else if isNews(.fleet, "not settled") {
+            if isNews(.fleet, .settled(true)) { entries.append(LogEntry(.fleetSettled, "settled")) }
+        } else if isNews(.fleet, .settled(false)) {
             entries.append(LogEntry(.fleetNotSettled, "not settled; next pass in \(Int(next)) s"))
         }
         return entries
@@ -75,20 +82,21 @@ package struct News: Sendable {
             return said.removeValue(forKey: .breaker) == nil ? [] : [LogEntry(.breakerClosed, "the breaker is closed")]
         }
         // How many are gone may change while it is open.
-        return isNews(.breaker, "open") ? [LogEntry(.breakerOpen, "\(block.reason); \(block.advice)")] : []
+        return isNews(.breaker, .open) ? [LogEntry(.breakerOpen, "\(block.text); \(block.advice)")] : []
     }
 
-    private mutating func isNews(_ subject: Subject, _ words: String) -> Bool {
-        defer { said[subject] = words }
-        return said[subject] != words
+    private static func said(of decision: Decision) -> Said {
+        .node(decision.logKind, decision.action?.step, decision.reason)
     }
+
+    private mutating func isNews(_ subject: Subject, _ new: Said) -> Bool { said.updateValue(new, forKey: subject) != new }
 }
 
 extension Plan {
     /// Why nothing is made anew, while the breaker is open.
-    var openBreaker: Block? {
+    var openBreaker: Reason? {
         for line in lines {
-            if case .blocked(let block) = line.decision, block.isBreaker { return block }
+            if case .blocked(let reason) = line.decision, reason.isBreaker { return reason }
         }
         return nil
     }

@@ -1,3 +1,4 @@
+package import FleetCore
 import FoundationEssentials
 import Live
 
@@ -17,12 +18,15 @@ package struct Announcement: Sendable, Hashable, Codable {
     package var time: String
     package var text: String
     package var reason: String?
+    /// A `Reason.Code`; absent where the reason is no node's.
+    package var code: Reason.Code?
     package var advice: String?
 
     /// `number`: counts the events of a run. `time`: seconds since 1970.
     package init(_ transition: Transition, number: Int, cluster: String, run: String, time: Double) {
         (id, kind, runID, self.cluster) = ("\(run)-\(number)", transition.kind.rawValue, run, cluster)
         (node, text, self.time) = (transition.node, transition.text, AuditRecord.time(time))
+        code = transition.code
         (reason, advice) = (transition.reason.map(Self.bounded), transition.advice.map(Self.bounded))
     }
 

@@ -1,4 +1,4 @@
-import FleetCore
+package import FleetCore
 import Reconciler
 
 /// A change of state that somebody outside wants to be told of.
@@ -25,11 +25,18 @@ package struct Transition: Sendable, Hashable {
     /// A sentence for people.
     package var text: String
     package var reason: String?
+    /// Of the reason; nil where it is no node's.
+    package var code: Reason.Code?
     /// What the operator can do.
     package var advice: String?
 
     package init(_ kind: Kind, node: String? = nil, text: String, reason: String? = nil, advice: String? = nil) {
         (self.kind, self.node, self.text, self.reason, self.advice) = (kind, node, text, reason, advice)
+    }
+
+    init(_ kind: Kind, node: String? = nil, text: String, _ reason: Reason) {
+        self.init(kind, node: node, text: text, reason: reason.text, advice: reason.advice)
+        code = reason.code
     }
 }
 
@@ -48,8 +55,8 @@ package struct Transitions: Sendable {
     }
 
     private var fleet = Fleet.unknown
-    /// By node: why, as it was told.
-    private var blocked: [String: String] = [:]
+    /// By node: why, as it was reported last.
+    private var blocked: [String: Reason.Code] = [:]
     private var breakerIsOpen = false
     private var isFailing = false
 
@@ -58,8 +65,8 @@ package struct Transitions: Sendable {
     /// What others are to be told because of this notice.
     package mutating func note(_ notice: Notice) -> [Transition] {
         switch notice {
-        case .event(.actionStarted(let action, let because)):
-            return leaveSettled(node: action.node, reason: "\(action.step.words): \(because)")
+        case .event(.actionStarted(let action, let reason)):
+            return leaveSettled(node: action.node, reason: "\(action.step.words): \(reason.text)")
         case .passEnded(let result, _): return ended(result.plan)
         case .passFailed(let reason, _, _):
             defer { isFailing = true }
@@ -94,7 +101,8 @@ package struct Transitions: Sendable {
         let block = plan.openBreaker
         defer { breakerIsOpen = block != nil }
         switch (breakerIsOpen, block) {
-        case (false, let block?): return [Transition(.breakerOpen, text: "the breaker is open", reason: block.reason, advice: block.advice)]
+        case (false, let reason?):
+            return [Transition(.breakerOpen, text: "the breaker is open", reason)]
         case (true, nil): return [Transition(.breakerClosed, text: "the breaker is closed")]
         default: return []
         }
@@ -106,11 +114,10 @@ package struct Transitions: Sendable {
         blocked = [:]
         var told: [Transition] = []
         for line in plan.lines {
-            guard case .blocked(let block) = line.decision, !block.isBreaker else { continue }
-            blocked[line.node] = block.reason
-            guard before[line.node] != block.reason else { continue }
-            told.append(
-                Transition(.blocked, node: line.node, text: "\(line.node) is blocked", reason: block.reason, advice: block.advice))
+            guard case .blocked(let reason) = line.decision, !reason.isBreaker else { continue }
+            blocked[line.node] = reason.code
+            guard before[line.node] != reason.code else { continue }
+            told.append(Transition(.blocked, node: line.node, text: "\(line.node) is blocked", reason))
         }
         let surplus = told.count - Self.nodesAtOnce
         guard surplus > 0 else { return told }

@@ -5,7 +5,7 @@ extension Event {
         case .actionStarted(let action, _), .actionFinished(let action, _), .actionFailed(let action, _, _),
             .outcomeUnknown(let action, _):
             action.node
-        case .waiting(let node, _), .blocked(let node, _, _), .nodeSettled(let node): node
+        case .waiting(let node, _), .blocked(let node, _), .nodeSettled(let node): node
         case .lookFailed, .ledgerRemarked, .actionsQueued, .leaseTaken, .leaseEnded: nil
         }
     }
@@ -13,15 +13,15 @@ extension Event {
     /// What an operator reads behind the node's name.
     package var words: String {
         switch self {
-        case .actionStarted(let action, let because): "\(action.step.words): \(because)"
+        case .actionStarted(let action, let reason): "\(action.step.words): \(reason.text)"
         case .actionFinished(let action, let seconds):
             "\(action.step.words) done in \(Int(seconds * 10 + 0.5) / 10).\(Int(seconds * 10 + 0.5) % 10) s"
         case .actionFailed(let action, let reason, let retry):
             "\(action.step.words) failed: \(reason)" + (retry.map { "; again in \(Int($0)) s" } ?? "")
         case .outcomeUnknown(let action, let reason): "\(action.step.words): outcome unknown (\(reason)); looking again"
         case .lookFailed(_, let reason): "looking failed: \(reason)"
-        case .waiting(_, let reason): "waits: \(reason)"
-        case .blocked(_, let reason, let advice): "blocked: \(reason); \(advice)"
+        case .waiting(_, let reason): "waits: \(reason.text)"
+        case .blocked(_, let reason): "blocked: \(reason.text); \(reason.advice)"
         case .nodeSettled: "settled"
         case .ledgerRemarked(let text): "WARNING: \(text)"
         case .actionsQueued(let actions): "\(actions.count) steps wait for their turn"
@@ -45,10 +45,10 @@ extension Decision {
     package var words: String {
         switch self {
         case .settled: "settled"
-        case .act(let action, let because): "\(action.step.words): \(because)"
-        case .wait(let wait): "waits: \(wait.reason)"
-        case .blocked(let block): "blocked: \(block.reason); \(block.advice)"
-        case .reported(let text): text
+        case .act(let action, let reason): "\(action.step.words): \(reason.text)"
+        case .wait(let wait): "waits: \(wait.reason.text)"
+        case .blocked(let reason): "blocked: \(reason.text); \(reason.advice)"
+        case .reported(let reason): reason.text
         }
     }
 }

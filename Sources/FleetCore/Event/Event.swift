@@ -1,12 +1,12 @@
 /// What happened, in the past tense. The reconciler emits these; whoever shows or stores them decides how.
 package enum Event: Sendable {
-    case actionStarted(Action, because: String)
+    case actionStarted(Action, Reason)
     case actionFinished(Action, seconds: Double)
     case actionFailed(Action, reason: String, retryIn: Double?)
     case outcomeUnknown(Action, reason: String)
     case lookFailed(Look, reason: String)
-    case waiting(node: String, reason: String)
-    case blocked(node: String, reason: String, advice: String)
+    case waiting(node: String, Reason)
+    case blocked(node: String, Reason)
     case nodeSettled(String)
     /// The ledger on disk was not as it should be, and what was done about it.
     case ledgerRemarked(String)

@@ -34,7 +34,7 @@ package indirect enum Action: Sendable, Hashable {
         }
     }
 
-    package var step: Step {
+    package var step: StepKind {
         switch self {
         case .createVM: .createVM
         case .tagVM: .tagVM
@@ -71,7 +71,7 @@ package indirect enum Action: Sendable, Hashable {
 }
 
 /// The kind of an action: what a saved plan approves for a node.
-package enum Step: String, Sendable, Hashable, Codable, CaseIterable {
+package enum StepKind: String, Sendable, Hashable, Codable, CaseIterable {
     case createVM, tagVM, startVM, prepare, forget, install, restart, shape, share, drain, uncordon, stop, deleteNode, removeVM
 
     package var words: String {

@@ -10,7 +10,7 @@ struct Draft {
         var isStray = false
 
         var decision: Decision { line.decision }
-        func calls(for step: Step) -> Bool { line.decision.action?.step == step }
+        func calls(for step: StepKind) -> Bool { line.decision.action?.step == step }
         /// A removal of it was begun.
         var isLeaving: Bool { subject.known.map { $0.removal != nil && $0.removal != .returning } ?? false }
         var isCordoned: Bool { subject.node?.unschedulable == true }
@@ -39,7 +39,7 @@ struct Draft {
         guard let server = facts.serverName, !facts.hasControlPlane,
             entries.first(where: { $0.line.node == server })?.decision.isBlocked == true
         else { return }
-        let decision = Decision.blocked(Block("its control plane \(server) is blocked", advice: "mend \(server) first"))
+        let decision = Decision.blocked(.controlPlaneBlocked(server: server))
         for index in entries.indices {
             if case .wait(let wait) = entries[index].decision, wait.look == .cluster { overrule(index, decision) }
         }

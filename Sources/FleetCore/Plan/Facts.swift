@@ -16,7 +16,7 @@ package struct FleetFacts: Sendable {
     /// What this run remembers of single nodes and VMs.
     package var notes: [String: Note] = [:]
     /// The steps that an operator has approved, by node; nil allows all.
-    package var approved: [String: Set<Step>]?
+    package var approved: [String: Set<StepKind>]?
     /// Guards that the proof by simulation has taken away; always empty in the product.
     package var lifted: Set<Guard> = []
 
@@ -35,7 +35,7 @@ package struct FleetFacts: Sendable {
         /// When it asked for the VM without hearing what came of it, by `uptime`.
         package var asked: Double?
         /// Its action was refused, so that it needs the operator.
-        package var refusal: Block?
+        package var refusal: Reason?
 
         package init() {}
     }
@@ -77,20 +77,14 @@ package struct FleetFacts: Sendable {
     package var hasControlPlane: Bool { controlPlane != nil }
 
     /// Why the cluster that answers is not this ledger's, so that nothing may be done to it.
-    func strangeness(of reading: ClusterReading) -> Block? {
-        if !ledger.hasMarked(reading), holds(.otherCluster) {
-            return Block(
-                "the server was set up for another cluster\(reading.clusterID.map { " (\($0))" } ?? "")",
-                advice: "use the state directory that set it up, or remove the VM by hand if it is not needed")
-        }
+    func strangeness(of reading: ClusterReading) -> Reason? {
+        if !ledger.hasMarked(reading), holds(.otherCluster) { return .serverOfOtherCluster(id: reading.clusterID) }
         guard let known = ledger.caHash, let seen = reading.caHash, seen != known else { return nil }
-        return Block(
-            "the server answers for another cluster than the one that was founded here (its CA differs)",
-            advice: "restore the server's disk, or destroy the fleet and apply again")
+        return .clusterCAChanged
     }
 
     /// The same of the cluster as it was read last.
-    var strangeness: Block? {
+    var strangeness: Reason? {
         guard case .read(let reading) = seen.cluster else { return nil }
         return strangeness(of: reading)
     }
@@ -111,31 +105,17 @@ package struct FleetFacts: Sendable {
     }
 
     /// Why agents cannot be joined yet.
-    package var controlPlaneReason: String { reason(of: silence) }
-
-    func reason(of silence: Silence) -> String {
-        guard let name = serverName else { return "the fleet has no server" }
-        return switch silence {
-        case .unseen: "control plane \(name) is not there yet"
-        case .unreachable(let reason): "control plane \(name) cannot be read: \(reason)"
-        case .starting(let reason): "control plane \(name) is starting: \(reason ?? "no API yet")"
-        case .strange: "control plane \(name) is another cluster's"
-        case .unregistered: "control plane \(name) has not registered its node"
-        }
-    }
-
-    /// What keeps a server from answering for its cluster.
-    enum Silence: Sendable, Equatable {
-        case unseen, unreachable(String), starting(String?), strange, unregistered
+    package var controlPlaneReason: Reason {
+        serverName.map { .controlPlaneNotReady(server: $0, silence) } ?? .fleetWithoutServer
     }
 
     /// Of a server that does not answer.
-    var silence: Silence {
+    var silence: ControlPlaneSilence {
         switch seen.cluster {
-        case .unseen: .unseen
+        case .unseen: .unread
         case .unreachable(let reason): .unreachable(reason)
         case .read(let reading) where !reading.apiReady: .starting(reading.reason)
-        case .read where strangeness != nil: .strange
+        case .read where strangeness != nil: .ofOtherCluster
         case .read: .unregistered
         }
     }

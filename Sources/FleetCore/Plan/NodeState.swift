@@ -13,7 +13,7 @@ package enum NodeState: Sendable, Hashable {
     /// The VM exists and nobody has looked inside. A probe leads out.
     case unprobed(ObservedVM)
     case unreachable(ObservedVM, String)
-    case refused(ObservedVM, String, advice: String)
+    case refused(ObservedVM, Reason)
     /// A bare host: `prepare` leads out.
     case bare(ObservedVM, HostProbe)
     /// Overlay up, binary and installer staged: `install` leads out.
@@ -27,7 +27,7 @@ package enum NodeState: Sendable, Hashable {
     package var vm: ObservedVM? {
         switch self {
         case .unseen, .absent, .ghost: nil
-        case .foreign(let vm), .halted(let vm), .unprobed(let vm), .unreachable(let vm, _), .refused(let vm, _, _), .bare(let vm, _),
+        case .foreign(let vm), .halted(let vm), .unprobed(let vm), .unreachable(let vm, _), .refused(let vm, _), .bare(let vm, _),
             .prepared(let vm, _, _), .installed(let vm, _, _), .joined(let vm, _):
             vm
         }
@@ -56,7 +56,7 @@ extension NodeState {
         switch host {
         case nil: return .unprobed(vm)
         case .unreachable(let reason): return .unreachable(vm, reason)
-        case .refused(let reason, let advice): return .refused(vm, reason, advice: advice)
+        case .refused(let reason, let advice): return .refused(vm, .hostRefused(reason, advice: advice))
         case .probed(let probe): return inside(vm, probe, want, digest: facts.ledger.digests[want.k3s.description])
         }
     }
@@ -64,9 +64,7 @@ extension NodeState {
     /// `want`: what the host must have staged to count as prepared.
     static func inside(_ vm: ObservedVM, _ probe: HostProbe, _ want: DesiredNode, digest: String?) -> NodeState {
         guard probe.hostname == vm.name else {
-            return .refused(
-                vm, "the host that answered for \(vm.name) calls itself \(probe.hostname)",
-                advice: "exe.dev picks the VM by address and key: check that the SSH key belongs to the account of the token")
+            return .refused(vm, .hostMisrouted(vm: vm.name, hostname: probe.hostname))
         }
         guard case .up(let overlay) = probe.overlay, probe.binaryVersion == want.k3s, digest == nil || probe.binarySHA256 == digest,
             probe.hasInstaller

@@ -26,19 +26,12 @@ package enum Pacing {
         }
         let places = max(0, limit - held.count - unlisted)
         let isHopeless = places == 0 && unlisted == 0 && held.allSatisfy { $0.decision.isBlocked }
-        let reason = "limits.deletionsPerPass is \(limit)"
+        let reason = Reason.limitReached(.deletionsPerPass, limit)
         let decision: Decision =
             isHopeless
-            ? .blocked(hopeless(reason, held.map(\.line.node)))
+            ? .blocked(.limitHeld(.deletionsPerPass, limit, by: held.map(\.line.node).sorted()))
             : .wait(unlisted > 0 ? Wait(reason, look: .vms, every: 2) : Wait(reason))
         for (index, _) in order.dropFirst(places) { draft.overrule(index, decision) }
-    }
-
-    /// Whoever has the place needs the operator, so that waiting for it would never end.
-    private static func hopeless(_ limit: String, _ names: [String]) -> Block {
-        guard !names.isEmpty else { return Block(limit, advice: "raise it") }
-        let (which, verb) = (names.sorted().joined(separator: ", "), names.count == 1 ? "is" : "are")
-        return Block("\(limit), and \(which) \(verb) blocked", advice: "mend \(which) first")
     }
 
     /// What may be cordoned already is finished before anything else is begun. A node that pods are scheduled on has come back since its removal
@@ -61,7 +54,6 @@ package enum Pacing {
             let availability = entry.availability(facts)
             if availability.isDown { pools[entry.line.pool, default: .init()].add(availability, entry.line, facts) }
         }
-        let reason = "limits.maxUnavailable is \(limit)"
         for index in restarts {
             let (availability, pool) = (draft.entries[index].availability(facts), draft.entries[index].line.pool)
             var outage = pools[pool] ?? .init()
@@ -71,7 +63,7 @@ package enum Pacing {
                 ? outage.silent + outage.restarting - (availability.isDown ? 1 : 0)
                 : outage.restarting - (availability.isRestarting ? 1 : 0)
             guard others < limit else {
-                draft.overrule(index, outage.wait(reason))
+                draft.overrule(index, outage.wait(limit))
                 continue
             }
             outage.restarting += availability.isRestarting ? 0 : 1
@@ -100,9 +92,9 @@ package enum Pacing {
         }
 
         /// For one of them to be up again.
-        func wait(_ limit: String) -> Decision {
-            if restarting == 0, silent == blocked.count { return .blocked(hopeless(limit, blocked)) }
-            return .wait(Wait(limit, look: .cluster, every: silent > 0 ? 2 : min(30, max(2, left))))
+        func wait(_ limit: Int) -> Decision {
+            if restarting == 0, silent == blocked.count { return .blocked(.limitHeld(.maxUnavailable, limit, by: blocked.sorted())) }
+            return .wait(Wait(.limitReached(.maxUnavailable, limit), look: .cluster, every: silent > 0 ? 2 : min(30, max(2, left))))
         }
     }
 
@@ -116,7 +108,7 @@ package enum Pacing {
         for index in draft.entries.indices where draft.entries[index].calls(for: .createVM) {
             if !facts.isOccupant(draft.entries[index].line.node) { occupants += 1 }
             guard occupants > limit else { continue }
-            draft.overrule(index, .blocked(Block("limits.maxVMs is \(limit)", advice: "raise limits.maxVMs or shrink a pool")))
+            draft.overrule(index, .blocked(.limitHeld(.maxVMs, limit, by: [])))
         }
     }
 }

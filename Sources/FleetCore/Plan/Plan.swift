@@ -12,9 +12,9 @@ package struct Plan: Sendable, Hashable {
         package var pool: String
         package var decision: Decision
         /// The steps that are expected after this one, so that approving a plan approves the way to its end.
-        package var then: [Step]
+        package var then: [StepKind]
 
-        package init(node: String, pool: String, decision: Decision, then: [Step]) {
+        package init(node: String, pool: String, decision: Decision, then: [StepKind]) {
             (self.node, self.pool, self.decision, self.then) = (node, pool, decision, then)
         }
     }
@@ -26,11 +26,12 @@ package struct Plan: Sendable, Hashable {
 
 package indirect enum Decision: Sendable, Hashable {
     case settled
-    case act(Action, because: String)
+    case act(Action, Reason)
     case wait(Wait)
-    case blocked(Block)
-    /// Seen, not asked for, and left alone on purpose.
-    case reported(String)
+    /// Only the operator can change it.
+    case blocked(Reason)
+    /// Observed, not asked for, and left alone on purpose.
+    case reported(Reason)
 
     package var isSettled: Bool {
         switch self {
@@ -42,23 +43,32 @@ package indirect enum Decision: Sendable, Hashable {
     package var isBlocked: Bool { if case .blocked = self { true } else { false } }
 
     package var action: Action? { if case .act(let action, _) = self { action } else { nil } }
+
+    /// Nil for a settled node.
+    package var reason: Reason? {
+        switch self {
+        case .settled: nil
+        case .act(_, let reason), .blocked(let reason), .reported(let reason): reason
+        case .wait(let wait): wait.reason
+        }
+    }
 }
 
-/// A bounded wait: what for, and which look will tell that it is over.
+/// A bounded wait: what for, and which read will tell that it is over.
 package struct Wait: Sendable, Hashable {
-    package var reason: String
+    package var reason: Reason
     package var look: Look
-    /// Seconds until the look is worth repeating.
+    /// Seconds until the read is worth repeating.
     package var interval: Double
-    /// A second, rarer look that tells why it takes so long.
+    /// A second, rarer read that tells why it takes so long.
     package var evidence: Look?
 
-    package init(_ reason: String, look: Look, every interval: Double, evidence: Look? = nil) {
+    package init(_ reason: Reason, look: Look, every interval: Double, evidence: Look? = nil) {
         (self.reason, self.look, self.interval, self.evidence) = (reason, look, interval, evidence)
     }
 
-    /// No look will tell that it is over, but time or what becomes of another node.
-    package init(_ reason: String, evidence: Look? = nil) {
+    /// No read will tell that it is over, but time or what becomes of another node.
+    package init(_ reason: Reason, evidence: Look? = nil) {
         self.init(reason, look: .nothing, every: .infinity, evidence: evidence)
     }
 }
@@ -70,15 +80,4 @@ package enum Look: Sendable, Hashable, Comparable {
     case host(String)
     /// Nothing to read: another node's step or a back-off ends it.
     case nothing
-}
-
-package struct Block: Sendable, Hashable {
-    package var reason: String
-    package var advice: String
-    /// So much is gone at once that nothing is made anew: the breaker is open.
-    package var isBreaker: Bool
-
-    package init(_ reason: String, advice: String, isBreaker: Bool = false) {
-        (self.reason, self.advice, self.isBreaker) = (reason, advice, isBreaker)
-    }
 }

@@ -34,7 +34,7 @@ package enum Planner {
     /// Nothing is decided about a node on a reading that is older than our last action there.
     static func changed(_ subject: Subject, _ facts: FleetFacts) -> Decision? {
         guard subject.isOutdated, facts.holds(.outdatedReading) else { return nil }
-        return .wait(Wait("the cluster to be read again", look: .cluster, every: 0))
+        return .wait(Wait(.awaitingClusterRead, look: .cluster, every: 0))
     }
 
     /// The last word about a node: what was refused before, safety, back-off, and what was approved.
@@ -50,12 +50,12 @@ package enum Planner {
             facts.holds(.backOff)
         {
             // It may fail because the VM is gone.
-            return .wait(Wait("trying again soon: \(attempt.failure)", evidence: .vms))
+            return .wait(Wait(.backOff(failure: attempt.failure), evidence: .vms))
         }
         guard let approved = facts.approved, approved[subject.name]?.contains(action.step) != true, facts.holds(.approval) else {
             return decision
         }
-        return .blocked(Block("\(action.step.words) is not in the approved plan", advice: "plan again and approve the new plan"))
+        return .blocked(.actionNotApproved(action.step))
     }
 
     /// What this node needs next, and why. Every rule of the product is a line here.
@@ -64,23 +64,19 @@ package enum Planner {
         case .unseen:
             unseen
         case .foreign(let vm):
-            .blocked(
-                Block(
-                    "the VM lacks the tag \(facts.fleet.cluster.tag)",
-                    advice: "rename it, change vmPrefix, or hand it over with: exedev-ctl exec 'tag \(vm.name) \(facts.fleet.cluster.tag)'")
-            )
+            .blocked(.vmForeign(name: vm.name, tag: facts.fleet.cluster.tag))
         case .ghost(let node) where node.ready == .ready && facts.holds(.livingGhost):
-            .wait(Wait("exe.dev does not list the VM, but its node is alive", look: .vms, every: 3, evidence: .cluster))
+            .wait(Wait(.nodeAliveWithoutVM, look: .vms, every: 3, evidence: .cluster))
         case .absent, .ghost:
             create(want, subject, facts)
         case .halted(let vm):
             halted(vm, subject, facts)
         case .unprobed(let vm):
-            .wait(Wait("the host to be looked at", look: .host(vm.name), every: 1))
+            .wait(Wait(.awaitingProbe, look: .host(vm.name), every: 1))
         case .unreachable(let vm, let reason):
-            .wait(Wait("SSH: \(reason)", look: .host(vm.name), every: 1))
-        case .refused(_, let reason, let advice):
-            .blocked(Block(reason, advice: advice))
+            .wait(Wait(.hostUnreachable(reason), look: .host(vm.name), every: 1))
+        case .refused(_, let reason):
+            .blocked(reason)
         case .bare(_, let probe):
             bare(want, probe, facts)
         case .prepared(_, let probe, let overlay):
@@ -93,14 +89,14 @@ package enum Planner {
     }
 
     /// Of every node before the VMs were listed.
-    static let unseen = Decision.wait(Wait("the list of VMs", look: .vms, every: 1))
+    static let unseen = Decision.wait(Wait(.awaitingVMList, look: .vms, every: 1))
 
     /// A VM that is not listed may still come of what was asked for.
     static func awaited(_ subject: Subject, _ facts: FleetFacts) -> Decision? {
         let isYoung = subject.record.creating.map { facts.listTime - $0 < creationGrace } ?? false
         let isUnanswered = subject.asked.map { facts.uptime - $0 < creationGrace } ?? false
         guard isYoung || isUnanswered, facts.holds(.creationGrace) else { return nil }
-        return .wait(Wait("the outcome of an earlier create VM is unknown", look: .vms, every: 3))
+        return .wait(Wait(.createOutcomeUnknown, look: .vms, every: 3))
     }
 
     static func create(_ want: DesiredNode, _ subject: Subject, _ facts: FleetFacts) -> Decision {
@@ -108,61 +104,53 @@ package enum Planner {
         // A machine that was here is taken for gone when exe.dev and the cluster both say so (facts/k3s.md §14.9), the one twice; the cluster is
         // asked by `admitted`.
         if facts.needsSecondList(subject.record) {
-            return .wait(Wait("a second list of VMs that lacks it: one may be old or partial", look: .vms, every: 3))
+            return .wait(Wait(.awaitingSecondVMList, look: .vms, every: 3))
         }
         // What failed is tried again by the VMs that there are then: meanwhile somebody else may have made it.
         if subject.isToBeSeenAgain(facts.listedAt, facts) {
-            return .wait(Wait("the VMs to be listed again", look: .vms, every: 0))
+            return .wait(Wait(.awaitingNewVMList, look: .vms, every: 0))
         }
         if want.role == .server, facts.ledger.caHash != nil, facts.holds(.lostServer) {
-            return .blocked(
-                Block(
-                    "the server's VM is gone and with it the data of the cluster",
-                    advice: "restore the VM under the name \(want.name), or destroy the fleet and apply again to start an empty cluster"))
+            return .blocked(.serverVMGone(name: want.name))
         }
         return .act(
-            .createVM(name: want.name, shape: want.vm, ownerTag: facts.fleet.cluster.tag), because: "no VM has this name")
+            .createVM(name: want.name, shape: want.vm, ownerTag: facts.fleet.cluster.tag), .vmMissing)
     }
 
     static func halted(_ vm: ObservedVM, _ subject: Subject, _ facts: FleetFacts) -> Decision {
         let isYoung = subject.record.poweredOn.map { facts.listTime - $0 < startGrace } ?? false
         return switch vm.status {
         case .stopped where isYoung && facts.holds(.startGrace):
-            .wait(Wait("the VM to come up", look: .vms, every: 3))
+            .wait(Wait(.vmStarting, look: .vms, every: 3))
         case .stopped where subject.isToBeSeenAgain(facts.listedAt, facts):
-            .wait(Wait("the VMs to be listed again", look: .vms, every: 0))
-        case .stopped: .act(.startVM(name: vm.name), because: "the VM is stopped")
-        case .paused: .blocked(Block("the VM is paused", advice: "resume it: exedev-ctl exec 'resume \(vm.name)'"))
+            .wait(Wait(.awaitingNewVMList, look: .vms, every: 0))
+        case .stopped: .act(.startVM(name: vm.name), .vmStopped)
+        case .paused: .blocked(.vmPaused(name: vm.name))
         case .failed(let word):
-            .blocked(
-                Block(
-                    "exe.dev says of the VM: \(word)",
-                    advice: "see why: ssh exe.dev vm-logs \(vm.name); once it is removed, it is made anew"))
-        case .other(let word): .wait(Wait("the VM is \(word)", look: .vms, every: 5))
-        case .running, .starting: .wait(Wait("the host to be looked at", look: .host(vm.name), every: 1))
+            .blocked(.vmFailed(name: vm.name, status: word))
+        case .other(let word): .wait(Wait(.vmNotRunning(word), look: .vms, every: 5))
+        case .running, .starting: .wait(Wait(.awaitingProbe, look: .host(vm.name), every: 1))
         }
     }
 
     /// Our tag is on the VM, and another cluster's, or another ledger's, mark is inside.
-    static func otherCluster(_ probe: HostProbe, _ facts: FleetFacts) -> Block? {
+    static func otherCluster(_ probe: HostProbe, _ facts: FleetFacts) -> Reason? {
         let isFoundling = probe.clusterID == nil && probe.hasServerData && facts.ledger.founder == nil
-        let other = probe.clusterID.flatMap { $0 == facts.ledger.clusterID ? nil : " (\($0))" }
+        let other = probe.clusterID.flatMap { $0 == facts.ledger.clusterID ? nil : $0 }
         guard other != nil || isFoundling, facts.holds(.otherCluster) else { return nil }
-        return Block(
-            "the host belongs to another cluster\(other ?? "")",
-            advice: "use the state directory that set it up, or remove the VM by hand if it is not needed")
+        return .hostOfOtherCluster(id: other)
     }
 
     static func bare(_ want: DesiredNode, _ probe: HostProbe, _ facts: FleetFacts) -> Decision {
         if let block = otherCluster(probe, facts) { return .blocked(block) }
         guard probe.isBooted else {
-            return .wait(Wait("systemd is \(probe.systemd)", look: .host(want.name), every: 1))
+            return .wait(Wait(.hostBooting(systemd: probe.systemd), look: .host(want.name), every: 1))
         }
         // Its node may be missing only because the API is silent: what runs there is not changed under it.
         if probe.runs(want.role), let version = probe.binaryVersion, let block = versionBlock(version, want, facts) {
             return .blocked(block)
         }
-        return .act(.prepare(node: want.name, version: want.k3s, role: want.role), because: "the host is bare")
+        return .act(.prepare(node: want.name, version: want.k3s, role: want.role), .hostUnprepared)
     }
 
     static func prepared(
@@ -173,11 +161,11 @@ package enum Planner {
             return .wait(Wait(facts.controlPlaneReason, look: .cluster, every: 1))
         }
         if want.role == .agent, subject.record.hasStaleIdentity { return forget(want) }
-        return .act(.install(facts.setup(of: want, overlay: overlay)), because: "k3s is not set up")
+        return .act(.install(facts.setup(of: want, overlay: overlay)), .k3sNotInstalled)
     }
 
     private static func forget(_ want: DesiredNode) -> Decision {
-        .act(.forget(node: want.name), because: "the VM is new and its name may have a node password in the cluster")
+        .act(.forget(node: want.name), .identityStale)
     }
 
     static func installed(
@@ -193,31 +181,23 @@ package enum Planner {
         // active once the API answered (facts/k3s.md §8.2).
         if want.role == .server, facts.ledger.caHash != nil, probe.server?.active == "active" {
             if facts.clusterAnswers, started.map({ facts.readTime - $0 > startDeadline(.server) }) ?? true {
-                return .blocked(
-                    Block(
-                        "k3s runs on \(want.name) and its node is not in the cluster",
-                        advice: "restart k3s there, so that it registers again"))
+                return .blocked(.serverNotRegistered(name: want.name))
             }
             return .wait(Wait(facts.controlPlaneReason, look: .cluster, every: 1, evidence: .host(want.name)))
         }
         if started == nil || subject.record.config == nil || subject.record.config != facts.setup(of: want, overlay: overlay).configHash {
-            return .act(
-                .install(facts.setup(of: want, overlay: overlay)), because: "an earlier install was cut short or its configuration changed")
+            return .act(.install(facts.setup(of: want, overlay: overlay)), .installInterrupted)
         }
         let unit = want.role == .server ? probe.server : probe.agent
         if hadItsTime(subject, want.role, facts) {
             // Once: one that does not join then has another reason.
             if want.role == .agent, unit?.active == "active", subject.record.rejoined == nil {
-                return .act(.restart(node: want.name, role: .agent), because: "k3s runs there and its node is not in the cluster")
+                return .act(.restart(node: want.name, role: .agent), .nodeNotRegistered)
             }
             return .blocked(
-                Block(
-                    "k3s did not join in \(Int(startDeadline(want.role))) s",
-                    advice: probe.journal.map { "last words of its journal: \($0)" }
-                        ?? "see why on \(want.name): journalctl -u \(want.role.unit)"))
+                .k3sDidNotJoin(node: want.name, role: want.role, seconds: Int(startDeadline(want.role)), journal: probe.journal))
         }
-        let crashes = unit.map { $0.restarts > 0 ? "; it is \($0.words): \(probe.journal ?? "its journal is empty")" : "" } ?? ""
-        return .wait(Wait("k3s to join\(crashes)", look: .cluster, every: 0.5, evidence: .host(want.name)))
+        return .wait(Wait(.k3sJoining(unit: unit, journal: probe.journal), look: .cluster, every: 0.5, evidence: .host(want.name)))
     }
 
     /// Whether k3s was started so long ago, by both clocks, that it should have joined: an agent by the last reading, for the cluster may have been
@@ -232,20 +212,20 @@ package enum Planner {
         _ want: DesiredNode, _ vm: ObservedVM, _ node: NodeReading, _ subject: Subject, _ facts: FleetFacts
     ) -> Decision {
         if let block = mismatch(want, node, facts) { return .blocked(block) }
-        if node.deleting { return .wait(Wait("the node is being deleted", look: .cluster, every: 2)) }
+        if node.deleting { return .wait(Wait(.nodeDeleting, look: .cluster, every: 2)) }
         if let decision = revived(want, vm, node, subject, facts) ?? broughtBack(want, node, subject, facts) { return decision }
         // Before its readiness: a configuration that keeps a node down is mended by another one.
         if let overlay = node.internalIP, let decision = reconfigured(want, overlay, subject, facts) { return decision }
         guard case .ready = node.ready else {
             // One that is starting is waited for; one that is silent comes back when it will.
-            guard node.ready == .unknown else { return .wait(Wait("the node is \(node.ready.words)", look: .cluster, every: 0.5)) }
-            return .wait(Wait("the node is silent", look: .cluster, every: 2, evidence: .host(want.name)))
+            guard node.ready == .unknown else { return .wait(Wait(.nodeNotReady(node.ready.words), look: .cluster, every: 0.5)) }
+            return .wait(Wait(.nodeSilent, look: .cluster, every: 2, evidence: .host(want.name)))
         }
         if let shape = NodeShape.drift(of: node, from: want) {
-            return .act(.shape(node: want.name, shape), because: "labels or taints differ")
+            return .act(.shape(node: want.name, shape), .labelsOrTaintsDiffer)
         }
         let missing = want.vm.tags.filter { !vm.tags.contains($0) }
-        if !missing.isEmpty { return .act(.tagVM(name: want.name, tags: missing), because: "tags are missing") }
+        if !missing.isEmpty { return .act(.tagVM(name: want.name, tags: missing), .tagsMissing) }
         return sharing(want, subject.record) ?? .settled
     }
 
@@ -257,7 +237,7 @@ package enum Planner {
         guard let share = want.share ?? (wasNever ? nil : .initial) else { return nil }
         let leaving = former.filter { !share.users.contains($0) }
         guard record.share != share || !leaving.isEmpty else { return nil }
-        return .act(.share(vm: want.name, share, revoking: leaving), because: "sharing was not set as asked")
+        return .act(.share(vm: want.name, share, revoking: leaving), .sharingDiffers)
     }
 
     /// A silent node whose host lacks what k3s needs, or where nobody runs it, is set up once more; one that was another machine's is forgotten.
@@ -272,7 +252,7 @@ package enum Planner {
             .installed(_, let probe, let overlay) where want.role == .agent && overlay != node.internalIP:
             return otherCluster(probe, facts).map(Decision.blocked) ?? forget(want)
         case .prepared(_, let probe, let overlay): return prepared(want, probe, overlay, subject, facts)
-        case .refused(_, let reason, let advice): return .blocked(Block(reason, advice: advice))
+        case .refused(_, let reason): return .blocked(reason)
         default: return nil
         }
     }
@@ -283,36 +263,32 @@ package enum Planner {
         switch subject.record.removal {
         // What this ledger does not know the node tells itself.
         case nil where node.unschedulable && node.annotations[NodeShape.removing] != nil:
-            return .act(.uncordon(node: want.name), because: "it is wanted again")
+            return .act(.uncordon(node: want.name), .wantedAgain)
         case nil: return nil
-        case .begun, .returning: return .act(.uncordon(node: want.name), because: "it is wanted again")
+        case .begun, .returning: return .act(.uncordon(node: want.name), .wantedAgain)
         case .drained, .stopped, .nodeDeleted:
             guard let overlay = node.internalIP, facts.hasControlPlane else {
                 return .wait(Wait(facts.controlPlaneReason, look: .cluster, every: 1))
             }
-            return .act(.install(facts.setup(of: want, overlay: overlay)), because: "it is wanted again")
+            return .act(.install(facts.setup(of: want, overlay: overlay)), .wantedAgain)
         }
     }
 
-    static func versionBlock(_ version: K3sVersion, _ want: DesiredNode, _ facts: FleetFacts) -> Block? {
+    static func versionBlock(_ version: K3sVersion, _ want: DesiredNode, _ facts: FleetFacts) -> Reason? {
         guard version != want.k3s, facts.holds(.versionStays) else { return nil }
-        return version > want.k3s
-            ? Block("downgrade from \(version) to \(want.k3s)", advice: "k3s cannot go back; set k3s to \(version)")
-            : Block("upgrade from \(version) to \(want.k3s) is not built yet", advice: "set k3s to \(version)")
+        return version > want.k3s ? .downgrade(from: version, to: want.k3s) : .upgradeNotSupported(from: version, to: want.k3s)
     }
 
     /// What cannot be mended in place by this version.
-    static func mismatch(_ want: DesiredNode, _ node: NodeReading, _ facts: FleetFacts) -> Block? {
+    static func mismatch(_ want: DesiredNode, _ node: NodeReading, _ facts: FleetFacts) -> Reason? {
         if let block = facts.strangeness { return block }
         if let version = node.version, let block = versionBlock(version, want, facts) { return block }
         let isServer = node.isControlPlane
         guard isServer == (want.role == .server) else {
-            return Block("the node is \(isServer ? "a server" : "an agent")", advice: "give the pool another vmPrefix")
+            return .roleChanged(isServer: isServer)
         }
         guard facts.ledger.clusterCIDR == facts.clusterCIDR, facts.ledger.serviceCIDR == facts.serviceCIDR else {
-            return Block(
-                "clusterCIDR and serviceCIDR are fixed once a cluster exists (\(facts.ledger.clusterCIDR), \(facts.ledger.serviceCIDR))",
-                advice: "put them back")
+            return .networkRangesChanged(clusterCIDR: facts.ledger.clusterCIDR, serviceCIDR: facts.ledger.serviceCIDR)
         }
         return nil
     }
@@ -322,18 +298,18 @@ package enum Planner {
         let config = subject.record.config
         let setup = facts.setup(of: want, overlay: overlay)
         if let config, config == setup.configHash { return nil }
-        let reason =
+        let reason: Reason =
             switch config {
             // What runs already as it is asked for is not restarted by it.
-            case nil: "how it is configured is not in this ledger"
-            case Ledger.VMRecord.unknownConfig: "its last install did not end well, or nobody heard of its end"
-            default: "its configuration changed"
+            case nil: .configurationNotRecorded
+            case Ledger.VMRecord.unknownConfig: .installOutcomeUnknown
+            default: .configurationChanged
             }
-        return .act(.install(setup), because: reason)
+        return .act(.install(setup), reason)
     }
 
     /// The way from an action to a settled node, as far as it can be known beforehand.
-    static func following(_ action: Action, _ want: DesiredNode, _ subject: Subject) -> [Step] {
+    static func following(_ action: Action, _ want: DesiredNode, _ subject: Subject) -> [StepKind] {
         guard let at = way.firstIndex(of: action.step) else { return [] }
         return way[(at + 1)...].filter { step in
             switch step {
@@ -347,5 +323,5 @@ package enum Planner {
         }
     }
 
-    private static let way: [Step] = [.createVM, .startVM, .prepare, .forget, .install, .uncordon, .shape, .tagVM, .share]
+    private static let way: [StepKind] = [.createVM, .startVM, .prepare, .forget, .install, .uncordon, .shape, .tagVM, .share]
 }

@@ -11,7 +11,7 @@ package struct Subject: Sendable {
     package var known: Ledger.VMRecord?
     var attempt: Ledger.Attempt?
     /// Its action was refused.
-    var refusal: Block?
+    var refusal: Reason?
     /// When this run told its k3s to start, by `uptime`.
     var started: Double?
     /// When this run asked for the VM without hearing what came of it, by `uptime`.

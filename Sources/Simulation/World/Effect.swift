@@ -19,7 +19,7 @@ package indirect enum Effect: Sendable, Hashable {
         }
     }
 
-    package var step: Step {
+    package var step: StepKind {
         switch self {
         case .create: .createVM
         case .tag: .tagVM
@@ -55,7 +55,7 @@ extension HostOrder {
         }
     }
 
-    var step: Step {
+    var step: StepKind {
         switch self {
         case .prepare: .prepare
         case .install: .install

@@ -8,8 +8,8 @@ package struct Scenario: Sendable {
 
     package enum Ending: Sendable, Hashable {
         case settled
-        /// These nodes are blocked for a reason that has these words; everybody else is settled or held up by them.
-        case blocked([String: String])
+        /// These nodes are blocked, each with one of these codes; all others are settled or held up by them.
+        case blocked([String: Set<Reason.Code>])
         case destroyed
     }
 
@@ -23,6 +23,8 @@ package struct Scenario: Sendable {
     package var ending = Ending.settled
     /// Effects, in words, that each start tries anew because only trying tells whether the hindrance is gone.
     package var retried: Set<String> = []
+    /// The account has no room for one VM of the fleet; which one it is depends on the order of the requests.
+    package var isShortOfQuota = false
     /// Nobody reads the plan.
     package var isAttended = true
     /// What the operator approved; nil is everything.
@@ -64,6 +66,12 @@ package struct Scenario: Sendable {
     func retrying(_ effects: [String]) -> Scenario {
         var copy = self
         copy.retried = Set(effects)
+        return copy
+    }
+
+    func shortOfQuota() -> Scenario {
+        var copy = self
+        copy.isShortOfQuota = true
         return copy
     }
 
@@ -139,7 +147,7 @@ extension Scenario {
                 after: base.with { ($0.pool, $0.maxVMs) = ("front", web + 2) }
             ),
             Scenario("approved in part", before: fleet, after: more).approving(["demo-web-n\(web + 1)"])
-                .ending(.blocked(["demo-web-n\(web + 2)": "not in the approved plan"])),
+                .ending(.blocked(["demo-web-n\(web + 2)": [.actionNotApproved]])),
         ]
     }
 
@@ -147,7 +155,8 @@ extension Scenario {
         let fleet = base.fleet()
         return [
             Scenario("version upgrade", before: fleet, after: base.with { $0.version = "v1.34.10+k3s1" })
-                .ending(.blocked(Dictionary(uniqueKeysWithValues: fleet.nodes.map { ($0.name, "upgrade") }))),
+                .ending(
+                    .blocked(Dictionary(uniqueKeysWithValues: fleet.nodes.map { ($0.name, [.upgradeNotSupported, .agentAheadOfServer]) }))),
             Scenario("label and taint change", before: fleet, after: base.with { ($0.label, $0.isTainted) = ("edge", true) })
                 .edited([fleet]),
             Scenario("tag change", before: fleet, after: base.with { $0.tags = ["team-a"] }),
@@ -176,7 +185,7 @@ extension Scenario {
                 world.rebuild(victim, tags: ["fleet-demo"])
             },
             Scenario("many VMs gone at once, nobody there", before: fleet, after: fleet).unattended()
-                .ending(.blocked(Dictionary(uniqueKeysWithValues: (1...web).map { ("demo-web-n\($0)", "breaker") })))
+                .ending(.blocked(Dictionary(uniqueKeysWithValues: (1...web).map { ("demo-web-n\($0)", [.vmsVanished]) })))
                 .disturbed { world in for number in 1...web { world.vanish("demo-web-n\(number)") } },
         ]
     }
@@ -184,22 +193,22 @@ extension Scenario {
     private static func strangers(_ base: FleetSketch) -> [Scenario] {
         let fleet = base.fleet()
         return [
-            Scenario("foreign VM on our name", before: nil, after: fleet).ending(.blocked([victim: "lacks the tag"]))
+            Scenario("foreign VM on our name", before: nil, after: fleet).ending(.blocked([victim: [.vmForeign]]))
                 .disturbed { $0.rebuild(victim, tags: ["theirs"]) },
-            Scenario("name held by somebody else", before: nil, after: fleet).ending(.blocked([victim: "not available"]))
+            Scenario("name held by somebody else", before: nil, after: fleet).ending(.blocked([victim: [.actionRefused]]))
                 .disturbed { $0.heldNames.insert(victim) }.retrying(["createVM \(victim)"]),
             Scenario("quota of the account", before: fleet, after: base.with { $0.web += 1 })
-                .ending(.blocked(["demo-web-n\(base.web + 1)": "VM limit"]))
+                .ending(.blocked(["demo-web-n\(base.web + 1)": [.actionRefused]]))
                 .retrying(base.with { $0.web += 1 }.nodes.map { "createVM \($0.name)" })
-                .disturbed { $0.quota = $0.machines.count },
-            Scenario("stray VM with our tag", before: fleet, after: fleet).ending(.blocked(["demo-old-n1": "not in this ledger"]))
+                .shortOfQuota().disturbed { $0.quota = $0.machines.count },
+            Scenario("stray VM with our tag", before: fleet, after: fleet).ending(.blocked(["demo-old-n1": [.notInLedger]]))
                 .disturbed { $0.rebuild("demo-old-n1", tags: ["fleet-demo"]) },
-            Scenario("another host at our address", before: nil, after: fleet).ending(.blocked([victim: "calls itself stranger"]))
+            Scenario("another host at our address", before: nil, after: fleet).ending(.blocked([victim: [.hostMisrouted]]))
                 .disturbed { world in
                     world.rebuild(victim, tags: ["fleet-demo"])
                     world.answer(victim, as: "stranger")
                 },
-            Scenario("host of another cluster", before: nil, after: fleet).ending(.blocked([victim: "another cluster"]))
+            Scenario("host of another cluster", before: nil, after: fleet).ending(.blocked([victim: [.hostOfOtherCluster]]))
                 .disturbed { world in
                     world.rebuild(victim, tags: ["fleet-demo"])
                     world.belong(victim, to: "another")
@@ -210,20 +219,20 @@ extension Scenario {
     private static func servers(_ base: FleetSketch) -> [Scenario] {
         let (fleet, more, web) = (base.fleet(), base.with { $0.web += 2 }, base.web)
         return [
-            Scenario("server lost", before: fleet, after: fleet).ending(.blocked(["demo-cp-n1": "data of the cluster"]))
+            Scenario("server lost", before: fleet, after: fleet).ending(.blocked(["demo-cp-n1": [.serverVMGone]]))
                 .disturbed { $0.vanish("demo-cp-n1") },
-            Scenario("server rebuilt empty", before: fleet, after: fleet).ending(.blocked(["demo-cp-n1": "lost the data of the cluster"]))
+            Scenario("server rebuilt empty", before: fleet, after: fleet).ending(.blocked(["demo-cp-n1": [.serverDataGone]]))
                 .disturbed { world in
                     world.vanish("demo-cp-n1")
                     world.rebuild("demo-cp-n1", tags: ["fleet-demo"])
                 },
             Scenario("shrink by a node that has become a server", before: base.with { $0.web += 1 }, after: fleet)
-                .ending(.blocked(["demo-web-n\(web + 1)": "is a server"])).disturbed { $0.promote("demo-web-n\(web + 1)") },
+                .ending(.blocked(["demo-web-n\(web + 1)": [.serverNotRemovable]])).disturbed { $0.promote("demo-web-n\(web + 1)") },
             Scenario("shrink by nodes that have become servers", before: more, after: fleet)
-                .ending(.blocked(["demo-web-n\(web + 1)": "is a server", "demo-web-n\(web + 2)": "is a server"]))
+                .ending(.blocked(["demo-web-n\(web + 1)": [.serverNotRemovable], "demo-web-n\(web + 2)": [.serverNotRemovable]]))
                 .disturbed { world in for number in 1...2 { world.promote("demo-web-n\(web + number)") } },
             Scenario("server changed while a voter made by hand is down", before: fleet, after: base.with { $0.serverKubelet = "50" })
-                .ending(.blocked(["demo-cp-n1": "quorum", victim: "is a server", "demo-web-n2": "is a server"]))
+                .ending(.blocked(["demo-cp-n1": [.quorumAtRisk], victim: [.roleChanged], "demo-web-n2": [.roleChanged]]))
                 .disturbed { world in
                     for number in 1...2 { world.promote("demo-web-n\(number)") }
                     world.stopK3s(on: victim)

@@ -184,7 +184,7 @@ struct Course {
             return false
         }
         return plan.lines.contains { line in
-            guard case .reported(let text) = line.decision, text.mentions("yet it lives") else { return false }
+            guard line.decision.reason?.code == .nodeOutlivesVM else { return false }
             return world.state.withLock { $0.machine(line.node) == nil }
         }
     }
@@ -192,7 +192,7 @@ struct Course {
     /// The breaker opens for nobody, and tells whom it waits for.
     private mutating func callTheOperator() {
         guard scenario.isAttended, case .plan(let plan)? = outcomes.last else { return }
-        let isOpen = plan.lines.contains { if case .blocked(let block) = $0.decision { block.isBreaker } else { false } }
+        let isOpen = plan.lines.contains { $0.decision.reason?.isBreaker == true }
         if isOpen { isAttended = true }
     }
 
@@ -272,33 +272,29 @@ struct Course {
             // What another machine made, for a file that was another one then, is not in this ledger and left to the operator.
             let isIgnorant = world.state.withLock { $0.struck.contains(where: \.kind.hidesFromTheLedger) }
             return plan.lines.allSatisfy { line in
-                guard isIgnorant, !scenario.wants(line.node), case .blocked(let block) = line.decision else {
-                    return line.decision.isSettled
-                }
-                return block.reason.mentions("is not in this ledger")
+                let isUnknown = isIgnorant && !scenario.wants(line.node) && line.decision.reason?.code == .notInLedger
+                return isUnknown || line.decision.isSettled
             }
         case .destroyed: return false
-        case .blocked(let reasons):
-            // A VM that vanished, or that a list hid from the breaker, was made anew as the file asks, and what hindered it went with it.
-            let (someAreNew, hadDamage) = world.state.withLock { ($0.struck.contains(where: \.kind.misleads), $0.hadDamage) }
-            return plan.lines.allSatisfy { line in
-                // A node that is down and may not be mended keeps the place of others.
-                if case .wait(let wait) = line.decision, scenario.approved != nil, wait.reason.mentions("maxUnavailable") {
-                    return someAreNew
-                }
-                guard case .blocked(let block) = line.decision else {
-                    return line.decision.isSettled && (someAreNew || reasons[line.node] == nil)
-                }
-                if block.isBreaker, !scenario.isAttended { return true }
-                // How a server was set up last is not known then, and setting it up again might restart it.
-                if hadDamage, block.reason.mentions("no quorum") { return true }
-                // Who comes too late for the last place of the account depends on who vanished.
-                if someAreNew, reasons.values.contains("VM limit"), block.reason.mentions("VM limit") { return true }
-                if block.reason.mentions("not in the approved plan"), scenario.approved != nil { return true }
-                // Whoever may not be mended keeps the place of others.
-                if someAreNew, block.reason.mentions("blocked") { return true }
-                return block.reason.mentions(reasons[line.node] ?? "control plane")
-            }
+        case .blocked(let codes): return plan.lines.allSatisfy { isEnd($0, codes) }
+        }
+    }
+
+    /// A VM that vanished, or that a list hid from the breaker, was created again as the file asks, and what hindered it went with it.
+    private func isEnd(_ line: Plan.Line, _ codes: [String: Set<Reason.Code>]) -> Bool {
+        let (someAreNew, hadDamage) = world.state.withLock { ($0.struck.contains(where: \.kind.misleads), $0.hadDamage) }
+        let code = line.decision.reason?.code
+        // A node that is down and may not be mended keeps the place of others.
+        if case .wait = line.decision, code == .limitReached, scenario.approved != nil { return someAreNew }
+        guard line.decision.isBlocked, let code else { return line.decision.isSettled && (someAreNew || codes[line.node] == nil) }
+        return switch code {
+        case .vmsVanished where !scenario.isAttended: true
+        // How a server was set up last is not known then, and setting it up again might restart it.
+        case .quorumAtRisk where hadDamage: true
+        case .actionRefused where someAreNew && scenario.isShortOfQuota: true
+        case .actionNotApproved where scenario.approved != nil: true
+        case .limitHeld where someAreNew, .controlPlaneBlocked where someAreNew: true
+        default: codes[line.node, default: [.controlPlaneBlocked]].contains(code)
         }
     }
 
@@ -333,21 +329,12 @@ extension Plan {
         lines.map { line in
             switch line.decision {
             case .settled: "\(line.node): settled"
-            case .act(let action, let because): "\(line.node): \(action.step.words) (\(because))"
-            case .wait(let wait): "\(line.node): waits for \(wait.reason)"
-            case .blocked(let block): "\(line.node): blocked: \(block.reason)"
-            case .reported(let text): "\(line.node): \(text)"
+            case .act(let action, let reason): "\(line.node): \(action.step.words) (\(reason.text))"
+            case .wait(let wait): "\(line.node): waits for \(wait.reason.text)"
+            case .blocked(let reason): "\(line.node): blocked: \(reason.text)"
+            case .reported(let reason): "\(line.node): \(reason.text)"
             }
         }.joined(separator: "\n")
-    }
-}
-
-extension String {
-    /// Whether these words are in it, byte by byte: by characters, as the library does it, it takes fifty times as long.
-    fileprivate func mentions(_ words: String) -> Bool {
-        let (text, words) = (Array(utf8), Array(words.utf8))
-        guard text.count >= words.count else { return false }
-        return (0...(text.count - words.count)).contains { text[$0...].starts(with: words) }
     }
 }
 

@@ -1,0 +1,168 @@
+extension Reason {
+    /// The stable name of a reason, CamelCase as the reasons of Kubernetes' conditions: in the JSON of plans and status, in conditions, in tests.
+    package enum Code: String, Sendable, Hashable, CaseIterable, Codable {
+        case vmMissing = "VMMissing"
+        case vmStopped = "VMStopped"
+        case hostUnprepared = "HostUnprepared"
+        case k3sNotInstalled = "K3sNotInstalled"
+        case identityStale = "IdentityStale"
+        case installInterrupted = "InstallInterrupted"
+        case nodeNotRegistered = "NodeNotRegistered"
+        case labelsOrTaintsDiffer = "LabelsOrTaintsDiffer"
+        case tagsMissing = "TagsMissing"
+        case sharingDiffers = "SharingDiffers"
+        case wantedAgain = "WantedAgain"
+        case configurationNotRecorded = "ConfigurationNotRecorded"
+        case installOutcomeUnknown = "InstallOutcomeUnknown"
+        case configurationChanged = "ConfigurationChanged"
+        case notInFleetFile = "NotInFleetFile"
+        case removalUnfinished = "RemovalUnfinished"
+        case nodeWithoutVM = "NodeWithoutVM"
+        case fleetDestroyed = "FleetDestroyed"
+        case awaitingVMList = "AwaitingVMList"
+        case awaitingNewVMList = "AwaitingNewVMList"
+        case awaitingSecondVMList = "AwaitingSecondVMList"
+        case awaitingProbe = "AwaitingProbe"
+        case awaitingClusterRead = "AwaitingClusterRead"
+        case hostUnreachable = "HostUnreachable"
+        case createOutcomeUnknown = "CreateOutcomeUnknown"
+        case vmStarting = "VMStarting"
+        case vmNotRunning = "VMNotRunning"
+        case hostBooting = "HostBooting"
+        case controlPlaneNotReady = "ControlPlaneNotReady"
+        case fleetWithoutServer = "FleetWithoutServer"
+        case removalNeedsControlPlane = "RemovalNeedsControlPlane"
+        case cleanupNeedsControlPlane = "CleanupNeedsControlPlane"
+        case nodeMayStillJoin = "NodeMayStillJoin"
+        case vmRemovalUnconfirmed = "VMRemovalUnconfirmed"
+        case nodeRemovalUnconfirmed = "NodeRemovalUnconfirmed"
+        case nodeAliveWithoutVM = "NodeAliveWithoutVM"
+        case nodeSilenceUnconfirmed = "NodeSilenceUnconfirmed"
+        case backOff = "BackOff"
+        case k3sJoining = "K3sJoining"
+        case nodeDeleting = "NodeDeleting"
+        case nodeNotReady = "NodeNotReady"
+        case nodeSilent = "NodeSilent"
+        case limitReached = "LimitReached"
+        case leaseExpiry = "LeaseExpiry"
+        case limitHeld = "LimitHeld"
+        case vmForeign = "VMForeign"
+        case vmPaused = "VMPaused"
+        case vmFailed = "VMFailed"
+        case hostRefused = "HostRefused"
+        case hostMisrouted = "HostMisrouted"
+        case hostOfOtherCluster = "HostOfOtherCluster"
+        case serverOfOtherCluster = "ServerOfOtherCluster"
+        case clusterCAChanged = "ClusterCAChanged"
+        case serverVMGone = "ServerVMGone"
+        case serverDataGone = "ServerDataGone"
+        case serverNotRegistered = "ServerNotRegistered"
+        case k3sDidNotJoin = "K3sDidNotJoin"
+        case downgrade = "Downgrade"
+        case upgradeNotSupported = "UpgradeNotSupported"
+        case agentAheadOfServer = "AgentAheadOfServer"
+        case roleChanged = "RoleChanged"
+        case networkRangesChanged = "NetworkRangesChanged"
+        case actionRefused = "ActionRefused"
+        case actionNotApproved = "ActionNotApproved"
+        case vmsNotListed = "VMsNotListed"
+        case vmExists = "VMExists"
+        case vmNotListed = "VMNotListed"
+        case vmLimitExceeded = "VMLimitExceeded"
+        case vmsVanished = "VMsVanished"
+        case foundedElsewhere = "FoundedElsewhere"
+        case serverNotRemovable = "ServerNotRemovable"
+        case quorumAtRisk = "QuorumAtRisk"
+        case notInLedger = "NotInLedger"
+        case controlPlaneBlocked = "ControlPlaneBlocked"
+        case leaseUnavailable = "LeaseUnavailable"
+        case leaseHeld = "LeaseHeld"
+        case pruneDisabled = "PruneDisabled"
+        case pruneDisabledForNode = "PruneDisabledForNode"
+        case nodeOutlivesVM = "NodeOutlivesVM"
+    }
+
+    package var code: Code {
+        switch self {
+        case .vmMissing: .vmMissing
+        case .vmStopped: .vmStopped
+        case .hostUnprepared: .hostUnprepared
+        case .k3sNotInstalled: .k3sNotInstalled
+        case .identityStale: .identityStale
+        case .installInterrupted: .installInterrupted
+        case .nodeNotRegistered: .nodeNotRegistered
+        case .labelsOrTaintsDiffer: .labelsOrTaintsDiffer
+        case .tagsMissing: .tagsMissing
+        case .sharingDiffers: .sharingDiffers
+        case .wantedAgain: .wantedAgain
+        case .configurationNotRecorded: .configurationNotRecorded
+        case .installOutcomeUnknown: .installOutcomeUnknown
+        case .configurationChanged: .configurationChanged
+        case .notInFleetFile: .notInFleetFile
+        case .removalUnfinished: .removalUnfinished
+        case .nodeWithoutVM: .nodeWithoutVM
+        case .fleetDestroyed: .fleetDestroyed
+        case .awaitingVMList: .awaitingVMList
+        case .awaitingNewVMList: .awaitingNewVMList
+        case .awaitingSecondVMList: .awaitingSecondVMList
+        case .awaitingProbe: .awaitingProbe
+        case .awaitingClusterRead: .awaitingClusterRead
+        case .hostUnreachable: .hostUnreachable
+        case .createOutcomeUnknown: .createOutcomeUnknown
+        case .vmStarting: .vmStarting
+        case .vmNotRunning: .vmNotRunning
+        case .hostBooting: .hostBooting
+        case .controlPlaneNotReady: .controlPlaneNotReady
+        case .fleetWithoutServer: .fleetWithoutServer
+        case .removalNeedsControlPlane: .removalNeedsControlPlane
+        case .cleanupNeedsControlPlane: .cleanupNeedsControlPlane
+        case .nodeMayStillJoin: .nodeMayStillJoin
+        case .vmRemovalUnconfirmed: .vmRemovalUnconfirmed
+        case .nodeRemovalUnconfirmed: .nodeRemovalUnconfirmed
+        case .nodeAliveWithoutVM: .nodeAliveWithoutVM
+        case .nodeSilenceUnconfirmed: .nodeSilenceUnconfirmed
+        case .backOff: .backOff
+        case .k3sJoining: .k3sJoining
+        case .nodeDeleting: .nodeDeleting
+        case .nodeNotReady: .nodeNotReady
+        case .nodeSilent: .nodeSilent
+        case .limitReached: .limitReached
+        case .leaseExpiry: .leaseExpiry
+        case .limitHeld: .limitHeld
+        case .vmForeign: .vmForeign
+        case .vmPaused: .vmPaused
+        case .vmFailed: .vmFailed
+        case .hostRefused: .hostRefused
+        case .hostMisrouted: .hostMisrouted
+        case .hostOfOtherCluster: .hostOfOtherCluster
+        case .serverOfOtherCluster: .serverOfOtherCluster
+        case .clusterCAChanged: .clusterCAChanged
+        case .serverVMGone: .serverVMGone
+        case .serverDataGone: .serverDataGone
+        case .serverNotRegistered: .serverNotRegistered
+        case .k3sDidNotJoin: .k3sDidNotJoin
+        case .downgrade: .downgrade
+        case .upgradeNotSupported: .upgradeNotSupported
+        case .agentAheadOfServer: .agentAheadOfServer
+        case .roleChanged: .roleChanged
+        case .networkRangesChanged: .networkRangesChanged
+        case .actionRefused: .actionRefused
+        case .actionNotApproved: .actionNotApproved
+        case .vmsNotListed: .vmsNotListed
+        case .vmExists: .vmExists
+        case .vmNotListed: .vmNotListed
+        case .vmLimitExceeded: .vmLimitExceeded
+        case .vmsVanished: .vmsVanished
+        case .foundedElsewhere: .foundedElsewhere
+        case .serverNotRemovable: .serverNotRemovable
+        case .quorumAtRisk: .quorumAtRisk
+        case .notInLedger: .notInLedger
+        case .controlPlaneBlocked: .controlPlaneBlocked
+        case .leaseUnavailable: .leaseUnavailable
+        case .leaseHeld: .leaseHeld
+        case .pruneDisabled: .pruneDisabled
+        case .pruneDisabledForNode: .pruneDisabledForNode
+        case .nodeOutlivesVM: .nodeOutlivesVM
+        }
+    }
+}

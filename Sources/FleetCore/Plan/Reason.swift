@@ -1,0 +1,120 @@
+package import K3s
+
+/// Why a node is acted on, waits, is blocked or is left alone. A code with its values; `Reason+Text.swift` renders it for people.
+package indirect enum Reason: Sendable, Hashable {
+    // MARK: why something is done
+
+    case vmMissing
+    case vmStopped
+    case hostUnprepared
+    case k3sNotInstalled
+    /// The VM is new, and the cluster may still have the node password of the machine before it (facts/k3s.md §6.1).
+    case identityStale
+    case installInterrupted
+    case nodeNotRegistered
+    case labelsOrTaintsDiffer
+    case tagsMissing
+    case sharingDiffers
+    /// Its removal had begun when the file came to ask for it again.
+    case wantedAgain
+    case configurationNotRecorded
+    case installOutcomeUnknown
+    case configurationChanged
+    case notInFleetFile
+    case removalUnfinished
+    case nodeWithoutVM
+    case fleetDestroyed
+
+    // MARK: what is waited for
+
+    case awaitingVMList
+    case awaitingNewVMList
+    case awaitingSecondVMList
+    case awaitingProbe
+    case awaitingClusterRead
+    case hostUnreachable(String)
+    case createOutcomeUnknown
+    case vmStarting
+    /// exe.dev's own word for the status.
+    case vmNotRunning(String)
+    case hostBooting(systemd: String)
+    case controlPlaneNotReady(server: String, ControlPlaneSilence)
+    case fleetWithoutServer
+    case removalNeedsControlPlane(Reason)
+    case cleanupNeedsControlPlane(Reason)
+    case nodeMayStillJoin
+    case vmRemovalUnconfirmed
+    case nodeRemovalUnconfirmed
+    case nodeAliveWithoutVM
+    case nodeSilenceUnconfirmed
+    case backOff(failure: String)
+    case k3sJoining(unit: UnitState?, journal: String?)
+    case nodeDeleting
+    case nodeNotReady(String)
+    case nodeSilent
+    case limitReached(LimitName, Int)
+    /// On the Lease of a server that gives no answer, which another machine may hold.
+    case leaseExpiry(seconds: Int)
+
+    // MARK: what only the operator can change
+
+    case limitHeld(LimitName, Int, by: [String])
+    case vmForeign(name: String, tag: String)
+    case vmPaused(name: String)
+    case vmFailed(name: String, status: String)
+    /// The host answered and must not be touched.
+    case hostRefused(String, advice: String)
+    case hostMisrouted(vm: String, hostname: String)
+    case hostOfOtherCluster(id: String?)
+    case serverOfOtherCluster(id: String?)
+    case clusterCAChanged
+    case serverVMGone(name: String)
+    case serverDataGone(name: String)
+    case serverNotRegistered(name: String)
+    case k3sDidNotJoin(node: String, role: Role, seconds: Int, journal: String?)
+    case downgrade(from: K3sVersion, to: K3sVersion)
+    case upgradeNotSupported(from: K3sVersion, to: K3sVersion)
+    case agentAheadOfServer(node: String, version: K3sVersion, server: K3sVersion)
+    case roleChanged(isServer: Bool)
+    case networkRangesChanged(clusterCIDR: String, serviceCIDR: String)
+    /// exe.dev, the host or a safety rule said no when the action was sent.
+    case actionRefused(String, advice: String)
+    case actionNotApproved(StepKind)
+    case vmsNotListed
+    case vmExists(name: String)
+    case vmNotListed(name: String)
+    case vmLimitExceeded(others: Int, unlisted: [String], limit: Int)
+    /// The breaker is open.
+    case vmsVanished(count: Int, of: Int)
+    case foundedElsewhere(server: String)
+    case serverNotRemovable(name: String)
+    case quorumAtRisk(server: String, left: Int, of: Int, silent: [String])
+    case notInLedger(name: String)
+    case controlPlaneBlocked(server: String)
+    case leaseUnavailable(name: String, failure: String)
+    case leaseHeld(name: String, by: String, seconds: Int)
+
+    // MARK: what is left alone on purpose
+
+    case pruneDisabled
+    case pruneDisabledForNode
+    case nodeOutlivesVM
+
+    /// Nothing is created while so much is gone at once.
+    package var isBreaker: Bool { code == .vmsVanished }
+}
+
+/// What keeps a control plane from being used.
+package enum ControlPlaneSilence: Sendable, Hashable {
+    /// It was not read yet.
+    case unread
+    case unreachable(String)
+    case starting(String?)
+    case ofOtherCluster
+    case unregistered
+}
+
+/// A limit of the fleet file.
+package enum LimitName: String, Sendable, Hashable {
+    case deletionsPerPass, maxUnavailable, maxVMs
+}

@@ -1,0 +1,60 @@
+import K3s
+import Testing
+
+@testable import FleetCore
+
+/// What programs (the code) and people (text, advice) read of each reason.
+@Suite struct ReasonTests {
+    private static let old = K3sVersion("v1.34.9+k3s1")!
+    private static let new = K3sVersion("v1.34.10+k3s1")!
+    private static let crashing = UnitState(active: "activating", sub: "auto-restart", enabled: true, restarts: 3)
+
+    /// One of each code.
+    static let all: [Reason] = [
+        .vmMissing, .vmStopped, .hostUnprepared, .k3sNotInstalled, .identityStale, .installInterrupted, .nodeNotRegistered,
+        .labelsOrTaintsDiffer, .tagsMissing, .sharingDiffers, .wantedAgain, .configurationNotRecorded, .installOutcomeUnknown,
+        .configurationChanged, .notInFleetFile, .removalUnfinished, .nodeWithoutVM, .fleetDestroyed, .awaitingVMList, .awaitingNewVMList,
+        .awaitingSecondVMList, .awaitingProbe, .awaitingClusterRead, .hostUnreachable("timed out"), .createOutcomeUnknown, .vmStarting,
+        .vmNotRunning("migrating"), .hostBooting(systemd: "starting"), .controlPlaneNotReady(server: "demo-cp-n1", .starting(nil)),
+        .fleetWithoutServer, .removalNeedsControlPlane(.fleetWithoutServer),
+        .cleanupNeedsControlPlane(.controlPlaneNotReady(server: "demo-cp-n1", .unread)), .nodeMayStillJoin, .vmRemovalUnconfirmed,
+        .nodeRemovalUnconfirmed, .nodeAliveWithoutVM, .nodeSilenceUnconfirmed, .backOff(failure: "502"),
+        .k3sJoining(unit: crashing, journal: "bad token"), .nodeDeleting, .nodeNotReady("not ready (KubeletNotReady)"), .nodeSilent,
+        .limitReached(.maxUnavailable, 1), .leaseExpiry(seconds: 60), .limitHeld(.deletionsPerPass, 1, by: ["a", "b"]),
+        .vmForeign(name: "a", tag: "fleet-demo"), .vmPaused(name: "a"), .vmFailed(name: "a", status: "error"),
+        .hostRefused("the host key is another", advice: "see why"), .hostMisrouted(vm: "a", hostname: "b"), .hostOfOtherCluster(id: "x"),
+        .serverOfOtherCluster(id: nil), .clusterCAChanged, .serverVMGone(name: "a"), .serverDataGone(name: "a"),
+        .serverNotRegistered(name: "a"), .k3sDidNotJoin(node: "a", role: .agent, seconds: 180, journal: nil),
+        .downgrade(from: new, to: old),
+        .upgradeNotSupported(from: old, to: new), .agentAheadOfServer(node: "a", version: new, server: old), .roleChanged(isServer: true),
+        .networkRangesChanged(clusterCIDR: "10.244.0.0/16", serviceCIDR: "10.245.0.0/16"), .actionRefused("quota", advice: "ask"),
+        .actionNotApproved(.install), .vmsNotListed, .vmExists(name: "a"), .vmNotListed(name: "a"),
+        .vmLimitExceeded(others: 4, unlisted: ["a"], limit: 4), .vmsVanished(count: 2, of: 4), .foundedElsewhere(server: "a"),
+        .serverNotRemovable(name: "a"), .quorumAtRisk(server: "a", left: 1, of: 3, silent: ["b"]), .notInLedger(name: "a"),
+        .controlPlaneBlocked(server: "a"), .leaseUnavailable(name: "l", failure: "timeout"), .leaseHeld(name: "l", by: "desk", seconds: 9),
+        .pruneDisabled, .pruneDisabledForNode, .nodeOutlivesVM,
+    ]
+
+    @Test func everyCodeStandsInTheTable() {
+        #expect(Self.all.map(\.code) == Reason.Code.allCases)
+    }
+
+    @Test func everyReasonHasWordsOfItsOwn() {
+        let texts = Self.all.map(\.text)
+        #expect(Set(texts).count == texts.count)
+        for reason in Self.all { #expect(!reason.text.isEmpty && reason.text != reason.code.rawValue, "\(reason)") }
+    }
+
+    /// From the first one that blocks to the last.
+    @Test func whatBlocksComesWithAdvice() throws {
+        let (first, end) = (try #require(Self.place(.limitHeld)), try #require(Self.place(.pruneDisabled)))
+        for (place, reason) in Self.all.enumerated() { #expect(reason.advice.isEmpty != (first..<end).contains(place), "\(reason)") }
+    }
+
+    private static func place(_ code: Reason.Code) -> Int? { all.firstIndex { $0.code == code } }
+
+    @Test(arguments: [
+        (Reason.Code.vmMissing, "VMMissing"), (.k3sDidNotJoin, "K3sDidNotJoin"), (.vmsVanished, "VMsVanished"), (.leaseHeld, "LeaseHeld"),
+    ])
+    func codesAreCamelCase(code: Reason.Code, word: String) { #expect(code.rawValue == word) }
+}
