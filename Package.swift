@@ -58,17 +58,18 @@ let package = Package(
         library("FleetCore", on: ["K3s", "Shell"]),
         // layer 2: what it takes to touch the world
         // Its functions stay where they are called: each change of executor and back would cost more than most of what they do.
-        library("Reconciler", on: ["FleetCore", "K3s", "Shell"], [.enableUpcomingFeature("NonisolatedNonsendingByDefault")]),
+        library("Reconciler", on: ["Digest", "FleetCore", "K3s", "Shell"], [.enableUpcomingFeature("NonisolatedNonsendingByDefault")]),
         library("ExeDev", on: ["CLibcurl", "Shell"]),
         library("SSH", on: ["CLibssh2", "CLibcrypto"]),
         library("HTTPServer", on: ["CMicrohttpd"]),
+        library("Digest", on: ["CLibcrypto"]),
         library("Spawn", on: ["CSpawn"]),
         // layer 3: the two pairs of hands
-        library("Live", on: ["Reconciler", "ExeDev", "SSH", "Spawn", "FleetCore", "K3s", "Shell"]),
+        library("Live", on: ["Digest", "Reconciler", "ExeDev", "SSH", "Spawn", "FleetCore", "K3s", "Shell"]),
         library("Simulation", on: ["Reconciler", "FleetCore", "K3s", "HTTPServer", "Shell", "Spawn"]),
         // layer 4
         library("Daemon", on: ["HTTPServer", "Live", "Reconciler", "FleetCore", "K3s"]),
-        library("CommandLine", on: ["Daemon", "Live", "Reconciler", "ExeDev", "FleetCore", "K3s", "Shell", "SSH"]),
+        library("CommandLine", on: ["Daemon", "Digest", "Live", "Reconciler", "ExeDev", "FleetCore", "K3s", "Shell", "SSH"]),
         // layer 5
         program("exedev-k8s", on: ["CommandLine"]),
         program("exedev-ctl", on: ["CommandLine"]),
@@ -76,13 +77,14 @@ let package = Package(
         // tests
         tests("ShellTests", on: ["Shell"]),
         tests("K3sTests", on: ["K3s", "Shell"]),
-        tests("ScriptTests", on: ["Reconciler", "FleetCore", "K3s", "Simulation", "Shell"]),
+        tests("DigestTests", on: ["Digest"]),
+        tests("ScriptTests", on: ["Digest", "Reconciler", "FleetCore", "K3s", "Simulation", "Shell"]),
         tests("FleetCoreTests", on: ["FleetCore", "K3s", "Shell"]),
         tests("ReconcilerTests", on: ["Reconciler", "FleetCore", "K3s", "Shell"]),
         tests("ExeDevTests", on: ["ExeDev", "Shell"]),
         tests("SSHTests", on: ["SSH", "TestSupport"]),
         tests("HTTPServerTests", on: ["HTTPServer"]),
-        tests("DaemonTests", on: ["Daemon", "FleetCore", "HTTPServer", "K3s", "Live", "Reconciler", "TestSupport"]),
+        tests("DaemonTests", on: ["Daemon", "Digest", "FleetCore", "HTTPServer", "K3s", "Live", "Reconciler", "TestSupport"]),
         tests("SimulationTests", on: ["Simulation", "Shell"]),
         tests("ConvergenceTests", on: ["Simulation", "ExeDev", "Live", "Reconciler", "FleetCore", "K3s"]),
         tests("CommandLineTests", on: ["CommandLine", "Daemon", "FleetCore", "K3s", "Live", "Reconciler", "Shell"]),

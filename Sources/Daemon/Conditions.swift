@@ -50,21 +50,21 @@ extension Findings {
     var conditions: [Condition] { [settled, blocked, degraded] }
 
     var settled: Condition {
-        let open = plan.lines.filter { !$0.decision.isSettled }
+        let open = plan.items.filter { !$0.decision.isSettled }
         if open.isEmpty { return Condition(.settled, .yes, "AllNodesSettled") }
         return Condition(.settled, .no, "NodesNotSettled", Self.list(open))
     }
 
     /// Under a daemon, which does what can be done.
     var progressing: Condition {
-        let open = plan.lines.filter { !$0.decision.isSettled }
+        let open = plan.items.filter { !$0.decision.isSettled }
         let moving = open.filter { if case .blocked = $0.decision { false } else { true } }
         if !moving.isEmpty { return Condition(.progressing, .yes, "NodesNotSettled", Self.list(moving)) }
         return Condition(.progressing, .no, open.isEmpty ? "AllNodesSettled" : "NodesBlocked")
     }
 
     var blocked: Condition {
-        let blocked = plan.lines.filter { if case .blocked = $0.decision { true } else { false } }
+        let blocked = plan.items.filter { if case .blocked = $0.decision { true } else { false } }
         return blocked.isEmpty
             ? Condition(.blocked, .no, "NoNodeBlocked") : Condition(.blocked, .yes, "NodesBlocked", Self.list(blocked))
     }
@@ -83,7 +83,7 @@ extension Findings {
             "\(silent.count) of \(fleet.nodes.count) nodes are not ready: \(some.joined(separator: ", "))\(more)")
     }
 
-    private static func list(_ lines: [Plan.Line]) -> String {
+    private static func list(_ lines: [Plan.Item]) -> String {
         let (some, more) = few(lines.map { "\($0.node): \($0.decision.drift)" })
         return some.joined(separator: "; ") + more
     }

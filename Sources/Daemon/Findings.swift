@@ -23,7 +23,7 @@ package struct Findings: Sendable {
 
     /// Why nothing is made anew, when so much is gone at once.
     var breaker: String? {
-        for line in plan.lines {
+        for line in plan.items {
             if case .blocked(let reason) = line.decision, reason.isBreaker { return reason.text }
         }
         return nil
@@ -35,7 +35,7 @@ extension Decision {
     var drift: String {
         switch self {
         case .settled: ""
-        case .act(let action, let reason): "\(action.step.words): \(reason.text)"
+        case .act(let action, let reason): "\(action.words): \(reason.text)"
         case .wait(let wait): "waits: \(wait.reason.text)"
         case .blocked(let reason): "blocked: \(reason.text)"
         case .reported(let reason): reason.text

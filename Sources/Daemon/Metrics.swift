@@ -93,7 +93,7 @@ extension Standing {
         page.gauge(
             "exedev_k8s_decisions", "What the last pass left the nodes with.",
             ["settled", "act", "wait", "blocked", "reported"].map { kind in
-                (["decision": kind], Double(findings?.plan.lines.count { $0.decision.kind == kind } ?? 0))
+                (["decision": kind], Double(findings?.plan.items.count { $0.decision.kind == kind } ?? 0))
             })
         let used = findings?.owned.map { [(OpenMetrics.Labels(), Double($0.count))] }
         page.gauge("exedev_k8s_vm_budget_used", "VMs with our tag.", used ?? [])

@@ -89,7 +89,7 @@ struct Standing: Sendable {
             findings = Findings(result, fleet: fleet, time: now)
             if result.plan.isSettled { lastConverged = now }
             if result.ranOutOfTime { counts.timeouts += 1 }
-            endPass(result.plan.isSettled ? .success : .requeueAfter, uptime, nodes: Set(result.plan.lines.map(\.node)))
+            endPass(result.plan.isSettled ? .success : .requeueAfter, uptime, nodes: Set(result.plan.items.map(\.node)))
         }
         judge(now)
     }

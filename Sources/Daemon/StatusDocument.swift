@@ -41,12 +41,12 @@ package struct StatusDocument: Codable, Sendable {
         (self.cluster, self.conditions) = (cluster, conditions)
         settled = conditions.contains { $0.type == .settled && $0.status == .yes }
         time = findings.map { AuditRecord.time($0.time) }
-        nodes = findings.map { findings in findings.plan.lines.map { Node($0, findings.seen) } } ?? []
+        nodes = findings.map { findings in findings.plan.items.map { Node($0, findings.seen) } } ?? []
     }
 }
 
 extension StatusDocument.Node {
-    init(_ line: Plan.Line, _ seen: Observation) {
+    init(_ line: Plan.Item, _ seen: Observation) {
         (name, pool) = (line.node, line.pool)
         let reading = seen.node(line.node)
         vm = seen.vms?[line.node].map(\.status.words) ?? "absent"
@@ -55,7 +55,7 @@ extension StatusDocument.Node {
         address = reading?.internalIP ?? "-"
         labels = reading?.labels ?? [:]
         taints = reading?.taints.map(\.description) ?? []
-        managed = (reading?.annotations[NodeShape.managedLabels] ?? "").split(separator: ",").map(String.init)
+        managed = (reading?.annotations[NodePatch.managedLabels] ?? "").split(separator: ",").map(String.init)
         (code, text) = (line.decision.reason?.code, line.decision.drift)
     }
 }

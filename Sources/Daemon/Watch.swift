@@ -95,7 +95,7 @@ struct Post: Sendable {
     mutating func passEnded(_ result: Result<Reconciler.Result, any Error>, uptime: Double, chance: Double) {
         switch result {
         case .success(let result):
-            settled = Set(result.plan.lines.filter(\.decision.isSettled).map(\.node))
+            settled = Set(result.plan.items.filter(\.decision.isSettled).map(\.node))
             trouble = result.plan.isSettled ? nil : "not settled"
             schedule.passEnded(settled: result.plan.isSettled, effects: result.effects, now: uptime, chance: chance)
         case .failure(let error):

@@ -7,7 +7,7 @@ struct WorkQueue: Sendable {
         var node: String
         var step: StepKind
 
-        init(_ action: Action) { (node, step) = (action.node, action.step) }
+        init(_ action: Action) { (node, step) = (action.node, action.kind) }
     }
 
     /// Since when each item waits for its turn.
@@ -43,8 +43,8 @@ struct WorkQueue: Sendable {
         let since = ready.removeValue(forKey: Item(action))
         adds += since == nil ? 1 : 0
         waits.observe(uptime - (since ?? uptime))
-        retries += failed.removeValue(forKey: action.node) == action.step ? 1 : 0
-        begun[action.node] = (action.step, uptime)
+        retries += failed.removeValue(forKey: action.node) == action.kind ? 1 : 0
+        begun[action.node] = (action.kind, uptime)
     }
 
     /// The step that ended; nil when none was under way on that node.

@@ -1,38 +1,46 @@
 package import Shell
 
 /// What a bare host needs to be ready for k3s.
-package struct PrepareInput: Sendable {
-    package var overlayHostname: String
+package struct HostPreparation: Sendable, Hashable {
+    /// The VM's name, and its name in the overlay network.
+    package var node: String
+    package var role: Role
     package var version: K3sVersion
-    package var releases: ReleaseSource
     /// The digest that an earlier host verified; nil on the first one.
     package var expectedSHA256: String?
-    package var authKey: SecretName
+    package var clusterID: String
     package var clusterCIDR: String
     package var serviceCIDR: String
-    package var clusterID: String
-    package var role: Role
-    /// Our clock, seconds since 1970; the host's may differ by 30 s.
-    package var controllerTime: Int
 
     package init(
-        overlayHostname: String, version: K3sVersion, releases: ReleaseSource, expectedSHA256: String?, authKey: SecretName,
-        clusterCIDR: String, serviceCIDR: String, clusterID: String, role: Role, controllerTime: Int
+        node: String, role: Role, version: K3sVersion, expectedSHA256: String?, clusterID: String, clusterCIDR: String,
+        serviceCIDR: String
     ) {
-        (self.overlayHostname, self.version, self.releases) = (overlayHostname, version, releases)
-        (self.expectedSHA256, self.authKey, self.clusterCIDR) = (expectedSHA256, authKey, clusterCIDR)
-        (self.serviceCIDR, self.clusterID, self.role, self.controllerTime) = (serviceCIDR, clusterID, role, controllerTime)
+        (self.node, self.role, self.version, self.expectedSHA256) = (node, role, version, expectedSHA256)
+        (self.clusterID, self.clusterCIDR, self.serviceCIDR) = (clusterID, clusterCIDR, serviceCIDR)
     }
 }
 
 extension HostScript {
-    /// Checks the host, joins it to the overlay, stages a verified binary and the installer of the same release.
-    package static func prepare(_ input: PrepareInput) -> Script {
+    /// Checks the host, joins it to the overlay, stages a verified binary and the installer of the same release. `controllerTime`: seconds since
+    /// 1970; a host's clock may differ by 300 s.
+    package static func prepare(
+        _ host: HostPreparation, releases: ReleaseSource, authKey: SecretName, controllerTime: Int
+    ) -> Script {
         Script(lines: [
-            alone, atomicWrite, tidy, preflight(input), routes(input.clusterCIDR, input.serviceCIDR), overlay(input), binary(input),
-            installer(input), durable,
+            alone, atomicWrite, tidy, preflight(host, controllerTime), routes(host.clusterCIDR, host.serviceCIDR),
+            overlay(host.node, authKey),
+            binary(host, releases), installer(host, releases), durable,
         ])
     }
+
+    /// The digest of the binary that `prepare` staged, as it printed it.
+    package static func stagedDigest(in output: String) -> String? {
+        let prefix = "\(digestKey)="
+        return output.split(whereSeparator: \.isNewline).first { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) }
+    }
+
+    private static let digestKey = "k3s-sha256"
 
     /// What a script reports as done outlasts a power cut, which exe.dev's `restart` is: it syncs nothing in the guest (facts/exedev.md §1.2, §8.8).
     static let durable = Script(raw: "sync -f / 2>/dev/null || sync")
@@ -80,8 +88,8 @@ extension HostScript {
             trap 'exit 143' HUP INT PIPE TERM
             """)
 
-    private static func preflight(_ input: PrepareInput) -> Script {
-        let other: Role = input.role == .server ? .agent : .server
+    private static func preflight(_ host: HostPreparation, _ controllerTime: Int) -> Script {
+        let other: Role = host.role == .server ? .agent : .server
         return """
             [ "$(uname -m)" = x86_64 ] || refuse 70 "the host is $(uname -m), not x86_64"
             [ -d /run/systemd/system ] || refuse 71 'the host does not run systemd'
@@ -89,9 +97,9 @@ extension HostScript {
             command -v tailscale >/dev/null || refuse 73 'the host lacks tailscale'
             free=$(df -Pk /var/lib | awk 'NR == 2 { print $4 }')
             [ "$free" -ge 1048576 ] || refuse 74 "only $free KiB are free on /var/lib"
-            skew=$(( $(date +%s) - \(input.controllerTime) ))
+            skew=$(( $(date +%s) - \(controllerTime) ))
             [ "$skew" -lt 300 ] && [ "$skew" -gt -300 ] || refuse 75 "the host's clock differs by $skew s"
-            \(belongs(to: input.clusterID))
+            \(belongs(to: host.clusterID))
             if [ -f \("/etc/systemd/system/" + other.unit + ".service") ]; then
                 refuse 77 \("the host is set up as " + (other == .server ? "a server" : "an agent"))
             fi
@@ -129,12 +137,12 @@ extension HostScript {
             """
     }
 
-    private static func overlay(_ input: PrepareInput) -> Script {
+    private static func overlay(_ hostname: String, _ authKey: SecretName) -> Script {
         """
         systemctl enable --now tailscaled
         if ! tailscale ip -4 >/dev/null 2>&1; then
-            printf '%s' \(secret: input.authKey) > "$key"
-            timeout 120 tailscale up --auth-key="file:$key" --hostname=\(input.overlayHostname) --accept-routes=false \\
+            printf '%s' \(secret: authKey) > "$key"
+            timeout 120 tailscale up --auth-key="file:$key" --hostname=\(hostname) --accept-routes=false \\
                 || refuse 78 'tailscale up failed'
             rm -f "$key"
         fi
@@ -148,12 +156,12 @@ extension HostScript {
         url + "/" + version.description.split(separator: "+").joined(separator: "%2B")
     }
 
-    private static func binary(_ input: PrepareInput) -> Script {
+    private static func binary(_ host: HostPreparation, _ releases: ReleaseSource) -> Script {
         """
         binary=\(raw: HostPath.binary)
         new=\(raw: HostPath.newBinary)
-        expected=\(input.expectedSHA256 ?? "")
-        release=\(base(input.releases.binaries, input.version))
+        expected=\(host.expectedSHA256 ?? "")
+        release=\(base(releases.binaries, host.version))
         have=$( [ -x "$binary" ] && sha256sum "$binary" | cut -d ' ' -f 1 || true )
         if [ -z "$expected" ] || [ "$have" != "$expected" ]; then
             published=$(curl -fsSL --retry 3 --max-time 60 "$release/sha256sum-amd64.txt" | awk '$2 == "k3s" { print $1 }') || published=
@@ -170,21 +178,21 @@ extension HostScript {
                 mv -f "$new" "$binary"
             fi
         fi
-        echo "k3s-sha256=$have"
+        echo "\(raw: digestKey)=$have"
         """
     }
 
-    private static func installer(_ input: PrepareInput) -> Script {
+    private static func installer(_ host: HostPreparation, _ releases: ReleaseSource) -> Script {
         """
         installer=\(raw: HostPath.installer)
         new=\(raw: HostPath.newInstaller)
         mkdir -p "$(dirname "$installer")"
-        curl -fsSL --retry 3 --max-time 60 -o "$new" \(base(input.releases.installers, input.version) + "/install.sh") \\
+        curl -fsSL --retry 3 --max-time 60 -o "$new" \(base(releases.installers, host.version) + "/install.sh") \\
             || refuse 79 'no installer for the release'
         sh -n "$new" || refuse 80 'the installer is cut short'
         chmod 700 "$new"
         cmp -s "$installer" "$new" || mv -f "$new" "$installer"
-        printf '%s' \(input.clusterID) | put \(raw: HostPath.cluster) 600
+        printf '%s' \(host.clusterID) | put \(raw: HostPath.cluster) 600
         """
     }
 

@@ -171,7 +171,7 @@ package enum HostScript {
 
     /// Labels, taints and annotations in one patch. A nil label is removed; nil taints stay as they are. Taints are replaced as a whole, so the
     /// patch names the very node that still has those which were seen: whatever a controller or a person changed meanwhile stays.
-    package static func shapeNode(
+    package static func patchNode(
         name: String, labels: [String: String?], taints: (from: [Taint], to: [Taint])?, annotations: [String: String]
     ) -> Script {
         let quoted = NodeSetup.doubleQuoted

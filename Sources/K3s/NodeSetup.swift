@@ -2,7 +2,6 @@
 package struct NodeSetup: Sendable, Hashable {
     package var name: String
     package var role: Role
-    package var version: K3sVersion
     package var clusterName: String
     package var clusterID: String
     package var overlayInterface: String
@@ -19,11 +18,11 @@ package struct NodeSetup: Sendable, Hashable {
     package var taints: [Taint]
 
     package init(
-        name: String, role: Role, version: K3sVersion, clusterName: String, clusterID: String, overlayInterface: String,
+        name: String, role: Role, clusterName: String, clusterID: String, overlayInterface: String,
         overlayAddress: String, clusterCIDR: String, serviceCIDR: String, disable: [String], extra: [String: ConfigValue],
         serverAddress: String?, caHash: String?, taints: [Taint]
     ) {
-        (self.name, self.role, self.version, self.clusterName, self.clusterID) = (name, role, version, clusterName, clusterID)
+        (self.name, self.role, self.clusterName, self.clusterID) = (name, role, clusterName, clusterID)
         (self.overlayInterface, self.overlayAddress) = (overlayInterface, overlayAddress)
         (self.clusterCIDR, self.serviceCIDR, self.disable, self.extra) = (clusterCIDR, serviceCIDR, disable, extra)
         (self.serverAddress, self.caHash, self.taints) = (serverAddress, caHash, taints)
@@ -31,13 +30,16 @@ package struct NodeSetup: Sendable, Hashable {
 
     /// `/etc/rancher/k3s/config.yaml`. Two schemas: a server skips an unknown key with a warning, an agent crash-loops on it
     /// (facts/k3s.md §2), so an agent's file has only what agents know.
-    package func configFile() -> String { String(decoding: configBytes, as: UTF8.self) }
+    package func configFile() -> String {
+        "# Written by exedev-k8s for the cluster \(clusterName); changes made here are undone.\n" + settings
+    }
 
-    /// Identifies the configuration; it changes exactly when a restart of k3s is called for.
-    package var configHash: String { hex(sha256(configBytes)) }
+    /// What a restart of k3s would change: the settings, whatever the comments in the file. Its first line is that of the files of ledgers of
+    /// schema 1, so that their digests stay good.
+    package var meaning: String { "# Written by exedev-k8s for the cluster \(clusterName); changes made here are undone.\n" + settings }
 
-    /// As bytes, for it is hashed for every node at every pass, and putting a String together is most of that.
-    private var configBytes: [UInt8] {
+    /// As bytes, for it is rendered for every node at every plan, and putting a String together is most of that.
+    private var settings: String {
         var keys: [(name: String, value: ConfigValue)] = [
             ("node-name", .string(name)), ("node-ip", .string(overlayAddress)), ("flannel-iface", .string(overlayInterface)),
         ]
@@ -50,16 +52,13 @@ package struct NodeSetup: Sendable, Hashable {
         keys.sort { $0.name < $1.name }
         var file: [UInt8] = []
         file.reserveCapacity(1024)
-        file += "# Written by exedev-k8s for the cluster ".utf8
-        file += clusterName.utf8
-        file += "; changes made here are undone.\n".utf8
         for (name, value) in keys {
             file += name.utf8
             file.append(UInt8(ascii: ":"))
             Self.add(value, to: &file)
             file.append(UInt8(ascii: "\n"))
         }
-        return file
+        return String(decoding: file, as: UTF8.self)
     }
 
     private var serverKeys: [(name: String, value: ConfigValue)] {

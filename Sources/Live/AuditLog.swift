@@ -36,7 +36,7 @@ package final class AuditLog: Memory {
     package func save(_ ledger: Ledger) throws { try state.save(ledger) }
 
     package func intend(_ action: Action, because: Reason, facts: FleetFacts) throws {
-        try intend(action, action.change(facts.seen, record: facts.record(action.node)), because: because.text)
+        try intend(action, action.step.change(facts.seen, record: facts.record(action.node)), because: because.text)
     }
 
     func intend(_ action: Action, _ change: Change, because: String) throws {
@@ -45,7 +45,7 @@ package final class AuditLog: Memory {
             book.count += 1
             let record = AuditRecord(
                 time: AuditRecord.time(now), verb: verb, run: run, plan: plan, effect: book.count, node: action.node,
-                step: action.step.rawValue, before: change.before, after: change.after, reason: because)
+                step: action.kind.rawValue, before: change.before, after: change.after, reason: because)
             try book.file.append(Self.line(record))
             book.open[action.node] = (record, uptime)
         }

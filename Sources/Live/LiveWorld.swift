@@ -43,16 +43,16 @@ package struct LiveWorld: Sendable {
     /// What `plan --scripts` prints for an action.
     package func shown(_ action: Action, facts: FleetFacts) -> String {
         switch action {
-        case .createVM(let name, let shape, let tag): Self.creation(name, shape, tag).line
-        case .tagVM(let name, let tags): ExeDevCommand.tag(name, tags: tags, remove: false).line
-        case .startVM(let name): ExeDevCommand.restart(name).line
-        case .removeVM(let name): ExeDevCommand.rm([name]).line
-        case .share(let name, let share, let leaving):
-            Self.sharing(name, share, revoking: leaving, present: leaving).map(\.line).joined(separator: "\n")
-        case .prepare, .install, .restart, .forget, .shape, .drain, .uncordon, .stop, .deleteNode:
-            (HostOrder.of(action, facts)?.script(releases: releases, time: facts.now).shown) ?? ""
+        case .createVM(let step): ExeDevCommand.new(Self.newVM(step)).line
+        case .tagVM(let step): ExeDevCommand.tag(step.node, tags: step.tags, remove: false).line
+        case .startVM(let step): ExeDevCommand.restart(step.node).line
+        case .removeVM(let step): ExeDevCommand.rm([step.node]).line
+        case .share(let step): Self.sharing(step, present: step.revoking).map(\.line).joined(separator: "\n")
+        default: action.step.script(context(facts.now))?.shown ?? ""
         }
     }
+
+    private func context(_ now: Double) -> ScriptContext { ScriptContext(releases: releases, now: now) }
 
     package func kubeconfig(on vm: ObservedVM) async throws(EffectError) -> String {
         try await hosts.run(HostScript.kubeconfig(), on: vm, deadline: 30, mutates: false)
@@ -78,21 +78,22 @@ extension LiveWorld: WorldWriter {
         return reading
     }
 
-    package func createVM(name: String, shape: VMShape, ownerTag: String) async throws(EffectError) -> ObservedVM {
-        let command = Self.newVM(name, shape, ownerTag)
+    package func create(_ step: CreateVM) async throws(EffectError) -> ObservedVM {
+        let command = Self.newVM(step)
         let created = try await asking { () async throws(ExeDevError) in try await client.create(command) }
         return ObservedVM(created, asked: command)
     }
 
-    package func tagVM(_ name: String, tags: [String]) async throws(EffectError) {
-        _ = try await asking { () async throws(ExeDevError) in try await client.tag(name, tags: tags, remove: false) }
+    package func tag(_ step: TagVM) async throws(EffectError) {
+        _ = try await asking { () async throws(ExeDevError) in try await client.tag(step.node, tags: step.tags, remove: false) }
     }
 
-    package func startVM(_ name: String) async throws(EffectError) {
-        _ = try await asking { () async throws(ExeDevError) in try await client.restart(name) }
+    package func start(_ step: StartVM) async throws(EffectError) {
+        _ = try await asking { () async throws(ExeDevError) in try await client.restart(step.node) }
     }
 
-    package func removeVM(_ name: String) async throws(EffectError) {
+    package func remove(_ step: RemoveVM) async throws(EffectError) {
+        let name = step.node
         let removal = try await asking { () async throws(ExeDevError) in try await client.remove([name]) }
         if let reason = removal.failed[name], !removal.notFound.contains(name) {
             throw EffectError("exe.dev did not remove \(name): \(reason)", remedy: .observeAgain)
@@ -100,15 +101,16 @@ extension LiveWorld: WorldWriter {
         await hosts.forget(name)
     }
 
-    package func share(_ vm: String, as share: Share, revoking: [String]) async throws(EffectError) -> Share {
+    package func share(_ step: ShareVM) async throws(EffectError) -> Share {
+        let (vm, share) = (step.node, step.share)
         let before = try await asking { () async throws(ExeDevError) in try await client.shareShow(vm) }
-        for command in Self.sharing(vm, share, revoking: revoking, present: before.users) {
+        for command in Self.sharing(step, present: before.users) {
             _ = try await asking { () async throws(ExeDevError) in try await client.exec(command) }
         }
         let after = try await asking { () async throws(ExeDevError) in try await client.shareShow(vm) }
         let seen = Share(
             port: share.port == nil ? nil : after.port, isPublic: after.isPublic,
-            users: after.users.filter { share.users.contains($0) || revoking.contains($0) }.sorted())
+            users: after.users.filter { share.users.contains($0) || step.revoking.contains($0) }.sorted())
         guard seen == share else { throw EffectError("sharing of \(vm) reads back as \(seen)", remedy: .retry(after: nil)) }
         return seen
     }
@@ -122,9 +124,13 @@ extension LiveWorld: WorldWriter {
         _ = try await hosts.run(HostScript.releaseLease(holder: holder), on: vm, deadline: 15, mutates: true)
     }
 
-    package func run(_ order: HostOrder, on vm: ObservedVM) async throws(EffectError) -> String {
-        try await hosts.run(
-            order.script(releases: releases, time: SystemClock().now), on: vm, deadline: order.deadline, mutates: true, aside: order.isSlow,
+    package func run(_ action: Action, on vm: ObservedVM) async throws(EffectError) -> String {
+        guard let script = action.step.script(context(SystemClock().now)) else {
+            throw EffectError("\(action.words) has no script", remedy: .askOperator(advice: "report this"))
+        }
+        let step = type(of: action.step)
+        return try await hosts.run(
+            script, on: vm, deadline: step.deadlineSeconds, mutates: true, aside: step.usesOwnConnection,
             gate: { [ticket] in ticket?.isOpen ?? true })
     }
 
@@ -136,16 +142,17 @@ extension LiveWorld: WorldWriter {
 
     // MARK: commands
 
-    static func newVM(_ name: String, _ shape: VMShape, _ tag: String) -> NewVM {
-        NewVM(name: name, image: shape.image, cpu: shape.cpu, memory: shape.memory, disk: shape.disk, tags: [tag] + shape.tags)
+    static func newVM(_ step: CreateVM) -> NewVM {
+        let vm = step.vm
+        return NewVM(name: step.node, image: vm.image, cpu: vm.cpu, memory: vm.memory, disk: vm.disk, tags: [step.ownerTag] + vm.tags)
     }
 
-    static func creation(_ name: String, _ shape: VMShape, _ tag: String) -> ExeDevCommand { .new(newVM(name, shape, tag)) }
-
-    static func sharing(_ vm: String, _ share: Share, revoking: [String], present: [String]) -> [ExeDevCommand] {
+    /// `present`: the users that the VM is shared with now.
+    static func sharing(_ step: ShareVM, present: [String]) -> [ExeDevCommand] {
+        let (vm, share) = (step.node, step.share)
         var commands = share.port.map { [ExeDevCommand.sharePort(vm, $0)] } ?? []
         commands.append(share.isPublic ? .shareSetPublic(vm) : .shareSetPrivate(vm))
-        let leaving = revoking.filter { present.contains($0) && !share.users.contains($0) }
+        let leaving = step.revoking.filter { present.contains($0) && !share.users.contains($0) }
         commands += leaving.map { .shareRemove(vm, user: $0) }
         return commands + share.users.filter { !present.contains($0) }.map { .shareAdd(vm, user: $0) }
     }

@@ -1,3 +1,4 @@
+import Digest
 package import FleetCore
 import FoundationEssentials
 import Glibc

@@ -1,3 +1,4 @@
+import Digest
 import ExeDev
 import FoundationEssentials
 import K3s

@@ -19,8 +19,8 @@ struct Agenda {
     /// `isServerUnread`: the cluster may answer and was not read. One read tells about every node, so it comes first and no host is probed.
     init(_ plan: Plan, busy: Set<String>, isListed: Bool, repeats: Bool, isServerUnread: Bool) {
         (vms, cluster) = (isListed ? .infinity : 1, isServerUnread ? Self.readingInterval : .infinity)
-        for line in plan.lines where !busy.contains(line.node) {
-            switch line.decision {
+        for item in plan.items where !busy.contains(item.node) {
+            switch item.decision {
             case .act(let action, _): actions.append(action)
             case .wait(let wait):
                 want(wait.look, wait.interval, isServerUnread)

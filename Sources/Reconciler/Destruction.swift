@@ -53,7 +53,8 @@ package struct Destruction: Sendable {
 
     private func remove(_ vm: ObservedVM) async throws {
         let ticket = fence.ticket()
-        let (action, reason) = (Action.removeVM(name: vm.name), Reason.fleetDestroyed)
+        let step = RemoveVM(node: vm.name)
+        let (action, reason) = (Action.removeVM(step), Reason.fleetDestroyed)
         var seen = Observation()
         seen.note(vm)
         let nothing = Ledger(cluster: fleet.cluster.name, clusterID: "", clusterCIDR: "", serviceCIDR: "")
@@ -62,7 +63,7 @@ package struct Destruction: Sendable {
         let began = clock.uptime
         do throws(EffectError) {
             try ticket.check()
-            try await world.fenced(by: ticket).removeVM(vm.name)
+            try await world.fenced(by: ticket).remove(step)
         } catch {
             switch error.remedy {
             case .retry: tell(.actionFailed(action, reason: error.message, retryIn: nil))

@@ -33,18 +33,17 @@ package protocol WorldReader: Sendable {
 /// What may be changed.
 package protocol WorldWriter: WorldReader {
     /// Sends `new` once. The answer is the VM as the platform described it.
-    func createVM(name: String, shape: VMShape, ownerTag: String) async throws(EffectError) -> ObservedVM
-    func tagVM(_ name: String, tags: [String]) async throws(EffectError)
-    func startVM(_ name: String) async throws(EffectError)
-    /// True when the platform says that the VM is gone.
-    func removeVM(_ name: String) async throws(EffectError)
+    func create(_ step: CreateVM) async throws(EffectError) -> ObservedVM
+    func tag(_ step: TagVM) async throws(EffectError)
+    func start(_ step: StartVM) async throws(EffectError)
+    func remove(_ step: RemoveVM) async throws(EffectError)
     /// Sets sharing and reads it back.
-    func share(_ vm: String, as share: Share, revoking: [String]) async throws(EffectError) -> Share
+    func share(_ step: ShareVM) async throws(EffectError) -> Share
     /// Takes or renews the cluster's Lease for so many seconds, on its server.
     func holdLease(on vm: ObservedVM, seconds: Int) async throws(EffectError) -> LeaseAnswer
     func releaseLease(on vm: ObservedVM) async throws(EffectError)
-    /// Runs one step on a host and returns what it printed.
-    func run(_ order: HostOrder, on vm: ObservedVM) async throws(EffectError) -> String
+    /// Runs the script of an action on a host and returns what it printed.
+    func run(_ action: Action, on vm: ObservedVM) async throws(EffectError) -> String
     /// The same hands for one change, which ask for its ticket whenever it has waited for its turn and is about to leave.
     func fenced(by ticket: Fence.Ticket) -> any WorldWriter
 }
@@ -52,28 +51,6 @@ package protocol WorldWriter: WorldReader {
 extension WorldWriter {
     /// For hands that let nothing wait.
     package func fenced(by ticket: Fence.Ticket) -> any WorldWriter { self }
-}
-
-/// A step on a host: an intent from which Live derives the script, so that the two cannot differ.
-package indirect enum HostOrder: Sendable, Hashable {
-    case prepare(node: String, role: Role, PrepareOrder)
-    case install(NodeSetup)
-    /// `sparing`: the address of the machine that bears the name now, whose own Node stays.
-    case forget(node: String, sparing: String? = nil)
-    case shape(node: String, NodeShape)
-    case restart(node: String, Role)
-    case drain(node: String, isSilent: Bool)
-    case stop(node: String, Role)
-    case uncordon(node: String)
-    case deleteNode(String, ifSilent: Bool)
-
-    package struct PrepareOrder: Sendable, Hashable {
-        package var version: K3sVersion
-        package var expectedSHA256: String?
-        package var clusterID: String
-        package var clusterCIDR: String
-        package var serviceCIDR: String
-    }
 }
 
 /// The disk of the ledger and of the audit log.

@@ -134,7 +134,7 @@ package struct Reconciler: Sendable {
         let facts = run.facts(at: moment)
         run.begin(action, at: moment)
         try memory.save(run.facts.ledger)
-        if case .act(_, let because)? = run.plan.lines.first(where: { $0.node == action.node })?.decision {
+        if case .act(_, let because)? = run.plan.items.first(where: { $0.node == action.node })?.decision {
             try memory.intend(action, because: because, facts: facts)
             tell(.actionStarted(action, because))
         }
@@ -153,7 +153,7 @@ package struct Reconciler: Sendable {
 /// What a child of the loop comes back with.
 indirect enum Happening: Sendable {
     case saw(Look, Observer.Sight)
-    case did(Action, Swift.Result<Performer.Outcome, EffectError>, seconds: Double)
+    case did(Action, Swift.Result<StepOutcome, EffectError>, seconds: Double)
     case leased(Swift.Result<LeaseAnswer, EffectError>, uptime: Double)
     /// A sleeper, at the time for which it was sent to sleep; nil for the brake.
     case woke(Double?)

@@ -12,8 +12,9 @@ extension Run {
         case .did(let action, .success(let outcome), let seconds):
             release(action.node)
             facts.notes[action.node]?.asked = nil
-            Bookkeeping.after(action, outcome, &facts.ledger, hash: action.configHash, now: moment.wall)
-            forgetSight(of: action, outcome)
+            Bookkeeping.after(action, outcome, &facts.ledger, now: moment.wall)
+            action.step.show(outcome, in: &facts.seen)
+            invalidate(action.step, .done)
             tell(.actionFinished(action, seconds: seconds))
         case .did(let action, .failure(let error), _):
             release(action.node)
@@ -87,27 +88,16 @@ extension Run {
         }
     }
 
-    /// What an action may have changed is no longer known: it is looked at again, never taken for granted.
-    private mutating func forgetSight(of action: Action, _ outcome: Performer.Outcome) {
-        switch (action, outcome) {
-        case (.createVM, .created(let vm)):
-            // What was seen inside a machine of that name was inside another one.
-            stale(.host(vm.name))
-            facts.seen.note(vm)
-            spoil(.vms)
-        case (.tagVM(let name, let tags), _): facts.seen.vms?[name]?.tags += tags
-        case (.startVM, _): stale(.vms)
-        case (.removeVM(let name), _):
-            facts.seen.vms?[name] = nil
-            spoil(.vms)
-        case (.createVM, _), (.share, _): break
-        case (.forget(let name), _): if facts.seen.node(name) != nil { outdate(name) }
-        case (.prepare, _), (.restart, _), (.stop, _): stale(.host(action.node))
-        case (.install(let setup), _):
-            stale(.host(action.node))
-            if setup.role == .server { stale(.cluster) }
-            outdate(action.node)
-        case (.shape, _), (.drain, _), (.uncordon, _), (.deleteNode, _): outdate(action.node)
+    /// What a step may have changed is no longer known: it is read again, never taken for granted.
+    private mutating func invalidate(_ step: any Step, _ end: StepEnd) {
+        for observation in step.stale(after: end, facts.seen) {
+            switch observation {
+            case .vms: stale(.vms)
+            case .vmListUnderWay: spoil(.vms)
+            case .host: stale(.host(step.node))
+            case .cluster: stale(.cluster)
+            case .node: outdate(step.node)
+            }
         }
     }
 
@@ -148,9 +138,8 @@ extension Run {
             wait(action, count, max(after ?? 0, backOff), error, now)
             tell(.actionFailed(action, reason: error.message, retryIn: max(after ?? 0, backOff)))
         case .observeAgain:
-            wait(action, count, action.step == .createVM ? 1 : backOff, error, now)
+            wait(action, count, type(of: action.step).mayRepeat ? backOff : 1, error, now)
             tell(.outcomeUnknown(action, reason: error.message))
-            if case .createVM = action { stale(.vms) }
         case .askOperator(let advice):
             creationFailed(action)
             // Blocked for the rest of this run; the next one tries at once, for then the operator may have mended it.
@@ -159,17 +148,12 @@ extension Run {
             facts.notes[action.node, default: .init()].refusal = reason
             tell(.blocked(node: action.node, reason))
         }
-        switch action.step {
-        case .prepare, .install, .restart, .stop: stale(.host(action.node))
-        // It may have failed because the node is another one than it was.
-        case .forget, .shape, .drain, .uncordon, .deleteNode: outdate(action.node)
-        case .createVM, .tagVM, .startVM, .share, .removeVM: break
-        }
+        invalidate(action.step, .failed(isUnknown: error.remedy == .observeAgain))
     }
 
     private mutating func creationFailed(_ action: Action) {
-        guard case .createVM(let name, _, _) = action, !mayBeMade.contains(name) else { return }
-        facts.ledger.creationEnded(name)
+        guard case .createVM(let step) = action, !mayBeMade.contains(step.node) else { return }
+        facts.ledger.requestFailed(step.node)
     }
 
     private mutating func wait(_ action: Action, _ count: Int, _ seconds: Double, _ error: EffectError, _ now: Double) {

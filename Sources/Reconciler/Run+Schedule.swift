@@ -62,7 +62,7 @@ extension Run {
     }
 
     /// Something is done or waited for, so that it is not the last word.
-    private var isOpen: Bool { plan.lines.contains { $0.decision.isOpen } }
+    private var isOpen: Bool { plan.items.contains { $0.decision.isOpen } }
 
     /// Nothing runs and nothing that is known to come would change that.
     var isIdle: Bool {
@@ -90,13 +90,13 @@ extension Run {
     /// Written down before the action is sent.
     mutating func begin(_ action: Action, at moment: Moment) {
         mayBeMade.remove(action.node)
-        if action.step == .createVM, facts.ledger.vms[action.node]?.creating != nil { mayBeMade.insert(action.node) }
+        if action.kind == .createVM, facts.record(action.node)?.request != nil { mayBeMade.insert(action.node) }
         Bookkeeping.before(action, &facts.ledger, now: moment.wall)
         take(action)
-        switch action {
-        case .install: facts.notes[action.node, default: .init()].started = moment.uptime
-        case .createVM: facts.notes[action.node, default: .init()].asked = moment.uptime
-        default: break
+        switch type(of: action.step).mark {
+        case .k3sStarted: facts.notes[action.node, default: .init()].started = moment.uptime
+        case .vmRequested: facts.notes[action.node, default: .init()].asked = moment.uptime
+        case nil: break
         }
     }
 
@@ -106,12 +106,12 @@ extension Run {
     mutating func report(_ tell: (Event) -> Void) {
         guard !awaitsReading else { return }
         reportQueue(agenda.actions, tell)
-        for line in plan.lines where !acting.contains(line.node) {
-            guard told.updateValue(line.decision, forKey: line.node) != line.decision else { continue }
-            switch line.decision {
-            case .settled: tell(.nodeSettled(line.node))
-            case .wait(let wait): tell(.waiting(node: line.node, wait.reason))
-            case .blocked(let reason): tell(.blocked(node: line.node, reason))
+        for item in plan.items where !acting.contains(item.node) {
+            guard told.updateValue(item.decision, forKey: item.node) != item.decision else { continue }
+            switch item.decision {
+            case .settled: tell(.nodeSettled(item.node))
+            case .wait(let wait): tell(.waiting(node: item.node, wait.reason))
+            case .blocked(let reason): tell(.blocked(node: item.node, reason))
             case .act, .reported: break
             }
         }

@@ -1,3 +1,4 @@
+import Digest
 import FleetCore
 import K3s
 
@@ -49,9 +50,9 @@ struct Run {
         fleet: DesiredFleet, ledger: Ledger, repeats: Bool, isAttended: Bool = true, lifted: Set<Guard> = []
     ) {
         facts = FleetFacts(fleet: fleet, seen: Observation(), ledger: ledger, now: 0, isAttended: isAttended)
-        facts.lifted = lifted
+        (facts.lifted, facts.digest) = (lifted, sha256Hex)
         self.repeats = repeats
-        plan = Plan(cluster: fleet.cluster.name, lines: [])
+        plan = Plan(cluster: fleet.cluster.name, items: [])
         looks = Looks(facts.places)
     }
 
@@ -61,7 +62,7 @@ struct Run {
     func facts(at moment: Moment) -> FleetFacts {
         var facts = facts
         (facts.now, facts.uptime) = (moment.wall, moment.uptime)
-        return facts.counted
+        return facts.settled
     }
 
     /// The wall clock was set back since the last decision, or there was none: the ledger may hold times that are yet to come.
@@ -91,16 +92,16 @@ struct Run {
 
     /// A cluster that answers is changed only by who holds its Lease; one that does not answer has none to ask for.
     private mutating func hold(_ uptime: Double) {
-        wantsLease = repeats && facts.hasControlPlane && !plan.actions.isEmpty && !facts.lifted.contains(.lease)
+        wantsLease = repeats && facts.controlPlane.answers && !plan.actions.isEmpty && !facts.lifted.contains(.lease)
         let block = wantsLease ? grip.block(uptime) : nil
         isHeldBack = block != nil
         guard let block else { return }
-        for index in plan.lines.indices where plan.lines[index].decision.action != nil { plan.lines[index].decision = .blocked(block) }
+        for index in plan.items.indices where plan.items[index].decision.action != nil { plan.items[index].decision = .blocked(block) }
     }
 
     /// The server on which the Lease is to be taken or renewed now.
     mutating func leaseDue(uptime: Double) -> ObservedVM? {
-        guard !isEnding || !acting.isEmpty, needsGrip, let due = grip.nextAsk(uptime), due <= uptime, facts.hasControlPlane,
+        guard !isEnding || !acting.isEmpty, needsGrip, let due = grip.nextAsk(uptime), due <= uptime, facts.controlPlane.answers,
             let vm = server
         else {
             return nil
@@ -146,7 +147,7 @@ struct Run {
     static let decisionSpan = 20.0
 
     /// The fleet's server as a VM, if it was seen.
-    var server: ObservedVM? { facts.serverName.flatMap { facts.seen.vms?[$0] } }
+    var server: ObservedVM? { facts.controlPlane.contact.flatMap { facts.seen.vms?[$0] } }
 
     mutating func take(_ action: Action) {
         acting.insert(action.node)

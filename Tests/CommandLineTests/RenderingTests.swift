@@ -6,13 +6,14 @@ import Testing
 @Suite struct RenderingTests {
     static let plan = Plan(
         cluster: "prod",
-        lines: [
+        items: [
             .init(
                 node: "web-n2", pool: "web",
                 decision: .act(
                     .createVM(
-                        name: "web-n2", shape: VMShape(image: "exeuntu", cpu: 2, memory: "4GB", disk: "20GB", tags: []),
-                        ownerTag: "fleet-prod"),
+                        CreateVM(
+                            node: "web-n2", vm: VMSpec(image: "exeuntu", cpu: 2, memory: "4GB", disk: "20GB", tags: []),
+                            ownerTag: "fleet-prod")),
                     .vmMissing), then: [.prepare, .install]),
             .init(
                 node: "web-n3", pool: "web",
@@ -38,7 +39,7 @@ import Testing
     }
 
     @Test func saysWhenThereIsNothingToDo() {
-        #expect(PlanText.render(Plan(cluster: "prod", lines: [])) == "No changes. The fleet prod is as the fleet file asks.")
+        #expect(PlanText.render(Plan(cluster: "prod", items: [])) == "No changes. The fleet prod is as the fleet file asks.")
     }
 
     @Test func aPlanSurvivesItsFile() throws {

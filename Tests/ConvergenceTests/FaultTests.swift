@@ -94,23 +94,23 @@ import Testing
 
     private static func setup(_ version: String, of name: String = "demo-web-n1") throws -> Effect {
         let world = try WorldState.standing(FleetSketch().fleet())
-        var setup = try #require(world.machine(name)?.disk.setup)
-        setup.version = try #require(K3sVersion(version))
-        return .order(.install(setup), on: name)
+        let setup = try #require(world.machine(name)?.disk.setup)
+        return Effect(.install(Install(setup, digest: "d", version: try #require(K3sVersion(version)))), on: name)
     }
 
     @Test(arguments: ["v1.34.8+k3s1", "v1.36.0+k3s1", "v1.35.0+k3s1"]) func s10SpeaksOfVersions(version: String) throws {
         #expect(try Self.complaint(.versionsKeepTheirOrder, Self.setup(version)) != nil)
         #expect(try Self.complaint(.versionsKeepTheirOrder, Self.setup("v1.34.9+k3s1")) == nil)
-        let order = HostOrder.PrepareOrder(
-            version: try #require(K3sVersion(version)), expectedSHA256: nil, clusterID: "", clusterCIDR: "", serviceCIDR: "")
-        let staged = Effect.order(.prepare(node: "demo-web-n1", role: .agent, order), on: "demo-web-n1")
+        let host = HostPreparation(
+            node: "demo-web-n1", role: .agent, version: try #require(K3sVersion(version)), expectedSHA256: nil, clusterID: "",
+            clusterCIDR: "", serviceCIDR: "")
+        let staged = Effect(.prepare(Prepare(host)), on: "demo-web-n1")
         #expect(try Self.complaint(.versionsKeepTheirOrder, staged) != nil)
     }
 
     @Test func s1SpeaksOfNodesOfOthers() throws {
         for (name, isOurs) in [("demo-web-n1", true), ("theirs", false)] {
-            let order = Effect.order(.deleteNode(name, ifSilent: true), on: "demo-cp-n1")
+            let order = Effect(.deleteNode(DeleteNode(node: name, ifSilent: true)), on: "demo-cp-n1")
             #expect(try (Self.complaint(.onlyOwnAndRecordedVMsAreRemoved, order) == nil) == isOurs)
         }
     }
@@ -121,7 +121,7 @@ import Testing
         world.promote("demo-web-n1")
         var setup = try #require(world.machine("demo-cp-n1")?.disk.setup)
         setup.disable = ["traefik"]
-        let effect = Effect.order(.install(setup), on: "demo-cp-n1")
+        let effect = Effect(.install(Install(setup, digest: "d", version: K3sVersion("v1.34.9+k3s1")!)), on: "demo-cp-n1")
         func complaint() -> String? { Oracle.oneLearnerAtATime.complaint(effect, .init(mode: .apply, fleet: fleet, desk: 0), 0, world) }
         #expect(complaint() == nil)
         let now = world.now
@@ -130,7 +130,7 @@ import Testing
     }
 
     @Test func s12SpeaksOfLooksThatAct() throws {
-        #expect(try Self.complaint(.lookingWritesNothing, .start("demo-web-n1"), .look) != nil)
-        #expect(try Self.complaint(.lookingWritesNothing, .start("demo-web-n1")) == nil)
+        #expect(try Self.complaint(.lookingWritesNothing, Effect(.startVM(StartVM(node: "demo-web-n1"))), .look) != nil)
+        #expect(try Self.complaint(.lookingWritesNothing, Effect(.startVM(StartVM(node: "demo-web-n1")))) == nil)
     }
 }

@@ -73,7 +73,7 @@ import Testing
         let faults = (0..<count).map { Fault(.api(reply), at: .effect($0)) }
         let verdict = stage.trial(faults)
         #expect(verdict.violations == [] && verdict.end.struck.count == count)
-        #expect(verdict.end.effects.count { $0.step == .createVM } == count)
+        #expect(verdict.end.effects.count { $0.kind == .createVM } == count)
         #expect(verdict.end.names == stage.scenario.after.nodes.map(\.name).sorted())
     }
 
@@ -91,8 +91,8 @@ import Testing
         #expect(verdict.end.passwords[node] != before[node] && verdict.end.passwords.keys == before.keys)
         let unit = try #require(verdict.end.machine(node)?.unit)
         #expect(unit.registeredAt != nil && unit.complaint == nil)
-        let steps = stage.effects.filter { $0.subject == node }.map(\.step)
-        #expect(try #require(steps.firstIndex(of: .forget)) < #require(steps.firstIndex(of: .install)))
+        let steps = stage.effects.filter { $0.subject == node }.map(\.kind)
+        #expect(try #require(steps.firstIndex(of: .purgeIdentity)) < #require(steps.firstIndex(of: .install)))
         // The node of a VM that vanished falls silent, and then its address tells that it was another machine's.
         if name != "VM vanished" { stage.hurts("liveness", without: .freshIdentity) }
     }
@@ -114,13 +114,13 @@ import Testing
     func b13(name: String) throws {
         let stage = try Stage.named(name)
         let kinds = [HostFault.connectionRefused, .cutBefore, .cutMiddle, .cutAfter, .failsMiddle, .reboot, .hardReset]
-        let onHosts = stage.effects.indices.filter { if case .order = stage.effects[$0] { true } else { false } }
+        let onHosts = stage.effects.indices.filter { stage.effects[$0].host != nil }
         stage.survives(onHosts.flatMap { at in kinds.map { [Fault(.host($0), at: .effect(at))] } })
     }
 
     @Test("B13 a host that refuses was asked again without a pause") func b13Pause() throws {
         let stage = try Stage.named("first create")
-        let at = try #require(stage.effects.firstIndex { $0.step == .prepare })
+        let at = try #require(stage.effects.firstIndex { $0.kind == .prepare })
         stage.hurts("nothing is hammered", without: .backOff, [Fault(.host(.connectionRefused), at: .effect(at))])
     }
 
@@ -134,7 +134,7 @@ import Testing
         let run = try Rehearsal(fleet, in: world)
         #expect(run.plan?.isSettled == true)
         let prepared = try #require(
-            run.told.first { if case .actionStarted(.prepare("demo-web-n1", _, _), _) = $0.event { true } else { false } })
+            run.told.first { if case .actionStarted(.prepare(let step), _) = $0.event { step.node == "demo-web-n1" } else { false } })
         #expect(prepared.at >= 240)
         var reasons: [String] = []
         for (_, event) in run.told where event.node == "demo-web-n1" {

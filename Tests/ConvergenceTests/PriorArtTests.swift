@@ -34,7 +34,7 @@ import Testing
         let fleet = FleetSketch().fleet()
         var state = WorldState(seed: 7)
         let plan = Planner.plan(FleetFacts(fleet: fleet, seen: seen, ledger: state.ledger(for: fleet), now: 0))
-        #expect(plan.lines.map(\.node) == fleet.nodes.map(\.name) && plan.actions.count { $0.step == .createVM } == fleet.nodes.count)
+        #expect(plan.items.map(\.node) == fleet.nodes.map(\.name) && plan.actions.count { $0.kind == .createVM } == fleet.nodes.count)
     }
 
     /// An error that reads as "no VMs" would be as bad: then everything is made anew.
@@ -165,7 +165,7 @@ import Testing
         let index = try #require(world.at("demo-cp-n1"))
         world.machines[index].disk.serverData = 1
         let run = try Rehearsal(after.fleet(), in: world)
-        #expect(run.end.effects.allSatisfy { [.createVM, .prepare].contains($0.step) }, "\(run.effects)")
+        #expect(run.end.effects.allSatisfy { [.createVM, .prepare].contains($0.kind) }, "\(run.effects)")
         #expect(Set(run.end.names).isSuperset(of: world.names))
         #expect(run.end.clusters[1].nodes.values.map(\.labels) == other.nodes.values.map(\.labels))
         #expect(try run.block("demo-cp-n1").code == .clusterCAChanged)

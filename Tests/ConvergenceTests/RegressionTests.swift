@@ -263,11 +263,10 @@ import Testing
         let fleet = FleetSketch().fleet()
         var world = try WorldState.standing(fleet)
         let name = "demo-web-n9"
-        var record = Ledger.VMRecord()
-        record.creating = world.now + world.wallOffset
-        world.disk?.vms[name] = record
+        let request = VMRequest(sentAt: world.now + world.wallOffset)
+        world.disk?.nodes[name] = .requested(request)
         let shape = try #require(fleet.nodes.last?.vm)
-        world.late.append((at: world.now + 25, effect: .create(name: name, shape, tag: fleet.cluster.tag)))
+        world.late.append((at: world.now + 25, effect: Effect(.createVM(CreateVM(node: name, vm: shape, ownerTag: fleet.cluster.tag)))))
         let ran = try Rehearsal(fleet, in: world)
         #expect(ran.end.machine(name) == nil)
         #expect(ran.effects.contains("removeVM \(name)"))

@@ -43,7 +43,7 @@ struct Rehearsal {
 
     /// What the plan says of a node at the end.
     func decision(_ node: String) throws -> Decision {
-        try #require(plan?.lines.first { $0.node == node }?.decision)
+        try #require(plan?.items.first { $0.node == node }?.decision)
     }
 
     func block(_ node: String) throws -> Reason {
@@ -105,7 +105,7 @@ extension Stage {
         #expect(without.violations.contains { $0.hasPrefix(oracle) }, "without \(rule): \(without.violations)")
     }
 
-    func has(_ number: Int, _ step: StepKind) -> Bool { effects.indices.contains(number) && effects[number].step == step }
+    func has(_ number: Int, _ step: StepKind) -> Bool { effects.indices.contains(number) && effects[number].kind == step }
 }
 
 extension Guard {

@@ -74,7 +74,7 @@ import Testing
         stage.survives(crashes.map { [$0] } + crashes.flatMap { first in crashes.map { [first, $0] } }) { world in
             let name = "demo-web-n3"
             let isLeft =
-                world.machine(name) != nil || world.nodes[name] != nil || world.passwords[name] != nil || world.disk?.vms[name] != nil
+                world.machine(name) != nil || world.nodes[name] != nil || world.passwords[name] != nil || world.disk?.nodes[name] != nil
             return isLeft || world.names != stage.start.names.filter { $0 != name }
                 ? "left: \(world.names), \(world.nodes.names)" : nil
         }

@@ -49,7 +49,7 @@ import Testing
         Hang(
             testDescription: "the cluster refuses the node", node: "demo-web-n3", after: FleetSketch(web: 3), before: FleetSketch(),
             meanwhile: { event, world in
-                guard case .actionFinished(.forget("demo-web-n3"), _) = event else { return }
+                guard case .actionFinished(.purgeIdentity(let step), _) = event, step.node == "demo-web-n3" else { return }
                 try? world.clusters[0].register(
                     .init(name: "demo-web-n3", isServer: false, address: "", version: "v1.34.9+k3s1"), password: "theirs", now: world.now)
                 _ = world.clusters[0].deleteNode("demo-web-n3")
@@ -63,7 +63,7 @@ import Testing
         let decision = try run.decision(hang.node)
         #expect(!decision.isSettled && hang.words.allSatisfy(decision.words.contains), "\(decision.words)")
         if case .wait = decision { #expect(run.ranOutOfTime) }
-        for line in try #require(run.plan).lines {
+        for line in try #require(run.plan).items {
             switch line.decision {
             case .wait(let wait): #expect(!wait.reason.text.isEmpty)
             case .blocked(let block): #expect(!block.text.isEmpty && !block.advice.isEmpty)
@@ -80,7 +80,7 @@ import Testing
         let hang = try #require(Self.hangs.last)
         let run = try Rehearsal(hang.after.fleet(), in: .standing(FleetSketch().fleet()), meanwhile: hang.meanwhile)
         let began = try #require(
-            run.told.first { if case .actionStarted(.install(let setup), _) = $0.event { setup.name == hang.node } else { false } })
+            run.told.first { if case .actionStarted(.install(let step), _) = $0.event { step.node == hang.node } else { false } })
         let told = try #require(
             run.told.first {
                 if case .waiting(hang.node, let reason) = $0.event { reason.text.contains("Node password rejected") } else { false }
@@ -105,7 +105,7 @@ import Testing
         // The first list is whole, so that the cluster is asked.
         for number in 1..<2000 { world.faults.append(Fault(.emptyList, at: .read(number))) }
         let run = try Rehearsal(FleetSketch(label: "edge").fleet(), in: world, isAttended: isAttended)
-        #expect(run.effects.filter { !$0.hasPrefix("shape") } == [] && run.end.names == world.names)
+        #expect(run.effects.filter { !$0.hasPrefix("patchNode") } == [] && run.end.names == world.names)
         world.faults.append(Fault(.emptyList, at: .read(0)))
         let blind = try Rehearsal(fleet, in: world, isAttended: isAttended)
         #expect(blind.effects == [] && blind.plan?.isSettled == false)
@@ -140,8 +140,7 @@ import Testing
         var ledger = Ledger(cluster: "demo", clusterID: "c", clusterCIDR: "10.244.0.0/16", serviceCIDR: "10.245.0.0/16")
         let names = fleet.nodes.map(\.name).filter { $0.contains("web") }
         for name in names {
-            ledger.vms[name] = .init()
-            ledger.vms[name]?.createdAt = "then"
+            ledger.nodes[name] = .present(Instance(createdAt: "then"))
         }
         seen.vms = [:]
         for name in names.dropFirst(gone) {
@@ -150,7 +149,7 @@ import Testing
                     name: name, status: .running, tags: ["fleet-demo"], address: .init(host: "h", port: nil, user: nil), createdAt: "then",
                     url: nil))
         }
-        let action = Action.createVM(name: names[0], shape: fleet.nodes[0].vm, ownerTag: "fleet-demo")
+        let action = Action.createVM(CreateVM(node: names[0], vm: fleet.nodes[0].vm, ownerTag: "fleet-demo"))
         let facts = FleetFacts(fleet: fleet, seen: seen, ledger: ledger, now: 0, isAttended: false)
         #expect((Safety.refusal(of: action, facts: facts)?.isBreaker == true) == isOpen)
         #expect(Safety.refusal(of: action, facts: FleetFacts(fleet: fleet, seen: seen, ledger: ledger, now: 0)) == nil)

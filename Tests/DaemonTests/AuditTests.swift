@@ -26,7 +26,7 @@ final class StillClock: WallClock {
 
 @Suite struct AuditTests {
     static let change = Change(before: "VM running", after: "no VM")
-    static let removal = Action.removeVM(name: "demo-web-n1")
+    static let removal = Action.removeVM(RemoveVM(node: "demo-web-n1"))
 
     private func text(_ state: StateDirectory, _ suffix: String = "") throws -> String {
         try String(contentsOfFile: state.path + AuditLog.file + suffix, encoding: .utf8)
@@ -84,13 +84,13 @@ final class StillClock: WallClock {
         var seen = Observation()
         seen.vms = [:]
         let facts = FleetFacts(fleet: fleet, seen: seen, ledger: try state.ledger(for: fleet) { _ in }, now: 0)
-        let shape = VMShape(image: "exeuntu", cpu: 2, memory: "4GB", disk: "20GB", tags: [])
+        let shape = VMSpec(image: "exeuntu", cpu: 2, memory: "4GB", disk: "20GB", tags: [])
         for name in ["a", "b", "c"] {
-            try audit.intend(.createVM(name: name, shape: shape, ownerTag: "fleet-demo"), because: .vmMissing, facts: facts)
+            try audit.intend(.createVM(CreateVM(node: name, vm: shape, ownerTag: "fleet-demo")), because: .vmMissing, facts: facts)
         }
         audit.note(.blocked(node: "other", .vmPaused(name: "other")))
-        audit.note(.outcomeUnknown(.createVM(name: "b", shape: shape, ownerTag: "fleet-demo"), reason: "no reply"))
-        audit.note(.actionFinished(.createVM(name: "a", shape: shape, ownerTag: "fleet-demo"), seconds: 1))
+        audit.note(.outcomeUnknown(.createVM(CreateVM(node: "b", vm: shape, ownerTag: "fleet-demo")), reason: "no reply"))
+        audit.note(.actionFinished(.createVM(CreateVM(node: "a", vm: shape, ownerTag: "fleet-demo")), seconds: 1))
         audit.note(.blocked(node: "a", .vmPaused(name: "a")))
         let effects = try AuditHistory(in: state).effects
         #expect(effects.map(\.node) == ["a", "b", "c"])

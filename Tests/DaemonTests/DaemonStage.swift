@@ -60,7 +60,7 @@ final class GatedWorld: WorldWriter {
 
     func listVMs() async throws(EffectError) -> [ObservedVM] { [] }
 
-    func createVM(name: String, shape: VMShape, ownerTag: String) async throws(EffectError) -> ObservedVM {
+    func create(_ step: CreateVM) async throws(EffectError) -> ObservedVM {
         await withCheckedContinuation { continuation in
             let isOpen = waiting.withLock { state in
                 if state.isShut { state.waiters.append(continuation) }
@@ -73,13 +73,13 @@ final class GatedWorld: WorldWriter {
 
     func probe(_ vm: ObservedVM) async throws(EffectError) -> HostProbe { throw no }
     func readCluster(on vm: ObservedVM) async throws(EffectError) -> ClusterReading { throw no }
-    func tagVM(_ name: String, tags: [String]) async throws(EffectError) { throw no }
-    func startVM(_ name: String) async throws(EffectError) { throw no }
-    func removeVM(_ name: String) async throws(EffectError) { throw no }
-    func share(_ vm: String, as share: Share, revoking: [String]) async throws(EffectError) -> Share { throw no }
+    func tag(_ step: TagVM) async throws(EffectError) { throw no }
+    func start(_ step: StartVM) async throws(EffectError) { throw no }
+    func remove(_ step: RemoveVM) async throws(EffectError) { throw no }
+    func share(_ step: ShareVM) async throws(EffectError) -> Share { throw no }
     func holdLease(on vm: ObservedVM, seconds: Int) async throws(EffectError) -> LeaseAnswer { throw no }
     func releaseLease(on vm: ObservedVM) async throws(EffectError) { throw no }
-    func run(_ order: HostOrder, on vm: ObservedVM) async throws(EffectError) -> String { throw no }
+    func run(_ action: Action, on vm: ObservedVM) async throws(EffectError) -> String { throw no }
 }
 
 /// Stands for systemd: a socket, and everything that was sent to it.

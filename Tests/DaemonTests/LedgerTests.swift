@@ -9,10 +9,29 @@ import Testing
     /// A ledger of schema 1 as it was written before there was any other. It must be readable for ever.
     private static let schema1 = """
         {"schema":1,"cluster":"demo","clusterID":"c1","clusterCIDR":"10.244.0.0/16","serviceCIDR":"10.245.0.0/16","founder":"demo-cp-n1",
-        "caHash":"ca","digests":{"v1.34.9+k3s1":"ab"},"vms":{"demo-web-n1":{"hasStaleIdentity":true,"creating":1.7e9,"createdAt":"today",
-        "started":1800000000.25,"config":"x","removal":"drained","share":{"isPublic":true,"port":80,"users":["a@b.c"]}},
+        "caHash":"ca","digests":{"v1.34.9+k3s1":"ab"},"vms":{"demo-web-n1":{"hasStaleIdentity":true,"createdAt":"today","former":"before","started":1800000000.25,"poweredOn":1.7e9,"rejoined":1.7e9,
+        "config":"x","removal":"drained","share":{"isPublic":true,"port":80,"users":["a@b.c"]}},
+        "demo-web-n2":{"hasStaleIdentity":false,"createdAt":"today","config":"","invited":["a@b.c"],"missingSince":5},
+        "demo-web-n3":{"hasStaleIdentity":false,"creating":1.7e9,"createdAt":"today","former":"today","missingSince":5},
+        "demo-web-n4":{"hasStaleIdentity":true,"creating":1.7e9},
+        "demo-web-n5":{"hasStaleIdentity":false,"createdAt":"today","removal":"nodeDeleted","removed":1.7e9},
         "demo-old-n1":{"hasStaleIdentity":false}},"attempts":{"demo-web-n1":{"count":3,"notBefore":1800000060,"failure":"no answer"}}}
         """
+
+    private static let migrated: [String: NodeRecord] = {
+        var (leaving, shared) = (Instance(after: "before"), Instance(createdAt: "today"))
+        (leaving.createdAt, leaving.startedAt, leaving.poweredOnAt, leaving.restartedAt) = ("today", 1_800_000_000.25, 1.7e9, 1.7e9)
+        (leaving.configuration, leaving.sharing) = (.digest("x"), .known(Share(port: 80, isPublic: true, users: ["a@b.c"])))
+        (shared.configuration, shared.sharing, shared.missingSince) = (.unknown, .uncertain(grants: ["a@b.c"]), 5)
+        var (lost, request) = (Instance(createdAt: "today"), VMRequest(sentAt: 1.7e9))
+        (lost.previousCreatedAt, lost.missingSince) = ("today", 5)
+        (request.previous, request.missingSince) = (.present(lost), 5)
+        return [
+            "demo-web-n1": .leaving(leaving, .drained), "demo-web-n2": .present(shared), "demo-web-n3": .requested(request),
+            "demo-web-n4": .requested(VMRequest(sentAt: 1.7e9)),
+            "demo-web-n5": .gone(RemovedInstance(createdAt: "today", removedAt: 1.7e9)), "demo-old-n1": .present(Instance()),
+        ]
+    }()
 
     /// Shapes that never were: schema 1 called the founder `server`, schema 2 counted times in milliseconds.
     private static let invented = LedgerShape(
@@ -30,7 +49,7 @@ import Testing
             },
         ])
     private static let old = """
-        {"schema":1,"cluster":"demo","clusterID":"c1","clusterCIDR":"a","serviceCIDR":"b","server":"demo-cp-n1","digests":{},"vms":{},
+        {"schema":1,"cluster":"demo","clusterID":"c1","clusterCIDR":"a","serviceCIDR":"b","server":"demo-cp-n1","digests":{},"nodes":{},
         "attempts":{"demo-web-n1":{"count":3,"notBefore":1800000060500,"failure":"no answer"}}}
         """
     private struct Odd: Error {}
@@ -56,15 +75,15 @@ import Testing
         let scratch = try Scratch()
         let loaded = try load(state(scratch, files: ["ledger.json": Self.schema1]))
         let ledger = try #require(loaded.ledger)
-        #expect(ledger.founder == "demo-cp-n1" && ledger.digests == ["v1.34.9+k3s1": "ab"] && ledger.vms.count == 2)
-        #expect(ledger.vms["demo-web-n1"]?.removal == .drained && ledger.vms["demo-web-n1"]?.started == 1_800_000_000.25)
+        #expect(ledger.founder == "demo-cp-n1" && ledger.digests == ["v1.34.9+k3s1": "ab"] && ledger.nodes.count == 6)
+        #expect(ledger.nodes == Self.migrated)
         #expect(ledger.attempts["demo-web-n1"]?.notBefore == 1_800_000_060)
-        #expect(loaded.remarks == [])
+        #expect(loaded.remarks.count == 1 && loaded.remarks[0].contains("from schema 1 to 2"))
     }
 
     @Test func everyOlderSchemaHasAWay() throws {
         for schema in 1..<max(1, Ledger.schema) {
-            #expect(throws: Never.self) { try LedgerShape.current.migrated(.object([:]), from: schema) }
+            #expect(throws: Never.self) { try LedgerShape.current.migrated(.object(["vms": .object([:])]), from: schema) }
         }
     }
 
@@ -156,7 +175,7 @@ import Testing
         }
         let torn = try #require(try files(state)["ledger.json"])
         let older = try #require(try load(state).ledger)
-        #expect(older.vms["demo-web-n1"]?.config == Ledger.VMRecord.unknownConfig, "the last write may have been that of another one")
+        #expect(older.nodes["demo-web-n1"]?.configuration == .unknown, "the last write may have been that of another one")
         try state.store(older)
         let after = try files(state)
         #expect(after["ledger.json.damaged"] == torn && after["ledger.json.previous"] == good)

@@ -134,8 +134,8 @@ import Testing
     @Test func saysHowManyAndWhen() throws {
         let stage = try DaemonStage()
         var post = try Self.post("a", stage)
-        var plan = Plan(cluster: "a", lines: [])
-        plan.lines = [Plan.Line(node: "a-cp-n1", pool: "servers", decision: .settled, then: [])]
+        var plan = Plan(cluster: "a", items: [])
+        plan.items = [Plan.Item(node: "a-cp-n1", pool: "servers", decision: .settled, then: [])]
         let ledger = Ledger(cluster: "a", clusterID: "", clusterCIDR: "", serviceCIDR: "")
         post.passEnded(
             .success(.init(plan: plan, seen: Observation(), ledger: ledger, effects: 0, ranOutOfTime: false)), uptime: 1000, chance: 0.5)

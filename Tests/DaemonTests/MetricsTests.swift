@@ -38,7 +38,7 @@ import Testing
                 return more
             })
         story.note(.event(.leaseTaken(until: story.time + 60)))
-        story.note(.event(.actionsQueued([step, .startVM(name: "demo-web-n2")])))
+        story.note(.event(.actionsQueued([step, .startVM(StartVM(node: "demo-web-n2"))])))
         story.note(.event(.actionStarted(step, .tagsMissing)))
         story.time += 2
         return story
@@ -173,10 +173,10 @@ import Testing
         exedev_k8s_ssh_sessions 2
         # TYPE exedev_k8s_effects counter
         # HELP exedev_k8s_effects Steps that answered, by what came of them.
-        exedev_k8s_effects_total{kind="forget",result="done"} 1
-        exedev_k8s_effects_total{kind="forget",result="failed"} 1
-        exedev_k8s_effects_total{kind="forget",result="unknown"} 1
-        exedev_k8s_effects_total{kind="forget",result="refused"} 1
+        exedev_k8s_effects_total{kind="purgeIdentity",result="done"} 1
+        exedev_k8s_effects_total{kind="purgeIdentity",result="failed"} 1
+        exedev_k8s_effects_total{kind="purgeIdentity",result="unknown"} 1
+        exedev_k8s_effects_total{kind="purgeIdentity",result="refused"} 1
         # TYPE exedev_k8s_desired_nodes gauge
         # HELP exedev_k8s_desired_nodes Nodes that the fleet file asks for.
         exedev_k8s_desired_nodes{pool="servers"} 1

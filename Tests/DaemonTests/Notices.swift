@@ -12,7 +12,7 @@ enum Say {
 
     static let started = Notice.started(fleet, run: "r1")
     static let settled = ended(["a": .settled, "b": .settled])
-    static let repair = Notice.event(.actionStarted(.startVM(name: "a"), .vmStopped))
+    static let repair = Notice.event(.actionStarted(.startVM(StartVM(node: "a")), .vmStopped))
     static let failed = Notice.passFailed("exe.dev cannot be reached", next: 5)
     static let waiting = ended(["a": .wait(Wait(.k3sJoining(unit: nil, journal: nil), look: .cluster, every: 1)), "b": .settled])
     static let stuck = ended(["a": .blocked(stuckReason), "b": .settled])
@@ -21,10 +21,10 @@ enum Say {
     static let stuckReason = Reason.vmPaused(name: "a")
 
     static func ended(_ decisions: [String: Decision]) -> Notice {
-        let lines = decisions.keys.sorted().map { Plan.Line(node: $0, pool: "web", decision: decisions[$0]!, then: []) }
+        let lines = decisions.keys.sorted().map { Plan.Item(node: $0, pool: "web", decision: decisions[$0]!, then: []) }
         let ledger = Ledger(cluster: "demo", clusterID: "c", clusterCIDR: "10.244.0.0/16", serviceCIDR: "10.245.0.0/16")
         let result = Reconciler.Result(
-            plan: Plan(cluster: "demo", lines: lines), seen: Observation(), ledger: ledger, effects: 0, ranOutOfTime: false)
+            plan: Plan(cluster: "demo", items: lines), seen: Observation(), ledger: ledger, effects: 0, ranOutOfTime: false)
         return .passEnded(result, next: 9)
     }
 }

@@ -47,10 +47,10 @@ enum Samples {
         }
         seen.cluster = .read(reading)
         let lines = fleet.nodes.map { node in
-            Plan.Line(node: node.name, pool: node.pool, decision: decisions[node.name] ?? .settled, then: [])
+            Plan.Item(node: node.name, pool: node.pool, decision: decisions[node.name] ?? .settled, then: [])
         }
         return .init(
-            plan: Plan(cluster: "demo", lines: lines), seen: seen,
+            plan: Plan(cluster: "demo", items: lines), seen: seen,
             ledger: Ledger(cluster: "demo", clusterID: "id", clusterCIDR: "10.244.0.0/16", serviceCIDR: "10.245.0.0/16"), effects: 0,
             ranOutOfTime: false)
     }
@@ -63,7 +63,7 @@ enum Samples {
         return traffic
     }()
 
-    static let step = Action.forget(node: "demo-web-n1")
+    static let step = Action.purgeIdentity(PurgeIdentity(node: "demo-web-n1"))
 }
 
 /// What is known after some events, a second apart.

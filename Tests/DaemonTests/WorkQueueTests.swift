@@ -4,7 +4,7 @@ import Testing
 @testable import Daemon
 
 @Suite struct WorkQueueTests {
-    private static let (first, second) = (Action.startVM(name: "a"), Action.startVM(name: "b"))
+    private static let (first, second) = (Action.startVM(StartVM(node: "a")), Action.startVM(StartVM(node: "b")))
 
     @Test func aStepWaitsOnceHoweverOftenThatIsTold() {
         var queue = WorkQueue()
@@ -44,7 +44,7 @@ import Testing
         #expect(queue.retries == 2)
         queue.begin(Self.first, 20)
         _ = queue.end("a", isDone: false, 21)
-        queue.begin(.forget(node: "a"), 22)
+        queue.begin(.purgeIdentity(PurgeIdentity(node: "a")), 22)
         #expect(queue.retries == 2)
     }
 
@@ -53,7 +53,7 @@ import Testing
         queue.wait([Self.second], 10)
         queue.begin(Self.first, 10)
         _ = queue.end("a", isDone: false, 11)
-        queue.begin(.forget(node: "b"), 11)
+        queue.begin(.purgeIdentity(PurgeIdentity(node: "b")), 11)
         queue.endPass(nodes: ["b"])
         #expect(queue.depth == 0 && queue.unfinished(12).isEmpty)
         queue.begin(Self.first, 13)

@@ -41,7 +41,7 @@ import Testing
         #expect(fleet.cluster.overlay == .tailscale(authKey: .file("ts.key")))
         #expect(fleet.cluster.serverConfig == ["tls-san": .list(["k8s.example.com"]), "v": .integer(2)])
         #expect(fleet.cluster.agentConfig == ["kubelet-arg": .list(["max-pods=50"])])
-        #expect(fleet.limits == Limits(maxVMs: 9, deletionsPerPass: 2, hostsAtOnce: 3, connectsPerMinute: 4, maxUnavailable: 5))
+        #expect(fleet.limits == FleetLimits(maxVMs: 9, deletionsPerPass: 2, hostsAtOnce: 3, connectsPerMinute: 4, maxUnavailable: 5))
         #expect(fleet.policy == Policy(prune: true, replace: true))
         #expect(fleet.ssh == SSHSettings(keyFile: "id", user: "root", hostKeys: .knownHosts(file: "known")))
     }
@@ -54,14 +54,14 @@ import Testing
 
     @Test func serversAreNotIsolatedByTheDefaults() {
         let server = fleet.nodes[0]
-        #expect(server.vm == VMShape(image: "exeuntu", cpu: 4, memory: "8G", disk: "25GB", tags: ["b"]))
+        #expect(server.vm == VMSpec(image: "exeuntu", cpu: 4, memory: "8G", disk: "25GB", tags: ["b"]))
         #expect(server.labels == ["tier": "back", "exedev.dev/pool": "servers"])
         #expect(server.taints.map(\.description) == ["a=1:NoSchedule", "only=servers:NoSchedule"])
     }
 
     @Test func aPoolsWordsGoBeforeTheDefaults() {
         let web = fleet.nodes[1]
-        #expect(web.vm == VMShape(image: "ubuntu:24.04", cpu: 1, memory: "3GB", disk: "25GB", tags: ["a", "b"]))
+        #expect(web.vm == VMSpec(image: "ubuntu:24.04", cpu: 1, memory: "3GB", disk: "25GB", tags: ["a", "b"]))
         let ours = ["exedev.dev/pool": "web", "exedev.dev/project": "shop", "exedev.dev/task": "serve"]
         #expect(web.labels == ours.merging(["tier": "front"]) { $1 })
         #expect(web.taints.map(\.description) == ["a=2:NoSchedule", "b:NoExecute"])

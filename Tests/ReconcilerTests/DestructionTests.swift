@@ -29,8 +29,8 @@ import Testing
         let (fleet, world) = (try ConvergeTests.fleet(), FakeWorld())
         let result = try await ConvergeTests().converge(world, fleet, Notebook(fleet))
         try #require(result.plan.isSettled)
-        _ = try await world.createVM(
-            name: "theirs", shape: .init(image: "exeuntu", cpu: 1, memory: "1GB", disk: "9GB", tags: []), ownerTag: "fleet-other")
+        let spec = VMSpec(image: "exeuntu", cpu: 1, memory: "1GB", disk: "9GB", tags: [])
+        _ = try await world.create(CreateVM(node: "theirs", vm: spec, ownerTag: "fleet-other"))
         world.state.withLock { $0.log = [] }
         return (fleet, world)
     }

@@ -44,7 +44,7 @@ import Testing
         let ledger = Ledger(cluster: "demo", clusterID: "c1", clusterCIDR: "10.244.0.0/16", serviceCIDR: "10.245.0.0/16")
         let facts = FleetFacts(fleet: fleet, seen: seen, ledger: ledger, now: world.clock.now)
         let node = try #require(fleet.nodes.first)
-        let action = Action.createVM(name: node.name, shape: node.vm, ownerTag: fleet.cluster.tag)
+        let action = Action.createVM(CreateVM(node: node.name, vm: node.vm, ownerTag: fleet.cluster.tag))
         fence.hold(until: world.clock.uptime)
         await #expect(throws: EffectError.self) { _ = try await performer.perform(action, facts: facts) }
         #expect(world.state.withLock { $0.created } == [])

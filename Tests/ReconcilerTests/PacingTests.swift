@@ -1,7 +1,7 @@
-import FleetCore
 import K3s
 import Testing
 
+@testable import FleetCore
 @testable import Reconciler
 
 /// Waiting for a place, and for how long.
@@ -19,8 +19,7 @@ import Testing
         (ledger.founder, ledger.caHash) = (fleet.nodes[0].name, "ca")
         let names = fleet.nodes.map(\.name) + strays
         for name in names {
-            ledger.vms[name] = .init()
-            ledger.vms[name]?.createdAt = "then"
+            ledger.nodes[name] = .present(Instance(createdAt: "then"))
         }
         let vms = names.map { name in
             ObservedVM(
@@ -35,19 +34,19 @@ import Testing
 
     private static func decisions(_ facts: FleetFacts) -> [Decision] {
         let plan = Planner.plan(facts)
-        return strays.map { name in plan.lines.first { $0.node == name }?.decision ?? .settled }
+        return strays.map { name in plan.items.first { $0.node == name }?.decision ?? .settled }
     }
 
     @Test func oneGoesAndTheOtherWaits() throws {
         let decisions = Self.decisions(try Self.facts(deletionsPerPass: 1))
-        #expect(decisions[0].action?.step == .drain)
+        #expect(decisions[0].action?.kind == .drain)
         #expect(decisions[1] == .wait(Wait(.limitReached(.deletionsPerPass, 1))))
     }
 
     /// Who was refused on its way out keeps its place, and nobody waits for it for ever.
     @Test func aPlaceThatIsHeldByTheBlockedBlocks() throws {
         var facts = try Self.facts(deletionsPerPass: 1)
-        facts.ledger.vms[Self.strays[0]]?.removal = .drained
+        facts.ledger.removalReached(.drained, Self.strays[0])
         facts.notes[Self.strays[0], default: .init()].refusal = .actionRefused("the key is another", advice: "look why")
         let decisions = Self.decisions(facts)
         #expect(decisions[0] == .blocked(.actionRefused("the key is another", advice: "look why")))
@@ -59,7 +58,7 @@ import Testing
     @Test func theRefusedTakesNoPlace() throws {
         var facts = try Self.facts(deletionsPerPass: 1)
         facts.notes[Self.strays[0], default: .init()].refusal = .actionRefused("the key is another", advice: "look why")
-        #expect(Self.decisions(facts)[1].action?.step == .drain)
+        #expect(Self.decisions(facts)[1].action?.kind == .drain)
     }
 
     @Test func noPlaceAtAllIsSaid() throws {
@@ -75,12 +74,13 @@ import Testing
         let (first, second) = (agents[0], agents[1])
         try #require(first.pool == second.pool && facts.fleet.limits.maxUnavailable == 1)
         for node in facts.fleet.nodes where node.name != second.name {
-            let hash = facts.setup(of: node, overlay: "100.64.0.1").configHash
-            facts.ledger.vms[node.name]?.config = hash
+            guard case .install(let step) = facts.install(node, overlay: "100.64.0.1") else { continue }
+            facts.ledger.change(node.name) { $0.configuration = .digest(step.digest) }
         }
-        facts.ledger.vms[first.name]?.started = facts.now - 60
+        let restartedAt = facts.now - 60
+        facts.ledger.change(first.name) { $0.startedAt = restartedAt }
         facts.readAt = (facts.now - 60 + readAfter, .infinity)
-        let decision = try #require(Planner.plan(facts).lines.first { $0.node == second.name }?.decision)
-        #expect((decision.action?.step == .install) == isUp, "\(decision)")
+        let decision = try #require(Planner.plan(facts).items.first { $0.node == second.name }?.decision)
+        #expect((decision.action?.kind == .install) == isUp, "\(decision)")
     }
 }

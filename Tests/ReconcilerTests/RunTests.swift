@@ -33,8 +33,7 @@ import Testing
 
     private static func run(knowing name: String, _ fleet: DesiredFleet) -> Run {
         var ledger = Ledger(cluster: "demo", clusterID: "c1", clusterCIDR: "10.244.0.0/16", serviceCIDR: "10.245.0.0/16")
-        ledger.vms[name] = .init()
-        ledger.vms[name]?.createdAt = "then"
+        ledger.nodes[name] = .present(Instance(createdAt: "then"))
         return Run(fleet: fleet, ledger: ledger, repeats: true)
     }
 
@@ -48,7 +47,7 @@ import Testing
             run.note(.saw(.vms, .vms([])), at: Moment(clock), tell: { _ in })
             #expect(run.mayDiffer(at: Moment(clock)))
             run.decide(at: Moment(clock))
-            #expect(run.plan.lines.first { $0.node == name }?.decision.action != nil || seconds == 0)
+            #expect(run.plan.items.first { $0.node == name }?.decision.action != nil || seconds == 0)
         }
     }
 
@@ -63,7 +62,7 @@ import Testing
         run.looks.begin(.vms)
         run.note(.saw(.vms, .vms([])), at: Moment(clock), tell: { _ in })
         run.decide(at: Moment(clock))
-        #expect(run.plan.lines.first { $0.node == name }?.decision.action == nil)
+        #expect(run.plan.items.first { $0.node == name }?.decision.action == nil)
         for (look, _) in run.looksDue(at: Moment(clock)) { _ = run.looks.end(look, clock.uptime) }
         clock.pass(seconds: 3)
         run.decide(at: Moment(clock))
@@ -72,11 +71,11 @@ import Testing
         #expect(run.mayDiffer(at: Moment(clock)))
         run.decide(at: Moment(clock))
         // By the VMs that there are then.
-        #expect(run.plan.lines.first { $0.node == name }?.decision.action == nil)
+        #expect(run.plan.items.first { $0.node == name }?.decision.action == nil)
         #expect(run.looksDue(at: Moment(clock)).map(\.0) == [.vms])
         run.note(.saw(.vms, .vms([])), at: Moment(clock), tell: { _ in })
         run.decide(at: Moment(clock))
-        #expect(run.plan.lines.first { $0.node == name }?.decision.action?.step == .createVM)
+        #expect(run.plan.items.first { $0.node == name }?.decision.action?.kind == .createVM)
     }
 
     /// A list that was long on its way shows nothing of what came about meanwhile: a creation without an answer is waited for by when it was asked for.
@@ -86,15 +85,14 @@ import Testing
         var run = Run(
             fleet: fleet, ledger: Ledger(cluster: "demo", clusterID: "c1", clusterCIDR: "10.244.0.0/16", serviceCIDR: "10.245.0.0/16"),
             repeats: true)
-        run.facts.ledger.vms[name] = .init()
-        run.facts.ledger.vms[name]?.creating = clock.now - 20
+        run.facts.ledger.nodes[name] = .requested(VMRequest(sentAt: clock.now - 20))
         run.decide(at: Moment(clock))
         for (seconds, isCreated) in [(0.1, false), (25, false), (10, true)] {
             #expect(run.looksDue(at: Moment(clock)).map(\.0) == [.vms])
             clock.pass(seconds: seconds)
             run.note(.saw(.vms, .vms([])), at: Moment(clock), tell: { _ in })
             run.decide(at: Moment(clock))
-            let step = run.plan.lines.first { $0.node == name }?.decision.action?.step
+            let step = run.plan.items.first { $0.node == name }?.decision.action?.kind
             #expect((step == .createVM) == isCreated)
             clock.pass(seconds: 5)
         }
@@ -135,27 +133,30 @@ import Testing
     @Test(arguments: [true, false]) func aRemovedVMIsRememberedWhileItsNodeMayComeBack(isStopped: Bool) throws {
         let name = "demo-web-n9"
         var ledger = Ledger(cluster: "demo", clusterID: "c1", clusterCIDR: "10.244.0.0/16", serviceCIDR: "10.245.0.0/16")
-        ledger.vms[name] = .init()
-        ledger.vms[name]?.createdAt = "then"
-        ledger.vms[name]?.started = 1
-        for action in [Action.stop(node: name, role: .agent), .deleteNode(node: name, ifSilent: true), .removeVM(name: name)] {
+        var instance = Instance(createdAt: "then")
+        instance.startedAt = 1
+        ledger.nodes[name] = .present(instance)
+        for action in [
+            Action.stop(Stop(node: name, role: .agent)), .deleteNode(DeleteNode(node: name, ifSilent: true)),
+            .removeVM(RemoveVM(node: name)),
+        ] {
             Bookkeeping.before(action, &ledger, now: 100)
-            if action.step == .stop, !isStopped { continue }
-            Bookkeeping.after(action, .done(output: ""), &ledger, hash: nil, now: 100)
+            if action.kind == .stop, !isStopped { continue }
+            Bookkeeping.after(action, .done(output: ""), &ledger, now: 100)
         }
-        guard !isStopped else { return #expect(ledger.vms[name] == nil) }
-        let record = try #require(ledger.vms[name])
-        #expect(record.removed == 100 && !record.isOccupant && !record.isHalfRemoved)
+        guard !isStopped else { return #expect(ledger.nodes[name] == nil) }
+        let record = try #require(ledger.nodes[name])
+        #expect(record.removedAt == 100 && !record.isOccupant && !record.isHalfRemoved)
         // By a clock that is set back the next reading is not older.
         ledger.comeBack(to: 50)
-        #expect(ledger.vms[name]?.removed == 50)
+        #expect(ledger.nodes[name]?.removedAt == 50)
         // One that is made anew is another one.
         let shape = try #require(ConvergeTests.fleet().nodes.first?.vm)
-        Bookkeeping.before(.createVM(name: name, shape: shape, ownerTag: "t"), &ledger, now: 60)
-        #expect(ledger.vms[name]?.isOccupant == true && ledger.vms[name]?.former == nil)
+        Bookkeeping.before(.createVM(CreateVM(node: name, vm: shape, ownerTag: "t")), &ledger, now: 60)
+        #expect(ledger.nodes[name]?.isOccupant == true && ledger.nodes[name]?.previousCreatedAt == nil)
         // Should nothing come of it, the node may still be there.
-        ledger.creationEnded(name)
-        #expect(ledger.vms[name]?.removed == 50 && ledger.vms[name]?.isOccupant == false)
+        ledger.requestFailed(name)
+        #expect(ledger.nodes[name]?.removedAt == 50 && ledger.nodes[name]?.isOccupant == false)
     }
 
     /// Where a server runs the list alone decides nothing, and whatever its cluster then answers decides everything.
@@ -185,16 +186,16 @@ import Testing
     @Test(arguments: [true, false]) func anotherMachineUnderTheNameOfARemovedOne(isGone: Bool) throws {
         let (fleet, clock, name) = (try ConvergeTests.fleet(), VirtualClock(), "demo-web-n9")
         var run = Self.run(knowing: name, fleet)
-        run.facts.ledger.vms[name]?.removal = .stopped
-        if isGone { run.facts.ledger.vms[name] = run.facts.ledger.vms[name]?.removed(at: clock.now - 1) }
+        run.facts.ledger.removalReached(.stopped, name)
+        if isGone { run.facts.ledger.nodes[name] = .gone(RemovedInstance(createdAt: "then", removedAt: clock.now - 1)) }
         let vm = ObservedVM(
             name: name, status: .running, tags: [fleet.cluster.tag], address: .init(host: "h", port: nil, user: nil), createdAt: "later",
             url: nil)
         run.note(.saw(.vms, .vms([vm])), at: Moment(clock), tell: { _ in })
         run.decide(at: Moment(clock))
-        #expect((run.facts.ledger.vms[name] == nil) == isGone)
+        #expect((run.facts.ledger.nodes[name] == nil) == isGone)
         // Whether k3s runs there nobody knows.
-        #expect(run.facts.ledger.vms[name]?.started == (isGone ? nil : clock.now))
+        #expect(run.facts.ledger.nodes[name]?.instance?.startedAt == (isGone ? nil : clock.now))
     }
 
     /// What a turn writes to the disk is no standstill.

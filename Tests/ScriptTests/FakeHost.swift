@@ -1,3 +1,5 @@
+import Digest
+import FleetCore
 import Foundation
 import K3s
 import Shell

@@ -14,7 +14,10 @@ import Testing
 
     @Test func wordsArriveUnchanged() throws {
         try Self.withK3s { host in
-            let orders = [HostOrder.forget(node: hostile), .drain(node: hostile, isSilent: false), .deleteNode(hostile, ifSilent: false)]
+            let orders = [
+                Action.purgeIdentity(PurgeIdentity(node: hostile)), .drain(Drain(node: hostile, isSilent: false)),
+                .deleteNode(DeleteNode(node: hostile, ifSilent: false)),
+            ]
             for order in orders {
                 let outcome = try host.run(Sample.script(order))
                 #expect(outcome.status == 0)
@@ -40,7 +43,7 @@ import Testing
         try Self.withK3s { host in
             try host.write("/state/kubectl-get.out", addresses)
             for round in 1...2 {
-                let outcome = try host.run(Sample.script(.forget(node: hostile, sparing: "100.64.0.2")))
+                let outcome = try host.run(Sample.script(.purgeIdentity(PurgeIdentity(node: hostile, sparing: "100.64.0.2"))))
                 #expect(outcome.status == 0)
                 #expect(Self.asked("delete", on: host).count == (isItsOwn ? 0 : 2 * round))
             }
@@ -73,7 +76,7 @@ import Testing
         try Self.withK3s { host in
             for seen in [Self.taintsAsSeen, "4711 theirs=:NoSchedule a'=1:NoExecute "] {
                 try host.write("/state/kubectl-get.out", seen)
-                #expect(try host.run(Sample.script(.shape(node: hostile, Sample.shape))).status == 0)
+                #expect(try host.run(Sample.script(.patchNode(PatchNode(node: hostile, Sample.shape)))).status == 0)
                 let patch = try Self.patch(#require(host.calls(of: "k3s").last))
                 #expect(
                     patch
@@ -89,7 +92,7 @@ import Testing
         try Self.withK3s { host in
             var shape = Sample.shape
             shape.taints = nil
-            #expect(try host.run(Sample.script(.shape(node: hostile, shape))).status == 0)
+            #expect(try host.run(Sample.script(.patchNode(PatchNode(node: hostile, shape)))).status == 0)
             #expect(host.calls(of: "k3s").count == 1)
             let patch = try Self.patch(#require(host.calls(of: "k3s").last))
             #expect(patch.spec == nil && patch.metadata.resourceVersion == nil && patch.metadata.labels == shape.labels)
@@ -101,7 +104,7 @@ import Testing
     func taintsThatChangedMeanwhileStay(seen: String) throws {
         try Self.withK3s { host in
             try host.write("/state/kubectl-get.out", seen)
-            let outcome = try host.run(Sample.script(.shape(node: hostile, Sample.shape)))
+            let outcome = try host.run(Sample.script(.patchNode(PatchNode(node: hostile, Sample.shape))))
             #expect(outcome.status == 1 && outcome.stderr == "the taints have changed meanwhile\n")
             #expect(Self.asked("patch", on: host).isEmpty)
         }
@@ -109,7 +112,7 @@ import Testing
 
     @Test func aDrainOfTheSilentDoesNotWaitForThem() throws {
         try Self.withK3s { host in
-            let outcome = try host.run(Sample.script(.drain(node: "demo-n2", isSilent: true)))
+            let outcome = try host.run(Sample.script(.drain(Drain(node: "demo-n2", isSilent: true))))
             #expect(outcome.status == 0)
             #expect(host.calls(of: "k3s").last?.contains("--skip-wait-for-delete-timeout=60") == true)
         }
@@ -118,7 +121,7 @@ import Testing
     @Test(arguments: ["True", "False"]) func aNodeThatIsAliveStays(ready: String) throws {
         try Self.withK3s { host in
             try host.write("/state/kubectl-get.out", ready)
-            let outcome = try host.run(Sample.script(.deleteNode("demo-n2", ifSilent: true)))
+            let outcome = try host.run(Sample.script(.deleteNode(DeleteNode(node: "demo-n2", ifSilent: true))))
             #expect(outcome.status == 1 && outcome.stderr == "the node is alive\n")
             #expect(Self.asked("delete", on: host).isEmpty)
         }
@@ -128,17 +131,19 @@ import Testing
         try Self.withK3s { host in
             // The second question, whether it is gone, is answered with the same word.
             try host.write("/state/kubectl-get.out", "Unknown")
-            let outcome = try host.run(Sample.script(.deleteNode("demo-n2", ifSilent: true)))
+            let outcome = try host.run(Sample.script(.deleteNode(DeleteNode(node: "demo-n2", ifSilent: true))))
             #expect(outcome.stderr == "the node is still there\n" && Self.asked("delete", on: host).count == 2)
         }
     }
 
     @Test func restartsTwice() throws {
         try FakeHost.with { host in
-            for order in [Sample.prepare(.agent), .install(Sample.setup(.agent))] { try SetupTests.run(order, on: host) }
+            for order in [Sample.prepare(.agent), .install(Install(Sample.setup(.agent), digest: "d", version: Sample.version))] {
+                try SetupTests.run(order, on: host)
+            }
             for _ in 1...2 {
                 try host.write("/state/k3s-agent.active", "active")
-                try SetupTests.run(.restart(node: "demo-n1", .agent), on: host)
+                try SetupTests.run(.restart(Restart(node: "demo-n1", role: .agent)), on: host)
                 #expect(host.read("/state/k3s-agent.active") == "activating\n")
             }
         }
@@ -148,7 +153,7 @@ import Testing
         try Self.withK3s { host in
             try host.write("/state/kubectl-drain.status", "1")
             try host.write("/state/kubectl-drain.err", "error: global timeout reached\n")
-            let outcome = try host.run(Sample.script(.drain(node: "demo-n2", isSilent: false)))
+            let outcome = try host.run(Sample.script(.drain(Drain(node: "demo-n2", isSilent: false))))
             #expect(outcome.status == 1 && outcome.stderr == "error: global timeout reached\n")
         }
     }
@@ -156,7 +161,7 @@ import Testing
     @Test func doesNotDrainWhatItCouldNotCordon() throws {
         try Self.withK3s { host in
             try host.write("/state/kubectl-cordon.status", "1")
-            #expect(try host.run(Sample.script(.drain(node: "demo-n2", isSilent: false))).status == 1)
+            #expect(try host.run(Sample.script(.drain(Drain(node: "demo-n2", isSilent: false)))).status == 1)
             #expect(Self.asked("drain", on: host).isEmpty)
         }
     }
@@ -164,7 +169,7 @@ import Testing
     @Test func aNodeThatStaysIsAFailure() throws {
         try Self.withK3s { host in
             try host.write("/state/kubectl-get.out", "node/demo-n2\n")
-            let outcome = try host.run(Sample.script(.deleteNode("demo-n2", ifSilent: false)))
+            let outcome = try host.run(Sample.script(.deleteNode(DeleteNode(node: "demo-n2", ifSilent: false))))
             #expect(outcome.status == 1 && outcome.stderr == "the node is still there\n")
         }
     }
@@ -174,16 +179,18 @@ import Testing
         try Self.withK3s { host in
             try host.write("/state/kubectl-get.status", "1")
             try host.write("/state/kubectl-get.err", "connection refused\n")
-            #expect(try host.run(Sample.script(.deleteNode("demo-n2", ifSilent: false))).status != 0)
+            #expect(try host.run(Sample.script(.deleteNode(DeleteNode(node: "demo-n2", ifSilent: false)))).status != 0)
         }
     }
 
     @Test(arguments: Role.allCases)
     func stopsTwice(role: Role) throws {
         try FakeHost.with { host in
-            for order in [Sample.prepare(role), .install(Sample.setup(role))] { try SetupTests.run(order, on: host) }
+            for order in [Sample.prepare(role), .install(Install(Sample.setup(role), digest: "d", version: Sample.version))] {
+                try SetupTests.run(order, on: host)
+            }
             for _ in 1...2 {
-                try SetupTests.run(.stop(node: "demo-n1", role), on: host)
+                try SetupTests.run(.stop(Stop(node: "demo-n1", role: role)), on: host)
                 #expect(host.read("/state/\(role.unit).active") == "inactive\n")
                 #expect(host.state("/state/\(role.unit).enabled") == nil)
             }
@@ -194,7 +201,7 @@ import Testing
 
     @Test func stopsWhatWasNeverThere() throws {
         try FakeHost.with { host in
-            try SetupTests.run(.stop(node: "demo-n1", .server), on: host)
+            try SetupTests.run(.stop(Stop(node: "demo-n1", role: .server)), on: host)
             #expect(host.calls(of: "systemctl", "disable").isEmpty)
         }
     }

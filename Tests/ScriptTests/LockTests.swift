@@ -1,3 +1,4 @@
+import FleetCore
 import Foundation
 import Glibc
 import K3s
@@ -7,9 +8,10 @@ import Testing
 /// A script whose connection was cut may still be at work on the host when the next one comes.
 @Suite(.enabled(if: FakeHost.works, needsHost)) struct LockTests {
     @Test(arguments: [
-        Sample.prepare(.agent), HostOrder.install(Sample.setup(.agent)), .stop(node: "demo-n1", .agent),
+        Sample.prepare(.agent), Action.install(Install(Sample.setup(.agent), digest: "d", version: Sample.version)),
+        .stop(Stop(node: "demo-n1", role: .agent)),
     ])
-    func waitsForTheOneAtWork(order: HostOrder) throws {
+    func waitsForTheOneAtWork(order: Action) throws {
         try FakeHost.with { host in
             if case .install = order { try #require(try host.run(Sample.script(Sample.prepare(.agent))).status == 0) }
             try host.forgetCallsIfAny()
@@ -35,7 +37,7 @@ import Testing
     /// Nothing that the script starts and leaves behind keeps the lock.
     @Test func isFreeAfterwards() throws {
         try FakeHost.with { host in
-            for order in [Sample.prepare(.server), .install(Sample.setup(.server))] {
+            for order in [Sample.prepare(.server), .install(Install(Sample.setup(.server), digest: "d", version: Sample.version))] {
                 let outcome = try host.run(Sample.script(order))
                 #expect(outcome.status == 0, "\(outcome.stderr)")
                 let lock = open(host.root + HostPath.lock, O_RDWR | O_CLOEXEC)

@@ -40,7 +40,7 @@ import Testing
     }
 
     /// What is fetched is a file that was looked at, never a stream into a shell.
-    @Test("RX curl was piped into sh", arguments: Sample.orders) func noPipeIntoShell(order: HostOrder) {
+    @Test("RX curl was piped into sh", arguments: Sample.orders) func noPipeIntoShell(order: Action) {
         let text = Sample.script(order).shown
         #expect(!text.contains(/\|\s*(sudo\s+)?(\/bin\/)?(ba|da)?sh\b/))
         #expect(!text.contains(/eval\s|\$\(curl[^|]*\)\s*"?\s*\|/))
@@ -50,8 +50,9 @@ import Testing
     @Test("RX nodes of whatever cluster kubectl points at were labelled") func kubeconfig() throws {
         let orders: [Script] =
             [
-                .shape(node: "n", Sample.shape), .drain(node: "n", isSilent: false), .deleteNode("n", ifSilent: false), .forget(node: "n"),
-                .uncordon(node: "n"),
+                .patchNode(PatchNode(node: "n", Sample.shape)), .drain(Drain(node: "n", isSilent: false)),
+                .deleteNode(DeleteNode(node: "n", ifSilent: false)), .purgeIdentity(PurgeIdentity(node: "n")),
+                .uncordon(Uncordon(node: "n")),
             ].map {
                 Sample.script($0)
             } + [HostScript.readCluster(), HostScript.holdLease(holder: "me", seconds: 60), HostScript.releaseLease(holder: "me")]
@@ -70,11 +71,13 @@ import Testing
     /// A run with another state directory: the host's tokens, its mark and its configuration stay those of its own cluster.
     @Test("RX a new token was sent to a host of another cluster", arguments: Role.allCases) func token(role: Role) throws {
         try FakeHost.with { host in
-            for order in [Sample.prepare(role), .install(Sample.setup(role))] { try SetupTests.run(order, on: host) }
+            for order in [Sample.prepare(role), .install(Install(Sample.setup(role), digest: "d", version: Sample.version))] {
+                try SetupTests.run(order, on: host)
+            }
             let before = host.files()
             var stranger = Sample.setup(role)
             stranger.clusterID = "c2"
-            let outcome = try host.run(Sample.script(.install(stranger)))
+            let outcome = try host.run(Sample.script(.install(Install(stranger, digest: "d", version: Sample.version))))
             #expect(outcome.status == 76 && outcome.stderr == "the host belongs to another cluster\n")
             #expect(host.files() == before)
             #expect(HostFailure.advice(exitStatus: 76, stderr: "")?.contains("state directory") == true)

@@ -1,3 +1,5 @@
+import Digest
+import FleetCore
 import Foundation
 import K3s
 import Reconciler
@@ -45,7 +47,9 @@ import Testing
     @Test(arguments: Role.allCases)
     func probesARunningHost(role: Role) throws {
         try FakeHost.with { host in
-            for order in [Sample.prepare(role), .install(Sample.setup(role))] { try SetupTests.run(order, on: host) }
+            for order in [Sample.prepare(role), .install(Install(Sample.setup(role), digest: "d", version: Sample.version))] {
+                try SetupTests.run(order, on: host)
+            }
             try host.write("/state/\(role.unit).active", "active")
             try host.write("/state/\(role.unit).sub", "running")
             try host.write("/var/lib/rancher/k3s/\(role == .server ? "server/db" : "agent")/state.db", "")
@@ -53,14 +57,16 @@ import Testing
             let unit = role == .server ? probe.server : probe.agent
             #expect(unit?.words == "active (running)" && unit?.enabled == true)
             #expect((role == .server ? probe.agent : probe.server) == nil)
-            #expect(probe.configHash == Sample.setup(role).configHash && probe.journal == nil)
+            #expect(probe.configHash == sha256Hex(Sample.setup(role).configFile()) && probe.journal == nil)
             #expect(probe.hasServerData == (role == .server) && probe.hasAgentData == (role == .agent))
         }
     }
 
     @Test func probesACrashLoop() throws {
         try FakeHost.with { host in
-            for order in [Sample.prepare(.agent), .install(Sample.setup(.agent))] { try SetupTests.run(order, on: host) }
+            for order in [Sample.prepare(.agent), .install(Install(Sample.setup(.agent), digest: "d", version: Sample.version))] {
+                try SetupTests.run(order, on: host)
+            }
             let state = ["active": "activating", "sub": "auto-restart", "restarts": "7"]
             for (name, text) in state { try host.write("/state/k3s-agent.\(name)", text) }
             let words = #"msg="flag \"x\n\" = not defined" $HOME"#
@@ -101,7 +107,9 @@ import Testing
 
     @Test func readsACluster() throws {
         try FakeHost.with { host in
-            for order in [Sample.prepare(), .install(Sample.setup())] { try SetupTests.run(order, on: host) }
+            for order in [Sample.prepare(), .install(Install(Sample.setup(), digest: "d", version: Sample.version))] {
+                try SetupTests.run(order, on: host)
+            }
             try host.write("/var/lib/rancher/k3s/server/tls/server-ca.crt", "certificate")
             try host.write("/state/kubectl-get.out", Self.nodes)
             let reading = try Self.cluster(host)

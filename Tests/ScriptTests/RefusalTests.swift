@@ -1,3 +1,5 @@
+import Digest
+import FleetCore
 import K3s
 import Reconciler
 import Testing
@@ -78,18 +80,27 @@ struct Provocation: Sendable, CustomTestStringConvertible {
     ]
 
     static let ofTheInstaller = [
-        Provocation(testDescription: "never prepared", status: 81, message: "the k3s installer failed", order: .install(Sample.setup())) {
+        Provocation(
+            testDescription: "never prepared", status: 81, message: "the k3s installer failed",
+            order: .install(Install(Sample.setup(), digest: "d", version: Sample.version))
+        ) {
             _ in
         },
-        Provocation(testDescription: "installer fails", status: 81, message: "the k3s installer failed", order: .install(Sample.setup())) {
+        Provocation(
+            testDescription: "installer fails", status: 81, message: "the k3s installer failed",
+            order: .install(Install(Sample.setup(), digest: "d", version: Sample.version))
+        ) {
             try $0.write(HostPath.installer, "exit 3\n")
         },
-        Provocation(testDescription: "no unit", status: 81, message: "the k3s installer left no unit", order: .install(Sample.setup())) {
+        Provocation(
+            testDescription: "no unit", status: 81, message: "the k3s installer left no unit",
+            order: .install(Install(Sample.setup(), digest: "d", version: Sample.version))
+        ) {
             try $0.write(HostPath.installer, "exit 0\n")
         },
         Provocation(
             testDescription: "not enabled", status: 81, message: "the k3s installer did not enable the unit",
-            order: .install(Sample.setup())
+            order: .install(Install(Sample.setup(), digest: "d", version: Sample.version))
         ) { try $0.write(HostPath.installer, ": >/etc/systemd/system/k3s.service\n") },
     ]
 

@@ -1,3 +1,4 @@
+import FleetCore
 import Foundation
 import K3s
 import Reconciler
@@ -8,7 +9,10 @@ import Testing
     /// Both steps that handle secrets, run twice, with everything that the host said put together.
     static func setUp(_ role: Role, on host: FakeHost) throws -> String {
         var said = ""
-        for order in [Sample.prepare(role), .install(Sample.setup(role)), Sample.prepare(role), .install(Sample.setup(role))] {
+        for order in [
+            Sample.prepare(role), .install(Install(Sample.setup(role), digest: "d", version: Sample.version)), Sample.prepare(role),
+            .install(Install(Sample.setup(role), digest: "d", version: Sample.version)),
+        ] {
             let outcome = try host.run(Sample.script(order))
             try #require(outcome.status == 0, "\(outcome.stderr)")
             said += outcome.stdout + outcome.stderr

@@ -1,3 +1,4 @@
+import Digest
 import FleetCore
 import K3s
 import Reconciler
@@ -7,7 +8,7 @@ import Testing
 @Suite(.enabled(if: FakeHost.works, needsHost)) struct SetupTests {
     /// Runs an order that must succeed.
     @discardableResult
-    static func run(_ order: HostOrder, on host: FakeHost) throws -> String {
+    static func run(_ order: Action, on host: FakeHost) throws -> String {
         let outcome = try host.run(Sample.script(order))
         try #require(outcome.status == 0, "\(outcome.stderr)")
         #expect(outcome.stderr == "")
@@ -28,7 +29,7 @@ import Testing
             #expect(host.state(HostPath.binary)?.mode == 0o755 && host.state(HostPath.installer)?.mode == 0o700)
             #expect(host.calls(of: "tailscale", "up")[0].contains("--hostname=demo-n1"))
 
-            try Self.run(.install(Sample.setup(role)), on: host)
+            try Self.run(.install(Install(Sample.setup(role), digest: "d", version: Sample.version)), on: host)
             #expect(host.read(HostPath.config) == Sample.setup(role).configFile())
             #expect(host.read("/etc/systemd/system/\(role.unit).service")?.contains("ExecStart=/usr/local/bin/k3s \(role)") == true)
             #expect(host.state("/etc/systemd/system/\(role.unit).service.d/10-exedev.conf")?.mode == 0o644)
@@ -38,7 +39,7 @@ import Testing
             let before = host.files()
             try host.forgetCalls()
             try Self.run(Sample.prepare(role, expected: sha256Hex(FakePrograms.k3s)), on: host)
-            try Self.run(.install(Sample.setup(role)), on: host)
+            try Self.run(.install(Install(Sample.setup(role), digest: "d", version: Sample.version)), on: host)
             #expect(host.files() == before)
             #expect(host.calls(of: "systemctl", "restart").isEmpty && host.calls(of: "systemd-run").isEmpty)
             #expect(host.calls(of: "tailscale", "up").isEmpty)
@@ -49,14 +50,14 @@ import Testing
     func restartsOnceWhenTheConfigurationChanged(role: Role) throws {
         try FakeHost.with { host in
             try Self.run(Sample.prepare(role), on: host)
-            try Self.run(.install(Sample.setup(role)), on: host)
+            try Self.run(.install(Install(Sample.setup(role), digest: "d", version: Sample.version)), on: host)
             try host.write("/state/\(role.unit).active", "active")
             var changed = Sample.setup(role)
             changed.extra["kubelet-arg"] = .list(["max-pods=60"])
 
             for expected in [1, 0] {
                 try host.forgetCalls()
-                try Self.run(.install(changed), on: host)
+                try Self.run(.install(Install(changed, digest: "d", version: Sample.version)), on: host)
                 #expect(host.read(HostPath.config) == changed.configFile())
                 #expect(host.calls(of: "systemctl", "restart").count == expected)
                 #expect(host.calls(of: "systemd-run").isEmpty)
@@ -67,25 +68,30 @@ import Testing
     @Test func aRestartThatFailedIsNotForgotten() throws {
         try FakeHost.with { host in
             try Self.run(Sample.prepare(), on: host)
-            try Self.run(.install(Sample.setup()), on: host)
+            try Self.run(.install(Install(Sample.setup(), digest: "d", version: Sample.version)), on: host)
             try host.write("/state/k3s.active", "active")
             var changed = Sample.setup()
             changed.disable = []
             try host.write("/state/systemctl-restart.status", "1")
-            #expect(try host.run(Sample.script(.install(changed))).status == 1)
+            #expect(try host.run(Sample.script(.install(Install(changed, digest: "d", version: Sample.version)))).status == 1)
 
             try host.remove("/state/systemctl-restart.status")
             try host.forgetCalls()
-            try Self.run(.install(changed), on: host)
+            try Self.run(.install(Install(changed, digest: "d", version: Sample.version)), on: host)
             #expect(Self.restarts(host, "k3s"))
         }
     }
 
     /// exe.dev's `restart` syncs nothing: what was reported as done would be undone by it.
-    @Test(arguments: [Sample.prepare(.agent), .install(Sample.setup(.agent)), .stop(node: "demo-n1", .agent)])
-    func whatIsDoneIsOnTheDisk(order: HostOrder) throws {
+    @Test(arguments: [
+        Sample.prepare(.agent), .install(Install(Sample.setup(.agent), digest: "d", version: Sample.version)),
+        .stop(Stop(node: "demo-n1", role: .agent)),
+    ])
+    func whatIsDoneIsOnTheDisk(order: Action) throws {
         try FakeHost.with { host in
-            for before in [Sample.prepare(.agent), .install(Sample.setup(.agent))] { try Self.run(before, on: host) }
+            for before in [Sample.prepare(.agent), .install(Install(Sample.setup(.agent), digest: "d", version: Sample.version))] {
+                try Self.run(before, on: host)
+            }
             try host.remove(HostPath.config)
             try host.forgetCalls()
             try Self.run(order, on: host)
@@ -105,10 +111,10 @@ import Testing
     @Test func startsAUnitThatGaveUp() throws {
         try FakeHost.with { host in
             try Self.run(Sample.prepare(), on: host)
-            try Self.run(.install(Sample.setup()), on: host)
+            try Self.run(.install(Install(Sample.setup(), digest: "d", version: Sample.version)), on: host)
             try host.write("/state/k3s.active", "failed")
             try host.forgetCalls()
-            try Self.run(.install(Sample.setup()), on: host)
+            try Self.run(.install(Install(Sample.setup(), digest: "d", version: Sample.version)), on: host)
             #expect(host.calls(of: "systemctl", "reset-failed").count == 1 && Self.restarts(host, "k3s"))
         }
     }
@@ -116,10 +122,10 @@ import Testing
     @Test func writesTheUnitAgainAfterACutInstaller() throws {
         try FakeHost.with { host in
             try Self.run(Sample.prepare(.agent), on: host)
-            try Self.run(.install(Sample.setup(.agent)), on: host)
+            try Self.run(.install(Install(Sample.setup(.agent), digest: "d", version: Sample.version)), on: host)
             try host.remove("/etc/systemd/system/k3s-agent.service")
             try host.forgetCalls()
-            try Self.run(.install(Sample.setup(.agent)), on: host)
+            try Self.run(.install(Install(Sample.setup(.agent), digest: "d", version: Sample.version)), on: host)
             #expect(host.calls(of: "systemd-run").count == 1 && Self.restarts(host, "k3s-agent"))
         }
     }
@@ -147,7 +153,7 @@ import Testing
     func waitsForTheOverlay(answer: String, status: Int32) throws {
         try FakeHost.with { host in
             try Self.run(Sample.prepare(), on: host)
-            try Self.run(.install(Sample.setup()), on: host)
+            try Self.run(.install(Install(Sample.setup(), digest: "d", version: Sample.version)), on: host)
             try host.write("/state/address", "3: \(answer)\n")
             let outcome = try host.run(Script(raw: HostPath.waitOverlay))
             #expect(outcome.status == status)
@@ -167,7 +173,8 @@ import Testing
     /// A connection may end anywhere; the shell must not obey what came of the script.
     @Test func aCutScriptDoesNothing() throws {
         try FakeHost.with { host in
-            let bytes = HostScript.addressed(Sample.script(.deleteNode("demo-n12", ifSilent: false)), to: "demo-n1").bytes { _ in "" }
+            let bytes = HostScript.addressed(Sample.script(.deleteNode(DeleteNode(node: "demo-n12", ifSilent: false))), to: "demo-n1").bytes
+            { _ in "" }
             for length in stride(from: 1, to: bytes.count - 14, by: 40) { _ = try host.feed(Array(bytes.prefix(length))) }
             #expect(host.calls.isEmpty)
         }
@@ -179,7 +186,7 @@ import Testing
             try Self.run(Sample.prepare(), on: host)
             var setup = Sample.setup()
             setup.extra["kubelet-arg"] = .list((0..<2000).map { "argument-\($0)" })
-            try Self.run(.install(setup), on: host)
+            try Self.run(.install(Install(setup, digest: "d", version: Sample.version)), on: host)
             #expect(host.read(HostPath.config) == setup.configFile())
             #expect(Self.restarts(host, "k3s"))
         }

@@ -19,7 +19,7 @@ import Testing
     }
 
     @Test(arguments: Sample.orders, ["/bin/sh", "/bin/dash"])
-    func ordersParse(order: HostOrder, shell: String) throws { try Self.check(Sample.script(order), shell) }
+    func ordersParse(order: Action, shell: String) throws { try Self.check(Sample.script(order), shell) }
 
     @Test(arguments: ["/bin/sh", "/bin/dash"])
     func readersParse(shell: String) throws {

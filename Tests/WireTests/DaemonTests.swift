@@ -34,7 +34,7 @@ extension WireTests {
             }
         }
 
-        private static let steps = ["create VM", "prepare host", "install k3s", "label and taint", "share"]
+        private static let steps = ["create VM", "prepare host", "install k3s", "patch labels and taints", "share"]
 
         /// Lines that say that a step was begun (`: `) or is done (` done in `).
         private static func count(_ words: String, in text: String) -> Int {

@@ -41,7 +41,7 @@ extension WireTests {
                 #expect(try await wire.ctl("rm wire-web-n1").status == 0)
                 let apply = try await wire.k8s("apply", "--yes")
                 // The new VM has another node password: it joins only because the old one was cleaned away.
-                #expect(apply.status == 0 && apply.err.contains("forget old identity"), "\(apply.all)")
+                #expect(apply.status == 0 && apply.err.contains("purge old identity"), "\(apply.all)")
                 #expect(try await wire.kubectl("get nodes") == "wire-cp-n1\nwire-web-n1\nwire-web-n2")
             }
         }

@@ -122,7 +122,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "create VM: no VM", "prepare host: ", "prepare host done", "install k3s: ", "install k3s done", "label and taint: ", "share: ",
+        "create VM: no VM", "prepare host: ", "prepare host done", "install k3s: ", "install k3s done", "patch labels and taints: ",
+        "share: ",
     ])
     func goesOnAfterKill9(at moment: String) async throws {
         try await Wire.run { wire in

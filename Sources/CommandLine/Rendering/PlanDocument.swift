@@ -1,3 +1,4 @@
+import Digest
 import FleetCore
 import FoundationEssentials
 import K3s
@@ -41,7 +42,7 @@ struct PlanDocument: Codable {
         self.basis = basis
         settled = plan.isSettled
         summary = PlanText.summary(plan)
-        nodes = plan.lines.map(Node.init)
+        nodes = plan.items.map(Node.init)
     }
 
     /// What applying this document allows.
@@ -54,14 +55,14 @@ struct PlanDocument: Codable {
     /// The fingerprint: who the plan is for, what it decided, and the VMs it saw.
     static func basis(of plan: Plan, seen: Observation, ledger: Ledger, fleetText: String) -> String {
         // Before anything was made, the cluster's id is drawn anew by each run and means nothing.
-        let isFounded = ledger.founder != nil || !ledger.vms.isEmpty
+        let isFounded = ledger.founder != nil || !ledger.nodes.isEmpty
         var lines = [fleetText, isFounded ? ledger.clusterID : ""]
-        for line in plan.lines {
+        for line in plan.items {
             let node = Node(line)
             lines.append(
                 [node.node, node.decision, node.step ?? "", node.detail ?? "", node.then.joined(separator: ",")].joined(separator: "|"))
         }
-        for vm in (seen.vms ?? [:]).values.sorted(by: { $0.name < $1.name }) where ledger.vms[vm.name] != nil {
+        for vm in (seen.vms ?? [:]).values.sorted(by: { $0.name < $1.name }) where ledger.nodes[vm.name] != nil {
             lines.append([vm.name, vm.createdAt ?? "", vm.tags.sorted().joined(separator: ",")].joined(separator: "|"))
         }
         return sha256Hex(lines.joined(separator: "\n"))
@@ -82,12 +83,12 @@ struct PlanDocument: Codable {
 }
 
 extension PlanDocument.Node {
-    init(_ line: Plan.Line) {
+    init(_ line: Plan.Item) {
         (node, pool, then) = (line.node, line.pool, line.then.map(\.rawValue))
         (code, text) = (line.decision.reason?.code.rawValue, line.decision.reason?.text)
         switch line.decision {
         case .settled: decision = "settled"
-        case .act(let action, _): (decision, step, detail) = ("act", action.step.rawValue, action.detail)
+        case .act(let action, _): (decision, step, detail) = ("act", action.kind.rawValue, action.step.detail)
         case .wait: decision = "wait"
         case .blocked(let reason): (decision, advice) = ("blocked", reason.advice)
         case .reported: decision = "reported"

@@ -3,7 +3,7 @@ import FleetCore
 /// A plan as an operator reads it.
 enum PlanText {
     static func render(_ plan: Plan) -> String {
-        let shown = plan.lines.filter { $0.decision != .settled }
+        let shown = plan.items.filter { $0.decision != .settled }
         guard !shown.isEmpty else { return "No changes. The fleet \(plan.cluster) is as the fleet file asks." }
         let rows = shown.map(row)
         let widths = (0..<3).map { column in rows.map { $0.cells[column].count }.max() ?? 0 }
@@ -17,12 +17,12 @@ enum PlanText {
     }
 
     static func summary(_ plan: Plan) -> String {
-        let creates = plan.actions.filter { $0.step == .createVM }.count
-        let removes = plan.lines.filter { $0.decision.action?.step.isDestructive == true }.count
+        let creates = plan.actions.filter { $0.kind == .createVM }.count
+        let removes = plan.items.filter { $0.decision.action?.isDestructive == true }.count
         let changes = plan.actions.count - creates - removes
         var waiting = 0
         var blocked = 0
-        for line in plan.lines {
+        for line in plan.items {
             if case .wait = line.decision { waiting += 1 }
             if case .blocked = line.decision { blocked += 1 }
         }
@@ -32,18 +32,18 @@ enum PlanText {
     }
 
     private static func footer(_ plan: Plan) -> [String] {
-        let longest = plan.lines.map(\.then).max { $0.count < $1.count } ?? []
+        let longest = plan.items.map(\.then).max { $0.count < $1.count } ?? []
         let follow = longest.isEmpty ? [] : ["", "then, up to: " + longest.map(\.words).joined(separator: " → ")]
-        let advice = plan.lines.compactMap { line -> String? in
+        let advice = plan.items.compactMap { line -> String? in
             if case .blocked(let reason) = line.decision { "! \(line.node): \(reason.advice)" } else { nil }
         }
         return follow + (advice.isEmpty ? [] : [""] + advice)
     }
 
-    private static func row(_ line: Plan.Line) -> (symbol: Character, cells: [String]) {
+    private static func row(_ line: Plan.Item) -> (symbol: Character, cells: [String]) {
         switch line.decision {
         case .settled: (" ", [line.node, "settled", "", ""])
-        case .act(let action, let reason): (action.step.symbol, [line.node, action.step.words, action.detail, reason.text])
+        case .act(let action, let reason): (action.symbol, [line.node, action.words, action.step.detail, reason.text])
         case .wait(let wait): (".", [line.node, "wait", "", wait.reason.text])
         case .blocked(let reason): ("!", [line.node, "blocked", "", reason.text])
         case .reported(let reason): ("?", [line.node, "left alone", "", reason.text])

@@ -78,7 +78,7 @@ extension Verb {
             return .done
         }
         terminal.say("Not settled:\n" + PlanText.render(result.plan))
-        let isBlocked = result.plan.lines.contains { if case .blocked = $0.decision { true } else { false } }
+        let isBlocked = result.plan.items.contains { if case .blocked = $0.decision { true } else { false } }
         return isBlocked || !result.ranOutOfTime ? .failed : .stillWaiting
     }
 }

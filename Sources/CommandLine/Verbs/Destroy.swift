@@ -45,7 +45,7 @@ extension Verb {
     private static func forget(_ place: Workplace, _ arguments: Arguments, _ terminal: Terminal) throws -> ExitStatus {
         terminal.say("No VM carries the tag \(place.fleet.cluster.tag).")
         let ledger = try place.state.loadLedger { terminal.say("WARNING: \($0)") }
-        if ledger.map({ $0.founder != nil || !$0.vms.isEmpty }) == true {
+        if ledger.map({ $0.founder != nil || !$0.nodes.isEmpty }) == true {
             terminal.say("The ledger and the tokens of a cluster are in \(place.state.path) and would be forgotten.")
             guard try agrees(place.fleet.cluster.name, 0, arguments, terminal) else { return .failed }
         }

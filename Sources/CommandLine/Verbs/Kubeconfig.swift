@@ -18,8 +18,8 @@ extension Verb {
         let place = try Workplace.open(arguments, terminal)
         let result = try await place.look(place.ledger(terminal))
         let facts = FleetFacts(fleet: place.fleet, seen: result.seen, ledger: result.ledger, now: SystemClock().now)
-        guard let control = facts.controlPlane, let name = facts.serverName, let vm = result.seen.vms?[name] else {
-            throw Failure(facts.controlPlaneReason.text, advice: "run apply first")
+        guard let control = facts.controlPlane.endpoint, let vm = result.seen.vms?[control.name] else {
+            throw Failure(facts.controlPlane.reason.text, advice: "run apply first")
         }
         let raw = try await place.world.kubeconfig(on: vm)
         await place.world.close()

@@ -64,7 +64,7 @@ package struct News: Sendable {
     private mutating func ended(_ plan: Plan, next: Double) -> [LogEntry] {
         said[.pass] = nil
         var entries = breaker(plan)
-        for line in plan.lines where isNews(.node(line.node), Self.said(of: line.decision)) {
+        for line in plan.items where isNews(.node(line.node), Self.said(of: line.decision)) {
             entries.append(LogEntry(line.decision.logKind, node: line.node, line.decision.words))
         }
         if plan.isSettled {
@@ -86,7 +86,7 @@ package struct News: Sendable {
     }
 
     private static func said(of decision: Decision) -> Said {
-        .node(decision.logKind, decision.action?.step, decision.reason)
+        .node(decision.logKind, decision.action?.kind, decision.reason)
     }
 
     private mutating func isNews(_ subject: Subject, _ new: Said) -> Bool { said.updateValue(new, forKey: subject) != new }
@@ -95,7 +95,7 @@ package struct News: Sendable {
 extension Plan {
     /// Why nothing is made anew, while the breaker is open.
     var openBreaker: Reason? {
-        for line in lines {
+        for line in items {
             if case .blocked(let reason) = line.decision, reason.isBreaker { return reason }
         }
         return nil

@@ -66,7 +66,7 @@ package struct Transitions: Sendable {
     package mutating func note(_ notice: Notice) -> [Transition] {
         switch notice {
         case .event(.actionStarted(let action, let reason)):
-            return leaveSettled(node: action.node, reason: "\(action.step.words): \(reason.text)")
+            return leaveSettled(node: action.node, reason: "\(action.words): \(reason.text)")
         case .passEnded(let result, _): return ended(result.plan)
         case .passFailed(let reason, _, _):
             defer { isFailing = true }
@@ -87,7 +87,7 @@ package struct Transitions: Sendable {
         var told: [Transition] = []
         if isFailing { told.append(Transition(.recovered, text: "passes come to an end again")) }
         isFailing = false
-        if let line = plan.lines.first(where: { !$0.decision.isSettled }) {
+        if let line = plan.items.first(where: { !$0.decision.isSettled }) {
             told += leaveSettled(node: line.node, reason: line.decision.words)
         }
         told += breaker(plan) + newlyBlocked(plan)
@@ -113,7 +113,7 @@ package struct Transitions: Sendable {
         let before = blocked
         blocked = [:]
         var told: [Transition] = []
-        for line in plan.lines {
+        for line in plan.items {
             guard case .blocked(let reason) = line.decision, !reason.isBreaker else { continue }
             blocked[line.node] = reason.code
             guard before[line.node] != reason.code else { continue }

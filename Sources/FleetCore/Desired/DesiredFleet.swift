@@ -6,11 +6,11 @@ package struct DesiredFleet: Sendable, Hashable {
     package var cluster: DesiredCluster
     /// Servers first, then agents, each in the order of the file and of their number.
     package var nodes: [DesiredNode]
-    package var limits: Limits
+    package var limits: FleetLimits
     package var policy: Policy
     package var ssh: SSHSettings
 
-    package init(cluster: DesiredCluster, nodes: [DesiredNode], limits: Limits, policy: Policy, ssh: SSHSettings) {
+    package init(cluster: DesiredCluster, nodes: [DesiredNode], limits: FleetLimits, policy: Policy, ssh: SSHSettings) {
         (self.cluster, self.nodes, self.limits, self.policy, self.ssh) = (cluster, nodes, limits, policy, ssh)
     }
 }
@@ -65,7 +65,7 @@ package struct NodeWish: Sendable, Hashable {
     package var name: String
     package var pool: String
     package var role: Role
-    package var vm: VMShape
+    package var vm: VMSpec
     package var k3s: K3sVersion
     /// All labels the node must have, our own `exedev.dev/…` ones included.
     package let labels: [String: String]
@@ -79,18 +79,18 @@ package struct NodeWish: Sendable, Hashable {
 
 extension DesiredNode {
     package init(
-        name: String, pool: String, role: Role, vm: VMShape, k3s: K3sVersion, labels: [String: String], taints: [Taint], share: Share?
+        name: String, pool: String, role: Role, vm: VMSpec, k3s: K3sVersion, labels: [String: String], taints: [Taint], share: Share?
     ) {
         self.init(
             NodeWish(
                 name: name, pool: pool, role: role, vm: vm, k3s: k3s, labels: labels, taints: taints,
                 labelKeys: labels.keys.sorted().joined(separator: ","),
-                taintKeys: taints.map(NodeShape.identity).sorted().joined(separator: ","), share: share))
+                taintKeys: taints.map(NodePatch.identity).sorted().joined(separator: ","), share: share))
     }
 }
 
 /// What `new` is asked for.
-package struct VMShape: Sendable, Hashable, Codable {
+package struct VMSpec: Sendable, Hashable, Codable {
     package var image: String
     package var cpu: Int
     /// As exe.dev spells it: `4GB`, `8G`, `512MB`.
@@ -120,7 +120,7 @@ package struct Share: Sendable, Hashable, Codable {
     }
 }
 
-package struct Limits: Sendable, Hashable {
+package struct FleetLimits: Sendable, Hashable {
     /// VMs with our tag that may exist at any instant, creations in flight included.
     package var maxVMs: Int
     /// VMs removed in one pass at most.

@@ -13,12 +13,12 @@ extension Event {
     /// What an operator reads behind the node's name.
     package var words: String {
         switch self {
-        case .actionStarted(let action, let reason): "\(action.step.words): \(reason.text)"
+        case .actionStarted(let action, let reason): "\(action.words): \(reason.text)"
         case .actionFinished(let action, let seconds):
-            "\(action.step.words) done in \(Int(seconds * 10 + 0.5) / 10).\(Int(seconds * 10 + 0.5) % 10) s"
+            "\(action.words) done in \(Int(seconds * 10 + 0.5) / 10).\(Int(seconds * 10 + 0.5) % 10) s"
         case .actionFailed(let action, let reason, let retry):
-            "\(action.step.words) failed: \(reason)" + (retry.map { "; again in \(Int($0)) s" } ?? "")
-        case .outcomeUnknown(let action, let reason): "\(action.step.words): outcome unknown (\(reason)); looking again"
+            "\(action.words) failed: \(reason)" + (retry.map { "; again in \(Int($0)) s" } ?? "")
+        case .outcomeUnknown(let action, let reason): "\(action.words): outcome unknown (\(reason)); looking again"
         case .lookFailed(_, let reason): "looking failed: \(reason)"
         case .waiting(_, let reason): "waits: \(reason.text)"
         case .blocked(_, let reason): "blocked: \(reason.text); \(reason.advice)"
@@ -45,7 +45,7 @@ extension Decision {
     package var words: String {
         switch self {
         case .settled: "settled"
-        case .act(let action, let reason): "\(action.step.words): \(reason.text)"
+        case .act(let action, let reason): "\(action.words): \(reason.text)"
         case .wait(let wait): "waits: \(wait.reason.text)"
         case .blocked(let reason): "blocked: \(reason.text); \(reason.advice)"
         case .reported(let reason): reason.text

@@ -56,8 +56,8 @@ package struct LedgerShape: Sendable {
         (self.schema, self.steps) = (schema, steps)
     }
 
-    /// What the product reads. There was no other schema yet.
-    package static let current = LedgerShape(schema: Ledger.schema, steps: [:])
+    /// What the product reads.
+    package static let current = LedgerShape(schema: Ledger.schema, steps: [1: LedgerSchema1.migrate])
 
     /// Why a ledger of an older shape cannot be brought to this one.
     package struct NoWay: Error, Sendable, CustomStringConvertible {

@@ -1,130 +1,84 @@
-package import K3s
+import K3s
 
-/// One thing that can be done now. Performed through one door, `Performer`.
+/// One step that can be done now. Performed through one door, `Performer`.
 package indirect enum Action: Sendable, Hashable {
-    case createVM(name: String, shape: VMShape, ownerTag: String)
-    case tagVM(name: String, tags: [String])
-    /// A stopped VM is started by exe.dev's `restart` (facts/exedev.md §1.2).
-    case startVM(name: String)
-    case prepare(node: String, version: K3sVersion, role: Role)
-    case forget(node: String)
-    case install(NodeSetup)
-    /// Of a k3s that runs and whose node the cluster lacks: it registers when it starts, and only then (facts/k3s.md §6.4).
-    case restart(node: String, role: Role)
-    case shape(node: String, NodeShape)
-    /// `revoking`: whom we let in before and who is to be let out.
-    case share(vm: String, Share, revoking: [String])
-    /// `isSilent`: nobody is left there to end its pods, so that they are not waited for without end.
-    case drain(node: String, isSilent: Bool)
-    /// Takes back what `drain` did: the node is wanted again.
-    case uncordon(node: String)
-    case stop(node: String, role: Role)
-    /// `ifSilent`: its k3s may still run, and then the node stays.
-    case deleteNode(node: String, ifSilent: Bool)
-    case removeVM(name: String)
+    case createVM(CreateVM)
+    case tagVM(TagVM)
+    case startVM(StartVM)
+    case prepare(Prepare)
+    case purgeIdentity(PurgeIdentity)
+    case install(Install)
+    case restart(Restart)
+    case patchNode(PatchNode)
+    case share(ShareVM)
+    case drain(Drain)
+    case uncordon(Uncordon)
+    case stop(Stop)
+    case deleteNode(DeleteNode)
+    case removeVM(RemoveVM)
 
-    package var node: String {
+    /// What is known of it. The only switch over all steps.
+    package var step: any Step {
         switch self {
-        case .createVM(let name, _, _), .tagVM(let name, _), .startVM(let name), .prepare(let name, _, _), .forget(let name),
-            .shape(let name, _),
-            .share(let name, _, _), .drain(let name, _), .restart(let name, _), .uncordon(let name), .stop(let name, _),
-            .deleteNode(let name, _), .removeVM(let name):
-            name
-        case .install(let setup): setup.name
+        case .createVM(let step): step
+        case .tagVM(let step): step
+        case .startVM(let step): step
+        case .prepare(let step): step
+        case .purgeIdentity(let step): step
+        case .install(let step): step
+        case .restart(let step): step
+        case .patchNode(let step): step
+        case .share(let step): step
+        case .drain(let step): step
+        case .uncordon(let step): step
+        case .stop(let step): step
+        case .deleteNode(let step): step
+        case .removeVM(let step): step
         }
     }
 
-    package var step: StepKind {
-        switch self {
-        case .createVM: .createVM
-        case .tagVM: .tagVM
-        case .startVM: .startVM
-        case .prepare: .prepare
-        case .forget: .forget
-        case .install: .install
-        case .restart: .restart
-        case .shape: .shape
-        case .share: .share
-        case .drain: .drain
-        case .uncordon: .uncordon
-        case .stop: .stop
-        case .deleteNode: .deleteNode
-        case .removeVM: .removeVM
-        }
-    }
-
-    /// Of the configuration that it sets up.
-    package var configHash: String? { if case .install(let setup) = self { setup.configHash } else { nil } }
-
-    /// What the operator reads beside the step.
-    package var detail: String {
-        switch self {
-        case .createVM(_, let shape, _): "\(shape.cpu) cpu, \(shape.memory), \(shape.image)"
-        case .tagVM(_, let tags): tags.joined(separator: ", ")
-        case .prepare(_, let version, let role): "overlay, k3s \(version) for \(role == .server ? "a server" : "an agent")"
-        case .install(let setup): "k3s \(setup.version) \(setup.role.rawValue)"
-        case .shape(_, let shape): shape.summary
-        case .share(_, let share, let leaving): share.words + (leaving.isEmpty ? "" : ", no longer with " + leaving.joined(separator: ", "))
-        case .startVM, .forget, .restart, .drain, .uncordon, .stop, .deleteNode, .removeVM: ""
-        }
-    }
+    package var node: String { step.node }
+    package var kind: StepKind { type(of: step).kind }
+    package var words: String { type(of: step).words }
+    package var isDestructive: Bool { type(of: step).isDestructive }
+    package var symbol: Character { kind.symbol }
 }
 
-/// The kind of an action: what a saved plan approves for a node.
+/// The name of a step: what a saved plan approves for a node, and what the audit log and the metrics record.
 package enum StepKind: String, Sendable, Hashable, Codable, CaseIterable {
-    case createVM, tagVM, startVM, prepare, forget, install, restart, shape, share, drain, uncordon, stop, deleteNode, removeVM
+    case createVM, tagVM, startVM, prepare, purgeIdentity, install, restart, patchNode, share, drain, uncordon, stop, deleteNode, removeVM
 
-    package var words: String {
+    /// The step of this name.
+    package var type: any Step.Type {
         switch self {
-        case .createVM: "create VM"
-        case .tagVM: "tag VM"
-        case .startVM: "start VM"
-        case .prepare: "prepare host"
-        case .forget: "forget old identity"
-        case .install: "install k3s"
-        case .restart: "restart k3s"
-        case .shape: "label and taint"
-        case .share: "share"
-        case .drain: "cordon and drain"
-        case .uncordon: "uncordon"
-        case .stop: "stop k3s"
-        case .deleteNode: "delete node"
-        case .removeVM: "remove VM"
+        case .createVM: CreateVM.self
+        case .tagVM: TagVM.self
+        case .startVM: StartVM.self
+        case .prepare: Prepare.self
+        case .purgeIdentity: PurgeIdentity.self
+        case .install: Install.self
+        case .restart: Restart.self
+        case .patchNode: PatchNode.self
+        case .share: ShareVM.self
+        case .drain: Drain.self
+        case .uncordon: Uncordon.self
+        case .stop: Stop.self
+        case .deleteNode: DeleteNode.self
+        case .removeVM: RemoveVM.self
         }
     }
 
-    package var isDestructive: Bool {
-        switch self {
-        case .drain, .stop, .deleteNode, .removeVM: true
-        default: false
-        }
-    }
+    package var words: String { type.words }
+    package var isDestructive: Bool { type.isDestructive }
 
     /// `+` makes something, `~` changes it, `-` takes it away.
     package var symbol: Character { self == .createVM ? "+" : isDestructive ? "-" : "~" }
 }
 
-/// Labels, taints and our own annotations that a node is given in one patch.
-package struct NodeShape: Sendable, Hashable {
-    /// Nil removes the label.
-    package var labels: [String: String?]
-    /// Nil leaves them as they are.
-    package var taints: TaintChange?
-    package var annotations: [String: String]
-    package var summary: String
-
-    package init(labels: [String: String?], taints: TaintChange?, annotations: [String: String], summary: String) {
-        (self.labels, self.taints, self.annotations, self.summary) = (labels, taints, annotations, summary)
-    }
-}
-
-/// All taints of a node, other owners' included, as they were seen and as they shall be: the API replaces the whole list, so it must not have
-/// changed meanwhile.
-package struct TaintChange: Sendable, Hashable {
-    package var from: [Taint]
-    package var to: [Taint]
-
-    package init(from: [Taint], to: [Taint]) {
-        (self.from, self.to) = (from, to)
+extension Action {
+    /// Whether it sets up the configuration that is there.
+    func sets(_ configuration: Configuration) -> Bool {
+        guard case .install(let step) = self else { return false }
+        return configuration == .digest(step.digest)
     }
 }

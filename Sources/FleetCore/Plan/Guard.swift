@@ -1,3 +1,5 @@
+import K3s
+
 /// A rule that keeps harm away. The proof by simulation lifts them one at a time to see that their absence is noticed; nothing but
 /// that proof ever lifts one.
 package enum Guard: String, Sendable, Hashable, CaseIterable {

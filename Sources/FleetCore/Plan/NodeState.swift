@@ -10,7 +10,7 @@ package enum NodeState: Sendable, Hashable {
     case foreign(ObservedVM)
     /// `paused`, `stopped` or a word we do not know.
     case halted(ObservedVM)
-    /// The VM exists and nobody has looked inside. A probe leads out.
+    /// The VM exists and was not probed. A probe leads out.
     case unprobed(ObservedVM)
     case unreachable(ObservedVM, String)
     case refused(ObservedVM, Reason)
@@ -22,11 +22,11 @@ package enum NodeState: Sendable, Hashable {
     case installed(ObservedVM, HostProbe, overlay: String)
     case joined(ObservedVM, NodeReading)
     /// The node is in the cluster while its VM is gone.
-    case ghost(NodeReading)
+    case nodeWithoutVM(NodeReading)
 
     package var vm: ObservedVM? {
         switch self {
-        case .unseen, .absent, .ghost: nil
+        case .unseen, .absent, .nodeWithoutVM: nil
         case .foreign(let vm), .halted(let vm), .unprobed(let vm), .unreachable(let vm, _), .refused(let vm, _), .bare(let vm, _),
             .prepared(let vm, _, _), .installed(let vm, _, _), .joined(let vm, _):
             vm
@@ -37,10 +37,10 @@ package enum NodeState: Sendable, Hashable {
 extension NodeState {
     static func of(_ subject: Subject, _ want: DesiredNode, _ facts: FleetFacts) -> NodeState {
         guard facts.seen.vms != nil else { return .unseen }
-        guard let vm = subject.vm else { return subject.node.map(NodeState.ghost) ?? .absent }
-        // A VM that is newer than any node of its name: the node that the cluster shows, alive as it may seem for some 40 s, is that of a
-        // former machine.
-        let isFresh = subject.record.hasStaleIdentity && want.role == .agent && facts.holds(.freshIdentity)
+        guard let vm = subject.vm else { return subject.node.map(NodeState.nodeWithoutVM) ?? .absent }
+        // A VM that is newer than any node of its name: the node that the cluster shows, alive as it may seem for some 40 s, is an earlier
+        // machine's.
+        let isFresh = subject.instance.hasStaleIdentity && want.role == .agent && facts.holds(.freshIdentity)
         let isOurs = facts.isOwned(vm) || !facts.holds(.foreignState)
         return isOurs ? owned(vm, isFresh ? nil : subject.node, subject.host, want, facts) : .foreign(vm)
     }

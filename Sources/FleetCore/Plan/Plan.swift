@@ -1,13 +1,15 @@
+import K3s
+
 /// What the planner makes of one observation: for each node what can be done now, what it waits for, or what blocks it.
 package struct Plan: Sendable, Hashable {
     package var cluster: String
-    package var lines: [Line]
+    package var items: [Item]
 
-    package init(cluster: String, lines: [Line]) {
-        (self.cluster, self.lines) = (cluster, lines)
+    package init(cluster: String, items: [Item]) {
+        (self.cluster, self.items) = (cluster, items)
     }
 
-    package struct Line: Sendable, Hashable {
+    package struct Item: Sendable, Hashable {
         package var node: String
         package var pool: String
         package var decision: Decision
@@ -19,9 +21,9 @@ package struct Plan: Sendable, Hashable {
         }
     }
 
-    package var isSettled: Bool { lines.allSatisfy { $0.decision.isSettled } }
+    package var isSettled: Bool { items.allSatisfy { $0.decision.isSettled } }
 
-    package var actions: [Action] { lines.compactMap(\.decision.action) }
+    package var actions: [Action] { items.compactMap(\.decision.action) }
 }
 
 package indirect enum Decision: Sendable, Hashable {

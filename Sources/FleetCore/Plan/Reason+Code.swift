@@ -1,3 +1,5 @@
+import K3s
+
 extension Reason {
     /// The stable name of a reason, CamelCase as the reasons of Kubernetes' conditions: in the JSON of plans and status, in conditions, in tests.
     package enum Code: String, Sendable, Hashable, CaseIterable, Codable {

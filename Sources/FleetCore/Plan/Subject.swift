@@ -8,7 +8,7 @@ package struct Subject: Sendable {
     var node: NodeReading?
     package var host: ObservedHost?
     /// What the ledger knows of it.
-    package var known: Ledger.VMRecord?
+    package var known: NodeRecord?
     var attempt: Ledger.Attempt?
     /// Its action was refused.
     var refusal: Reason?
@@ -23,15 +23,17 @@ package struct Subject: Sendable {
         let note = facts.notes[name]
         return Subject(
             name: name, vm: facts.seen.vms?[name], node: facts.seen.node(name), host: facts.seen.hosts[name],
-            known: facts.ledger.vms[name], attempt: facts.ledger.attempts[name], refusal: note?.refusal, started: note?.started,
+            known: facts.ledger.nodes[name], attempt: facts.ledger.attempts[name], refusal: note?.refusal, started: note?.started,
             asked: note?.asked, isOutdated: facts.seen.outdated.contains(name))
     }
 
-    /// Empty when the ledger does not know it.
-    var record: Ledger.VMRecord { known ?? .empty }
+    /// The machine of its record; empty when the ledger does not know it.
+    var instance: Instance { known?.instance ?? Instance() }
+    var leaveStage: LeaveStage? { known?.leaveStage }
+    var removedAt: Double? { known?.removedAt }
 
     /// The wait after a failure is over, and what was seen `at` (seconds since 1970; nil by who looks once) is from before that.
-    func isToBeSeenAgain(_ at: Double?, _ facts: FleetFacts) -> Bool {
+    func isToBeReadAgain(_ at: Double?, _ facts: FleetFacts) -> Bool {
         guard let attempt, let at else { return false }
         return attempt.notBefore <= facts.now && at < attempt.notBefore
     }

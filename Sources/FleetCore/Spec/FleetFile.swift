@@ -71,9 +71,9 @@ struct FleetReader {
         }
     }
 
-    private func limits(_ top: [String: Field], nodes: Int) -> Limits {
+    private func limits(_ top: [String: Field], nodes: Int) -> FleetLimits {
         let fields = top["limits"]?.fields(SpecFields.limits) ?? [:]
-        let limits = Limits(
+        let limits = FleetLimits(
             maxVMs: fields["maxVMs"]?.integer(1...1000) ?? 25, deletionsPerPass: fields["deletionsPerPass"]?.integer(0...1000) ?? 1,
             hostsAtOnce: fields["hostsAtOnce"]?.integer(1...1000) ?? 20,
             connectsPerMinute: fields["connectsPerMinute"]?.integer(1...10_000) ?? 60,

@@ -19,7 +19,7 @@ struct PoolDraft {
 
     func nodes() -> [DesiredNode] {
         guard let stem, let k3s else { return [] }
-        let vm = VMShape(image: shape.image, cpu: shape.cpu, memory: shape.memory, disk: shape.disk, tags: shape.tags.sorted())
+        let vm = VMSpec(image: shape.image, cpu: shape.cpu, memory: shape.memory, disk: shape.disk, tags: shape.tags.sorted())
         return (0..<count).map { index in
             DesiredNode(
                 name: Self.vmName(stem, index + 1), pool: name, role: role, vm: vm, k3s: k3s, labels: labels, taints: shape.taints,

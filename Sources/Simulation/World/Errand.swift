@@ -75,7 +75,7 @@ extension WorldState {
     }
 
     private mutating func duration(of effect: Effect) -> Double {
-        switch effect.step {
+        switch effect.kind {
         case .prepare: random.seconds(4, 15)
         case .createVM: random.seconds(0.5, 2.5)
         case .drain: random.seconds(1, 20)

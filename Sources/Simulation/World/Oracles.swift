@@ -60,32 +60,32 @@ struct Oracle: Sendable {
 
     /// S1: ownership is on the VM and in the ledger on disk; destroy asks for the tag alone, since the operator typed the name.
     static let onlyOwnAndRecordedVMsAreRemoved = Oracle(name: "S1 only own and recorded VMs are removed") { effect, process, _, world in
-        guard effect.step.isDestructive else { return nil }
+        guard effect.action.isDestructive else { return nil }
         if let machine = world.machine(effect.subject), !machine.tags.contains(process.fleet.cluster.tag) {
             return "the VM has not our tag"
         }
         // Also of a Node whose VM is gone, which may be somebody else's.
-        let isUnknown = world.desks[process.desk].ledger?.vms[effect.subject] == nil
+        let isUnknown = world.desks[process.desk].ledger?.nodes[effect.subject] == nil
         return process.mode == .apply && isUnknown ? "the ledger does not know it" : nil
     }
 
     /// S2.
     static let nothingOutsideSpecAndOwned = Oracle(name: "S2 nothing outside spec and owned") { effect, process, _, world in
-        if case .create(let name, _, let tag) = effect {
-            guard process.fleet.nodes.contains(where: { $0.name == name }) else { return "no pool asks for it" }
-            return tag == process.fleet.cluster.tag ? nil : "it is created without our tag"
+        if case .createVM(let step) = effect.action {
+            guard process.fleet.nodes.contains(where: { $0.name == step.node }) else { return "no pool asks for it" }
+            return step.ownerTag == process.fleet.cluster.tag ? nil : "it is created without our tag"
         }
         func isForeign(_ name: String) -> Bool {
             world.at(name).map { !world.machines[$0].tags.contains(process.fleet.cluster.tag) } ?? false
         }
         if isForeign(effect.subject) { return "\(effect.subject) is not ours" }
-        guard case .order(_, let host) = effect, isForeign(host) else { return nil }
+        guard let host = effect.host, isForeign(host) else { return nil }
         return "\(host) is not ours"
     }
 
     /// S3: where several servers vote, none is taken down by us that the others need, as far as the cluster can know who is down.
     static let quorumIsKept = Oracle(name: "S3 quorum is kept") { effect, process, id, world in
-        switch effect.step {
+        switch effect.kind {
         case .install, .stop, .removeVM, .startVM: break
         default: return nil
         }
@@ -94,7 +94,7 @@ struct Oracle: Sendable {
             // One that is down, or coming up, is nothing that the others have.
             machine.unit?.registeredAt != nil, !world.hasJustCome(machine, since: world.memory.readAt[id])
         else { return nil }
-        if case .order(.install(let setup), _) = effect, !world.isRestarted(by: setup) { return nil }
+        if let setup = effect.setup, !world.isRestarted(by: setup) { return nil }
         let ready = world.clusters[cluster].nodes.values.filter { $0.condition(now: world.now) == .ready }.map(\.registration.name)
         let left = etcd.voters.intersection(ready).subtracting([machine.name]).count
         return left < etcd.quorum ? "\(left) of \(etcd.voters.count) voters would be left" : nil
@@ -102,7 +102,7 @@ struct Oracle: Sendable {
 
     /// S3: while a server learns, no other one is made or restarted (facts/k3s.md §5.2).
     static let oneLearnerAtATime = Oracle(name: "S3 one learner at a time") { effect, _, _, world in
-        guard case .order(.install(let setup), _) = effect, setup.role == .server, world.isRestarted(by: setup),
+        guard let setup = effect.setup, setup.role == .server, world.isRestarted(by: setup),
             let cluster = world.machine(setup.name)?.disk.serverData ?? world.apiServer?.cluster, let etcd = world.clusters[cluster].etcd
         else { return nil }
         let learners = etcd.members.filter { $0.value.isLearner && $0.key != setup.name }.keys.sorted()
@@ -112,32 +112,32 @@ struct Oracle: Sendable {
     /// S7: those that are being made count.
     static let creationsFitTheBudget = Oracle(name: "S7 creations fit the budget") { effect, process, _, world in
         // Another machine's requests are nothing that this one can count.
-        guard case .create = effect, !world.struck.contains(where: { $0.kind == .rival }) else { return nil }
+        guard effect.kind == .createVM, !world.struck.contains(where: { $0.kind == .rival }) else { return nil }
         var names = Set(world.machines.filter { $0.tags.contains(process.fleet.cluster.tag) }.map(\.name))
-        for case .create(let name, _, _) in world.inFlight.values.map(\.effect) + [effect] { names.insert(name) }
+        for other in world.inFlight.values.map(\.effect) + [effect] where other.kind == .createVM { names.insert(other.subject) }
         let limit = process.fleet.limits.maxVMs
         return names.count > limit ? "\(names.count) would exist, the limit is \(limit)" : nil
     }
 
     /// S3: apply never takes a server away.
     static let serversAreNotTakenDown = Oracle(name: "S3 servers are not taken down") { effect, process, _, world in
-        guard process.mode == .apply, effect.step.isDestructive else { return nil }
+        guard process.mode == .apply, effect.action.isDestructive else { return nil }
         return world.machine(effect.subject)?.disk.serverData != nil ? "it is a server" : nil
     }
 
     /// S5.
     static let dataBearingVMsAreNotRecreated = Oracle(name: "S5 data-bearing VMs are not re-created") { effect, process, _, world in
-        guard case .create(let name, _, _) = effect, world.disk?.caHash != nil else { return nil }
-        let isServer = process.fleet.nodes.contains { $0.name == name && $0.role == .server }
+        guard effect.kind == .createVM, world.disk?.caHash != nil else { return nil }
+        let isServer = process.fleet.nodes.contains { $0.name == effect.subject && $0.role == .server }
         return isServer ? "the cluster's data were on it" : nil
     }
 
     /// S6: restarted, and taken away without the ledger knowing it (see `judgeRemovals`), while others of the pool are down by our doing.
     static let unavailabilityStaysInBudget = Oracle(name: "S6 unavailability stays in budget") { effect, process, id, world in
-        if effect.step.isDestructive, process.mode == .apply {
-            return world.desks[process.desk].ledger?.vms[effect.subject]?.removal == nil ? "its removal is not written down" : nil
+        if effect.action.isDestructive, process.mode == .apply {
+            return world.desks[process.desk].ledger?.nodes[effect.subject]?.leaveStage == nil ? "its removal is not written down" : nil
         }
-        guard case .order(.install(let setup), _) = effect, world.isMember(setup.name), world.isRestarted(by: setup) else { return nil }
+        guard let setup = effect.setup, world.isMember(setup.name), world.isRestarted(by: setup) else { return nil }
         let pool = process.fleet.nodes.first { $0.name == setup.name }?.pool
         guard !world.hasLostCount(id) else { return nil }
         // From one whose k3s does not run nothing is taken: it waits for no machine that is made anew.
@@ -153,8 +153,9 @@ struct Oracle: Sendable {
 
     /// S8: exe.dev's names are unique, so a second VM cannot come to be; that one is asked for is wrong all the same.
     static let noCreationOverALivingNode = Oracle(name: "S8 no creation over a living node") { effect, _, id, world in
-        guard case .create(let name, _, _) = effect else { return nil }
-        let isUnderWay = world.late.contains { if case .create(name, _, _) = $0.effect { true } else { false } }
+        guard effect.kind == .createVM else { return nil }
+        let name = effect.subject
+        let isUnderWay = world.late.contains { $0.effect.kind == .createVM && $0.effect.subject == name }
         // What is not in the ledger cannot be waited for; exe.dev refuses it then.
         let isIgnorant = world.struck.contains(where: \.kind.hidesFromTheLedger)
         if isUnderWay, !isIgnorant, !world.hasLostCount(id) { return "an earlier one is still under way at exe.dev" }
@@ -169,9 +170,9 @@ struct Oracle: Sendable {
 
     /// S9: drain, then stop, then the node, then the VM.
     static let removalKeepsItsOrder = Oracle(name: "S9 removal keeps its order") { effect, process, id, world in
-        guard process.mode == .apply, effect.step.isDestructive, let machine = world.machine(effect.subject) else { return nil }
+        guard process.mode == .apply, effect.action.isDestructive, let machine = world.machine(effect.subject) else { return nil }
         let isMember = world.isMember(machine.name)
-        switch effect.step {
+        switch effect.kind {
         case .stop where isMember && !world.memory.drained.contains(machine.name): return "stopped before it was drained"
         case .deleteNode where isMember && machine.unit != nil && !effect.sparesTheLiving:
             return "its node is deleted while k3s runs"
@@ -184,20 +185,20 @@ struct Oracle: Sendable {
 
     /// S10: agents follow servers, versions only rise, and no minor is left out.
     static let versionsKeepTheirOrder = Oracle(name: "S10 versions keep their order") { effect, _, _, world in
-        if case .order(.prepare(let node, _, let order), _) = effect, let disk = world.machine(node)?.disk, let binary = disk.binary {
+        if case .prepare(let step) = effect.action, let disk = world.machine(step.node)?.disk, let binary = disk.binary {
             let isInUse = disk.enabled != nil && (disk.serverData != nil || disk.password != nil)
-            return isInUse && binary != order.version ? "\(binary) is in use there" : nil
+            return isInUse && binary != step.host.version ? "\(binary) is in use there" : nil
         }
-        guard case .order(.install(let setup), _) = effect, let api = world.apiServer else { return nil }
+        guard case .install(let step) = effect.action, let api = world.apiServer else { return nil }
         func version(_ name: String) -> K3sVersion? {
             (world.clusters[api.cluster].nodes[name]?.registration.version).flatMap(K3sVersion.init)
         }
-        if let now = version(setup.name) {
-            if setup.version < now { return "\(now) would become \(setup.version)" }
-            if setup.version.minor > now.minor + 1 { return "\(now) would skip a minor" }
+        if let now = version(step.node) {
+            if step.version < now { return "\(now) would become \(step.version)" }
+            if step.version.minor > now.minor + 1 { return "\(now) would skip a minor" }
         }
-        guard setup.role == .agent, let server = version(world.machines[api.machine].name) else { return nil }
-        return setup.version > server ? "it would be newer than its server, \(server)" : nil
+        guard step.setup.role == .agent, let server = version(world.machines[api.machine].name) else { return nil }
+        return step.version > server ? "it would be newer than its server, \(server)" : nil
     }
 
     /// S11, on one machine.
@@ -223,26 +224,26 @@ struct Oracle: Sendable {
     /// S13.
     static let onlyWhatWasApproved = Oracle(name: "S13 only what was approved") { effect, process, _, _ in
         guard let approved = process.approved else { return nil }
-        return approved[effect.subject]?.contains(effect.step) == true ? nil : "not in the approved plan"
+        return approved[effect.subject]?.contains(effect.kind) == true ? nil : "not in the approved plan"
     }
 
     /// S15: unattended, with two VMs and more than a third gone at once, none is made anew.
     static let theBreakerHolds = Oracle(name: "S15 the breaker holds") { effect, process, _, world in
-        guard case .create(let name, _, _) = effect, !process.isAttended, let disk = world.desks[process.desk].ledger else { return nil }
+        guard effect.kind == .createVM, !process.isAttended, let disk = world.desks[process.desk].ledger else { return nil }
         // What we had begun to take down ourselves is no loss; of the one that is asked for the ledger does not tell it any more.
         let known = process.fleet.nodes.map { $0.name }.filter { name in
-            disk.vms[name]?.createdAt != nil && disk.vms[name]?.removal == nil
+            disk.nodes[name]?.createdAt != nil && disk.nodes[name]?.leaveStage == nil
                 && !world.memory.takenDown.contains(.init(process.desk, name))
         }
         // Whoever was shown a list of before may believe that fewer are gone.
         guard world.memory.misjudged.isDisjoint(with: known) else { return nil }
         let gone = known.count { world.machine($0) == nil }
-        return known.contains(name) && gone >= 2 && gone * 3 > known.count ? "\(gone) of \(known.count) are gone" : nil
+        return known.contains(effect.subject) && gone >= 2 && gone * 3 > known.count ? "\(gone) of \(known.count) are gone" : nil
     }
 
     /// What another cluster set up is not ours to write on, whatever its tag says.
     static let otherClustersHostsAreLeftAlone = Oracle(name: "other clusters' hosts are left alone") { effect, _, _, world in
-        guard case .order(_, let host) = effect, let place = world.at(host), let disk = world.disk,
+        guard let host = effect.host, let place = world.at(host), let disk = world.disk,
             let mark = world.machines[place].disk.clusterID, mark != disk.clusterID
         else { return nil }
         return "\(host) bears the mark of \(mark)"
@@ -259,24 +260,26 @@ struct Oracle: Sendable {
 
     /// exe.dev's `restart` is a power cut (facts/exedev.md §1.2).
     static let whatRunsIsNotReset = Oracle(name: "what runs is not reset") { effect, _, _, world in
-        guard case .start(let name) = effect, let machine = world.machine(name), !machine.isStopped else { return nil }
+        guard effect.kind == .startVM, let machine = world.machine(effect.subject), !machine.isStopped else { return nil }
         // Who was shown a list of before cannot know, nor can who counts by another clock or has another ledger, or when somebody else starts it.
         let isMisled = world.struck.contains { $0.kind.isClockJump || $0.kind.hidesFromTheLedger }
-        return isMisled || world.memory.misjudged.contains(name) ? nil : "the VM runs"
+        return isMisled || world.memory.misjudged.contains(effect.subject) ? nil : "the VM runs"
     }
 
     /// k3s is started again where its node is missing, and nowhere else: what a restart of a member costs is counted with the installs.
     static let membersAreNotRestarted = Oracle(name: "members are not restarted") { effect, _, id, world in
-        guard case .order(.restart(let node, _), _) = effect, world.isMember(node), !world.hasLostCount(id) else { return nil }
+        guard effect.kind == .restart, world.isMember(effect.subject), !world.hasLostCount(id) else { return nil }
         // The answers of the cluster and of the host may have been on their way for half a minute each.
-        if let machine = world.machine(node), world.hasJustCome(machine, since: world.memory.readAt[id], within: 60) { return nil }
+        if let machine = world.machine(effect.subject), world.hasJustCome(machine, since: world.memory.readAt[id], within: 60) {
+            return nil
+        }
         return "its node is in the cluster"
     }
 
     /// A node password is taken away only from a machine that is no more: the kubelet of a deleted node does not come back by itself.
     static let theLivingAreNotForgotten = Oracle(name: "the living are not forgotten") { effect, _, _, world in
-        guard case .order(.forget(let node, let spared), _) = effect, world.isMember(node), let machine = world.machine(node),
-            machine.unit?.registeredAt != nil, spared != machine.overlayAddress
+        guard case .purgeIdentity(let step) = effect.action, world.isMember(step.node), let machine = world.machine(step.node),
+            machine.unit?.registeredAt != nil, step.sparing != machine.overlayAddress
         else { return nil }
         return "its machine is in the cluster"
     }
@@ -304,7 +307,7 @@ extension WorldState {
 
     /// k3s was started there, by us, and has not said that it is ready.
     func isRestartingByUs(_ name: String) -> Bool {
-        if inFlight.values.contains(where: { $0.effect.step == .install && $0.effect.subject == name }) && isMember(name) { return true }
+        if inFlight.values.contains(where: { $0.effect.kind == .install && $0.effect.subject == name }) && isMember(name) { return true }
         // One that was never ready is missed by nobody.
         guard memory.served.contains(name), let restarted = memory.restarted[name], isMember(name), let unit = machine(name)?.unit,
             restarted == unit.startedAt

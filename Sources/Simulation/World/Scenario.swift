@@ -59,7 +59,8 @@ package struct Scenario: Sendable {
     /// What a plan for the creation of these nodes approves.
     func approving(_ nodes: [String]) -> Scenario {
         var copy = self
-        copy.approved = Dictionary(uniqueKeysWithValues: nodes.map { ($0, [.createVM, .prepare, .forget, .install, .shape, .share]) })
+        copy.approved = Dictionary(
+            uniqueKeysWithValues: nodes.map { ($0, [.createVM, .prepare, .purgeIdentity, .install, .patchNode, .share]) })
         return copy
     }
 
@@ -140,7 +141,7 @@ extension Scenario {
             Scenario("grow", before: fleet, after: more).edited([fleet, less]),
             Scenario("shrink", before: more, after: fleet).edited([more, edge]),
             Scenario("shrink that somebody took back half-way", before: more, after: fleet)
-                .disturbed { $0.disk?.vms["demo-web-n\(web + 1)"]?.removal = .drained },
+                .disturbed { $0.disk?.removalReached(.drained, "demo-web-n\(web + 1)") },
             Scenario("pool renamed", before: fleet, after: front).edited([fleet, less]),
             Scenario(
                 "pool renamed in a tight budget", before: base.with { $0.maxVMs = web + 2 },

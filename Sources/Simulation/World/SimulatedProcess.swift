@@ -89,22 +89,22 @@ extension SimulatedProcess: WorldWriter {
         return reading
     }
 
-    package nonisolated(nonsending) func createVM(name: String, shape: VMShape, ownerTag: String) async throws(EffectError) -> ObservedVM {
-        guard case .vm(let vm) = try await perform(.create(name: name, shape, tag: ownerTag)) else { throw Self.dead }
+    package nonisolated(nonsending) func create(_ step: CreateVM) async throws(EffectError) -> ObservedVM {
+        guard case .vm(let vm) = try await perform(Effect(.createVM(step))) else { throw Self.dead }
         return vm
     }
 
-    package nonisolated(nonsending) func tagVM(_ name: String, tags: [String]) async throws(EffectError) {
-        _ = try await perform(.tag(name, tags))
+    package nonisolated(nonsending) func tag(_ step: TagVM) async throws(EffectError) { _ = try await perform(Effect(.tagVM(step))) }
+
+    package nonisolated(nonsending) func start(_ step: StartVM) async throws(EffectError) { _ = try await perform(Effect(.startVM(step))) }
+
+    package nonisolated(nonsending) func remove(_ step: RemoveVM) async throws(EffectError) {
+        _ = try await perform(Effect(.removeVM(step)))
     }
 
-    package nonisolated(nonsending) func startVM(_ name: String) async throws(EffectError) { _ = try await perform(.start(name)) }
-
-    package nonisolated(nonsending) func removeVM(_ name: String) async throws(EffectError) { _ = try await perform(.remove(name)) }
-
-    package nonisolated(nonsending) func share(_ vm: String, as share: Share, revoking: [String]) async throws(EffectError) -> Share {
-        guard case .share(let seen) = try await perform(.share(vm, share, revoking: revoking)) else { throw Self.dead }
-        return seen
+    package nonisolated(nonsending) func share(_ step: ShareVM) async throws(EffectError) -> Share {
+        guard case .share(let share) = try await perform(Effect(.share(step))) else { throw Self.dead }
+        return share
     }
 
     package nonisolated(nonsending) func holdLease(on vm: ObservedVM, seconds: Int) async throws(EffectError) -> LeaseAnswer {
@@ -120,8 +120,8 @@ extension SimulatedProcess: WorldWriter {
         _ = try await send(.dropLease(vm.name), after: 0.1)
     }
 
-    package nonisolated(nonsending) func run(_ order: HostOrder, on vm: ObservedVM) async throws(EffectError) -> String {
-        guard case .text(let text) = try await perform(.order(order, on: vm.name)) else { throw Self.dead }
+    package nonisolated(nonsending) func run(_ action: Action, on vm: ObservedVM) async throws(EffectError) -> String {
+        guard case .text(let text) = try await perform(Effect(action, on: vm.name)) else { throw Self.dead }
         return text
     }
 
@@ -173,7 +173,7 @@ extension SimulatedProcess {
         guard let answer, isAlive else { throw Self.dead }
         world.state.withLock { state in
             state.memory.unanswered.remove(.init(id, effect.subject))
-            if case .create(let name, _, _) = effect, case .success = answer { state.memory.made.insert(.init(id, name)) }
+            if effect.kind == .createVM, case .success = answer { state.memory.made.insert(.init(id, effect.subject)) }
             if case .failure = answer { state.memory.failures["\(id) \(effect.words)"] = state.now }
         }
         guard case .effect(let reply) = try answer.get() else { throw Self.dead }
@@ -222,7 +222,7 @@ extension WorldState {
         proceed()
         let number = effects.count
         effects.append(effect)
-        note(String(id), " ", effect.step.rawValue, " ", effect.subject)
+        note(String(id), " ", effect.kind.rawValue, " ", effect.subject)
         judge(effect, by: id)
         inFlight[number] = (effect, id)
         if !memory.unanswered.insert(.init(id, effect.subject)).inserted { violate("one change at a time: \(effect.words)") }
@@ -270,7 +270,7 @@ extension WorldState {
         if case .api(let kind)? = fault, !effect.isForHost {
             (isDone, told) = (kind.isDone, kind.error(mutating: true))
             // Of nothing else it is asked whether it goes on (facts/exedev.md §2.3); what goes on for nobody knows how long cannot be waited for.
-            if kind == .status504Late { if case .create = effect { late.append((now + 25, effect)) } else { isDone = true } }
+            if kind == .status504Late { if effect.kind == .createVM { late.append((now + 25, effect)) } else { isDone = true } }
         }
         var hostFault: HostFault?
         if case .host(let kind)? = fault, effect.isForHost { hostFault = kind }
@@ -278,7 +278,7 @@ extension WorldState {
         if isDone { result = carryOut(effect, fault: hostFault) }
         if isDone { judgeResult(of: effect, by: id) }
         if let told { result = .failure(told) }
-        note(String(id), " ", effect.step.rawValue, " ", effect.subject, ": ", result.outcomeWords)
+        note(String(id), " ", effect.kind.rawValue, " ", effect.subject, ": ", result.outcomeWords)
         return result
     }
 }

@@ -40,7 +40,7 @@ package struct Stage: Sendable {
             case node(NodeReading)
             case password(String)
             /// Of a VM that exists: a record of one that is gone stays for a while.
-            case record(String, isCreating: Bool, Ledger.RemovalStep?, Share?)
+            case record(String, isCreating: Bool, LeaveStage?, Share?)
             /// Not the digests: one whose answer was lost is recorded with the next host.
             case ledger(founder: String?)
 
@@ -110,7 +110,7 @@ extension WorldState {
             ending.facts.append(
                 .vm(
                     machine.name, tags: machine.tags.sorted(), share, isStopped: machine.isStopped, enabled: machine.disk.enabled,
-                    extra: setup?.extra ?? [:], setup?.version))
+                    extra: setup?.extra ?? [:], machine.disk.role == nil ? nil : machine.disk.binary))
         }
         if let api = apiServer {
             for node in clusters[api.cluster].readings(now: now) {
@@ -121,10 +121,12 @@ extension WorldState {
             }
             for name in clusters[api.cluster].passwords.keys.sorted() { ending.facts.append(.password(name)) }
         }
-        let records = (disk?.vms ?? [:]).sorted { $0.key < $1.key }
+        let records = (disk?.nodes ?? [:]).sorted { $0.key < $1.key }
         for (name, record) in records where machine(name) != nil {
             ending.facts.append(
-                .record(name, isCreating: record.creating != nil, record.removal, record.share == .initial ? nil : record.share))
+                .record(
+                    name, isCreating: record.request != nil, record.leaveStage,
+                    record.sharing.share == .initial ? nil : record.sharing.share))
         }
         if let disk { ending.facts.append(.ledger(founder: disk.founder)) }
         return ending

@@ -85,7 +85,7 @@ extension Trial {
         // Nor is set again then what a damaged ledger casts doubt on; and whom a file of meanwhile let in, it may not tell.
         let isBlocked = if case .blocked = scenario.ending { true } else { false }
         if end.hadDamage, isBlocked || end.hadEdit { (calm, ending) = (calm.withoutShares, ending.withoutShares) }
-        let strays = end.machines.map(\.name).filter { end.disk?.vms[$0] == nil && !scenario.wants($0) }
+        let strays = end.machines.map(\.name).filter { end.disk?.nodes[$0] == nil && !scenario.wants($0) }
         if end.struck.contains(where: \.kind.hidesFromTheLedger) {
             (calm, ending) = (calm.without(Set(strays)), ending.without(Set(strays)))
         }
@@ -183,7 +183,7 @@ struct Course {
         guard case .plan(let plan)? = outcomes.last, world.state.withLock({ $0.struck.contains(where: \.kind.isClockJump) }) else {
             return false
         }
-        return plan.lines.contains { line in
+        return plan.items.contains { line in
             guard line.decision.reason?.code == .nodeOutlivesVM else { return false }
             return world.state.withLock { $0.machine(line.node) == nil }
         }
@@ -192,7 +192,7 @@ struct Course {
     /// The breaker opens for nobody, and tells whom it waits for.
     private mutating func callTheOperator() {
         guard scenario.isAttended, case .plan(let plan)? = outcomes.last else { return }
-        let isOpen = plan.lines.contains { $0.decision.reason?.isBreaker == true }
+        let isOpen = plan.items.contains { $0.decision.reason?.isBreaker == true }
         if isOpen { isAttended = true }
     }
 
@@ -271,17 +271,17 @@ struct Course {
         case .settled:
             // What another machine made, for a file that was another one then, is not in this ledger and left to the operator.
             let isIgnorant = world.state.withLock { $0.struck.contains(where: \.kind.hidesFromTheLedger) }
-            return plan.lines.allSatisfy { line in
+            return plan.items.allSatisfy { line in
                 let isUnknown = isIgnorant && !scenario.wants(line.node) && line.decision.reason?.code == .notInLedger
                 return isUnknown || line.decision.isSettled
             }
         case .destroyed: return false
-        case .blocked(let codes): return plan.lines.allSatisfy { isEnd($0, codes) }
+        case .blocked(let codes): return plan.items.allSatisfy { isEnd($0, codes) }
         }
     }
 
     /// A VM that vanished, or that a list hid from the breaker, was created again as the file asks, and what hindered it went with it.
-    private func isEnd(_ line: Plan.Line, _ codes: [String: Set<Reason.Code>]) -> Bool {
+    private func isEnd(_ line: Plan.Item, _ codes: [String: Set<Reason.Code>]) -> Bool {
         let (someAreNew, hadDamage) = world.state.withLock { ($0.struck.contains(where: \.kind.misleads), $0.hadDamage) }
         let code = line.decision.reason?.code
         // A node that is down and may not be mended keeps the place of others.
@@ -326,10 +326,10 @@ struct Course {
 extension Plan {
     /// A line a node, for whoever reads a failure.
     package var words: String {
-        lines.map { line in
+        items.map { line in
             switch line.decision {
             case .settled: "\(line.node): settled"
-            case .act(let action, let reason): "\(line.node): \(action.step.words) (\(reason.text))"
+            case .act(let action, let reason): "\(line.node): \(action.words) (\(reason.text))"
             case .wait(let wait): "\(line.node): waits for \(wait.reason.text)"
             case .blocked(let reason): "\(line.node): blocked: \(reason.text)"
             case .reported(let reason): "\(line.node): \(reason.text)"

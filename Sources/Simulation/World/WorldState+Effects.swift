@@ -5,13 +5,13 @@ import Reconciler
 extension WorldState {
     /// Does what was asked, up to where a fault strikes.
     mutating func carryOut(_ effect: Effect, fault: HostFault?) -> Swift.Result<EffectReply, EffectError> {
-        switch effect {
-        case .create(let name, let shape, let tag): create(name, shape, tag)
-        case .tag(let name, let tags): change(name) { $0.tags += tags.filter { [old = $0.tags] in !old.contains($0) } }
-        case .start(let name): start(name)
-        case .remove(let name): remove(name)
-        case .share(let name, let share, let leaving): change(name) { $0.share(as: share, revoking: leaving) }.map { _ in .share(share) }
-        case .order(let order, let host): run(order, on: host, fault: fault)
+        switch effect.action {
+        case .createVM(let step): create(step)
+        case .tagVM(let step): change(step.node) { $0.tags += step.tags.filter { [old = $0.tags] in !old.contains($0) } }
+        case .startVM(let step): start(step.node)
+        case .removeVM(let step): remove(step.node)
+        case .share(let step): change(step.node) { $0.share(as: step.share, revoking: step.revoking) }.map { _ in .share(step.share) }
+        default: run(effect.action, on: effect.host ?? "", fault: fault)
         }
     }
 
@@ -23,11 +23,12 @@ extension WorldState {
         .failure(EffectError(text, remedy: .retry(after: nil)))
     }
 
-    private mutating func create(_ name: String, _ shape: VMShape, _ tag: String) -> Swift.Result<EffectReply, EffectError> {
+    private mutating func create(_ step: CreateVM) -> Swift.Result<EffectReply, EffectError> {
+        let name = step.node
         guard machine(name) == nil, !heldNames.contains(name) else { return Self.asks("the VM name \(name) is not available") }
         guard machines.count < quota else { return Self.asks("you have reached your VM limit") }
         memory.creations[name, default: 0] += 1
-        return .success(.vm(add(name, tags: [tag] + shape.tags).observed(now: now)))
+        return .success(.vm(add(name, tags: [step.ownerTag] + step.vm.tags).observed(now: now)))
     }
 
     private mutating func change(_ name: String, _ body: (inout Machine) -> Void) -> Swift.Result<EffectReply, EffectError> {
@@ -71,12 +72,12 @@ extension WorldState {
 extension WorldState {
     private typealias HostStep = (inout WorldState) -> String?
 
-    private mutating func run(_ order: HostOrder, on host: String, fault: HostFault?) -> Swift.Result<EffectReply, EffectError> {
+    private mutating func run(_ action: Action, on host: String, fault: HostFault?) -> Swift.Result<EffectReply, EffectError> {
         guard let index = reachable(host) else { return Self.retries("connection refused") }
         guard machines[index].answersAs == nil else { return Self.asks("this host is \(machines[index].answersAs ?? "")") }
         if fault == .wrongHost || fault == .keyChanged || fault == .connectionRefused { return .failure(fault!.error) }
-        if let refusal = Self.preflight(order, machines[index]) { return Self.asks(refusal) }
-        let steps = steps(of: order, index)
+        if let refusal = Self.preflight(action, machines[index]) { return Self.asks(refusal) }
+        let steps = steps(of: action, index)
         for step in steps.prefix(fault?.done(of: steps.count) ?? steps.count) {
             if let complaint = step(&self) { return Self.retries(complaint) }
         }
@@ -85,17 +86,17 @@ extension WorldState {
         let later = now + 120
         if fault == .slowStart, machines[index].isStarting { machines[index].unit?.startedAt = later }
         if let fault, fault != .slowStart { return .failure(fault.error) }
-        if case .prepare(_, _, let input) = order { return .success(.text("k3s-sha256=sha-\(input.version)\n")) }
+        if case .prepare(let step) = action { return .success(.text("k3s-sha256=sha-\(step.host.version)\n")) }
         return .success(.text(""))
     }
 
     /// The guards of `prepare` and `install` (statuses 76 and 77).
-    private static func preflight(_ order: HostOrder, _ machine: Machine) -> String? {
-        switch order {
-        case .prepare(_, let role, let input):
-            if let other = machine.disk.enabled, other != role { return "the host is set up as \(other)" }
-            return belongs(machine, to: input.clusterID)
-        case .install(let setup): return belongs(machine, to: setup.clusterID)
+    private static func preflight(_ action: Action, _ machine: Machine) -> String? {
+        switch action {
+        case .prepare(let step):
+            if let other = machine.disk.enabled, other != step.host.role { return "the host is set up as \(other)" }
+            return belongs(machine, to: step.host.clusterID)
+        case .install(let step): return belongs(machine, to: step.setup.clusterID)
         default: return nil
         }
     }
@@ -105,16 +106,17 @@ extension WorldState {
         return "the host belongs to another cluster"
     }
 
-    private func steps(of order: HostOrder, _ index: Int) -> [HostStep] {
-        switch order {
-        case .prepare(_, _, let input): preparation(input, index)
-        case .install(let setup): installation(setup, index)
-        case .forget(let node, let address): Self.forget(node, sparing: address)
-        case .deleteNode(let node, let ifSilent): (ifSilent ? [Self.proveSilence(of: node)] : []) + Self.forget(node)
-        case .shape(let node, let shape): [Self.patch(node, shape)]
+    private func steps(of action: Action, _ index: Int) -> [HostStep] {
+        switch action {
+        case .prepare(let step): preparation(step.host, index)
+        case .install(let step): installation(step.setup, index)
+        case .purgeIdentity(let step): Self.forget(step.node, sparing: step.sparing)
+        case .deleteNode(let step): (step.ifSilent ? [Self.proveSilence(of: step.node)] : []) + Self.forget(step.node)
+        case .patchNode(let step): [Self.patch(step.node, step.patch)]
         case .restart: [{ $0.startK3s(index) }]
-        case .drain(let node, let isSilent): Self.drain(node, skipsTheSilent: isSilent)
-        case .uncordon(let node): [Self.uncordon(node)]
+        case .drain(let step): Self.drain(step.node, skipsTheSilent: step.isSilent)
+        case .uncordon(let step): [Self.uncordon(step.node)]
+        case .createVM, .tagVM, .startVM, .share, .removeVM: []
         case .stop:
             [
                 { world in world.write(index) { $0.enabled = nil } },
@@ -133,7 +135,7 @@ extension WorldState {
         return nil
     }
 
-    private func preparation(_ input: HostOrder.PrepareOrder, _ index: Int) -> [HostStep] {
+    private func preparation(_ input: HostPreparation, _ index: Int) -> [HostStep] {
         [
             { world in world.write(index) { $0.hasOverlay = true } },
             { world in world.write(index) { $0.binary = input.version } },
@@ -208,7 +210,7 @@ extension WorldState {
         }
     }
 
-    private static func patch(_ node: String, _ shape: NodeShape) -> HostStep {
+    private static func patch(_ node: String, _ shape: NodePatch) -> HostStep {
         asking { world, cluster in
             let seen = world.clusters[cluster].reading(of: node, now: world.now)?.taints.sorted()
             if let change = shape.taints, let seen, change.from.sorted() != seen { return "the taints have changed meanwhile" }
@@ -225,7 +227,7 @@ extension WorldState {
         asking { world, cluster in
             world.memory.drained.remove(node)
             let isFound = world.clusters[cluster].change(node) { node in
-                (node.isUnschedulable, node.annotations[NodeShape.removing]) = (false, nil)
+                (node.isUnschedulable, node.annotations[NodePatch.removing]) = (false, nil)
             }
             return isFound ? nil : "nodes \"\(node)\" not found"
         }
@@ -235,7 +237,7 @@ extension WorldState {
     private static func drain(_ node: String, skipsTheSilent: Bool) -> [HostStep] {
         let cordon = asking { world, cluster in
             let isFound = world.clusters[cluster].change(node) { node in
-                (node.isUnschedulable, node.annotations[NodeShape.removing]) = (true, "yes")
+                (node.isUnschedulable, node.annotations[NodePatch.removing]) = (true, "yes")
             }
             return isFound ? nil : "nodes \"\(node)\" not found"
         }

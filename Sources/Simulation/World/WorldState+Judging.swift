@@ -11,34 +11,34 @@ extension WorldState {
     }
 
     private mutating func remember(_ effect: Effect, by id: Int) {
-        if effect.step == .install {
+        if effect.kind == .install {
             noteService(of: effect.subject)
             if isMember(effect.subject) { memory.remade.remove(effect.subject) } else { memory.remade.insert(effect.subject) }
         }
         let mark = OracleMemory.Mark(processes[id].desk, effect.subject)
-        if effect.step.isDestructive { memory.takenDown.insert(mark) }
-        if effect.step == .createVM || effect.step == .uncordon { memory.takenDown.remove(mark) }
+        if effect.action.isDestructive { memory.takenDown.insert(mark) }
+        if effect.kind == .createVM || effect.kind == .uncordon { memory.takenDown.remove(mark) }
         // Wanted again, by whoever knows nothing of a removal, and not cordoned by it.
-        if case .order(.install(let setup), _) = effect, !isCordoned(setup.name) { memory.leaving.remove(setup.name) }
+        if let setup = effect.setup, !isCordoned(setup.name) { memory.leaving.remove(setup.name) }
     }
 
     /// S6: what is written down is begun, whether it is sent or not, and given up by nothing else. What was begun for a file that has changed since
     /// is brought to its end.
     mutating func judgeRemovals(in ledger: Ledger, by id: Int) {
         // As in nearly every trial.
-        if memory.leaving.isEmpty, !ledger.vms.values.contains(where: { $0.removal != nil }) { return }
-        let former = desks[processes[id].desk].ledger?.vms ?? [:]
-        for name in memory.leaving where former[name]?.removal != nil {
-            if let record = ledger.vms[name], record.removal == nil { memory.leaving.remove(name) }
+        if memory.leaving.isEmpty, !ledger.nodes.values.contains(where: { $0.leaveStage != nil }) { return }
+        let former = desks[processes[id].desk].ledger?.nodes ?? [:]
+        for name in memory.leaving where former[name]?.leaveStage != nil {
+            if let record = ledger.nodes[name], record.leaveStage == nil { memory.leaving.remove(name) }
         }
         guard processes[id].mode == .apply else { return }
-        for (name, record) in ledger.vms where record.removal != nil && former[name]?.removal == nil && at(name) != nil {
+        for (name, record) in ledger.nodes where record.leaveStage != nil && former[name]?.leaveStage == nil && at(name) != nil {
             guard memory.leaving.insert(name).inserted else { continue }
             let fleet = processes[id].fleet
             // What another machine had begun, or a lost write knew, is not in this ledger.
             let isIgnorant = struck.contains(where: \.kind.hidesFromTheLedger)
             let leaving = memory.leaving.filter { other in
-                let removal = ledger.vms[other]?.removal
+                let removal = ledger.nodes[other]?.leaveStage
                 // Of one that was wanted again only the cordon was left.
                 guard removal != .returning || isCordoned(other), removal != nil || !isIgnorant else { return false }
                 return !passesForGone(other) && at(other) != nil && !fleet.nodes.contains { $0.name == other }
@@ -62,14 +62,15 @@ extension WorldState {
     /// What must be true of the world after an effect: S7, VMs in their budget, and S8, one VM a name.
     mutating func judgeResult(of effect: Effect, by id: Int) {
         let fleet = processes[id].fleet
-        if case .create = effect {
+        if effect.kind == .createVM {
             let owned = machines.count { $0.tags.contains(fleet.cluster.tag) }
             if owned > fleet.limits.maxVMs { violate("S7 VMs stay in budget: \(owned) exist, the limit is \(fleet.limits.maxVMs)") }
         }
         if memory.creations.values.contains(where: { $0 > 1 }) { violate("S8 no duplicate VM: \(effect.words)") }
-        if case .order(.install(let setup), _) = effect { memory.restarted[setup.name] = machine(setup.name)?.unit?.startedAt }
-        if case .order(.uncordon(let node), _) = effect, !isCordoned(node), desks[processes[id].desk].ledger?.vms[node]?.removal == nil {
-            memory.leaving.remove(node)
+        if let setup = effect.setup { memory.restarted[setup.name] = machine(setup.name)?.unit?.startedAt }
+        if effect.kind == .uncordon, !isCordoned(effect.subject), desks[processes[id].desk].ledger?.nodes[effect.subject]?.leaveStage == nil
+        {
+            memory.leaving.remove(effect.subject)
         }
     }
 

@@ -186,7 +186,7 @@ extension WorldState {
         }
         while let index = orphaned.firstIndex(where: { $0.at <= now }) {
             let orphan = orphaned.remove(at: index)
-            if orphan.effect.step == .createVM { unawaited += 1 }
+            if orphan.effect.kind == .createVM { unawaited += 1 }
             _ = arrive(orphan.effect, orphan.number, orphan.fault, by: orphan.process)
         }
         if !isQuiet { startUp() }
@@ -286,7 +286,7 @@ extension WorldState {
             try clusters[cluster].register(
                 .init(
                     name: setup.name, isServer: setup.role == .server, address: machine.overlayAddress,
-                    version: (machine.disk.binary ?? setup.version).description, taints: taints), password: password, now: now)
+                    version: machine.disk.binary?.description ?? "", taints: taints), password: password, now: now)
             let registered = min(time, now)
             machines[index].unit?.registeredAt = registered
             machines[index].unit?.complaint = nil

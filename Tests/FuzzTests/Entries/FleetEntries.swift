@@ -19,11 +19,8 @@ extension FuzzEntry {
         let names = fleet.nodes.map(\.name)
         try expect(Set(names).count == names.count && names.count <= fleet.limits.maxVMs, "the VMs \(names)")
         try expect(!fleet.cluster.clusterCIDR.overlaps(fleet.cluster.serviceCIDR), "networks overlap")
-        for node in fleet.nodes {
-            _ =
-                fleetFacts(fleet, .init(cluster: "x", clusterID: "x", clusterCIDR: "", serviceCIDR: "")).setup(of: node, overlay: "1.2.3.4")
-                .configHash
-        }
+        let facts = fleetFacts(fleet, .init(cluster: "x", clusterID: "x", clusterCIDR: "", serviceCIDR: ""))
+        for node in fleet.nodes { _ = facts.install(node, overlay: "1.2.3.4") }
     }
 
     /// Through the file, as the program reads it: an error names the file and what to do about it.
@@ -44,7 +41,7 @@ extension FuzzEntry {
         guard let fleet = exampleFleet else { throw Broken(description: "the example does not parse") }
         for now in [0, 1.8e9] {
             let facts = fleetFacts(fleet, ledger, now: now)
-            for line in Planner.plan(facts).lines {
+            for line in Planner.plan(facts).items {
                 if case .wait(let wait) = line.decision, wait.look != .nothing {
                     try expect((0...86400).contains(wait.interval), "waits \(wait.interval) s")
                 }

@@ -75,7 +75,7 @@ extension FuzzEntry {
     static let nodeConfig = FuzzEntry("node-config") { bytes in
         let values = fields(bytes).map { decoded($0) }
         let setup = NodeSetup(
-            name: values[0], role: .server, version: K3sVersion("v1.34.9+k3s1")!, clusterName: "demo", clusterID: "id",
+            name: values[0], role: .server, clusterName: "demo", clusterID: "id",
             overlayInterface: "tailscale0", overlayAddress: values[values.count - 1], clusterCIDR: "10.244.0.0/16",
             serviceCIDR: "10.245.0.0/16", disable: [], extra: ["kubelet-arg": .list(values), "resolv-conf": .string(values[0])],
             serverAddress: nil, caHash: nil, taints: [])

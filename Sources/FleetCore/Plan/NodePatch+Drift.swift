@@ -1,6 +1,6 @@
 package import K3s
 
-extension NodeShape {
+extension NodePatch {
     /// Annotations in which we write down which labels and taints are ours to remove again.
     package static let managedLabels = "exedev.dev/managed-labels"
     package static let managedTaints = "exedev.dev/managed-taints"
@@ -11,7 +11,7 @@ extension NodeShape {
     /// The patch that gives `node` what the spec asks for, or nil when it has it.
     ///
     /// Only keys that we put there before are ever removed: everybody else's labels and taints stay.
-    package static func drift(of node: NodeReading, from want: DesiredNode) -> NodeShape? {
+    package static func drift(of node: NodeReading, from want: DesiredNode) -> NodePatch? {
         if isShaped(node, want) { return nil }
         let ownedLabels = Set(list(node.annotations[managedLabels]))
         let ownedTaints = Set(list(node.annotations[managedTaints]))
@@ -30,7 +30,7 @@ extension NodeShape {
         guard !labels.isEmpty || !isTainted || !isNoted else { return nil }
         let words = labels.keys.sorted().map { key in labels[key]! == nil ? "\(key)-" : "\(key)=\(labels[key]!!)" }
         let taintWords = isTainted ? [] : ["taints " + want.taints.map(\.description).joined(separator: " ")]
-        return NodeShape(
+        return NodePatch(
             labels: labels, taints: isTainted ? nil : TaintChange(from: node.taints, to: taints), annotations: annotations,
             summary: (words + taintWords).joined(separator: ", "))
     }

@@ -1,0 +1,56 @@
+/// What a ledger is worth after its disk or its clock failed.
+extension Ledger {
+    /// Of a ledger whose last write was lost: of what may have been done since and left no trace that can be observed the worst is assumed.
+    /// `now`: seconds since 1970.
+    package func doubted(at now: Double) -> Ledger {
+        var ledger = self
+        ledger.nodes = nodes.mapValues { $0.doubted(at: now) }
+        return ledger
+    }
+
+    /// What was written by a clock that has been set back since was no later than now.
+    package mutating func comeBack(to now: Double) {
+        for (name, record) in nodes where record.isLater(than: now) { nodes[name] = record.comeBack(to: now) }
+        for (name, attempt) in attempts {
+            guard let failedAt = attempt.failedAt, failedAt > now else { continue }
+            attempts[name]?.notBefore -= failedAt - now
+            attempts[name]?.failedAt = now
+        }
+    }
+}
+
+extension NodeRecord {
+    fileprivate func doubted(at now: Double) -> NodeRecord {
+        var record = self
+        record.change { instance in
+            if instance.configuration != .notRecorded { instance.configuration = .unknown }
+            (instance.startedAt, instance.poweredOnAt) = (now, now)
+            if instance.sharing != .notSet { instance.sharing = .uncertain(grants: instance.sharing.grants) }
+        }
+        if case .leaving(let instance, let stage) = record, stage == .stopped || stage == .nodeDeleted {
+            record = .leaving(instance, .drained)
+        }
+        return record
+    }
+
+    fileprivate func isLater(than now: Double) -> Bool {
+        let times = [request?.sentAt, instance?.startedAt, instance?.poweredOnAt, removedAt]
+        return times.contains { $0.map { $0 > now } ?? false }
+    }
+
+    fileprivate func comeBack(to now: Double) -> NodeRecord {
+        var record = self
+        record.change { instance in
+            instance.startedAt = instance.startedAt.map { min($0, now) }
+            instance.poweredOnAt = instance.poweredOnAt.map { min($0, now) }
+        }
+        switch record {
+        case .requested(var request):
+            request.sentAt = min(request.sentAt, now)
+            request.previous = request.previous?.comeBack(to: now)
+            return .requested(request)
+        case .gone(let gone): return .gone(RemovedInstance(createdAt: gone.createdAt, removedAt: min(gone.removedAt, now)))
+        case .present, .leaving: return record
+        }
+    }
+}

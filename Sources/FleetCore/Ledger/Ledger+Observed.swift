@@ -1,0 +1,81 @@
+import K3s
+
+/// What the ledger learns from what was observed.
+extension Ledger {
+    /// `since`: seconds since 1970; nil when the VM is listed.
+    package mutating func noteMissing(_ node: String, since: Double?) {
+        if case .requested(var request) = nodes[node] {
+            request.missingSince = since
+            nodes[node] = .requested(request)
+        } else {
+            change(node) { $0.missingSince = since }
+        }
+    }
+
+    /// Nobody has to know anything of it any more.
+    package mutating func forget(_ node: String) { (nodes[node], attempts[node]) = (nil, nil) }
+}
+
+extension FleetFacts {
+    /// What the VM, the host and the Node of this name tell that its record does not.
+    package mutating func learnListed(_ name: String) {
+        guard let vm = seen.vms?[name], isOwned(vm), var record = learned(vm) else { return }
+        if record.instance?.hasStaleIdentity == true, hasRunOurs(name) { record.change { $0.hasStaleIdentity = false } }
+        if record.instance?.restartedAt != nil, seen.node(name) != nil { record.change { $0.restartedAt = nil } }
+        if record != ledger.nodes[name] { ledger.nodes[name] = record }
+    }
+
+    /// A VM that has run k3s for this very cluster is no stranger, whatever became of its record or of the time of its creation.
+    private func hasRunOurs(_ name: String) -> Bool {
+        guard case .probed(let probe)? = seen.hosts[name] else { return false }
+        return probe.clusterID == ledger.clusterID && probe.hasAgentData
+    }
+
+    private func learned(_ vm: ObservedVM) -> NodeRecord? {
+        .listed(vm, known: ledger.nodes[vm.name], isWanted: isWanted(vm.name), now: now)
+    }
+}
+
+extension NodeRecord {
+    /// The record when exe.dev lists `vm`, which carries our tag, under this name; nil when the list tells nothing of it. `known`: the record so far.
+    /// `now`: seconds since 1970.
+    static func listed(_ vm: ObservedVM, known: NodeRecord?, isWanted: Bool, now: Double) -> NodeRecord? {
+        var record = known ?? .present(Instance())
+        if record.removedAt != nil {
+            // An old list shows a VM that is removed; another machine under a name that no pool asks for is not ours to know.
+            let isOld = vm.createdAt.map { $0 == record.createdAt } ?? (record.request == nil)
+            if isOld || !isWanted { return nil }
+            record = .present(Instance(after: nil))
+        }
+        if let createdAt = vm.createdAt, createdAt == record.previousCreatedAt {
+            // An old list shows the machine before; unless nothing came of its successor, and it was never gone.
+            guard let request = record.request, now - request.sentAt > Planner.creationGrace, let previous = request.previous else {
+                return nil
+            }
+            record = previous
+        }
+        if let request = record.request { record = arrived(request) }
+        return vm.createdAt.map { record.bearing($0, isWanted: isWanted, now: now) } ?? record
+    }
+
+    /// The answer to `new` was lost and the VM is here: it is the one we asked for.
+    private static func arrived(_ request: VMRequest) -> NodeRecord {
+        var instance = request.previous?.instance ?? Instance()
+        instance.hasStaleIdentity = true
+        return .present(instance)
+    }
+
+    /// A VM that was made anew by somebody else has nothing of what the ledger says of its predecessor.
+    private func bearing(_ createdAt: String, isWanted: Bool, now: Double) -> NodeRecord {
+        var record = self
+        if let previous = record.createdAt, previous != createdAt {
+            let startedAt = record.instance?.startedAt ?? (record.leaveStage == nil ? nil : now)
+            var instance = Instance(after: previous)
+            // Nor is it known whether k3s runs on one that no pool asks for; it is stopped like the one before.
+            if !isWanted { instance.startedAt = startedAt }
+            record = .present(instance)
+        }
+        if record.createdAt != createdAt { record.change { $0.createdAt = createdAt } }
+        return record
+    }
+}

@@ -1,0 +1,90 @@
+/// What the ledger learns from the steps of the lifecycles.
+extension Ledger {
+    /// `new` is about to be sent. How far the machine before was taken down says nothing of the next one.
+    mutating func vmRequested(_ node: String, at now: Double) {
+        let before = nodes[node]
+        var request = VMRequest(sentAt: now, previous: before?.instance.map(NodeRecord.present))
+        if let removedAt = before?.removedAt { request.previous = .gone(.init(createdAt: before?.createdAt, removedAt: removedAt)) }
+        request.missingSince = before?.missingSince
+        nodes[node] = .requested(request)
+    }
+
+    /// exe.dev said that the VM is there. A machine whose removal is known is missed by nobody.
+    mutating func vmCreated(_ node: String) { nodes[node] = .present(Instance(after: nodes[node]?.previousCreatedAt)) }
+
+    /// Nothing came of the request: the name stands for what it stood for before.
+    package mutating func requestFailed(_ node: String) {
+        guard let request = nodes[node]?.request else { return }
+        nodes[node] = request.previous
+        noteMissing(node, since: request.missingSince)
+    }
+
+    /// k3s is about to be configured and started. Until the answer is known nobody knows how it is configured, not even should the file go
+    /// back to what it was.
+    mutating func installSent(_ node: String, at now: Double) {
+        nodes[node, default: .present(Instance())].change { ($0.startedAt, $0.configuration) = (now, .unknown) }
+        // It may run again from now on, whatever becomes of the answer.
+        if case .leaving(let instance, .stopped) = nodes[node] { nodes[node] = .leaving(instance, .drained) }
+        if case .leaving(let instance, .nodeDeleted) = nodes[node] { nodes[node] = .leaving(instance, .drained) }
+    }
+
+    mutating func installed(_ node: String, digest: String) {
+        change(node) { $0.configuration = .digest(digest) }
+        if case .leaving(let instance, _) = nodes[node] { nodes[node] = .leaving(instance, .returning) }
+    }
+
+    /// A step of a removal is about to be sent. A `new` that is still on its way by then came to nothing.
+    mutating func removalSent(_ node: String) {
+        requestFailed(node)
+        guard case .present(let instance) = nodes[node] else { return }
+        nodes[node] = .leaving(instance, .begun)
+        // What failed before was another matter.
+        attempts[node] = nil
+    }
+
+    package mutating func removalReached(_ stage: LeaveStage, _ node: String) {
+        switch nodes[node] {
+        case .present(let instance), .leaving(let instance, _): nodes[node] = .leaving(instance, stage)
+        case .requested, .gone, nil: break
+        }
+    }
+
+    /// The node stays.
+    mutating func removalEnded(_ node: String) {
+        if case .leaving(let instance, _) = nodes[node] { nodes[node] = .present(instance) }
+    }
+
+    /// exe.dev said that the VM is gone. Where we stopped k3s nothing can have joined again, so nothing is left to remember.
+    mutating func vmRemoved(_ node: String, at now: Double) {
+        guard let instance = nodes[node]?.instance, instance.startedAt != nil else { return nodes[node] = nil }
+        nodes[node] = .gone(RemovedInstance(createdAt: instance.createdAt, removedAt: now))
+    }
+
+    /// Access is about to be granted to these users.
+    mutating func sharingSent(_ node: String, grants: [String]) {
+        change(node) { $0.sharing = .uncertain(grants: Set($0.sharing.grants + grants).sorted()) }
+    }
+
+    /// Changes the machine that bears the name.
+    package mutating func change(_ node: String, _ body: (inout Instance) -> Void) {
+        nodes[node]?.change(body)
+    }
+}
+
+extension NodeRecord {
+    /// Changes the machine that bears the name, or bore it before a `new` that is on its way.
+    mutating func change(_ body: (inout Instance) -> Void) {
+        switch self {
+        case .requested(var request):
+            request.previous?.change(body)
+            self = .requested(request)
+        case .present(var instance):
+            body(&instance)
+            self = .present(instance)
+        case .leaving(var instance, let stage):
+            body(&instance)
+            self = .leaving(instance, stage)
+        case .gone: break
+        }
+    }
+}

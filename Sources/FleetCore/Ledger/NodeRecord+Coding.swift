@@ -1,0 +1,95 @@
+/// In the file a record is an object with `state` and exactly the fields of that state.
+extension NodeRecord: Codable {
+    private enum State: String, Codable { case requested, present, leaving, gone }
+
+    private enum Key: String, CodingKey { case state, sentAt, missingSince, previous, stage, createdAt, removedAt }
+
+    package init(from decoder: any Decoder) throws {
+        let fields = try decoder.container(keyedBy: Key.self)
+        switch try fields.decode(State.self, forKey: .state) {
+        case .requested:
+            var request = VMRequest(sentAt: try fields.decode(Double.self, forKey: .sentAt))
+            request.missingSince = try fields.decodeIfPresent(Double.self, forKey: .missingSince)
+            request.previous = try fields.decodeIfPresent(NodeRecord.self, forKey: .previous)
+            self = .requested(request)
+        case .present: self = .present(try Instance(from: decoder))
+        case .leaving: self = .leaving(try Instance(from: decoder), try fields.decode(LeaveStage.self, forKey: .stage))
+        case .gone:
+            self = .gone(
+                RemovedInstance(
+                    createdAt: try fields.decodeIfPresent(String.self, forKey: .createdAt),
+                    removedAt: try fields.decode(Double.self, forKey: .removedAt)))
+        }
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var fields = encoder.container(keyedBy: Key.self)
+        switch self {
+        case .requested(let request):
+            try fields.encode(State.requested, forKey: .state)
+            try fields.encode(request.sentAt, forKey: .sentAt)
+            try fields.encodeIfPresent(request.missingSince, forKey: .missingSince)
+            try fields.encodeIfPresent(request.previous, forKey: .previous)
+        case .present(let instance):
+            try fields.encode(State.present, forKey: .state)
+            try instance.encode(to: encoder)
+        case .leaving(let instance, let stage):
+            try fields.encode(State.leaving, forKey: .state)
+            try fields.encode(stage, forKey: .stage)
+            try instance.encode(to: encoder)
+        case .gone(let gone):
+            try fields.encode(State.gone, forKey: .state)
+            try fields.encodeIfPresent(gone.createdAt, forKey: .createdAt)
+            try fields.encode(gone.removedAt, forKey: .removedAt)
+        }
+    }
+}
+
+extension Instance: Codable {
+    private enum Key: String, CodingKey {
+        case createdAt, previousCreatedAt, hasStaleIdentity, missingSince, startedAt, poweredOnAt, restartedAt, configuration, share, grants
+    }
+
+    /// Stands in the file for a configuration whose install has no known outcome.
+    private static let unknown = "unknown"
+
+    package init(from decoder: any Decoder) throws {
+        let fields = try decoder.container(keyedBy: Key.self)
+        createdAt = try fields.decodeIfPresent(String.self, forKey: .createdAt)
+        previousCreatedAt = try fields.decodeIfPresent(String.self, forKey: .previousCreatedAt)
+        hasStaleIdentity = try fields.decodeIfPresent(Bool.self, forKey: .hasStaleIdentity) ?? false
+        missingSince = try fields.decodeIfPresent(Double.self, forKey: .missingSince)
+        startedAt = try fields.decodeIfPresent(Double.self, forKey: .startedAt)
+        poweredOnAt = try fields.decodeIfPresent(Double.self, forKey: .poweredOnAt)
+        restartedAt = try fields.decodeIfPresent(Double.self, forKey: .restartedAt)
+        if let word = try fields.decodeIfPresent(String.self, forKey: .configuration) {
+            configuration = word == Self.unknown ? .unknown : .digest(word)
+        }
+        if let share = try fields.decodeIfPresent(Share.self, forKey: .share) {
+            sharing = .known(share)
+        } else if let grants = try fields.decodeIfPresent([String].self, forKey: .grants) {
+            sharing = .uncertain(grants: grants)
+        }
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var fields = encoder.container(keyedBy: Key.self)
+        try fields.encodeIfPresent(createdAt, forKey: .createdAt)
+        try fields.encodeIfPresent(previousCreatedAt, forKey: .previousCreatedAt)
+        if hasStaleIdentity { try fields.encode(true, forKey: .hasStaleIdentity) }
+        try fields.encodeIfPresent(missingSince, forKey: .missingSince)
+        try fields.encodeIfPresent(startedAt, forKey: .startedAt)
+        try fields.encodeIfPresent(poweredOnAt, forKey: .poweredOnAt)
+        try fields.encodeIfPresent(restartedAt, forKey: .restartedAt)
+        switch configuration {
+        case .notRecorded: break
+        case .unknown: try fields.encode(Self.unknown, forKey: .configuration)
+        case .digest(let digest): try fields.encode(digest, forKey: .configuration)
+        }
+        switch sharing {
+        case .notSet: break
+        case .known(let share): try fields.encode(share, forKey: .share)
+        case .uncertain(let grants): try fields.encode(grants, forKey: .grants)
+        }
+    }
+}

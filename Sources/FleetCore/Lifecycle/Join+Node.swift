@@ -1,0 +1,123 @@
+import K3s
+
+/// A node of the cluster whose VM runs.
+struct JoinedNode {
+    let want: DesiredNode
+    let vm: ObservedVM
+    let reading: NodeReading
+    let node: Subject
+}
+
+/// While the node is in the cluster. The first rule of the table that applies decides; a node to which none applies is settled.
+extension Join {
+    typealias Rule = @Sendable (JoinedNode, FleetFacts) -> Decision?
+
+    static let rules: [Rule] = [
+        mismatched, deleting, hostReset, wantedAgain,
+        // Before readiness: a configuration that keeps a node down is mended by another one.
+        reconfigured, notReady, differingLabels, missingTags, differingShare,
+    ]
+
+    static func joined(_ joined: JoinedNode, _ facts: FleetFacts) -> Decision {
+        for rule in rules {
+            if let decision = rule(joined, facts) { return decision }
+        }
+        return .settled
+    }
+
+    /// What cannot be mended in place by this version.
+    private static let mismatched: Rule = { joined, facts in
+        let want = joined.want
+        if let reason = facts.controlPlane.mismatch { return .blocked(reason) }
+        if let version = joined.reading.version, let reason = versionChange(version, want, facts) { return .blocked(reason) }
+        let isServer = joined.reading.isControlPlane
+        if isServer != (want.role == .server) { return .blocked(.roleChanged(isServer: isServer)) }
+        let (pods, services) = (facts.ledger.clusterCIDR, facts.ledger.serviceCIDR)
+        if pods == facts.clusterCIDR, services == facts.serviceCIDR { return nil }
+        return .blocked(.networkRangesChanged(clusterCIDR: pods, serviceCIDR: services))
+    }
+
+    private static let deleting: Rule = { joined, _ in
+        joined.reading.deleting ? .wait(Wait(.nodeDeleting, look: .cluster, every: 2)) : nil
+    }
+
+    /// A silent node whose host lacks what k3s needs, or where k3s is stopped, is set up once more; the Node of another machine is purged.
+    private static let hostReset: Rule = { joined, facts in
+        let want = joined.want
+        guard joined.reading.ready == .unknown, case .probed(let probe)? = joined.node.host else { return nil }
+        switch NodeState.inside(joined.vm, probe, want, digest: facts.ledger.digests[want.k3s.description]) {
+        case .bare(_, let probe): return bare(want, probe, facts)
+        // Of a ledger that does not know the machine its address tells: it cannot join under a name whose password it does not have.
+        case .prepared(_, let probe, let overlay) where want.role == .agent && overlay != joined.reading.internalIP,
+            .installed(_, let probe, let overlay) where want.role == .agent && overlay != joined.reading.internalIP:
+            return otherCluster(probe, facts).map(Decision.blocked) ?? purge(want, joined.node)
+        case .prepared(_, let probe, let overlay): return prepared(want, probe, overlay, joined.node, facts)
+        case .refused(_, let reason): return .blocked(reason)
+        default: return nil
+        }
+    }
+
+    /// A removal that had begun when the file came to ask for the node again: k3s is started where it may have been stopped, then the cordon is
+    /// lifted.
+    private static let wantedAgain: Rule = { joined, facts in
+        let want = joined.want
+        let uncordon = Decision.act(.uncordon(Uncordon(node: want.name)), .wantedAgain)
+        switch joined.node.leaveStage {
+        // What this ledger does not know the node tells itself.
+        case nil where joined.reading.unschedulable && joined.reading.annotations[NodePatch.removing] != nil: return uncordon
+        case nil: return nil
+        case .begun, .returning: return uncordon
+        case .drained, .stopped, .nodeDeleted:
+            guard let overlay = joined.reading.internalIP, facts.controlPlane.answers else {
+                return .wait(Wait(facts.controlPlane.reason, look: .cluster, every: 1))
+            }
+            return .act(facts.install(want, overlay: overlay), .wantedAgain)
+        }
+    }
+
+    private static let reconfigured: Rule = { joined, facts in
+        let want = joined.want
+        guard let overlay = joined.reading.internalIP, want.role == .server || facts.controlPlane.answers else { return nil }
+        let (configuration, action) = (joined.node.instance.configuration, facts.install(want, overlay: overlay))
+        if action.sets(configuration) { return nil }
+        let reason: Reason =
+            switch configuration {
+            // What runs already as it is asked for is not restarted by it.
+            case .notRecorded: .configurationNotRecorded
+            case .unknown: .installOutcomeUnknown
+            case .digest: .configurationChanged
+            }
+        return .act(action, reason)
+    }
+
+    /// One that is starting is waited for; one that is silent comes back when it will.
+    private static let notReady: Rule = { joined, _ in
+        switch joined.reading.ready {
+        case .ready: nil
+        case .notReady: .wait(Wait(.nodeNotReady(joined.reading.ready.words), look: .cluster, every: 0.5))
+        case .unknown: .wait(Wait(.nodeSilent, look: .cluster, every: 2, evidence: .host(joined.want.name)))
+        }
+    }
+
+    private static let differingLabels: Rule = { joined, _ in
+        NodePatch.drift(of: joined.reading, from: joined.want).map {
+            .act(.patchNode(PatchNode(node: joined.want.name, $0)), .labelsOrTaintsDiffer)
+        }
+    }
+
+    private static let missingTags: Rule = { joined, _ in
+        let missing = joined.want.vm.tags.filter { !joined.vm.tags.contains($0) }
+        return missing.isEmpty ? nil : .act(.tagVM(TagVM(node: joined.want.name, tags: missing)), .tagsMissing)
+    }
+
+    private static let differingShare: Rule = { joined, _ in sharing(joined.want, joined.node.instance.sharing) }
+
+    /// A node that is not to be shared any more is private, and users whom we granted access lose it when the file names them no more. Access
+    /// that others granted stays.
+    static func sharing(_ want: DesiredNode, _ sharing: Sharing) -> Decision? {
+        guard let share = want.share ?? (sharing == .notSet ? nil : .initial) else { return nil }
+        let leaving = sharing.grants.filter { !share.users.contains($0) }
+        guard sharing.share != share || !leaving.isEmpty else { return nil }
+        return .act(.share(ShareVM(node: want.name, share, revoking: leaving)), .sharingDiffers)
+    }
+}

@@ -1,0 +1,54 @@
+import K3s
+
+/// The way from nothing to a settled node: create VM → prepare → purge old identity → install → patch → tag → share.
+/// The table: each state of a node, and what it needs next.
+enum Join {
+    static func decide(_ want: DesiredNode, _ node: Subject, _ facts: FleetFacts) -> Decision {
+        node.outdated(facts) ?? decide(want, NodeState.of(node, want, facts), node, facts)
+    }
+
+    static func decide(_ want: DesiredNode, _ state: NodeState, _ node: Subject, _ facts: FleetFacts) -> Decision {
+        switch state {
+        case .unseen: .wait(Wait(.awaitingVMList, look: .vms, every: 1))
+        case .foreign(let vm): .blocked(.vmForeign(name: vm.name, tag: facts.fleet.cluster.tag))
+        case .nodeWithoutVM(let reading) where reading.ready == .ready && facts.holds(.livingGhost):
+            .wait(Wait(.nodeAliveWithoutVM, look: .vms, every: 3, evidence: .cluster))
+        case .absent, .nodeWithoutVM: create(want, node, facts)
+        case .halted(let vm): halted(vm, node, facts)
+        case .unprobed(let vm): .wait(Wait(.awaitingProbe, look: .host(vm.name), every: 1))
+        case .unreachable(let vm, let reason): .wait(Wait(.hostUnreachable(reason), look: .host(vm.name), every: 1))
+        case .refused(_, let reason): .blocked(reason)
+        case .bare(_, let probe): bare(want, probe, facts)
+        case .prepared(_, let probe, let overlay): prepared(want, probe, overlay, node, facts)
+        case .installed(_, let probe, let overlay): installed(want, probe, overlay, node, facts)
+        case .joined(let vm, let reading): joined(JoinedNode(want: want, vm: vm, reading: reading, node: node), facts)
+        }
+    }
+
+    /// The steps that are expected after this one, as far as they can be known beforehand.
+    static func following(_ action: Action, _ want: DesiredNode, _ node: Subject) -> [StepKind] {
+        guard let at = way.firstIndex(of: action.kind) else { return [] }
+        return way[(at + 1)...].filter { step in
+            switch step {
+            case .startVM: false
+            case .purgeIdentity: want.role == .agent
+            case .uncordon: node.leaveStage != nil
+            case .tagVM: !want.vm.tags.isEmpty && action.kind != .createVM
+            case .share: want.share != nil || sharing(want, node.instance.sharing) != nil
+            default: true
+            }
+        }
+    }
+
+    private static let way: [StepKind] = [
+        .createVM, .startVM, .prepare, .purgeIdentity, .install, .uncordon, .patchNode, .tagVM, .share,
+    ]
+}
+
+extension Subject {
+    /// Nothing is decided about a node on a reading that is older than our last action there.
+    func outdated(_ facts: FleetFacts) -> Decision? {
+        guard isOutdated, facts.holds(.outdatedReading) else { return nil }
+        return .wait(Wait(.awaitingClusterRead, look: .cluster, every: 0))
+    }
+}

@@ -1,0 +1,36 @@
+import K3s
+
+/// The way a node goes. One switch chooses it; what comes next on the way is said in the lifecycle's own file.
+enum Lifecycle: Sendable {
+    /// From nothing to a settled node of a pool.
+    case join(DesiredNode)
+    /// Out of the cluster and away, keyed by its name alone.
+    case leave
+
+    static func of(_ name: String, _ facts: FleetFacts) -> Lifecycle { facts.desired(name).map(join) ?? .leave }
+
+    /// Nil: there is nothing of ours to decide about.
+    func decide(_ node: Subject, _ facts: FleetFacts) -> Decision? {
+        switch self {
+        case .join(let want): Join.decide(want, node, facts)
+        case .leave: Leave.decide(node, facts)
+        }
+    }
+
+    /// The steps that are expected after this one.
+    func following(_ action: Action, _ node: Subject) -> [StepKind] {
+        switch self {
+        case .join(let want): Join.following(action, want, node)
+        case .leave: Leave.following(action)
+        }
+    }
+
+    var role: Role {
+        switch self {
+        case .join(let want): want.role
+        case .leave: .agent
+        }
+    }
+
+    var isLeave: Bool { if case .leave = self { true } else { false } }
+}

@@ -1,0 +1,113 @@
+import K3s
+
+/// Limits that hold over the whole plan, granted in one order: an action that exceeds one waits for its turn.
+enum Limits {
+    static func grant(_ nodes: inout [PlannedNode], _ facts: FleetFacts) {
+        if facts.holds(.deletionsPerPass) { grantDeletions(&nodes, facts) }
+        if facts.holds(.maxUnavailable) { grantRestarts(&nodes, facts) }
+        if facts.holds(.maxVMs) { grantVMs(&nodes, facts) }
+    }
+
+    /// At most `deletionsPerPass` nodes are on their way out at a time; those that began come first.
+    private static func grantDeletions(_ nodes: inout [PlannedNode], _ facts: FleetFacts) {
+        let limit = facts.fleet.limits.deletionsPerPass
+        let leaving = nodes.indices.filter { nodes[$0].lifecycle.isLeave }
+        let order = leaving.filter { nodes[$0].takes(.deletionsPerPass) }.map { (index: $0, progress: progress(nodes[$0], facts)) }
+            .sorted { $0.progress > $1.progress }
+        guard !order.isEmpty else { return }
+        // Those that are half gone and cannot go on now, for a back-off, another read or the operator, keep their place.
+        let held = leaving.map { nodes[$0] }.filter {
+            $0.action == nil && !$0.decision.isSettled && ($0.isLeaving || $0.isCordoned)
+        }
+        let unlisted = unlistedRemovals(Set(leaving.map { nodes[$0].name }), facts)
+        let free = max(0, limit - held.count - unlisted)
+        let isHopeless = free == 0 && unlisted == 0 && held.allSatisfy { $0.decision.isBlocked }
+        let reason = Reason.limitReached(.deletionsPerPass, limit)
+        let decision: Decision =
+            isHopeless
+            ? .blocked(.limitHeld(.deletionsPerPass, limit, by: held.map(\.name).sorted()))
+            : .wait(unlisted > 0 ? Wait(reason, look: .vms, every: 2) : Wait(reason))
+        for (index, _) in order.dropFirst(free) { nodes[index].overrule(decision) }
+    }
+
+    /// Removals under way whose VM one list leaves out.
+    private static func unlistedRemovals(_ leaving: Set<String>, _ facts: FleetFacts) -> Int {
+        facts.ledger.nodes.count { name, record in
+            record.leaveStage != nil && !facts.isWanted(name) && facts.needsSecondList(record) && !leaving.contains(name)
+        }
+    }
+
+    /// A node that may be cordoned already is finished before anything else is begun. One that pods are scheduled on has come back since its
+    /// removal was begun, or was never reached by it: taking it down takes a place, finishing another one does not.
+    private static func progress(_ node: PlannedNode, _ facts: FleetFacts) -> Int {
+        let isOut = node.isCordoned || !node.availability(facts).isMember
+        let rank = node.isLeaving ? (isOut ? 30 : 20) : node.isCordoned ? 10 : 0
+        return rank + 4 - node.item.then.count
+    }
+
+    /// A node that is in the cluster is restarted only while its pool has no more than `maxUnavailable` down.
+    private static func grantRestarts(_ nodes: inout [PlannedNode], _ facts: FleetFacts) {
+        let restarts = nodes.indices.filter { nodes[$0].takes(.maxUnavailable) && nodes[$0].availability(facts).isMember }
+        guard !restarts.isEmpty else { return }
+        let limit = facts.fleet.limits.maxUnavailable
+        var pools: [String: Disruption] = [:]
+        for node in nodes where node.availability(facts).isDown { pools[node.item.pool, default: .init()].add(node, facts) }
+        for index in restarts {
+            let (availability, pool) = (nodes[index].availability(facts), nodes[index].item.pool)
+            guard pools[pool, default: .init()].grant(availability, limit) else {
+                nodes[index].overrule(pools[pool, default: .init()].wait(limit))
+                continue
+            }
+        }
+    }
+
+    /// Creations of this very plan count too.
+    private static func grantVMs(_ nodes: inout [PlannedNode], _ facts: FleetFacts) {
+        var occupants = facts.counts.occupants
+        let limit = facts.fleet.limits.maxVMs
+        for index in nodes.indices where nodes[index].takes(.maxVMs) {
+            if !facts.isOccupant(nodes[index].name) { occupants += 1 }
+            guard occupants > limit else { continue }
+            nodes[index].overrule(.blocked(.limitHeld(.maxVMs, limit, by: [])))
+        }
+    }
+}
+
+/// The nodes of a pool that are down.
+private struct Disruption {
+    private var silent = 0
+    private var restarting = 0
+    /// Seconds until the first of the restarted nodes can be observed to be ready.
+    private var left = Double.infinity
+    /// Of the silent nodes those that need the operator.
+    private var blocked: [String] = []
+
+    mutating func add(_ node: PlannedNode, _ facts: FleetFacts) {
+        guard case .restarting(_, let wall, let uptime) = node.availability(facts) else {
+            silent += 1
+            if node.decision.isBlocked { blocked.append(node.name) }
+            return
+        }
+        restarting += 1
+        left = min(left, max(wall - facts.now, uptime - facts.uptime))
+    }
+
+    /// Whether another node, which is so available, may be restarted; if so it counts from now on. A node that is down already is taken from
+    /// nobody: it waits for our own restarts alone, else two that are down wait for each other.
+    mutating func grant(_ availability: Availability, _ limit: Int) -> Bool {
+        let others =
+            availability.isReady
+            ? silent + restarting - (availability.isDown ? 1 : 0)
+            : restarting - (availability.isRestarting ? 1 : 0)
+        guard others < limit else { return false }
+        restarting += availability.isRestarting ? 0 : 1
+        if case .silent = availability { silent -= 1 }
+        return true
+    }
+
+    /// For one of them to be up again.
+    func wait(_ limit: Int) -> Decision {
+        if restarting == 0, silent == blocked.count { return .blocked(.limitHeld(.maxUnavailable, limit, by: blocked.sorted())) }
+        return .wait(Wait(.limitReached(.maxUnavailable, limit), look: .cluster, every: silent > 0 ? 2 : min(30, max(2, left))))
+    }
+}
