@@ -1,6 +1,5 @@
 import ExeDev
 import FleetCore
-import K3s
 import Testing
 
 @testable import Reconciler
@@ -81,56 +80,5 @@ import Testing
         let late = Fault(.api(.status504Late), at: .effect(0))
         let creation = Schedule(stage: try Stage.named("first create"), seed: 7, faults: [Fault(.clockJump(3600), at: .effect(3)), late])
         #expect(creation.shrunk(lifted: [.creationGrace]).faults == [late])
-    }
-}
-
-/// Oracles that no missing rule of the product brings to speak, because types or other rules keep the product from it.
-@Suite struct OracleTests {
-    private static func complaint(_ oracle: Oracle, _ effect: Effect, _ mode: WorldState.ProcessRecord.Mode = .apply) throws -> String? {
-        let fleet = FleetSketch().fleet()
-        let world = try WorldState.standing(fleet)
-        return oracle.complaint(effect, .init(mode: mode, fleet: fleet, desk: 0), 0, world)
-    }
-
-    private static func setup(_ version: String, of name: String = "demo-web-n1") throws -> Effect {
-        let world = try WorldState.standing(FleetSketch().fleet())
-        let setup = try #require(world.machine(name)?.disk.setup)
-        return Effect(.install(Install(setup, digest: "d", version: try #require(K3sVersion(version)))), on: name)
-    }
-
-    @Test(arguments: ["v1.34.8+k3s1", "v1.36.0+k3s1", "v1.35.0+k3s1"]) func s10SpeaksOfVersions(version: String) throws {
-        #expect(try Self.complaint(.versionsKeepTheirOrder, Self.setup(version)) != nil)
-        #expect(try Self.complaint(.versionsKeepTheirOrder, Self.setup("v1.34.9+k3s1")) == nil)
-        let host = HostPreparation(
-            node: "demo-web-n1", role: .agent, version: try #require(K3sVersion(version)), expectedSHA256: nil, clusterID: "",
-            clusterCIDR: "", serviceCIDR: "")
-        let staged = Effect(.prepare(Prepare(host)), on: "demo-web-n1")
-        #expect(try Self.complaint(.versionsKeepTheirOrder, staged) != nil)
-    }
-
-    @Test func s1SpeaksOfNodesOfOthers() throws {
-        for (name, isOurs) in [("demo-web-n1", true), ("theirs", false)] {
-            let order = Effect(.deleteNode(DeleteNode(node: name, ifSilent: true)), on: "demo-cp-n1")
-            #expect(try (Self.complaint(.onlyOwnAndRecordedVMsAreRemoved, order) == nil) == isOurs)
-        }
-    }
-
-    @Test func s3SpeaksOfLearners() throws {
-        let fleet = FleetSketch().fleet()
-        var world = try WorldState.standing(fleet)
-        world.promote("demo-web-n1")
-        var setup = try #require(world.machine("demo-cp-n1")?.disk.setup)
-        setup.disable = ["traefik"]
-        let effect = Effect(.install(Install(setup, digest: "d", version: K3sVersion("v1.34.9+k3s1")!)), on: "demo-cp-n1")
-        func complaint() -> String? { Oracle.oneLearnerAtATime.complaint(effect, .init(mode: .apply, fleet: fleet, desk: 0), 0, world) }
-        #expect(complaint() == nil)
-        let now = world.now
-        try world.clusters[0].etcd?.join("demo-web-n2", up: ["demo-cp-n1", "demo-web-n1"], now: now)
-        #expect(complaint()?.contains("demo-web-n2") == true)
-    }
-
-    @Test func s12SpeaksOfLooksThatAct() throws {
-        #expect(try Self.complaint(.lookingWritesNothing, Effect(.startVM(StartVM(node: "demo-web-n1"))), .look) != nil)
-        #expect(try Self.complaint(.lookingWritesNothing, Effect(.startVM(StartVM(node: "demo-web-n1")))) == nil)
     }
 }

@@ -12,6 +12,8 @@ struct Rehearsal {
     /// By the world's clock.
     var told: [(at: Double, event: Event)] = []
     var end: WorldState
+    /// What the oracles complained of.
+    var violations: [String]
 
     /// `seconds`: when the run gives up. `meanwhile`: what happens in the world right after something was told.
     init(
@@ -35,8 +37,8 @@ struct Rehearsal {
         process.end()
         let result = try #require(ran, "the run hangs")
         (plan, ranOutOfTime) = (result?.plan, result?.ranOutOfTime ?? false)
-        (self.told, end) = (told.withLock { $0 }, world.snapshot)
-        if lifted.isEmpty { #expect(end.violations == []) }
+        (self.told, end, violations) = (told.withLock { $0 }, world.snapshot, world.violations)
+        if lifted.isEmpty { #expect(violations == []) }
     }
 
     var effects: [String] { end.effects.map(\.words) }

@@ -72,7 +72,7 @@ import Testing
         }
         // Told while it waits, not only at the end.
         #expect(run.told.contains { $0.event.node == hang.node && $0.event.words.contains(hang.words[0]) })
-        #expect(run.end.violations == [])
+        #expect(run.violations == [])
     }
 
     /// An agent of a crash loop: what its journal says is told long before the deadline, and again when it has passed.

@@ -62,7 +62,7 @@ extension WorldState {
         case .probe(let name, let fault): return (probe(name, fault).map(Answer.host), random.seconds(0.05, 0.4))
         case .readCluster(let name, let fault):
             settle()
-            memory.readAt[id] = now
+            report(.clusterAsked(by: id))
             return (readCluster(name, fault).map(Answer.cluster), random.seconds(0.05, 0.4))
         case .effect(let effect, let number, let fault):
             return (arrive(effect, number, fault, by: id).map(Answer.effect), duration(of: effect))
@@ -88,10 +88,7 @@ extension WorldState {
     private mutating func list(_ fault: Fault.Kind?) -> Result<[ObservedVM], EffectError> {
         let list = shown(fault)
         guard fault?.isLyingList == true, case .success(let vms) = list else { return list }
-        let truth = self.list(back: 0)
-        let (names, now) = (Set(vms.map { $0.name }), Set(truth.map { $0.name }))
-        for name in now.subtracting(names) { memory.hidden[name, default: 0] += 1 }
-        for vm in Set(vms).symmetricDifference(truth) { memory.misjudged.insert(vm.name) }
+        report(.misled(list: vms, truth: self.list(back: 0)))
         return list
     }
 

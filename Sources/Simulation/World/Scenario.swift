@@ -260,7 +260,7 @@ extension WorldState {
         do throws(ClusterModel.Refusal) {
             try clusters[api.cluster].etcd!.join(name, up: serversUp(api.cluster), now: now)
         } catch {
-            violate("the scenario cannot be had: \(error)")
+            preconditionFailure("the scenario cannot be had: \(error)")
         }
         machines[index].write(now: now) { $0.serverData = api.cluster }
         _ = clusters[api.cluster].change(name) { $0.labels["node-role.kubernetes.io/control-plane"] = "true" }

@@ -65,8 +65,9 @@ extension WorldState {
     }
 
     private mutating func keep(_ ledger: Ledger, by id: Int) {
-        judgeRemovals(in: ledger, by: id)
-        desks[processes[id].desk].keep(ledger)
+        let desk = processes[id].desk
+        report(.saved(ledger, replacing: desks[desk].ledger, by: id))
+        desks[desk].keep(ledger)
     }
 }
 
@@ -82,10 +83,10 @@ extension SimulatedProcess: WorldWriter {
     }
 
     package nonisolated(nonsending) func readCluster(on vm: ObservedVM) async throws(EffectError) -> ClusterReading {
-        var told: [NodeReading]?
-        defer { world.state.withLock { $0.memory.told[id] = told } }
+        var nodes: [NodeReading]?
+        defer { world.state.withLock { $0.report(.clusterRead(nodes, by: id)) } }
         guard case .cluster(let reading) = try await look(.cluster, { .readCluster(vm.name, $0) }) else { throw Self.dead }
-        if reading.apiReady { told = reading.nodes }
+        if reading.apiReady { nodes = reading.nodes }
         return reading
     }
 
@@ -161,7 +162,8 @@ extension SimulatedProcess {
     /// A change leaves, is done on arrival, and its answer comes back: each part may fail.
     private nonisolated(nonsending) func perform(_ effect: Effect) async throws(EffectError) -> EffectReply {
         try ticket?.check()
-        guard let (fault, there, number) = world.state.withLock({ $0.enter(effect, by: id) }) else { throw Self.dead }
+        guard world.state.withLock({ $0.announce(effect, by: id) }) else { throw Self.dead }
+        let (fault, there, number) = world.state.withLock { $0.enter(effect, by: id) }
         if fault == .crashBefore {
             // It never left.
             world.state.withLock { $0.inFlight[number] = nil }
@@ -171,11 +173,8 @@ extension SimulatedProcess {
         meet(fault)
         let answer = await world.send(.effect(effect, number: number, fault), arrivingIn: there, process: id)
         guard let answer, isAlive else { throw Self.dead }
-        world.state.withLock { state in
-            state.memory.unanswered.remove(.init(id, effect.subject))
-            if effect.kind == .createVM, case .success = answer { state.memory.made.insert(.init(id, effect.subject)) }
-            if case .failure = answer { state.memory.failures["\(id) \(effect.words)"] = state.now }
-        }
+        let isDone = if case .success = answer { true } else { false }
+        world.state.withLock { $0.report(.answered(effect, by: id, isDone: isDone)) }
         guard case .effect(let reply) = try answer.get() else { throw Self.dead }
         return reply
     }
@@ -200,7 +199,7 @@ extension WorldState {
         guard processes[id].isAlive else { return (nil, nil) }
         let number = reads.count
         guard number < Self.readLimit else {
-            if number == Self.readLimit { violate("liveness: \(number) reads and no end") }
+            if number == Self.readLimit { report(.spun("\(number) reads and no end")) }
             processes[id].isAlive = false
             return (nil, nil)
         }
@@ -217,15 +216,20 @@ extension WorldState {
         return fault(at: .ask(asks - 1), by: id)
     }
 
-    mutating func enter(_ effect: Effect, by id: Int) -> (fault: Fault.Kind?, there: Double, number: Int)? {
-        guard processes[id].isAlive else { return nil }
+    /// A process is about to send this; false when it is dead.
+    mutating func announce(_ effect: Effect, by id: Int) -> Bool {
+        guard processes[id].isAlive else { return false }
         proceed()
-        let number = effects.count
         effects.append(effect)
         note(String(id), " ", effect.kind.rawValue, " ", effect.subject)
-        judge(effect, by: id)
+        report(.sent(effect, by: id))
+        return true
+    }
+
+    /// It sends what it announced.
+    mutating func enter(_ effect: Effect, by id: Int) -> (fault: Fault.Kind?, there: Double, number: Int) {
+        let number = effects.count - 1
         inFlight[number] = (effect, id)
-        if !memory.unanswered.insert(.init(id, effect.subject)).inserted { violate("one change at a time: \(effect.words)") }
         let fault = fault(at: .effect(number), by: id) { $0.canStrike(effect) }
         return (fault, random.seconds(0.1, 0.5), number)
     }
@@ -244,7 +248,7 @@ extension WorldState {
         case .vanish(let index):
             let agents = machines.filter { $0.disk.role == .agent && $0.disk.serverData == nil && owns($0.name, id) }
             guard !agents.isEmpty else { break }
-            memory.misjudged.insert(agents[index % agents.count].name)
+            report(.failed(agents[index % agents.count].name))
             vanish(agents[index % agents.count].name)
         case .silence(let index) where !machines.isEmpty:
             settle()
@@ -253,7 +257,7 @@ extension WorldState {
             let (name, isStopped) = (machines[index % machines.count].name, machines[index % machines.count].isStopped)
             // Nobody can pull the plug of what is off.
             guard !isStopped || fault == .reboot(index) else { break }
-            memory.misjudged.insert(name)
+            report(.failed(name))
             reboot(name, losesWrites: fault == .powerCut(index))
         default: break
         }
@@ -275,8 +279,10 @@ extension WorldState {
         var hostFault: HostFault?
         if case .host(let kind)? = fault, effect.isForHost { hostFault = kind }
         var result: Swift.Result<EffectReply, EffectError> = .success(.text(""))
-        if isDone { result = carryOut(effect, fault: hostFault) }
-        if isDone { judgeResult(of: effect, by: id) }
+        if isDone {
+            result = carryOut(effect, fault: hostFault)
+            report(.carriedOut(effect, by: id))
+        }
         if let told { result = .failure(told) }
         note(String(id), " ", effect.kind.rawValue, " ", effect.subject, ": ", result.outcomeWords)
         return result

@@ -1,11 +1,11 @@
 package import FleetCore
 package import Reconciler
-package import Synchronization
+import Synchronization
 
 /// A world that lives in this process: no threads of its own, no wall time. The thread that calls `run` does everything, and when nothing
 /// is ready the virtual clock jumps to whoever wakes next. The same seed gives the same trace.
 package final class SimulatedWorld: Sendable {
-    package let state: Mutex<WorldState>
+    package let state: JudgedState
     private let lifted: Set<Guard>
     private let queue: RunQueue
     /// By process: each has a thread of its own, so that it can be paused as a whole.
@@ -13,12 +13,15 @@ package final class SimulatedWorld: Sendable {
     private let brakes = Mutex<[Int: Brake]>([:])
 
     package init(_ state: WorldState, lifted: Set<Guard> = []) {
-        self.state = Mutex(state)
+        self.state = JudgedState(state)
         self.lifted = lifted
         let queue = RunQueue()
         self.queue = queue
         threads = Mutex(state.processes.map { _ in SingleThread(in: queue) })
     }
+
+    /// What the oracles complained of.
+    package var violations: [String] { state.complaints }
 
     /// A copy to start other worlds from.
     package var snapshot: WorldState {
@@ -160,7 +163,7 @@ package final class SimulatedWorld: Sendable {
         state.withLock { state in
             state.naps += 1
             guard state.naps > WorldState.readLimit else { return true }
-            if state.naps == WorldState.readLimit + 1 { state.violate("liveness: \(state.naps) naps and no end") }
+            if state.naps == WorldState.readLimit + 1 { state.report(.spun("\(state.naps) naps and no end")) }
             state.processes[process].isAlive = false
             return false
         }

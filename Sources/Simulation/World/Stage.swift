@@ -89,15 +89,13 @@ package struct Stage: Sendable {
 extension WorldState {
     /// Forgets the past of the set-up, and nothing that is in the world.
     mutating func beginTrial() {
-        (effects, reads, saves, faults, struck, violations, inFlight) = ([], [], 0, [], [], [], [:])
+        (effects, reads, saves, faults, struck, inFlight) = ([], [], 0, [], [], [:])
         (processes, frozen, answers, outage, asks, naps, leases) = ([], [], [:], nil, 0, 0, [:])
-        (dark, apiOutage, throttled, memory.unanswered) = (nil, nil, (0, 0), [])
+        (dark, apiOutage, throttled) = (nil, nil, (0, 0))
         desks[1] = Desk()
         desks[0].lockHolder = nil
         trace = TraceHash()
-        (memory.leaving, memory.failures, memory.made, memory.hidden) = ([], [:], [], [:])
-        (memory.told, memory.remade, memory.misjudged) = ([:], [], [])
-        (memory.served, memory.takenDown, memory.readAt) = (Set(machines.filter { $0.unit?.registeredAt != nil }.map(\.name)), [], [:])
+        occurrences = [.began(ready: Set(machines.filter { $0.unit?.registeredAt != nil }.map(\.name)))]
     }
 
     var ending: Stage.Ending {

@@ -25,27 +25,6 @@ package struct Trial: Sendable {
         (self.seed, self.faults) = (seed, faults)
     }
 
-    package struct Verdict: Sendable {
-        package var violations: [String]
-        package var passes: Int
-        /// Of all that can go wrong until it was done: what comes after is to show that it stays so, and nothing strikes any more.
-        var counts: Counts
-        /// The last plan of each pass.
-        package var plans: [String] { outcomes.map(\.words) }
-        var outcomes: [Course.Outcome]
-        package var trace: TraceHash
-        package var end: WorldState
-        package var log: [String]
-
-        package var isGood: Bool { violations.isEmpty }
-
-        struct Counts: Sendable {
-            var reads: Int
-            var saves: Int
-            var asks: Int
-        }
-    }
-
     /// Seconds until the operator, or the timer, starts the program again: longer than any back-off.
     package static let pause = 310.0
     static let deadline = 900.0
@@ -68,51 +47,11 @@ package struct Trial: Sendable {
         let counts = world.state.withLock { Verdict.Counts(reads: $0.reads.count, saves: $0.saves, asks: $0.asks) }
         if run.isDone { run.staysDone() }
         let end = world.snapshot
-        if run.isDone { run.complaints += [difference(end), strangeGuests(end)].compactMap { $0 } }
+        let ending = run.isDone ? Judges.complaints(about: end, of: self) : []
         return Verdict(
-            violations: end.violations + run.complaints, passes: run.passes, counts: counts, outcomes: run.outcomes, trace: end.trace,
+            violations: world.violations + run.complaints + ending, passes: run.passes, counts: counts, outcomes: run.outcomes,
+            trace: end.trace,
             end: end, log: end.log ?? [])
-    }
-}
-
-extension Trial {
-    /// The differential oracle: where the end is another one than that of a run without faults. What was held up may differ when a fault took
-    /// the hindrance away.
-    private func difference(_ end: WorldState) -> String? {
-        if case .blocked = scenario.ending, end.struck.contains(where: \.kind.misleads) { return nil }
-        guard var calm else { return nil }
-        var ending = end.ending
-        // Nor is set again then what a damaged ledger casts doubt on; and whom a file of meanwhile let in, it may not tell.
-        let isBlocked = if case .blocked = scenario.ending { true } else { false }
-        if end.hadDamage, isBlocked || end.hadEdit { (calm, ending) = (calm.withoutShares, ending.withoutShares) }
-        let strays = end.machines.map(\.name).filter { end.disk?.nodes[$0] == nil && !scenario.wants($0) }
-        if end.struck.contains(where: \.kind.hidesFromTheLedger) {
-            (calm, ending) = (calm.without(Set(strays)), ending.without(Set(strays)))
-        }
-        // What another machine with another file configured and shared last, this ledger does not know; see ARCHITECTURE, what is absent.
-        if end.hadEdit, end.struck.contains(where: { $0.kind == .rival }) {
-            (calm, ending) = (calm.withoutConfigurations.withoutShares, ending.withoutConfigurations.withoutShares)
-        }
-        guard calm != ending else { return nil }
-        return "differential: missing \(calm.words(notIn: ending)), extra \(ending.words(notIn: calm))"
-    }
-}
-
-extension Trial {
-    /// Whoever the file no longer names is let in no longer: a run without faults may have the same flaw, so it is no measure.
-    private func strangeGuests(_ end: WorldState) -> String? {
-        // Whom another machine with another file let in, this ledger does not know.
-        guard scenario.ending == .settled, !end.struck.contains(where: { $0.kind == .rival }), !(end.hadDamage && end.hadEdit) else {
-            return nil
-        }
-        let wanted = Dictionary(uniqueKeysWithValues: scenario.after.nodes.map { ($0.name, $0.share ?? .initial) })
-        for machine in end.machines {
-            guard let share = wanted[machine.name] else { continue }
-            let strange = Set(machine.share.users).subtracting(share.users)
-            if !strange.isEmpty { return "sharing: \(strange.sorted()) still have access to \(machine.name)" }
-            if machine.share.isPublic != share.isPublic { return "sharing: \(machine.name) is \(share.isPublic ? "not " : "")public" }
-        }
-        return nil
     }
 }
 
@@ -313,10 +252,7 @@ struct Course {
         outcomes.append(.failed("destroy: \(left.map { "left \($0 ?? ["?"])" } ?? "hangs")"))
         guard isAlive, left == .some(.some([])) else { return false }
         world.state.withLock { state in
-            let orphans = state.machines.filter { $0.tags.contains(fleet.cluster.tag) }
-            if orphans.contains(where: { !state.passesForGone($0.name) }) {
-                state.violate("destroy forgets the cluster while \(orphans.map(\.name)) exist")
-            }
+            state.report(.destroyed(tag: fleet.cluster.tag))
             state.disk = nil
         }
         return true
@@ -335,18 +271,5 @@ extension Plan {
             case .reported(let reason): "\(line.node): \(reason.text)"
             }
         }.joined(separator: "\n")
-    }
-}
-
-extension WorldState {
-    fileprivate var hadDamage: Bool { struck.contains { $0.kind == .crashAndDamage } }
-    fileprivate var hadEdit: Bool { struck.contains { if case .edit = $0.kind { true } else { false } } }
-
-    /// The ledger on disk, or a new one.
-    mutating func ledger(for fleet: DesiredFleet) -> Ledger {
-        if let disk { return disk.ranged(as: fleet.cluster) }
-        return Ledger(
-            cluster: fleet.cluster.name, clusterID: "id-\(random.next())", clusterCIDR: fleet.cluster.clusterCIDR.description,
-            serviceCIDR: fleet.cluster.serviceCIDR.description)
     }
 }

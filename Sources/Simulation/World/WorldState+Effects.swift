@@ -27,7 +27,7 @@ extension WorldState {
         let name = step.node
         guard machine(name) == nil, !heldNames.contains(name) else { return Self.asks("the VM name \(name) is not available") }
         guard machines.count < quota else { return Self.asks("you have reached your VM limit") }
-        memory.creations[name, default: 0] += 1
+        report(.created(name))
         return .success(.vm(add(name, tags: [step.ownerTag] + step.vm.tags).observed(now: now)))
     }
 
@@ -45,18 +45,13 @@ extension WorldState {
 
     private mutating func remove(_ name: String) -> Swift.Result<EffectReply, EffectError> {
         vanish(name)
-        // Nobody misses it.
-        memory.served.remove(name)
         return .success(.text(""))
     }
 
     package mutating func vanish(_ name: String) {
         settle()
-        noteService(of: name)
+        report(.vanished(name, wasReady: isReady(name)))
         machines.removeAll { $0.name == name }
-        memory.creations[name] = 0
-        memory.drained.remove(name)
-        memory.leaving.remove(name)
         noteList()
     }
 
@@ -225,7 +220,7 @@ extension WorldState {
 
     private static func uncordon(_ node: String) -> HostStep {
         asking { world, cluster in
-            world.memory.drained.remove(node)
+            world.report(.uncordoned(node))
             let isFound = world.clusters[cluster].change(node) { node in
                 (node.isUnschedulable, node.annotations[NodePatch.removing]) = (false, nil)
             }
@@ -248,7 +243,7 @@ extension WorldState {
             let isDead = known.condition(now: world.now) == .unknown && !skipsTheSilent
             let isHeld = known.annotations[ClusterModel.blockedDrain] != nil || isDead
             if isHeld { return "global timeout reached" }
-            world.memory.drained.insert(node)
+            world.report(.drained(node))
             return nil
         }
         return [cordon, evict]

@@ -66,37 +66,16 @@ package struct WorldState: Sendable {
     package var asks = 0
     package var trace = TraceHash()
     package var log: [String]?
-    package var violations: [String] = []
     /// Effects that were sent and have not arrived, by their number, and by whom.
     var inFlight: [Int: (effect: Effect, process: Int)] = [:]
-    var memory = OracleMemory()
+    /// What has happened and nobody has judged yet.
+    var occurrences: [Occurrence] = []
     var sleepers = Sleepers()
     /// How often a loop slept.
     var naps = 0
     var sleeperID = 0
 
     package init(seed: UInt64) { random = Randomness(seed: seed) }
-
-    /// A machine of the daemon: its disk, and who holds the lock there.
-    package struct Desk: Sendable {
-        package var ledger: Ledger?
-        var lockHolder: Int?
-        /// The ledger before the last write.
-        fileprivate(set) var previous: Ledger?
-
-        mutating func keep(_ new: Ledger) {
-            swap(&previous, &ledger)
-            ledger = new
-        }
-
-        mutating func loseTheLast(now: Double) { ledger = (previous ?? ledger)?.doubted(at: now) }
-    }
-
-    /// The ledger on the disk of the machine that keeps the fleet.
-    package var disk: Ledger? {
-        get { desks[0].ledger }
-        set { desks[0].ledger = newValue }
-    }
 
     package struct ProcessRecord: Sendable {
         package enum Mode: Sendable { case look, apply, destroy }
@@ -256,7 +235,7 @@ extension WorldState {
                     certificate: Self.caHash(number), serverPassword: "server-" + secret, agentPassword: "agent-" + secret,
                     podNetwork: "10.244"))
             machines[index].write(now: unit.startedAt + 1) { $0.serverData = number }
-            foundedCluster(on: machines[index].name, setup.clusterID)
+            report(.founded(cluster: number, clusterID: setup.clusterID, on: machines[index].name))
         }
         guard unit.registeredAt == nil, now >= unit.startedAt + Self.apiAfter, let cluster = machines[index].disk.serverData else { return }
         register(index, cluster, at: unit.startedAt + Self.apiAfter)
@@ -291,7 +270,7 @@ extension WorldState {
             machines[index].unit?.registeredAt = registered
             machines[index].unit?.complaint = nil
             if machine.disk.password == nil { machines[index].writeThrough { $0.password = password } }
-            memory.joined.insert("\(cluster)/\(setup.name)")
+            report(.joined(cluster: cluster, node: setup.name))
         } catch {
             machines[index].unit?.complaint = error.description
         }

@@ -31,8 +31,9 @@ struct Soak {
         }
         var course = Course(scenario: scenario, world: world)
         let isSettled = course.pass()
+        let violations = world.violations
         return world.state.withLock { state in
-            var wrongs = course.complaints + state.violations
+            var wrongs = course.complaints + violations
             if !isSettled { wrongs.append("it is not settled: \(course.outcomes.map(\.words))") }
             if state.reads.sorted() != [.vms, .cluster] { wrongs.append("looks: \(state.reads)") }
             if !state.effects.isEmpty { wrongs.append("effects: \(state.effects.map(\.words))") }

@@ -1,0 +1,20 @@
+import FleetCore
+import K3s
+
+/// Nobody but those whom the file names has access at the end: a run without faults may have the same flaw, so it is no measure.
+struct GrantsFollowTheFile: EndOracle {
+    static let name = "sharing"
+
+    func complaint(about end: WorldState, of trial: Trial) -> String? {
+        // The grants of another machine with another file, or of a write that was lost, are not in this ledger.
+        guard trial.scenario.ending == .settled, !end.hadRival, !(end.hadDamage && end.hadEdit) else { return nil }
+        for node in trial.scenario.after.nodes {
+            guard let machine = end.machine(node.name) else { continue }
+            let wanted = node.share ?? .initial
+            let strange = Set(machine.share.users).subtracting(wanted.users)
+            if !strange.isEmpty { return "\(strange.sorted()) still have access to \(node.name)" }
+            if machine.share.isPublic != wanted.isPublic { return "\(node.name) is \(wanted.isPublic ? "not " : "")public" }
+        }
+        return nil
+    }
+}

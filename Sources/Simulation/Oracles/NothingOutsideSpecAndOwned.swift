@@ -1,0 +1,20 @@
+import FleetCore
+import K3s
+import Reconciler
+
+/// S2.
+struct NothingOutsideSpecAndOwned: Oracle {
+    static let name = "S2 nothing outside spec and owned"
+
+    func before(_ request: Request, _ world: WorldState, _ history: History) -> String? {
+        let (effect, fleet) = (request.effect, request.process.fleet)
+        if case .createVM(let step) = effect.action {
+            guard fleet.nodes.contains(where: { $0.name == step.node }) else { return "no pool asks for it" }
+            return step.ownerTag == fleet.cluster.tag ? nil : "it is created without our tag"
+        }
+        func isForeign(_ name: String) -> Bool { world.at(name).map { !world.machines[$0].tags.contains(fleet.cluster.tag) } ?? false }
+        if isForeign(effect.subject) { return "\(effect.subject) is not ours" }
+        guard let host = effect.host, isForeign(host) else { return nil }
+        return "\(host) is not ours"
+    }
+}

@@ -1,0 +1,25 @@
+import FleetCore
+import Reconciler
+
+/// S3: where several servers vote, none is taken down by us that the others need, as far as the cluster can know who is down.
+struct QuorumIsKept: Oracle {
+    static let name = "S3 quorum is kept"
+
+    func before(_ request: Request, _ world: WorldState, _ history: History) -> String? {
+        guard request.process.mode == .apply, let machine = world.machine(request.effect.subject),
+            let cluster = machine.disk.serverData, let etcd = world.clusters[cluster].etcd, etcd.voters.count > 1,
+            etcd.voters.contains(machine.name),
+            // One that is down, or coming up, is nothing that the others have.
+            machine.unit?.registeredAt != nil, !history.hasJustCome(machine, to: request.id, now: world.now),
+            takesDown(request.effect, world)
+        else { return nil }
+        let ready = world.clusters[cluster].nodes.values.filter { $0.condition(now: world.now) == .ready }.map(\.registration.name)
+        let left = etcd.voters.intersection(ready).subtracting([machine.name]).count
+        return left < etcd.quorum ? "\(left) of \(etcd.voters.count) voters would be left" : nil
+    }
+
+    private func takesDown(_ effect: Effect, _ world: WorldState) -> Bool {
+        if let setup = effect.setup { return world.isRestarted(by: setup) }
+        return [.stop, .removeVM, .startVM].contains(effect.kind)
+    }
+}

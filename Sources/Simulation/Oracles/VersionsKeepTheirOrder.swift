@@ -1,0 +1,24 @@
+import FleetCore
+import K3s
+import Reconciler
+
+/// S10: agents follow servers, versions only rise, and no minor is left out.
+struct VersionsKeepTheirOrder: Oracle {
+    static let name = "S10 versions keep their order"
+
+    func before(_ request: Request, _ world: WorldState, _ history: History) -> String? {
+        if case .prepare(let step) = request.effect.action, let disk = world.machine(step.node)?.disk, let binary = disk.binary {
+            let isInUse = disk.enabled != nil && (disk.serverData != nil || disk.password != nil)
+            return isInUse && binary != step.host.version ? "\(binary) is in use there" : nil
+        }
+        guard case .install(let step) = request.effect.action, let api = world.apiServer else { return nil }
+        let nodes = world.clusters[api.cluster].nodes
+        func version(_ name: String) -> K3sVersion? { (nodes[name]?.registration.version).flatMap(K3sVersion.init) }
+        if let now = version(step.node) {
+            if step.version < now { return "\(now) would become \(step.version)" }
+            if step.version.minor > now.minor + 1 { return "\(now) would skip a minor" }
+        }
+        guard step.setup.role == .agent, let server = version(world.machines[api.machine].name) else { return nil }
+        return step.version > server ? "it would be newer than its server, \(server)" : nil
+    }
+}
