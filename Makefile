@@ -2,6 +2,8 @@
 SHELL := /bin/bash
 PREFIX ?= /usr/local
 DESTDIR ?=
+# make demo KEEP=1 leaves the simulator and the fleet running.
+KEEP ?=
 CONFIG ?= release
 SWIFT := swift
 FLAGS := --static-swift-stdlib
@@ -17,18 +19,18 @@ build: deps
 	$(SWIFT) build -c $(CONFIG) $(FLAGS)
 
 deps:
-	@./install-missing $(BUILD_NEEDS)
+	@scripts/install-missing $(BUILD_NEEDS)
 
 deps-sim:
-	@./install-missing $(BUILD_NEEDS) $(RUN_NEEDS)
+	@scripts/install-missing $(BUILD_NEEDS) $(RUN_NEEDS)
 
 demo: deps-sim
 	$(SWIFT) build -c $(CONFIG) $(FLAGS)
-	BIN=$(BIN) ./demo
+	BIN=$(BIN) KEEP=$(KEEP) scripts/demo
 
 test: deps-sim
 	$(SWIFT) build -c $(CONFIG) $(FLAGS)
-	EXEDEV_BIN=$(abspath $(BIN)) SWIFT=$(SWIFT) ./run-tests
+	EXEDEV_BIN=$(abspath $(BIN)) SWIFT=$(SWIFT) scripts/run-tests
 
 install: build
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)$(PREFIX)/share/doc/exedev-k8s
@@ -47,4 +49,4 @@ clean:
 
 # Every parser of input under libFuzzer, FUZZ_SECONDS each; not part of `make test`, which mutates the same corpus from a seed.
 fuzz: deps
-	./fuzz
+	scripts/fuzz

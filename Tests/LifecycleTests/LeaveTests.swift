@@ -1,0 +1,87 @@
+import K3s
+import Testing
+
+@testable import FleetCore
+
+/// The table of `Leave`: how a node goes that no pool asks for.
+@Suite struct LeaveTests {
+    private static let (now, old) = (Situation.now, Situation.old)
+
+    private static func row(_ name: String, _ want: String?, _ arrange: @escaping @Sendable (inout Situation) -> Void) -> Row {
+        Row(name, of: old, want, arrange)
+    }
+
+    private static let rows: [Row] = [
+        row("nothing of ours", nil) { $0.facts.seen.vms?[old] = Situation.vm(old, tags: []) },
+        row("a member", "act drain NotInFleetFile") { $0.unmanaged() },
+        row("prune is off", "left PruneDisabled") {
+            var fleet = $0.facts.fleet
+            fleet.policy.prune = false
+            var facts = FleetFacts(fleet: fleet, seen: $0.facts.seen, ledger: $0.facts.ledger, now: now)
+            facts.digest = $0.facts.digest
+            $0.facts = facts
+            $0.unmanaged()
+        },
+        row("the cluster does not answer", "wait RemovalNeedsControlPlane") {
+            $0.unmanaged()
+            $0.facts.seen.cluster = .unreachable("no route")
+        },
+        row("the drain was sent", "act drain NotInFleetFile") { $0.unmanaged(.begun) },
+        row("drained", "act stop NotInFleetFile") { $0.unmanaged(.drained) },
+        row("drained, then made schedulable by somebody", "act drain NotInFleetFile") {
+            $0.unmanaged(.drained)
+            $0.node(old) { $0.unschedulable = false }
+        },
+        row("drained, silent, and SSH was tried three times", "act deleteNode NotInFleetFile") {
+            $0.unmanaged(.drained)
+            $0.node(old) { $0.ready = .unknown }
+            $0.facts.ledger.attempts[old] = .init(count: 3, notBefore: now - 1, failure: "timed out")
+        },
+        row("stopped", "act deleteNode NotInFleetFile") { $0.unmanaged(.stopped) },
+        row("its Node is deleted", "act removeVM NotInFleetFile") { $0.unmanaged(.nodeDeleted, hasNode: false) },
+        row("it never joined", "act deleteNode NotInFleetFile") { $0.unmanaged(hasNode: false) { $0.startedAt = nil } },
+        row("k3s was started a moment ago", "wait NodeMayStillJoin") { $0.unmanaged(hasNode: false) { $0.startedAt = now - 10 } },
+        row("k3s runs and did not join", "act stop NotInFleetFile") { $0.unmanaged(hasNode: false) },
+        row("removed, and an old list shows it", "wait VMRemovalUnconfirmed") {
+            $0.unmanaged(hasNode: false)
+            $0.facts.ledger.nodes[old] = .gone(RemovedInstance(createdAt: "then", removedAt: now - 1))
+        },
+        row("removed, and the cluster was not read since", "wait NodeRemovalUnconfirmed") {
+            $0.facts.ledger.nodes[old] = .gone(RemovedInstance(createdAt: "then", removedAt: now - 1))
+        },
+        row("a new VM on its way", "wait CreateOutcomeUnknown") { $0.facts.ledger.nodes[old] = .requested(VMRequest(sentAt: now - 1)) },
+        row("a silent Node without VM", "act deleteNode NodeWithoutVM") {
+            $0.unmanaged()
+            $0.facts.seen.vms?[old] = nil
+            $0.node(old) { $0.ready = .unknown }
+        },
+        row("a ready Node without VM, for a moment", "wait NodeSilenceUnconfirmed") {
+            $0.unmanaged()
+            $0.facts.seen.vms?[old] = nil
+        },
+        row("a ready Node without VM, for long", "left NodeOutlivesVM") {
+            $0.unmanaged { $0.missingSince = now - 100 }
+            $0.facts.seen.vms?[old] = nil
+        },
+        row("its VM went in the middle of the removal", "act deleteNode RemovalUnfinished") {
+            $0.unmanaged(.drained, hasNode: false)
+            $0.facts.seen.vms?[old] = nil
+        },
+        row("it is a server", "blocked ServerNotRemovable") {
+            $0.unmanaged()
+            $0.node(old) { $0.labels["node-role.kubernetes.io/control-plane"] = "true" }
+        },
+        row("this ledger does not know it", "blocked NotInLedger") {
+            $0.unmanaged()
+            $0.facts.ledger.nodes[old] = nil
+        },
+    ]
+
+    @Test(arguments: rows) func decides(row: Row) throws { try row.check() }
+
+    @Test func theWayIsTold() throws {
+        var situation = try Situation()
+        situation.unmanaged()
+        #expect(situation.item(Self.old)?.then == [.stop, .deleteNode, .removeVM])
+    }
+}

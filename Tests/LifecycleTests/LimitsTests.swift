@@ -1,0 +1,47 @@
+import K3s
+import Testing
+
+@testable import FleetCore
+
+/// What steps take from the limits of the fleet file, and who is granted first.
+@Suite struct LimitsTests {
+    private static func decisions(_ limits: String, _ arrange: (inout Situation) -> Void) throws -> [String?] {
+        var situation = try Situation(limits)
+        arrange(&situation)
+        return [Situation.web, Situation.mate].map(situation.decision)
+    }
+
+    private static func reconfigured(_ situation: inout Situation) {
+        for name in [Situation.web, Situation.mate] { situation.instance(name) { $0.configuration = .digest("before") } }
+    }
+
+    @Test func oneOfAPoolRestartsAtATime() throws {
+        #expect(try Self.decisions("maxUnavailable: 1", Self.reconfigured) == ["act install ConfigurationChanged", "wait LimitReached"])
+        #expect(try Self.decisions("maxUnavailable: 2", Self.reconfigured).allSatisfy { $0 == "act install ConfigurationChanged" })
+    }
+
+    @Test func aNodeThatIsDownTakesAPlace() throws {
+        let decisions = try Self.decisions("maxUnavailable: 1") { situation in
+            situation.instance { $0.configuration = .digest("before") }
+            situation.node(Situation.mate) { $0.ready = .unknown }
+        }
+        #expect(decisions == ["wait LimitReached", "wait NodeSilent"])
+    }
+
+    @Test func creationsFitTheBudget() throws {
+        let decisions = try Self.decisions("maxVMs: 4") { situation in
+            situation.unmanaged()
+            for name in [Situation.web, Situation.mate] {
+                situation.facts.seen.vms?[name] = nil
+                situation.facts.ledger.nodes[name] = nil
+                situation.withoutNode(name)
+            }
+        }
+        #expect(decisions == ["act createVM VMMissing", "blocked LimitHeld"])
+    }
+
+    @Test func everyStepThatTakesFromALimitIsKnown() {
+        let taken = StepKind.allCases.filter { $0.isDestructive || [.createVM, .install].contains($0) }
+        #expect(taken == [.createVM, .install, .drain, .stop, .deleteNode, .removeVM])
+    }
+}
