@@ -7,10 +7,10 @@ extension WorldState {
     mutating func carryOut(_ effect: Effect, fault: HostFault?) -> Swift.Result<EffectReply, EffectError> {
         switch effect {
         case .create(let name, let shape, let tag): create(name, shape, tag)
-        case .tag(let name, let tags): change(name) { $0.tags += tags.filter { [old = $0.tags] in !old.contains($0) } }
+        case .tag(let name, let tags): asked { world throws(AccountRefusal) in _ = try world.account.tag(name, tags) }
         case .start(let name): start(name)
         case .remove(let name): remove(name)
-        case .share(let name, let share, let leaving): change(name) { $0.share(as: share, revoking: leaving) }.map { _ in .share(share) }
+        case .share(let name, let share, let leaving): self.share(name, share, revoking: leaving)
         case .order(let order, let host): run(order, on: host, fault: fault)
         }
     }
@@ -23,34 +23,10 @@ extension WorldState {
         .failure(EffectError(text, remedy: .retry(after: nil)))
     }
 
-    private mutating func create(_ name: String, _ shape: VMShape, _ tag: String) -> Swift.Result<EffectReply, EffectError> {
-        guard machine(name) == nil, !heldNames.contains(name) else { return Self.asks("the VM name \(name) is not available") }
-        guard machines.count < quota else { return Self.asks("you have reached your VM limit") }
-        report(.created(name))
-        return .success(.vm(add(name, tags: [tag] + shape.tags).observed(now: now)))
-    }
-
-    private mutating func change(_ name: String, _ body: (inout Machine) -> Void) -> Swift.Result<EffectReply, EffectError> {
-        guard let index = at(name) else { return .failure(EffectError("\(name) not found", remedy: .observeAgain)) }
-        body(&machines[index])
-        noteList()
-        return .success(.text(""))
-    }
-
-    private mutating func start(_ name: String) -> Swift.Result<EffectReply, EffectError> {
-        let (now, seconds, lag) = (now, random.seconds(3, 9), random.seconds(2, 20))
-        return change(name) { $0.start(now: now, seconds: seconds, lag: lag) }
-    }
-
-    private mutating func remove(_ name: String) -> Swift.Result<EffectReply, EffectError> {
-        vanish(name)
-        return .success(.text(""))
-    }
-
     package mutating func vanish(_ name: String) {
         settle()
         report(.vanished(name, wasReady: isReady(name)))
-        machines.removeAll { $0.name == name }
+        account.remove(name)
         noteList()
     }
 
