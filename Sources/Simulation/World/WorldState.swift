@@ -30,9 +30,6 @@ package struct WorldState: Sendable {
     // the cluster
     package var clusters: [ClusterModel] = []
 
-    /// Who holds the Lease of a cluster, by its number: which of the daemon's machines, and until when by the server's clock.
-    var leases: [Int: (desk: Int, until: Double)] = [:]
-
     // the daemon
     /// The machines that keep the fleet; there should be one, and another one that was given a copy of the first one's state.
     package var desks = [Desk(), Desk()]
