@@ -78,7 +78,7 @@ let package = Package(
         tests("K3sTests", on: ["K3s", "Shell"]),
         tests("ScriptTests", on: ["Reconciler", "FleetCore", "K3s", "Simulation", "Shell"]),
         tests("FleetCoreTests", on: ["FleetCore", "K3s", "Shell"]),
-        tests("ReconcilerTests", on: ["Reconciler", "FleetCore", "K3s", "Shell"]),
+        tests("ReconcilerTests", on: ["Simulation", "Reconciler", "FleetCore", "K3s", "Shell"]),
         tests("ExeDevTests", on: ["ExeDev", "Shell"]),
         tests("SSHTests", on: ["SSH", "TestSupport"]),
         tests("HTTPServerTests", on: ["HTTPServer"]),
