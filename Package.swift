@@ -81,7 +81,7 @@ let package = Package(
         tests("ScriptTests", on: ["Digest", "Reconciler", "FleetCore", "K3s", "Simulation", "Shell"]),
         tests("LifecycleTests", on: ["FleetCore", "K3s"]),
         tests("FleetCoreTests", on: ["FleetCore", "K3s", "Shell"]),
-        tests("ReconcilerTests", on: ["Reconciler", "FleetCore", "K3s", "Shell"]),
+        tests("ReconcilerTests", on: ["Simulation", "Reconciler", "FleetCore", "K3s", "Shell"]),
         tests("ExeDevTests", on: ["ExeDev", "Shell"]),
         tests("SSHTests", on: ["SSH", "TestSupport"]),
         tests("HTTPServerTests", on: ["HTTPServer"]),

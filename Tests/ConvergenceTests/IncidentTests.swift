@@ -130,7 +130,7 @@ import Testing
         var world = WorldState(seed: 7)
         world.rebuild("demo-web-n1", tags: ["fleet-demo"])
         let index = try #require(world.at("demo-web-n1"))
-        (world.machines[index].runningAt, world.machines[index].sshAt, world.machines[index].bootedAt) = (0, 120, 240)
+        (world.machines[index].vm.runningAt, world.machines[index].sshAt, world.machines[index].bootedAt) = (0, 120, 240)
         let run = try Rehearsal(fleet, in: world)
         #expect(run.plan?.isSettled == true)
         let prepared = try #require(

@@ -171,7 +171,10 @@ import Testing
     private static let lease = TheLeaseIsHeld()
 
     private static func hold(_ desk: Int, for seconds: Double) -> @Sendable (inout WorldState) -> Void {
-        { world in world.leases[0] = (desk, world.now + seconds) }
+        { world in
+            world.clusters[0].leases[WorldState.leaseName] = .init(
+                holder: WorldState.holder(desk), renewedAt: world.now - 60, seconds: Int(60 + seconds))
+        }
     }
 
     private static let locks: [Row] = [

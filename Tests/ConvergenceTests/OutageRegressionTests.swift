@@ -5,6 +5,12 @@ import Testing
 
 /// Schedules that failed once outages, power cuts and faults at looks were among them; see `RegressionTests`.
 @Suite struct OutageRegressionTests {
+    /// exe.dev was down for an hour, from any step on: nothing is done to the fleet in that time, and all of it afterwards.
+    @Test(arguments: ["first create", "shrink", "pool renamed", "VM vanished"]) func anHourWithoutExeDevDoesNoHarm(scenario: String) throws
+    {
+        for effect in 0..<8 { #expect(try RegressionTests.run(scenario, [Fault(.outage(3600), at: .effect(effect))]) == []) }
+    }
+
     /// Seed 7754: an agent whose VM had vanished was made anew at the version of an upgrade that its server had not had.
     @Test(arguments: 0..<4) func noAgentIsNewerThanItsServer(at read: Int) throws {
         #expect(try RegressionTests.run("version upgrade", [Fault(.vanish(0), at: .read(read))]) == [])

@@ -54,7 +54,7 @@ import Testing
         let verdict = stage.trial()
         let theirs = try #require(verdict.end.machine("demo-web-n1"))
         #expect(verdict.violations == [] && verdict.end.effects.allSatisfy { $0.subject != "demo-web-n1" })
-        #expect(theirs.tags == ["theirs"] && theirs.disk == Machine.HostDisk() && theirs.createdAt == "created-1")
+        #expect(theirs.tags == ["theirs"] && theirs.disk == Machine.HostDisk() && theirs.vm.createdAt == "created-0")
         stage.hurts("S2", without: .foreignState)
         stage.hurts("S2", without: .ownershipIsSeen)
     }

@@ -15,8 +15,6 @@ import Testing
         return trial.run().violations
     }
 
-    private static let year = 365.25 * 86400
-
     /// Seed 8: a removal that had begun blocked the node for good when the file asked for it again.
     @Test(arguments: 0..<16) func aNodeThatIsWantedAgainComesBack(after effect: Int) throws {
         #expect(try Self.run("shrink", [Fault(.crashAfterReply, at: .effect(effect)), Fault(.edit(0), at: .effect(effect))]) == [])
@@ -34,7 +32,7 @@ import Testing
 
     /// Seeds 1 and 201: a clock that was set back stopped the loop for as long as it was set back.
     @Test(arguments: 0..<12) func aClockThatIsSetBackStopsNobody(at effect: Int) throws {
-        #expect(try Self.run("configuration change", [Fault(.clockJump(-Self.year), at: .effect(effect))]) == [])
+        #expect(try Self.run("configuration change", [Fault(.clockJump(-Fault.year), at: .effect(effect))]) == [])
         #expect(try Self.run("first create", [Fault(.clockJump(-3600), at: .effect(effect))]) == [])
     }
 
@@ -127,14 +125,8 @@ import Testing
 
     /// Seed 9001: a clock put forward ended the wait for a `new` that exe.dev still had to carry out.
     @Test(arguments: 1..<10) func aNewWithoutAnAnswerIsWaitedForByAClockThatNobodySets(at effect: Int) throws {
-        let faults = [Fault(.api(.status504Late), at: .effect(0)), Fault(.clockJump(Self.year), at: .effect(effect))]
+        let faults = [Fault(.api(.status504Late), at: .effect(0)), Fault(.clockJump(Fault.year), at: .effect(effect))]
         #expect(try Self.run("pool renamed", faults) == [])
-    }
-
-    /// exe.dev was down for an hour, from any step on: nothing is done to the fleet in that time, and all of it afterwards.
-    @Test(arguments: ["first create", "shrink", "pool renamed", "VM vanished"]) func anHourWithoutExeDevDoesNoHarm(scenario: String) throws
-    {
-        for effect in 0..<8 { #expect(try Self.run(scenario, [Fault(.outage(3600), at: .effect(effect))]) == []) }
     }
 
     /// Seed 269 over 10 nodes: a VM vanished and another machine, with the file of before, set up the one that it made in its place. This ledger
@@ -286,7 +278,7 @@ import Testing
     /// was asked for once more.
     @Test(arguments: 8..<25) func aClockThatIsSetBackMakesNoListYounger(at effect: Int) throws {
         let faults = [
-            Fault(.rival, at: .effect(5)), Fault(.outage(3600), at: .effect(11)), Fault(.clockJump(-Self.year), at: .effect(effect)),
+            Fault(.rival, at: .effect(5)), Fault(.outage(3600), at: .effect(11)), Fault(.clockJump(-Fault.year), at: .effect(effect)),
         ]
         #expect(try Self.run("first create", faults, web: 8, seed: 64_510_566) == [])
     }

@@ -24,7 +24,7 @@ import Testing
         { world in
             world.rebuild(name, tags: ["fleet-demo"])
             guard let index = world.at(name) else { return }
-            (world.machines[index].runningAt, world.machines[index].sshAt, world.machines[index].bootedAt) = (0, ssh, boot)
+            (world.machines[index].vm.runningAt, world.machines[index].sshAt, world.machines[index].bootedAt) = (0, ssh, boot)
         }
     }
 

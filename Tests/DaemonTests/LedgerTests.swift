@@ -162,7 +162,8 @@ import Testing
     @Test func goesOnFromThePreviousFileWhenTheLastIsTorn() throws {
         let scratch = try Scratch()
         let state = try state(scratch, files: [:])
-        var ledger = try JSONDecoder().decode(Ledger.self, from: Data(Self.schema1.utf8))
+        var ledger = Ledger(cluster: "demo", clusterID: "c1", clusterCIDR: "a", serviceCIDR: "b")
+        (ledger.caHash, ledger.nodes) = ("ca", Self.migrated)
         try state.store(ledger)
         let good = try #require(try files(state)["ledger.json"])
         ledger.caHash = "other"

@@ -1,162 +1,119 @@
 import FleetCore
 import K3s
 import Reconciler
-import Synchronization
 import Testing
 
+@testable import Simulation
+
+/// `destroy` over a fleet that stands, beside a VM that is not ours.
 @Suite struct DestructionTests {
-    private final class Told: Sendable {
-        private let words = Mutex<[String]>([])
-        func note(_ event: Event) {
+    private let fleet: DesiredFleet
+    private let program: Program
+
+    init() throws {
+        fleet = try ConvergeTests.fleet()
+        program = try Program(over: fleet) { $0.rebuild("theirs", tags: ["fleet-other"]) }
+    }
+
+    private static func told(_ run: Program.Run<[String]>) -> [String] {
+        run.events.compactMap { event in
             switch event {
-            case .actionFinished(let action, _): words.withLock { $0.append("removed \(action.node)") }
-            case .lookFailed(_, let reason): words.withLock { $0.append("silent: \(reason)") }
-            case .waiting(_, let reason): words.withLock { $0.append("waits for \(reason.text)") }
-            default: break
+            case .actionFinished(let action, _): "removed \(action.node)"
+            case .lookFailed(_, let reason): "silent: \(reason)"
+            case .waiting(_, let reason): "waits for \(reason.text)"
+            default: nil
             }
         }
-        var all: [String] { words.withLock { $0 } }
     }
 
-    private let told = Told()
-
-    private func destruction(_ fleet: DesiredFleet, _ world: FakeWorld, memory: (any Memory)? = nil) -> Destruction {
-        Destruction(of: fleet, in: world, memory: memory ?? Notebook(fleet), clock: world.clock) { [told] in told.note($0) }
+    /// Whether a run ended with an error that says this, and sent nothing more.
+    private static func expectStop(_ run: Program.Run<[String]>, _ words: String, after effects: [String] = []) {
+        let error = #expect(throws: EffectError.self) { try run.result.get() }
+        #expect(error?.message.contains(words) == true && run.effects == effects)
     }
 
-    /// A settled fleet and one VM that is not ours.
-    private func settled() async throws -> (DesiredFleet, FakeWorld) {
-        let (fleet, world) = (try ConvergeTests.fleet(), FakeWorld())
-        let result = try await ConvergeTests().converge(world, fleet, Notebook(fleet))
-        try #require(result.plan.isSettled)
-        let spec = VMSpec(image: "exeuntu", cpu: 1, memory: "1GB", disk: "9GB", tags: [])
-        _ = try await world.create(CreateVM(node: "theirs", vm: spec, ownerTag: "fleet-other"))
-        world.state.withLock { $0.log = [] }
-        return (fleet, world)
-    }
-
-    private func destroy(_ fleet: DesiredFleet, _ world: FakeWorld) async throws -> [String] {
-        let destruction = destruction(fleet, world)
-        return try await destruction.remove(destruction.owned().map(\.name))
-    }
-
-    @Test func removesWhatIsOursAndTheServerLast() async throws {
-        let (fleet, world) = try await settled()
-        #expect(try await destroy(fleet, world) == [])
+    @Test func removesWhatIsOursAndTheServerLast() throws {
+        let run = try program.destroy(fleet)
+        #expect(try run.result.get() == [])
         let names = ["demo-batch-n1", "demo-web-n1", "demo-web-n2", "demo-cp-n1"]
-        #expect(world.state.withLock { $0.log } == names.map { "remove \($0)" })
-        #expect(told.all == names.map { "removed \($0)" })
-        #expect(world.state.withLock { $0.vms.keys.sorted() } == ["theirs"])
+        #expect(run.effects == names.map { "removeVM \($0)" } && Self.told(run) == names.map { "removed \($0)" })
+        #expect(program.world.snapshot.machines.map(\.name) == ["theirs"])
     }
 
-    @Test func leavesAFleetToWhoHoldsItsLease() async throws {
-        let (fleet, world) = try await settled()
-        world.state.withLock { $0.rival = "other/1" }
-        let error = await #expect(throws: EffectError.self) { try await destroy(fleet, world) }
-        #expect(error?.message.contains("other/1 holds the lease") == true)
-        #expect(world.state.withLock { $0.log }.isEmpty)
+    @Test func leavesAFleetToWhoHoldsItsLease() throws {
+        program.rival("other/1")
+        Self.expectStop(try program.destroy(fleet), "other/1 holds the lease")
     }
 
-    @Test func aPartialListHidesNoLease() async throws {
-        let (fleet, world) = try await settled()
-        world.state.withLock { state in
-            (state.rival, state.hidden) = ("other/1", "demo-cp-n1")
-            state.hiddenUntil = state.looks + 1
+    @Test func aPartialListHidesNoLease() throws {
+        program.rival("other/1")
+        program.world.state.withLock { $0.faults = [Fault(.partialList(1), at: .read(0))] }
+        Self.expectStop(try program.destroy(fleet, ["demo-web-n1", "demo-cp-n1"]), "other/1 holds the lease")
+    }
+
+    /// The rival takes over while we work: what was firmly held once is asked for again.
+    @Test func stopsWhenTheLeaseIsLost() throws {
+        let run = try program.destroy(fleet) { event, world in
+            guard case .actionFinished = event else { return }
+            world.lend(to: "other/1")
+            world.now += 45
         }
-        await #expect(throws: EffectError.self) { try await destruction(fleet, world).remove(["demo-web-n1", "demo-cp-n1"]) }
-        #expect(world.state.withLock { $0.log }.isEmpty)
-    }
-
-    /// The rival takes over while we work: what was a firm grip once is asked for again.
-    @Test func stopsWhenTheLeaseIsLost() async throws {
-        let (fleet, world) = try await settled()
-        world.state.withLock {
-            $0.afterEffect = { state in
-                state.rival = "other/1"
-                world.clock.pass(seconds: 45)
-            }
-        }
-        await #expect(throws: EffectError.self) { try await destroy(fleet, world) }
-        #expect(world.state.withLock { $0.log } == ["remove demo-batch-n1"])
+        Self.expectStop(run, "other/1 holds the lease", after: ["removeVM demo-batch-n1"])
     }
 
     /// Another machine may hold the Lease of a server that has just fallen silent; of one that is silent for longer than a Lease lasts nobody does.
-    @Test func outlastsTheLeaseOfASilentServer() async throws {
-        let (fleet, world) = try await settled()
-        world.state.withLock { state in
-            state.rival = "other/1"
-            state.nodes = [:]
-        }
-        let began = world.clock.uptime
-        #expect(try await destroy(fleet, world) == [])
-        #expect((60..<75).contains(world.clock.uptime - began))
-        #expect(told.all.first == "silent: demo-cp-n1: its API server is not ready")
-        #expect(told.all.dropFirst().first == "waits for its lease to run out, which another machine may hold (60 s)")
-        #expect(told.all.count { $0.hasPrefix("silent") || $0.hasPrefix("waits") } == 2)
+    @Test func outlastsTheLeaseOfASilentServer() throws {
+        program.rival("other/1")
+        program.world.state.withLock { $0.apiOutage = $0.now + 3600 }
+        let run = try program.destroy(fleet)
+        let told = Self.told(run)
+        #expect(try run.result.get() == [])
+        #expect((60..<110).contains(run.seconds), "\(run.seconds)")
+        #expect(told.first == "silent: demo-cp-n1: the API does not answer yet")
+        #expect(told.dropFirst().first == "waits for its lease to run out, which another machine may hold (60 s)")
+        #expect(told.count { $0.hasPrefix("silent") || $0.hasPrefix("waits") } == 2)
     }
 
-    @Test func asksAServerThatAnswersAgain() async throws {
-        let (fleet, world) = try await settled()
-        world.state.withLock { state in
-            state.rival = "other/1"
-            state.silentReadings = 5
-        }
-        let error = await #expect(throws: EffectError.self) { try await destroy(fleet, world) }
-        #expect(error?.message.contains("other/1 holds the lease") == true)
-        #expect(world.state.withLock { $0.log }.isEmpty)
+    @Test func asksAServerThatAnswersAgain() throws {
+        program.rival("other/1")
+        program.world.state.withLock { $0.apiOutage = $0.now + 20 }
+        Self.expectStop(try program.destroy(fleet), "other/1 holds the lease")
     }
 
     /// Nobody else can have taken it since.
-    @Test func waitsForNobodyWhileTheLeaseIsOurs() async throws {
-        let (fleet, world) = try await settled()
-        world.state.withLock {
-            $0.afterEffect = { state in
-                state.nodes = [:]
-                world.clock.pass(seconds: 35)
-                state.afterEffect = nil
-            }
+    @Test func waitsForNobodyWhileTheLeaseIsOurs() throws {
+        let run = try program.destroy(fleet) { event, world in
+            guard case .actionFinished(.removeVM(let step), _) = event, step.node == "demo-batch-n1" else { return }
+            world.apiOutage = world.now + 3600
+            world.now += 30
         }
-        let began = world.clock.uptime
-        #expect(try await destroy(fleet, world) == [])
-        #expect(world.clock.uptime - began < 40)
-        #expect(told.all.contains("silent: demo-cp-n1: its API server is not ready") && !told.all.contains { $0.hasPrefix("waits") })
+        let told = Self.told(run)
+        #expect(try run.result.get() == [])
+        #expect(told.contains("silent: demo-cp-n1: the API does not answer yet") && !told.contains { $0.hasPrefix("waits") }, "\(told)")
     }
 
-    @Test func waitsForNobodyWhenTheServerIsOff() async throws {
-        let (fleet, world) = try await settled()
-        world.state.withLock { $0.vms["demo-cp-n1"]?.status = .stopped }
-        let began = world.clock.uptime
-        #expect(try await destroy(fleet, world) == [])
-        #expect(world.clock.uptime - began < 5 && told.all.first == "silent: demo-cp-n1: it is not running")
+    @Test func waitsForNobodyWhenTheServerIsOff() throws {
+        program.world.state.withLock { $0.stop("demo-cp-n1") }
+        let run = try program.destroy(fleet)
+        #expect(try run.result.get() == [])
+        #expect(run.seconds < 30 && Self.told(run).first == "silent: demo-cp-n1: it is not running")
     }
 
-    @Test func refusesAClusterWhoseLeaseCannotBeTaken() async throws {
-        let (fleet, world) = try await settled()
-        world.state.withLock { $0.leaseFails = true }
-        let error = await #expect(throws: EffectError.self) { try await destroy(fleet, world) }
-        #expect(error?.message.contains("cannot be taken") == true)
-        #expect(world.state.withLock { $0.log }.isEmpty)
+    @Test func refusesAClusterWhoseLeaseCannotBeTaken() throws {
+        program.world.state.withLock { $0.faults = (0..<200).map { Fault(.apiServerDown, at: .ask($0)) } }
+        Self.expectStop(try program.destroy(fleet), "cannot be taken")
     }
 
     /// The server's VM is left out of one list, then of another: it is still there.
-    @Test func oneListProvesNothing() async throws {
-        let (fleet, world) = try await settled()
-        let destruction = destruction(fleet, world)
-        let names = try await destruction.owned().map(\.name)
-        // One list before each of the four removals, two at the end: the first five lack it.
-        world.state.withLock { state in
-            state.hidden = "demo-cp-n1"
-            state.hiddenUntil = state.looks + 5
-        }
-        #expect(try await destruction.remove(names) == ["demo-cp-n1"])
-        #expect(world.state.withLock { $0.vms["demo-cp-n1"] } != nil)
+    @Test func oneListProvesNothing() throws {
+        // Two lists before the first of four removals, and one before each other; the batch agent is listed before the server until it is gone.
+        let places = [1: 1, 2: 1, 3: 0, 4: 0, 5: 0]
+        program.world.state.withLock { $0.faults = places.map { Fault(.partialList($0.value), at: .read($0.key)) } }
+        #expect(try program.destroy(fleet).result.get() == ["demo-cp-n1"])
+        #expect(program.world.snapshot.machine("demo-cp-n1") != nil)
     }
 
-    @Test func removesNothingThatWasNotWrittenDown() async throws {
-        let (fleet, world) = try await settled()
-        await #expect(throws: EffectError.self) {
-            try await destruction(fleet, world, memory: ConvergeTests.FullNotebook()).remove(["demo-web-n1"])
-        }
-        #expect(world.state.withLock { $0.log }.isEmpty)
+    @Test func removesNothingThatWasNotWrittenDown() throws {
+        Self.expectStop(try program.destroy(fleet, ["demo-web-n1"], memory: FullNotebook()), "full")
     }
 }

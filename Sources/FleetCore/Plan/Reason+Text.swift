@@ -71,7 +71,7 @@ extension Reason {
     private var blockText: String? {
         switch self {
         case .limitHeld(let limit, let value, let names): "limits.\(limit.rawValue) is \(value)" + Self.held(names)
-        case .vmForeign(let name, let tag): "the VM \(name) lacks the tag \(tag)"
+        case .vmForeign(_, let tag): "the VM lacks the tag \(tag)"
         case .vmPaused: "the VM is paused"
         case .vmFailed(_, let status): "exe.dev says of the VM: \(status)"
         case .hostRefused(let message, _), .actionRefused(let message, _): message

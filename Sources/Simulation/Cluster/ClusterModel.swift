@@ -65,26 +65,14 @@ package struct ClusterModel: Codable, Sendable, Equatable {
     package private(set) var agentPassword: String
     /// `10.244` of `10.244.0.0/16`.
     package private(set) var podNetwork: String
-    package private(set) var nodes = NodeList()
+    package internal(set) var nodes = NodeList()
     /// Node passwords by node name; they outlive their Node, as the Secrets of k3s below 1.35 do (facts/k3s.md §6.1).
-    package private(set) var passwords: [String: String] = [:]
+    package internal(set) var passwords: [String: String] = [:]
     /// Leases of kube-system by name.
-    package var leases: [String: Lease] = [:]
+    package internal(set) var leases: [String: Lease] = [:]
     /// Nil for one server on sqlite.
     package var etcd: Etcd?
     private var slots = 0
-
-    /// `coordination.k8s.io/v1`, as far as it is used. Every write raises the version; a write that names an older one is refused.
-    package struct Lease: Codable, Sendable, Equatable {
-        package var version: Int
-        package var holder: String
-        package var renewTime: String
-        package var seconds: Int
-
-        package init(version: Int, holder: String, renewTime: String, seconds: Int) {
-            (self.version, self.holder, self.renewTime, self.seconds) = (version, holder, renewTime, seconds)
-        }
-    }
 
     /// Every Node as the product reads it, by name; each is put together anew only when something of it has changed.
     mutating func readings(now: Double) -> [NodeReading] {
@@ -193,42 +181,5 @@ extension ClusterModel.Node {
         }
         if isUnschedulable { all.append(.init(key: "node.kubernetes.io/unschedulable", value: nil, effect: "NoSchedule")) }
         return all
-    }
-}
-
-// MARK: what kubectl changes
-
-extension ClusterModel {
-    package mutating func change(_ name: String, _ body: (inout Node) -> Void) -> Bool {
-        guard let place = nodes.place(of: name) else { return false }
-        noteChange(of: name)
-        body(&nodes[place: place])
-        // The taints of conditions belong to controllers: what a client writes of them does not last.
-        nodes[place: place].taints.removeAll { $0.key.hasPrefix("node.kubernetes.io/") }
-        return true
-    }
-
-    /// The Node of an etcd member goes when its member has (facts/k3s.md §5.3).
-    package mutating func deleteNode(_ name: String) -> Bool {
-        guard let place = nodes.place(of: name) else { return false }
-        noteChange(of: name)
-        if etcd?.members[name] == nil { dropNode(name) } else { nodes[place: place].isDeleting = true }
-        return true
-    }
-
-    mutating func dropNode(_ name: String) {
-        nodes[name] = nil
-    }
-
-    private mutating func noteChange(of name: String) {
-        guard let place = nodes.place(of: name) else { return }
-        nodes[place: place].told = Node.Told()
-        nodes[place: place].revision += 1
-    }
-
-    /// `NAME.node-password.k3s` in kube-system.
-    package mutating func deleteSecret(_ name: String) -> Bool {
-        let suffix = ".node-password.k3s"
-        return name.hasSuffix(suffix) && passwords.removeValue(forKey: String(name.dropLast(suffix.count))) != nil
     }
 }

@@ -17,34 +17,41 @@ extension Kubectl {
         var spec: Spec
     }
 
-    func lease(_ cluster: ClusterModel) -> Answer {
-        guard let lease = cluster.leases[name] else {
-            return flags["--ignore-not-found"] != nil ? Answer() : .notFound("leases.coordination.k8s.io", name)
-        }
+    func lease(_ cluster: ClusterModel) throws(ClusterModel.Failure) -> Answer {
+        if flags["--ignore-not-found"] != nil, cluster.leases[name] == nil { return Answer() }
+        let lease = try cluster.lease(name)
         let fields = "{.metadata.resourceVersion}|{.spec.holderIdentity}|{.spec.renewTime}|{.spec.leaseDurationSeconds}"
         guard flags["-o"] == "jsonpath=" + fields else { return .failed("error: this stand-in knows one jsonpath of a lease") }
-        return Answer(output: "\(lease.version)|\(lease.holder)|\(lease.renewTime)|\(lease.seconds)")
+        return Answer(output: "\(lease.version)|\(lease.holder)|\(Self.microTime(lease.renewedAt))|\(lease.seconds)")
     }
 
-    func put(_ cluster: inout ClusterModel) -> Answer {
-        guard let manifest = try? JSONDecoder().decode(Manifest.self, from: Data(input.utf8)), manifest.kind == "Lease" else {
-            return .failed("error: this stand-in takes a Lease as JSON on standard input")
+    func put(_ cluster: inout ClusterModel) throws(ClusterModel.Failure) -> Answer {
+        guard let manifest = try? JSONDecoder().decode(Manifest.self, from: Data(input.utf8)), manifest.kind == "Lease",
+            let renewedAt = Self.seconds(manifest.spec.renewTime)
+        else { return .failed("error: this stand-in takes a Lease as JSON on standard input") }
+        let (name, spec) = (manifest.metadata.name, manifest.spec)
+        let lease = ClusterModel.Lease(holder: spec.holderIdentity, renewedAt: renewedAt, seconds: spec.leaseDurationSeconds)
+        guard words.first == "replace" else {
+            try cluster.create(lease, as: name)
+            return .said("lease.coordination.k8s.io/\(name) created")
         }
-        let (name, known) = (manifest.metadata.name, cluster.leases[manifest.metadata.name])
-        if words.first == "create", known != nil {
-            return .failed("Error from server (AlreadyExists): leases.coordination.k8s.io \"\(name)\" already exists")
-        }
-        if words.first == "replace" {
-            guard let known else { return .notFound("leases.coordination.k8s.io", name) }
-            if let asked = manifest.metadata.resourceVersion, asked != String(known.version) {
-                return .failed(
-                    "Error from server (Conflict): Operation cannot be fulfilled on leases.coordination.k8s.io \"\(name)\": the object has been "
-                        + "modified; please apply your changes to the latest version and try again")
-            }
-        }
-        cluster.leases[name] = ClusterModel.Lease(
-            version: (known?.version ?? 0) + 1, holder: manifest.spec.holderIdentity, renewTime: manifest.spec.renewTime,
-            seconds: manifest.spec.leaseDurationSeconds)
-        return .said("lease.coordination.k8s.io/\(name) \(words.first == "create" ? "created" : "replaced")")
+        // No lease has the version of a text that is no number.
+        try cluster.replace(lease, as: name, version: manifest.metadata.resourceVersion.map { Int($0) ?? -1 })
+        return .said("lease.coordination.k8s.io/\(name) replaced")
+    }
+
+    /// As `metav1.MicroTime` is written.
+    private static func microTime(_ seconds: Double) -> String {
+        let micros = Int((seconds * 1e6).rounded(.down)) % 1_000_000
+        return Date(timeIntervalSince1970: seconds.rounded(.down)).ISO8601Format().dropLast() + String(format: ".%06dZ", micros)
+    }
+
+    /// With or without a fraction.
+    private static func seconds(_ time: String) -> Double? {
+        guard time.hasSuffix("Z") else { return nil }
+        let halves = time.dropLast().split(separator: ".", maxSplits: 1).map(String.init)
+        guard let first = halves.first, let whole = try? Date(first + "Z", strategy: .iso8601) else { return nil }
+        let fraction = halves.count == 2 ? Double("0." + halves[1]) : 0
+        return fraction.map { whole.timeIntervalSince1970 + $0 }
     }
 }

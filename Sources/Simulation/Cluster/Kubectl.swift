@@ -13,7 +13,7 @@ package struct Kubectl: Sendable {
         static func said(_ text: String) -> Answer { Answer(output: text + "\n") }
         static func failed(_ text: String) -> Answer { Answer(status: 1, error: text + "\n") }
         static func notFound(_ kind: String, _ name: String) -> Answer {
-            failed("Error from server (NotFound): \(kind) \"\(name)\" not found")
+            failed("\(ClusterModel.Failure.notFound(kind: kind, name))")
         }
     }
 
@@ -43,23 +43,43 @@ package struct Kubectl: Sendable {
     var name: String { words.count > 2 ? words[2] : "" }
 
     package func run(on cluster: inout ClusterModel, now: Double) -> Answer {
-        switch (words.first, words.dropFirst().first) {
-        case ("get"?, nil) where flags["--raw"] == "/readyz": .said("ok")
-        case ("get"?, "nodes"?), ("get"?, "node"?): get(cluster, now)
-        case ("get"?, "lease"?): lease(cluster)
-        case ("create"?, nil), ("replace"?, nil): put(&cluster)
-        case ("version"?, _):
-            .said("Server Version: \(cluster.nodes.values.first { $0.registration.isServer }?.registration.version ?? "")")
-        case ("cordon"?, let node?): schedule(node, on: &cluster, isUnschedulable: true, done: "cordoned")
-        case ("uncordon"?, let node?): schedule(node, on: &cluster, isUnschedulable: false, done: "uncordoned")
-        case ("drain"?, let node?): drain(node, on: &cluster)
-        case ("patch"?, "node"?): patch(&cluster)
-        case ("label"?, "node"?): set(\.labels, on: &cluster, done: "labeled")
-        case ("annotate"?, "node"?): set(\.annotations, on: &cluster, done: "annotated")
-        case ("delete"?, "node"?): deleted(cluster.deleteNode(name), "node", "nodes")
-        case ("delete"?, "secret"?): deleted(cluster.deleteSecret(name), "secret", "secrets")
-        default: .failed("error: unknown command \"\(words.joined(separator: " "))\" for this stand-in of kubectl")
+        do throws(ClusterModel.Failure) {
+            return try answer(&cluster, now)
+        } catch {
+            return answer(to: error)
         }
+    }
+
+    private func answer(_ cluster: inout ClusterModel, _ now: Double) throws(ClusterModel.Failure) -> Answer {
+        switch (words.first, words.dropFirst().first) {
+        case ("get"?, nil) where flags["--raw"] == "/readyz": return .said("ok")
+        case ("get"?, "nodes"?), ("get"?, "node"?): return get(cluster, now)
+        case ("get"?, "lease"?): return try lease(cluster)
+        case ("create"?, nil), ("replace"?, nil): return try put(&cluster)
+        case ("version"?, _):
+            return .said("Server Version: \(cluster.nodes.values.first { $0.registration.isServer }?.registration.version ?? "")")
+        case ("cordon"?, let node?):
+            try cluster.cordon(node)
+            return .said("node/\(node) cordoned")
+        case ("uncordon"?, let node?):
+            try cluster.uncordon(node)
+            return .said("node/\(node) uncordoned")
+        case ("drain"?, let node?): return try drain(node, on: &cluster, now)
+        case ("patch"?, "node"?): return try patch(&cluster)
+        case ("label"?, "node"?): return try set(\.labels, on: &cluster, done: "labeled")
+        case ("annotate"?, "node"?): return try set(\.annotations, on: &cluster, done: "annotated")
+        case ("delete"?, "node"?): return deleted(cluster.deleteNode(name), "node", "nodes")
+        case ("delete"?, "secret"?): return deleted(cluster.deleteSecret(name), "secret", "secrets")
+        default: return .failed("error: unknown command \"\(words.joined(separator: " "))\" for this stand-in of kubectl")
+        }
+    }
+
+    private func answer(to failure: ClusterModel.Failure) -> Answer {
+        guard failure == .evictionBlocked else { return .failed("\(failure)") }
+        let patience = flags["--timeout"] ?? "0s"
+        var blocked = Answer.failed("\(failure): \(patience)")
+        blocked.isEvicting = Double(patience.dropLast()) ?? 0
+        return blocked
     }
 
     private func get(_ cluster: ClusterModel, _ now: Double) -> Answer {
@@ -90,22 +110,13 @@ package struct Kubectl: Sendable {
         node.effectiveTaints(now: now).reduce("\(node.revision) ") { $0 + "\($1.key)=\($1.value ?? ""):\($1.effect) " }
     }
 
-    private func schedule(_ node: String, on cluster: inout ClusterModel, isUnschedulable: Bool, done: String) -> Answer {
-        cluster.change(node) { $0.isUnschedulable = isUnschedulable } ? .said("node/\(node) \(done)") : .notFound("nodes", node)
-    }
-
-    /// Cordons first; a drain that fails leaves the node cordoned.
-    private func drain(_ node: String, on cluster: inout ClusterModel) -> Answer {
+    private func drain(_ node: String, on cluster: inout ClusterModel, _ now: Double) throws(ClusterModel.Failure) -> Answer {
         guard flags["--ignore-daemonsets"] != nil else {
             return .failed(
                 "error: unable to drain node \"\(node)\": cannot delete DaemonSet-managed Pods (use --ignore-daemonsets to ignore)")
         }
-        guard cluster.change(node, { $0.isUnschedulable = true }) else { return .notFound("nodes", node) }
-        guard cluster.nodes[node]?.annotations[ClusterModel.blockedDrain] != nil else { return .said("node/\(node) drained") }
-        var blocked = Answer.failed(
-            "error when evicting pods/\"web-0\" -n \"default\": global timeout reached: \(flags["--timeout"] ?? "0s")")
-        blocked.isEvicting = Double((flags["--timeout"] ?? "0s").dropLast()) ?? 0
-        return blocked
+        try cluster.drain(node, skipsTheSilent: flags["--skip-wait-for-delete-timeout"] != nil, now: now)
+        return .said("node/\(node) drained")
     }
 
     private struct Patch: Decodable {
@@ -122,7 +133,7 @@ package struct Kubectl: Sendable {
         var spec: Spec?
     }
 
-    private func patch(_ cluster: inout ClusterModel) -> Answer {
+    private func patch(_ cluster: inout ClusterModel) throws(ClusterModel.Failure) -> Answer {
         guard flags["--type"] == "merge", let text = flags["-p"] else {
             return .failed("error: this stand-in patches with --type=merge -p")
         }
@@ -132,37 +143,31 @@ package struct Kubectl: Sendable {
         } catch {
             return .failed("error: unable to parse \"\(text)\": \(error)")
         }
-        if let version = patch.metadata?.resourceVersion, let node = cluster.nodes[name], version != "\(node.revision)" {
-            return .failed(
-                "Error from server (Conflict): Operation cannot be fulfilled on nodes \"\(name)\": the object has been modified; "
-                    + "please apply your changes to the latest version and try again")
-        }
-        let found = cluster.change(name) { node in
-            Self.merge(patch.metadata?.labels, into: &node.labels)
-            Self.merge(patch.metadata?.annotations, into: &node.annotations)
-            if let taints = patch.spec?.taints { node.taints = taints }
-            if let flag = patch.spec?.unschedulable { node.isUnschedulable = flag }
-        }
-        return found ? .said("node/\(name) patched") : .notFound("nodes", name)
-    }
-
-    private static func merge(_ changes: [String: String?]?, into map: inout [String: String]) {
-        for (key, value) in changes ?? [:] { map[key] = value }
+        let (metadata, spec) = (patch.metadata, patch.spec)
+        // No Node has the version of a text that is no number.
+        let revision = metadata?.resourceVersion.map { Int($0) ?? -1 }
+        try cluster.patch(
+            name,
+            .init(
+                labels: metadata?.labels ?? [:], annotations: metadata?.annotations ?? [:], taints: spec?.taints,
+                isUnschedulable: spec?.unschedulable, revision: revision))
+        return .said("node/\(name) patched")
     }
 
     /// `KEY=VALUE` sets, `KEY-` removes.
-    private func set(_ map: WritableKeyPath<ClusterModel.Node, [String: String]>, on cluster: inout ClusterModel, done: String) -> Answer {
-        let changes = words.dropFirst(3)
-        let found = cluster.change(name) { node in
-            for change in changes {
-                if change.hasSuffix("-") {
-                    node[keyPath: map][String(change.dropLast())] = nil
-                } else if let equals = change.firstIndex(of: "=") {
-                    node[keyPath: map][String(change[..<equals])] = String(change[change.index(after: equals)...])
-                }
+    private func set(
+        _ map: WritableKeyPath<ClusterModel.NodePatch, [String: String?]>, on cluster: inout ClusterModel, done: String
+    ) throws(ClusterModel.Failure) -> Answer {
+        var patch = ClusterModel.NodePatch()
+        for change in words.dropFirst(3) {
+            if change.hasSuffix("-") {
+                patch[keyPath: map].updateValue(nil, forKey: String(change.dropLast()))
+            } else if let equals = change.firstIndex(of: "=") {
+                patch[keyPath: map][String(change[..<equals])] = String(change[change.index(after: equals)...])
             }
         }
-        return found ? .said("node/\(name) \(done)") : .notFound("nodes", name)
+        try cluster.patch(name, patch)
+        return .said("node/\(name) \(done)")
     }
 
     private func deleted(_ wasThere: Bool, _ kind: String, _ kinds: String) -> Answer {

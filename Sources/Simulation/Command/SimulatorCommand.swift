@@ -118,8 +118,8 @@ package enum SimulatorCommand {
     }
 
     private static func ls(_ state: StateDirectory) {
-        for vm in state.read(Platform.State.self, at: state.table)?.vms ?? [] {
-            print("\(vm.name)\t\(vm.isStarted ? "running" : "starting")\t\(vm.sshAddress)")
+        for vm in state.read(Platform.State.self, at: state.table)?.hosts ?? [] {
+            print("\(vm.name)\t\(vm.status(at: Date().timeIntervalSince1970).rawValue)\t\(vm.sshAddress)")
         }
     }
 

@@ -34,24 +34,7 @@ struct History: Sendable {
     }
 }
 
-/// What is asked of the world by more than one oracle.
 extension WorldState {
-    func isMember(_ name: String) -> Bool {
-        guard let api = apiServer else { return false }
-        return clusters[api.cluster].nodes.place(of: name) != nil
-    }
-
-    func isCordoned(_ name: String) -> Bool { apiServer.flatMap { clusters[$0.cluster].nodes[name]?.isUnschedulable } ?? false }
-
-    /// A member that says it is ready.
-    func isReady(_ name: String) -> Bool { isMember(name) && machine(name)?.heartbeat(now: now) == true }
-
-    /// Whether an order to install would restart k3s: what runs already as it is asked for is left alone.
-    func isRestarted(by setup: NodeSetup) -> Bool {
-        guard let machine = machine(setup.name) else { return false }
-        return machine.unit == nil || machine.needsRestart || machine.disk.setup != setup
-    }
-
-    /// What another process began is counted by the clock alone, which was put forward.
+    /// An excuse: what another process began is counted by the clock alone, which was put forward.
     func hasLostCount(_ id: Int) -> Bool { id > 0 && hadClockJump }
 }

@@ -16,7 +16,7 @@ struct Judges: Sendable {
         DestroyLeavesNothing(), LoopsEnd(),
     ]
 
-    /// Complaints that say no more than those before them.
+    /// Of a trial: what comes later follows from what came before.
     private static let limit = 20
 
     private static let ofTheEnd: [any EndOracle] = [EndsLikeACalmRun(), GrantsFollowTheFile()]

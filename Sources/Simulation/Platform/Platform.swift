@@ -1,17 +1,13 @@
 import Foundation
 
-/// exe.dev's lobby: the VM table and its commands. What runs the VMs is behind ``Machines``.
+/// exe.dev's lobby: command lines in, JSON out. What they do is ``Account``'s, what runs the VMs is behind ``Machines``.
 package actor Platform {
     static let commands: Set<String> = [
         "ls", "new", "rm", "restart", "tag", "comment", "whoami", "share show", "share port", "share set-public", "share set-private",
         "share add", "share remove", "stat", "help", "pause", "resume",
     ]
 
-    package struct State: Codable, Sendable {
-        package var nextIndex = 0
-        package var vms: [VirtualMachine] = []
-        package init() {}
-    }
+    package typealias State = Account<VirtualMachine>
 
     package struct Owner: Sendable {
         var email: String
@@ -22,7 +18,7 @@ package actor Platform {
         }
     }
 
-    var state: State
+    private(set) var account: State
     let machines: any Machines
     let sshPort: Int
     private let owner: Owner
@@ -33,7 +29,7 @@ package actor Platform {
         _ state: State, machines: any Machines, sshPort: Int, owner: Owner, foreignNames: @escaping @Sendable () -> Set<String>,
         save: @escaping @Sendable (State) throws -> Void
     ) {
-        self.state = state
+        account = state
         self.machines = machines
         self.sshPort = sshPort
         self.owner = owner
@@ -48,8 +44,8 @@ package actor Platform {
         }
         do {
             return try await answer(invocation)
-        } catch let failure as CommandFailure {
-            return .failure(422, failure.text)
+        } catch let refusal as AccountRefusal {
+            return .failure(422, refusal.text)
         } catch {
             return .failure(500, "internal error")
         }
@@ -57,12 +53,14 @@ package actor Platform {
 
     /// Boots what ran when the simulator ended. A machine that still runs is left as it is.
     package func resume() async {
-        for vm in state.vms { try? await machines.create(vm) }
+        for vm in account.hosts { try? await machines.create(vm) }
     }
 
-    package func vm(at address: String) -> VirtualMachine? { state.vms.first { $0.address == address } }
+    package func vm(at address: String) -> VirtualMachine? { account.hosts.first { $0.address == address } }
 
-    package func noteJoined(_ name: String) throws { try update(name) { $0.joinedTailnet = true } }
+    package func noteJoined(_ name: String) throws {
+        try change { account throws(AccountRefusal) in account.hosts[try account.find(name)].joinedTailnet = true }
+    }
 
     private func answer(_ call: Invocation) async throws -> Reply {
         switch call.path {
@@ -78,7 +76,7 @@ package actor Platform {
             return .json(.object([("name", .string(vm.name)), ("status", "running"), ("range", "24h"), ("points", .null)]))
         case "help":
             return Reply(status: 200, headers: ["Content-Type": "text/plain"], body: Platform.commands.sorted().joined(separator: "\n"))
-        case "pause", "resume": throw CommandFailure("\(call.path) is not available for this VM")
+        case "pause", "resume": throw AccountRefusal.invalid("\(call.path) is not available for this VM")
         default: return .json(try await share(call))
         }
     }
@@ -90,34 +88,17 @@ package actor Platform {
         ])
     }
 
-    func named(_ name: String?) throws -> VirtualMachine {
-        guard let name else { throw CommandFailure("usage: a VM name is missing") }
-        guard let vm = state.vms.first(where: { $0.name == name }) else { throw CommandFailure.notFound(name) }
-        return vm
+    func named(_ name: String?) throws(AccountRefusal) -> VirtualMachine {
+        guard let name else { throw .invalid("usage: a VM name is missing") }
+        return account.hosts[try account.find(name)]
     }
 
+    /// What `body` does, on disk when this returns.
     @discardableResult
-    func update(_ name: String, _ change: (inout VirtualMachine) -> Void) throws -> VirtualMachine? {
-        guard let place = state.vms.firstIndex(where: { $0.name == name }) else { return nil }
-        change(&state.vms[place])
-        try save(state)
-        return state.vms[place]
-    }
-
-    func isTaken(_ name: String) -> Bool {
-        state.vms.contains { $0.name == name } || foreignNames().contains(name)
-    }
-
-    func insert(_ make: (Int) -> VirtualMachine) throws -> VirtualMachine {
-        let vm = make(state.nextIndex)
-        state.nextIndex += 1
-        state.vms.append(vm)
-        try save(state)
-        return vm
-    }
-
-    func forget(_ name: String) throws {
-        state.vms.removeAll { $0.name == name }
-        try save(state)
+    func change<Value>(_ body: (inout State) throws(AccountRefusal) -> Value) throws -> Value {
+        account.foreignNames = foreignNames()
+        let value = try body(&account)
+        try save(account)
+        return value
     }
 }

@@ -77,11 +77,3 @@ package struct Reply: Sendable, Equatable {
         Reply(status: status, body: JSON.object([("error", .string(text))]).text + "\n")
     }
 }
-
-/// A command that ended nonzero: HTTP 422.
-struct CommandFailure: Error {
-    let text: String
-    init(_ text: String) { self.text = text }
-
-    static func notFound(_ name: String) -> CommandFailure { CommandFailure("VM \"\(name)\" not found") }
-}

@@ -1,20 +1,44 @@
-/// A VM as the platform remembers it. Addresses follow from `index`, which is never reused.
-package struct VirtualMachine: Codable, Sendable, Equatable {
+package import K3s
+
+/// A VM as exe.dev knows it. Addresses follow from `index`, which is never reused.
+package struct VirtualMachine: Codable, Sendable, Hashable {
+    package enum Status: String, Sendable { case starting, running, stopped }
+
+    /// What it was made of, which nothing changes.
+    package struct Make: Codable, Sendable, Hashable {
+        package var image = "exeuntu"
+        package var cpu = "2"
+        package var memory = "4GB"
+        package var disk = "20GB"
+        package var egress = "all"
+
+        package init() {}
+    }
+
     package var name: String
     package var index: Int
-    package var isStarted = false
+    package var createdAt: String
+    package var make: Shared<Make>
     package var tags: [String] = []
     package var comment = ""
-    package var createdAt: String
-    package var image = "exeuntu"
-    package var cpu = "2"
-    package var memory = "4GB"
-    package var disk = "20GB"
-    package var egress = "all"
     package var port = 8000
     package var isPublic = false
     package var sharedWith: [String] = []
     package var joinedTailnet = false
+    package internal(set) var isStopped = false
+    /// From when it is said to run; nil while nobody knows.
+    var runningAt: Double?
+    /// Until when lists call it stopped although it was started.
+    var listedStoppedUntil: Double?
+
+    package init(name: String, index: Int, createdAt: String, make: Make = Make()) {
+        (self.name, self.index, self.createdAt, self.make) = (name, index, createdAt, Shared(make))
+    }
+
+    package func status(at now: Double) -> Status {
+        if isStopped || now < listedStoppedUntil ?? -.infinity { return .stopped }
+        return now < runningAt ?? .infinity ? .starting : .running
+    }
 
     private var suffix: String { "\(index / 250 + 1).\(index % 250 + 2)" }
     /// In the guest's own network.
@@ -23,12 +47,22 @@ package struct VirtualMachine: Codable, Sendable, Equatable {
     package var sshAddress: String { "127.42.\(suffix)" }
     package var tailnetAddress: String { "100.64.\(suffix)" }
 
-    /// 5 to 52 characters, as exe.dev's own message has it (seen through ExeDesktop, 2026).
+    /// 5 to 52 characters, as exe.dev's own message has it (seen through ExeDesktop, 2026): words of lowercase letters and digits with single
+    /// hyphens between them, the first of which begins with a letter.
     package static func isName(_ text: String) -> Bool {
-        (5...52).contains(text.utf8.count) && text.wholeMatch(of: /[a-z][a-z0-9]*(-[a-z0-9]+)*/) != nil
+        let bytes = Array(text.utf8)
+        guard (5...52).contains(bytes.count), isLetter(bytes[0]), bytes.last != hyphen else { return false }
+        return bytes.indices.allSatisfy { place in
+            bytes[place] == hyphen ? bytes[place - 1] != hyphen : isLetter(bytes[place]) || isDigit(bytes[place])
+        }
     }
 
     package static func isTag(_ text: String) -> Bool {
-        text.wholeMatch(of: /[a-z][a-z0-9_-]*/) != nil
+        guard let first = text.utf8.first, isLetter(first) else { return false }
+        return text.utf8.allSatisfy { isLetter($0) || isDigit($0) || $0 == hyphen || $0 == UInt8(ascii: "_") }
     }
+
+    private static let hyphen = UInt8(ascii: "-")
+    private static func isLetter(_ byte: UInt8) -> Bool { (UInt8(ascii: "a")...UInt8(ascii: "z")).contains(byte) }
+    private static func isDigit(_ byte: UInt8) -> Bool { (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(byte) }
 }

@@ -9,7 +9,7 @@ enum Errand: Sendable {
     case readCluster(String, Fault.Kind?)
     indirect case effect(Effect, number: Int, Fault.Kind?)
     /// Of the server's name.
-    case takeLease(String, seconds: Double, Fault.Kind?)
+    case takeLease(String, seconds: Int, Fault.Kind?)
     case dropLease(String)
 
     /// What its answer takes longer than others, in seconds.
@@ -137,23 +137,45 @@ extension WorldState {
     // MARK: the Lease
 
     /// As the script does it on the server, by the server's clock.
-    private mutating func takeLease(on name: String, desk: Int, seconds: Double, _ fault: Fault.Kind?) -> Result<LeaseAnswer, EffectError> {
+    private mutating func takeLease(on name: String, desk: Int, seconds: Int, _ fault: Fault.Kind?) -> Result<LeaseAnswer, EffectError> {
         if let refusal = Self.refusal(fault) { return .failure(refusal) }
         guard fault != .apiServerDown, let cluster = cluster(servedBy: name) else { return .failure(Self.refused) }
-        let last = leases[cluster]
-        if let last, last.desk != desk, now < last.until {
-            return .success(.held(by: "desk-\(last.desk)", left: Int(last.until - now) + 1))
+        let last = clusters[cluster].leases[Self.leaseName]
+        if let last, last.holder != Self.holder(desk), last.left(now: now) > 0 {
+            return .success(.held(by: last.holder, left: Int(last.left(now: now)) + 1))
         }
-        leases[cluster] = (desk, now + seconds)
+        guard write(.init(holder: Self.holder(desk), renewedAt: now, seconds: seconds), over: last, cluster) else {
+            return .failure(Self.refused)
+        }
         // Written, and nobody hears of it.
         if fault == .host(.cutAfter) { return .failure(HostFault.cutAfter.error) }
-        return .success(last.map { $0.desk == desk ? .ours : .taken(from: "desk-\($0.desk)") } ?? .ours)
+        return .success(last.map { $0.holder == Self.holder(desk) ? .ours : .taken(from: $0.holder) } ?? .ours)
     }
 
     private mutating func dropLease(on name: String, desk: Int) {
-        guard let cluster = cluster(servedBy: name), leases[cluster]?.desk == desk else { return }
-        leases[cluster]?.until = now
+        guard let cluster = cluster(servedBy: name), let last = clusters[cluster].leases[Self.leaseName], last.holder == Self.holder(desk)
+        else { return }
+        _ = write(.init(holder: last.holder, renewedAt: now - 2, seconds: 1), over: last, cluster)
     }
+
+    /// False when another one came between.
+    private mutating func write(_ lease: ClusterModel.Lease, over last: ClusterModel.Lease?, _ cluster: Int) -> Bool {
+        do throws(ClusterModel.Failure) {
+            if let last {
+                try clusters[cluster].replace(lease, as: Self.leaseName, version: last.version)
+            } else {
+                try clusters[cluster].create(lease, as: Self.leaseName)
+            }
+            return true
+        } catch {
+            return false
+        }
+    }
+
+    static let leaseName = "exedev-k8s"
+
+    /// As a machine of the daemon calls itself.
+    static func holder(_ desk: Int) -> String { "desk-\(desk)" }
 
     /// The number of the cluster whose API answers on this host, to who can reach it.
     private func cluster(servedBy name: String) -> Int? {
@@ -163,7 +185,7 @@ extension WorldState {
 
     /// Which of the daemon's machines holds the Lease of the cluster that answers.
     var leaseholder: Int? {
-        guard let api = apiServer, let hold = leases[api.cluster], now < hold.until else { return nil }
-        return hold.desk
+        guard let api = apiServer, let lease = clusters[api.cluster].leases[Self.leaseName], lease.left(now: now) > 0 else { return nil }
+        return desks.indices.first { Self.holder($0) == lease.holder }
     }
 }

@@ -2,18 +2,9 @@ package import FleetCore
 package import K3s
 
 /// One VM and the inside of it, as far as the product can tell.
-package struct Machine: Sendable, Hashable {
-    package var name: String
-    package var tags: [String]
-    package var createdAt: String
-    /// From here its addresses follow; never reused.
-    var index: Int
-    package var share = Share.initial
-    package private(set) var isStopped = false
-    /// Until when exe.dev's lists call it stopped although it was started.
-    private var saysStoppedUntil = -Double.infinity
-    /// Since when exe.dev says `running`, the SSH proxy connects, and systemd is done.
-    var runningAt: Double
+package struct Machine: Hosted, Hashable {
+    package var vm: VirtualMachine
+    /// Since when the SSH proxy connects, and systemd is done.
     var sshAt: Double
     var bootedAt: Double
     package var disk = HostDisk()
@@ -33,19 +24,21 @@ package struct Machine: Sendable, Hashable {
     /// Another host answers at this address.
     var answersAs: String?
 
-    init(name: String, tags: [String], index: Int, now: Double, boot: Double) {
-        (self.name, self.tags, self.index) = (name, tags, index)
-        createdAt = "created-\(index)"
-        address = .init(host: name + ".exe.xyz", port: nil, user: nil)
-        overlayAddress = "100.64.\(index / 250).\(index % 250 + 1)"
-        (runningAt, sshAt, bootedAt) = (now + boot / 4, now + boot / 2, now + boot)
+    init(_ vm: VirtualMachine, now: Double, boot: Double) {
+        self.vm = vm
+        address = .init(host: vm.name + ".exe.xyz", port: nil, user: nil)
+        overlayAddress = vm.tailnetAddress
+        (sshAt, bootedAt) = (now + boot / 2, now + boot)
+        self.vm.runs(from: now + boot / 4)
     }
 
-    /// exe.dev lets nobody out by itself.
-    mutating func share(as wanted: Share, revoking: [String]) {
-        let users = Set(share.users).subtracting(revoking).union(wanted.users)
-        share = Share(port: wanted.port ?? share.port, isPublic: wanted.isPublic, users: users.sorted())
+    package var name: String { vm.name }
+    package var isStopped: Bool { vm.isStopped }
+    package var tags: [String] {
+        get { vm.tags }
+        set { vm.tags = newValue }
     }
+    package var share: Share { Share(port: vm.port, isPublic: vm.isPublic, users: vm.sharedWith.sorted()) }
 
     /// What survives a power cut.
     package struct HostDisk: Sendable, Hashable {
@@ -104,21 +97,15 @@ package struct Machine: Sendable, Hashable {
     mutating func boot(now: Double, seconds: Double, losesWrites: Bool) {
         if losesWrites, let first = unsynced.first(where: { now - $0.at <= Self.writeBack }) { disk = first.before }
         unsynced = []
-        (runningAt, sshAt, bootedAt) = (now, now + seconds / 2, now + seconds)
-        (isStopped, needsRestart) = (false, false)
+        vm.runs(from: now)
+        (sshAt, bootedAt, needsRestart) = (now + seconds / 2, now + seconds, false)
         unit = disk.enabled == nil ? nil : RunningUnit(startedAt: now + seconds)
     }
 
     /// Somebody stops the VM, or it stops by itself.
     mutating func stop() {
-        isStopped = true
+        vm.stop()
         unit = nil
-    }
-
-    /// exe.dev's `restart`: a power cut for one that runs. The lists follow some seconds later.
-    mutating func start(now: Double, seconds: Double, lag: Double) {
-        if isStopped { saysStoppedUntil = now + lag }
-        boot(now: now, seconds: seconds, losesWrites: !isStopped)
     }
 
     /// Its kernel stands still; exe.dev calls it running (facts/exedev.md §8.9).
@@ -136,10 +123,18 @@ package struct Machine: Sendable, Hashable {
         return now >= registered + WorldState.readyAfter
     }
 
+    /// Whether its sshd answers, to exe.dev at least.
+    func answersSSH(now: Double) -> Bool { !isStopped && now >= sshAt }
+
+    /// As Live reads it from exe.dev's list.
     func observed(now: Double) -> ObservedVM {
-        ObservedVM(
-            name: name, status: isStopped || now < saysStoppedUntil ? .stopped : now < runningAt ? .starting : .running, tags: tags,
-            address: address, createdAt: createdAt, url: nil)
+        let status: ObservedVM.Status =
+            switch vm.status(at: now) {
+            case .starting: .starting
+            case .running: .running
+            case .stopped: .stopped
+            }
+        return ObservedVM(name: name, status: status, tags: tags, address: address, createdAt: vm.createdAt, url: nil)
     }
 
     func probe(now: Double) -> HostProbe {

@@ -197,11 +197,11 @@ extension Scenario {
             Scenario("foreign VM on our name", before: nil, after: fleet).ending(.blocked([victim: [.vmForeign]]))
                 .disturbed { $0.rebuild(victim, tags: ["theirs"]) },
             Scenario("name held by somebody else", before: nil, after: fleet).ending(.blocked([victim: [.actionRefused]]))
-                .disturbed { $0.heldNames.insert(victim) }.retrying(["createVM \(victim)"]),
+                .disturbed { $0.account.foreignNames.insert(victim) }.retrying(["createVM \(victim)"]),
             Scenario("quota of the account", before: fleet, after: base.with { $0.web += 1 })
                 .ending(.blocked(["demo-web-n\(base.web + 1)": [.actionRefused]]))
                 .retrying(base.with { $0.web += 1 }.nodes.map { "createVM \($0.name)" })
-                .shortOfQuota().disturbed { $0.quota = $0.machines.count },
+                .shortOfQuota().disturbed { $0.account.quota = $0.machines.count },
             Scenario("stray VM with our tag", before: fleet, after: fleet).ending(.blocked(["demo-old-n1": [.notInLedger]]))
                 .disturbed { $0.rebuild("demo-old-n1", tags: ["fleet-demo"]) },
             Scenario("another host at our address", before: nil, after: fleet).ending(.blocked([victim: [.hostMisrouted]]))
@@ -250,7 +250,9 @@ extension Scenario {
 
 extension WorldState {
     /// Somebody makes a VM of that name.
-    mutating func rebuild(_ name: String, tags: [String]) { _ = add(name, tags: tags) }
+    mutating func rebuild(_ name: String, tags: [String]) {
+        _ = asked { world throws(AccountRefusal) in _ = try world.add(NewVM(name: name, tags: tags)) }
+    }
 
     /// Somebody made a server of it by hand: it learns, then votes.
     mutating func promote(_ name: String) {

@@ -111,7 +111,7 @@ extension SimulatedProcess: WorldWriter {
     package nonisolated(nonsending) func holdLease(on vm: ObservedVM, seconds: Int) async throws(EffectError) -> LeaseAnswer {
         let fault = world.state.withLock { $0.enterAsk(by: id) }
         meet(fault)
-        guard case .lease(let answer) = try await send(.takeLease(vm.name, seconds: Double(seconds), fault), after: 0.1) else {
+        guard case .lease(let answer) = try await send(.takeLease(vm.name, seconds: seconds, fault), after: 0.1) else {
             throw Self.dead
         }
         return answer

@@ -90,7 +90,8 @@ extension WorldState {
     /// Forgets the past of the set-up, and nothing that is in the world.
     mutating func beginTrial() {
         (effects, reads, saves, faults, struck, inFlight) = ([], [], 0, [], [], [:])
-        (processes, frozen, answers, outage, asks, naps, leases) = ([], [], [:], nil, 0, 0, [:])
+        (processes, frozen, answers, outage, asks, naps) = ([], [], [:], nil, 0, 0)
+        for number in clusters.indices { clusters[number].leases = [:] }
         (dark, apiOutage, throttled) = (nil, nil, (0, 0))
         desks[1] = Desk()
         desks[0].lockHolder = nil

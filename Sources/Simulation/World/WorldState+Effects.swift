@@ -7,10 +7,10 @@ extension WorldState {
     mutating func carryOut(_ effect: Effect, fault: HostFault?) -> Swift.Result<EffectReply, EffectError> {
         switch effect.action {
         case .createVM(let step): create(step)
-        case .tagVM(let step): change(step.node) { $0.tags += step.tags.filter { [old = $0.tags] in !old.contains($0) } }
+        case .tagVM(let step): asked { world throws(AccountRefusal) in _ = try world.account.tag(step.node, step.tags) }
         case .startVM(let step): start(step.node)
         case .removeVM(let step): remove(step.node)
-        case .share(let step): change(step.node) { $0.share(as: step.share, revoking: step.revoking) }.map { _ in .share(step.share) }
+        case .share(let step): share(step)
         default: run(effect.action, on: effect.host ?? "", fault: fault)
         }
     }
@@ -23,35 +23,10 @@ extension WorldState {
         .failure(EffectError(text, remedy: .retry(after: nil)))
     }
 
-    private mutating func create(_ step: CreateVM) -> Swift.Result<EffectReply, EffectError> {
-        let name = step.node
-        guard machine(name) == nil, !heldNames.contains(name) else { return Self.asks("the VM name \(name) is not available") }
-        guard machines.count < quota else { return Self.asks("you have reached your VM limit") }
-        report(.created(name))
-        return .success(.vm(add(name, tags: [step.ownerTag] + step.vm.tags).observed(now: now)))
-    }
-
-    private mutating func change(_ name: String, _ body: (inout Machine) -> Void) -> Swift.Result<EffectReply, EffectError> {
-        guard let index = at(name) else { return .failure(EffectError("\(name) not found", remedy: .observeAgain)) }
-        body(&machines[index])
-        noteList()
-        return .success(.text(""))
-    }
-
-    private mutating func start(_ name: String) -> Swift.Result<EffectReply, EffectError> {
-        let (now, seconds, lag) = (now, random.seconds(3, 9), random.seconds(2, 20))
-        return change(name) { $0.start(now: now, seconds: seconds, lag: lag) }
-    }
-
-    private mutating func remove(_ name: String) -> Swift.Result<EffectReply, EffectError> {
-        vanish(name)
-        return .success(.text(""))
-    }
-
     package mutating func vanish(_ name: String) {
         settle()
         report(.vanished(name, wasReady: isReady(name)))
-        machines.removeAll { $0.name == name }
+        account.remove(name)
         noteList()
     }
 
@@ -177,72 +152,71 @@ extension WorldState {
     private static func forget(_ node: String, sparing address: String? = nil) -> [HostStep] {
         func isItsOwn(_ cluster: ClusterModel) -> Bool { address != nil && cluster.nodes[node]?.registration.address == address }
         return [
-            kubectl { if !isItsOwn($0) { _ = $0.deleteNode(node) } },
-            kubectl { if !isItsOwn($0) { _ = $0.deleteSecret(node + ".node-password.k3s") } },
+            kubectl { cluster, _ in if !isItsOwn(cluster) { _ = cluster.deleteNode(node) } },
+            kubectl { cluster, _ in if !isItsOwn(cluster) { _ = cluster.deleteSecret(node + ".node-password.k3s") } },
         ]
     }
 
     private static func proveSilence(of node: String) -> HostStep {
-        asking { world, cluster in
-            let condition = world.clusters[cluster].nodes[node]?.condition(now: world.now)
+        asking { cluster, now in
+            let condition = cluster.nodes[node]?.condition(now: now)
             return condition == nil || condition == .unknown ? nil : "the node is alive"
         }
     }
 
-    /// kubectl needs an API that answers. `body` is given the number of its cluster, and says what it complains of.
-    private static func asking(_ body: @escaping (inout WorldState, Int) -> String?) -> HostStep {
+    /// kubectl needs an API that answers. `body` says what the script complains of.
+    private static func asking(_ body: @escaping (inout ClusterModel, Double) throws(ClusterModel.Failure) -> String?) -> HostStep {
         { world in
             world.settle()
             guard let api = world.apiServer else { return "The connection to the server 127.0.0.1:6443 was refused" }
-            return body(&world, api.cluster)
+            do throws(ClusterModel.Failure) {
+                return try body(&world.clusters[api.cluster], world.now)
+            } catch {
+                return error.description
+            }
         }
     }
 
-    private static func kubectl(_ body: @escaping (inout ClusterModel) -> Void) -> HostStep {
-        asking { world, cluster in
-            body(&world.clusters[cluster])
+    private static func kubectl(_ body: @escaping (inout ClusterModel, Double) throws(ClusterModel.Failure) -> Void) -> HostStep {
+        asking { cluster, now throws(ClusterModel.Failure) in
+            try body(&cluster, now)
             return nil
         }
     }
 
     private static func patch(_ node: String, _ shape: NodePatch) -> HostStep {
-        asking { world, cluster in
-            let seen = world.clusters[cluster].reading(of: node, now: world.now)?.taints.sorted()
+        asking { cluster, now throws(ClusterModel.Failure) in
+            let seen = cluster.reading(of: node, now: now)?.taints.sorted()
             if let change = shape.taints, let seen, change.from.sorted() != seen { return "the taints have changed meanwhile" }
-            let isFound = world.clusters[cluster].change(node) { node in
-                for (key, value) in shape.labels { node.labels[key] = value }
-                node.annotations.merge(shape.annotations) { $1 }
-                if let change = shape.taints { node.taints = change.to.map(ClusterModel.Taint.init) }
-            }
-            return isFound ? nil : "nodes \"\(node)\" not found"
+            let taints = shape.taints?.to.map(ClusterModel.Taint.init)
+            try cluster.patch(node, .init(labels: shape.labels, annotations: shape.annotations.mapValues { $0 }, taints: taints))
+            return nil
         }
     }
 
     private static func uncordon(_ node: String) -> HostStep {
-        asking { world, cluster in
-            world.report(.uncordoned(node))
-            let isFound = world.clusters[cluster].change(node) { node in
-                (node.isUnschedulable, node.annotations[NodePatch.removing]) = (false, nil)
+        { world in
+            let uncordon = kubectl { cluster, _ throws(ClusterModel.Failure) in
+                try cluster.uncordon(node)
+                try cluster.patch(node, .init(annotations: [NodePatch.removing: nil]))
             }
-            return isFound ? nil : "nodes \"\(node)\" not found"
+            if let complaint = uncordon(&world) { return complaint }
+            world.report(.uncordoned(node))
+            return nil
         }
     }
 
-    /// Cordons, then evicts; a disruption budget may forbid the second.
+    /// Cordons with our mark, then evicts.
     private static func drain(_ node: String, skipsTheSilent: Bool) -> [HostStep] {
-        let cordon = asking { world, cluster in
-            let isFound = world.clusters[cluster].change(node) { node in
-                (node.isUnschedulable, node.annotations[NodePatch.removing]) = (true, "yes")
-            }
-            return isFound ? nil : "nodes \"\(node)\" not found"
+        let cordon = kubectl { cluster, _ throws(ClusterModel.Failure) in
+            try cluster.patch(node, .init(annotations: [NodePatch.removing: "yes"]))
+            try cluster.cordon(node)
         }
         let evict: HostStep = { world in
-            guard let api = world.apiServer else { return "The connection to the server 127.0.0.1:6443 was refused" }
-            guard let known = world.clusters[api.cluster].nodes[node] else { return "nodes \"\(node)\" not found" }
-            // Pods end when their kubelet says so, and a dead one never does.
-            let isDead = known.condition(now: world.now) == .unknown && !skipsTheSilent
-            let isHeld = known.annotations[ClusterModel.blockedDrain] != nil || isDead
-            if isHeld { return "global timeout reached" }
+            let drain = kubectl { cluster, now throws(ClusterModel.Failure) in
+                try cluster.drain(node, skipsTheSilent: skipsTheSilent, now: now)
+            }
+            if let complaint = drain(&world) { return complaint }
             world.report(.drained(node))
             return nil
         }

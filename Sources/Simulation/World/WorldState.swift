@@ -11,15 +11,11 @@ package struct WorldState: Sendable {
     package var random: Randomness
 
     // exe.dev
-    package var machines: [Machine] = [] {
+    package var account = Account<Machine>() {
         didSet { isQuiet = false }
     }
     /// By itself nothing comes about on any machine until somebody changes one.
     private var isQuiet = false
-    /// Names that somebody else has.
-    package var heldNames: Set<String> = []
-    package var quota = Int.max
-    private var created = 0
     /// Earlier lists of VMs, the newest last.
     private(set) var lists: [[ObservedVM]] = [[]]
     /// Whether anybody may be shown one of them.
@@ -33,9 +29,6 @@ package struct WorldState: Sendable {
 
     // the cluster
     package var clusters: [ClusterModel] = []
-
-    /// Who holds the Lease of a cluster, by its number: which of the daemon's machines, and until when by the server's clock.
-    var leases: [Int: (desk: Int, until: Double)] = [:]
 
     // the daemon
     /// The machines that keep the fleet; there should be one, and another one that was given a copy of the first one's state.
@@ -90,6 +83,12 @@ package struct WorldState: Sendable {
         var diesAtSave: Fault.Kind?
     }
 
+    /// Those of the account.
+    package var machines: [Machine] {
+        get { account.hosts }
+        _modify { yield &account.hosts }
+    }
+
     /// Something is down that comes back by itself.
     var isDown: Bool { [outage, dark, apiOutage].contains { $0.map { now < $0 } ?? false } }
 
@@ -103,25 +102,13 @@ package struct WorldState: Sendable {
     /// Nil for one that nobody can reach.
     func reachable(_ name: String) -> Int? {
         if let dark, now < dark { return nil }
-        guard let place = at(name), !machines[place].isStopped, now >= machines[place].sshAt else { return nil }
+        guard let place = at(name), machines[place].answersSSH(now: now) else { return nil }
         return place
     }
 
-    package func at(_ name: String) -> Int? {
-        for place in machines.indices where machines[place].name == name { return place }
-        return nil
-    }
+    package func at(_ name: String) -> Int? { account.place(of: name) }
 
     package func machine(_ name: String) -> Machine? { at(name).map { machines[$0] } }
-
-    mutating func add(_ name: String, tags: [String]) -> Machine {
-        created += 1
-        let machine = Machine(name: name, tags: tags, index: created, now: now, boot: random.seconds(3, 9))
-        machines.append(machine)
-        machines.sort { $0.name < $1.name }
-        noteList()
-        return machine
-    }
 
     mutating func noteList() {
         guard keepsLists else { return }
@@ -259,7 +246,7 @@ extension WorldState {
     private mutating func register(_ index: Int, _ cluster: Int, at time: Double) {
         let machine = machines[index]
         guard let setup = machine.disk.setup else { return }
-        let password = machine.disk.password ?? "password-\(machine.createdAt)-\(random.next() % 1000)"
+        let password = machine.disk.password ?? "password-\(machine.vm.createdAt)-\(random.next() % 1000)"
         let taints = setup.taints.map(ClusterModel.Taint.init)
         do throws(ClusterModel.Refusal) {
             try clusters[cluster].register(

@@ -1,0 +1,159 @@
+/// One of an account's VMs, with whatever the holder of the account knows of its inside.
+package protocol Hosted: Sendable {
+    var vm: VirtualMachine { get set }
+}
+
+extension VirtualMachine: Hosted {
+    package var vm: VirtualMachine {
+        get { self }
+        set { self = newValue }
+    }
+}
+
+/// An account of exe.dev: its VMs in the order of their names, and what each command does to them. A value with time as a parameter; the wire
+/// serves it over machines that boot, the in-memory world over machines that are values, so the two cannot disagree.
+package struct Account<Host: Hosted>: Sendable {
+    package var hosts: [Host] = []
+    private var nextIndex = 0
+    /// Names that somebody else has.
+    package var foreignNames: Set<String> = []
+    package var quota = Int.max
+
+    package init() {}
+}
+
+extension Account: Codable where Host: Codable {
+    private enum CodingKeys: String, CodingKey { case hosts = "vms", nextIndex }
+}
+
+/// Why exe.dev does not do what it was asked for.
+package enum AccountRefusal: Error, Sendable, Hashable {
+    case nameTaken(String), limitReached
+    case notFound(String)
+    /// Its sshd does not answer.
+    case notReady
+    case invalid(String)
+
+    package var text: String {
+        switch self {
+        case .nameTaken(let name): "VM name \"\(name)\" is not available"
+        case .limitReached: "you have reached your VM limit"
+        case .notFound(let name): "VM \"\(name)\" not found"
+        case .notReady: "failed to connect to VM: connection refused"
+        case .invalid(let text): text
+        }
+    }
+}
+
+/// What `new` is asked for.
+package struct NewVM: Sendable {
+    package var name: String
+    package var tags: [String] = []
+    package var comment = ""
+    package var make = VirtualMachine.Make()
+}
+
+/// What a command of `share` changes.
+package enum Sharing: Sendable, Hashable {
+    case port(Int), isPublic(Bool), add(String), remove(String)
+}
+
+extension Account {
+    package func place(of name: String) -> Int? {
+        for place in hosts.indices where hosts[place].vm.name == name { return place }
+        return nil
+    }
+
+    package func find(_ name: String) throws(AccountRefusal) -> Int {
+        guard let place = place(of: name) else { throw .notFound(name) }
+        return place
+    }
+
+    /// `host`: the machine that the VM becomes. It is `starting` until somebody says from when it runs.
+    @discardableResult
+    package mutating func create(_ new: NewVM, createdAt: (Int) -> String, host: (VirtualMachine) -> Host) throws(AccountRefusal) -> Host {
+        try check(new)
+        var vm = VirtualMachine(name: new.name, index: nextIndex, createdAt: createdAt(nextIndex), make: new.make)
+        (vm.tags, vm.comment) = (new.tags, new.comment)
+        nextIndex += 1
+        let made = host(vm)
+        hosts.insert(made, at: hosts.firstIndex { new.name < $0.vm.name } ?? hosts.endIndex)
+        return made
+    }
+
+    private func check(_ new: NewVM) throws(AccountRefusal) {
+        guard VirtualMachine.isName(new.name) else {
+            throw .invalid(
+                "invalid VM name: 5-52 characters: start with a lowercase letter, then lowercase letters or digits, "
+                    + "with optional single hyphen separators")
+        }
+        guard place(of: new.name) == nil, !foreignNames.contains(new.name) else { throw .nameTaken(new.name) }
+        guard hosts.count < quota else { throw .limitReached }
+        try Self.check(tags: new.tags)
+        try Self.check(comment: new.comment)
+    }
+
+    private static func check(tags: [String]) throws(AccountRefusal) {
+        if let bad = tags.first(where: { !VirtualMachine.isTag($0) }) { throw .invalid("invalid tag \"\(bad)\"") }
+    }
+
+    private static func check(comment: String) throws(AccountRefusal) {
+        if comment.utf8.count > 200 { throw .invalid("comment is longer than 200 bytes") }
+    }
+
+    /// Nil when there is none of that name.
+    @discardableResult
+    package mutating func remove(_ name: String) -> Host? { place(of: name).map { hosts.remove(at: $0) } }
+
+    /// A power cut for one that runs, a start for one that was stopped, which lists show so many seconds later. Whether it was stopped.
+    package mutating func restart(_ name: String, now: Double, listedAfter lag: Double) throws(AccountRefusal) -> Bool {
+        let place = try find(name)
+        let wasStopped = hosts[place].vm.isStopped
+        if wasStopped { hosts[place].vm.listedStoppedUntil = now + lag }
+        hosts[place].vm.runs(from: now)
+        return wasStopped
+    }
+
+    package mutating func tag(_ name: String, _ tags: [String], removing: Bool = false) throws(AccountRefusal) -> [String] {
+        let place = try find(name)
+        try Self.check(tags: tags)
+        hosts[place].vm.tags.removeAll { tags.contains($0) }
+        if !removing { hosts[place].vm.tags += tags }
+        return hosts[place].vm.tags
+    }
+
+    package mutating func comment(_ name: String, _ text: String) throws(AccountRefusal) {
+        let place = try find(name)
+        try Self.check(comment: text)
+        hosts[place].vm.comment = text
+    }
+
+    /// Share commands reach into the VM, so they fail until its sshd answers (pulumi, 2026-07).
+    package mutating func share(_ name: String, _ changes: [Sharing], isReachable: Bool) throws(AccountRefusal) -> VirtualMachine {
+        let place = try find(name)
+        guard isReachable else { throw .notReady }
+        for change in changes { try hosts[place].vm.share(change) }
+        return hosts[place].vm
+    }
+}
+
+extension VirtualMachine {
+    package mutating func runs(from time: Double) { (isStopped, runningAt) = (false, time) }
+
+    /// Somebody stops it, or it stops by itself.
+    package mutating func stop() { isStopped = true }
+
+    fileprivate mutating func share(_ change: Sharing) throws(AccountRefusal) {
+        switch change {
+        case .port(let port):
+            guard (1...65535).contains(port) else { throw .invalid("invalid port \"\(port)\"") }
+            self.port = port
+        case .isPublic(let flag): isPublic = flag
+        case .add(let person): sharedWith = sharedWith.filter { $0 != Self.address(person) } + [Self.address(person)]
+        case .remove(let person): sharedWith.removeAll { $0 == Self.address(person) }
+        }
+    }
+
+    /// As mail systems do; nothing public says whether exe.dev does.
+    private static func address(_ person: String) -> String { person.lowercased() }
+}
