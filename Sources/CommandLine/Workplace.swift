@@ -61,13 +61,13 @@ struct Workplace {
         try state.ledger(for: fleet) { terminal.say("WARNING: \($0)") }
     }
 
-    /// One look at everything, and the plan that follows. Writes nothing.
+    /// One read everything, and the plan that follows. Writes nothing.
     func look(_ ledger: Ledger) async throws -> Reconciler.Result {
-        try await Reconciler(fleet: fleet, clock: SystemClock(), tell: { _ in }).look(world.reader, ledger: ledger)
+        try await Reconciler(fleet: fleet, clock: SystemClock(), tell: { _ in }).observe(world.reader, ledger: ledger)
     }
 
     func document(_ result: Reconciler.Result) -> PlanDocument {
         PlanDocument(
-            result.plan, basis: PlanDocument.basis(of: result.plan, seen: result.seen, ledger: result.ledger, fleetText: fleetText))
+            result.plan, basis: PlanDocument.basis(of: result.plan, observed: result.observed, ledger: result.ledger, fleetText: fleetText))
     }
 }

@@ -23,7 +23,7 @@ package struct Condition: Sendable, Hashable, Codable {
     package var status: Status
     package var reason: String
     package var message: String
-    /// When `status` last changed, as the daemon saw it; nil where nobody has watched.
+    /// When `status` last changed, as the daemon observed it; nil where nobody has watched.
     package var lastTransitionTime: String?
     /// Which reading of the fleet file it is about; nil without a daemon.
     package var observedGeneration: Int?
@@ -45,7 +45,7 @@ package struct Condition: Sendable, Hashable, Codable {
 }
 
 extension Findings {
-    /// What one look tells without knowing who acts on it. That is not whether somebody works on the fleet, nor, as an operator is there to
+    /// What one read tells without knowing who acts on it. That is not whether somebody works on the fleet, nor, as an operator is there to
     /// judge, whether the breaker is open.
     var conditions: [Condition] { [settled, blocked, degraded] }
 

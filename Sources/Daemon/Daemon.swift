@@ -22,7 +22,7 @@ package struct Daemon: Sendable {
         manager = ServiceManager(environment: environment)
     }
 
-    enum Happening: Sendable {
+    enum LoopEvent: Sendable {
         case tick
         case signal(Int32)
         /// Of the fleet's index.
@@ -48,7 +48,7 @@ package struct Daemon: Sendable {
             for post in watch.posts { post.close() }
             throw error
         }
-        let (inbox, door) = AsyncStream<Happening>.makeStream()
+        let (inbox, door) = AsyncStream<LoopEvent>.makeStream()
         let ears = listen { door.yield(.signal($0)) }
         manager.ready(status(watch))
         for post in watch.posts { post.tell(.started(post.site.fleet, run: run)) }
@@ -62,7 +62,7 @@ package struct Daemon: Sendable {
     }
 
     /// The loop.
-    private func keep(_ watch: inout Watch, _ inbox: AsyncStream<Happening>, _ door: AsyncStream<Happening>.Continuation) async {
+    private func keep(_ watch: inout Watch, _ inbox: AsyncStream<LoopEvent>, _ door: AsyncStream<LoopEvent>.Continuation) async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await Self.tick(every: pulse, door) }
             for await happening in inbox {
@@ -107,13 +107,13 @@ package struct Daemon: Sendable {
 
     // MARK: time
 
-    /// Seconds between two looks at the files, and two signs of life.
+    /// Seconds between two reads the files, and two signs of life.
     private var pulse: Double { min(5, interval, manager.watchdog.map { $0 / 3 } ?? 5) }
     /// Seconds that each call for more time to stop asks for; several pulses.
     private static let stretch = 30
 
     /// Only wakes the loop: the signs of life are the loop's own.
-    private static func tick(every seconds: Double, _ door: AsyncStream<Happening>.Continuation) async {
+    private static func tick(every seconds: Double, _ door: AsyncStream<LoopEvent>.Continuation) async {
         repeat { door.yield(.tick) } while (try? await Task.sleep(for: .milliseconds(Int(seconds * 1000)))) != nil
     }
 
@@ -121,7 +121,7 @@ package struct Daemon: Sendable {
 
     // MARK: what happened
 
-    private func note(_ happening: Happening, _ watch: inout Watch) {
+    private func note(_ happening: LoopEvent, _ watch: inout Watch) {
         switch happening {
         case .tick:
             let changed = watch.posts.indices.filter { FileStamp(watch.posts[$0].source.file) != watch.posts[$0].stamp }
@@ -133,12 +133,12 @@ package struct Daemon: Sendable {
     }
 
     private func stop(_ watch: inout Watch) {
-        // Told twice. Every write of the ledger is whole, and what was sent without an answer is looked for by the next run.
+        // Told twice. Every write of the ledger is whole, and what was sent without an answer is read for by the next run.
         guard !watch.isStopping else { _exit(128 + SIGTERM) }
         watch.stoppingSince = Watch.awake
         manager.stopping()
         for post in watch.posts {
-            post.brake?.pull()
+            post.stopSignal?.set()
             post.tell(.stopping)
         }
     }
@@ -159,7 +159,7 @@ package struct Daemon: Sendable {
             }
             // A pass under way goes on with what it began with until its next step; then the new file counts.
             post.successor = site
-            post.brake?.pull()
+            post.stopSignal?.set()
             post.schedule.hurry(now: SystemClock().uptime)
             post.tell(.reloaded(site.fleet))
         } catch {
@@ -168,7 +168,7 @@ package struct Daemon: Sendable {
     }
 
     private func ended(_ result: Result<Reconciler.Result, any Error>, _ post: inout Post, isStopping: Bool) {
-        post.brake = nil
+        post.stopSignal = nil
         guard !isStopping, post.successor == nil else { return post.beat(.passCutShort) }
         post.passEnded(result, uptime: SystemClock().uptime, chance: .random(in: 0...1))
         let next = post.schedule.next - SystemClock().uptime
@@ -189,29 +189,31 @@ package struct Daemon: Sendable {
 
     // MARK: passes
 
-    private func begin(_ index: Int, _ watch: inout Watch, _ group: inout TaskGroup<Void>, _ door: AsyncStream<Happening>.Continuation) {
-        guard watch.posts[index].brake == nil, !watch.isStopping, SystemClock().uptime >= watch.posts[index].schedule.next else { return }
+    private func begin(_ index: Int, _ watch: inout Watch, _ group: inout TaskGroup<Void>, _ door: AsyncStream<LoopEvent>.Continuation) {
+        guard watch.posts[index].stopSignal == nil, !watch.isStopping, SystemClock().uptime >= watch.posts[index].schedule.next else {
+            return
+        }
         if let site = watch.posts[index].successor {
             let old = watch.posts[index].site
             group.addTask { await old.close() }
             (watch.posts[index].site, watch.posts[index].successor) = (site, nil)
         }
-        let brake = Brake()
-        (watch.posts[index].brake, watch.posts[index].began) = (brake, Watch.awake)
+        let stopSignal = StopSignal()
+        (watch.posts[index].stopSignal, watch.posts[index].began) = (stopSignal, Watch.awake)
         watch.posts[index].passes += 1
         let post = watch.posts[index]
         let before = post.site.traffic()
         post.beat(.passBegan { [traffic = post.site.traffic] in traffic().since(before) })
         group.addTask {
             do {
-                door.yield(.passEnded(index, .success(try await pass(of: post, brake))))
+                door.yield(.passEnded(index, .success(try await pass(of: post, stopSignal))))
             } catch {
                 door.yield(.passEnded(index, .failure(error)))
             }
         }
     }
 
-    private func pass(of post: Post, _ brake: Brake) async throws -> Reconciler.Result {
+    private func pass(of post: Post, _ stopSignal: StopSignal) async throws -> Reconciler.Result {
         let site = post.site
         let ledger = try site.state.ledger(for: site.fleet) { post.tell(.event(.ledgerRemarked($0))) }
         try site.state.store(ledger)
@@ -222,6 +224,6 @@ package struct Daemon: Sendable {
             audit.note($0)
         }
         return try await reconciler.converge(
-            site.world, ledger: ledger, memory: audit, approved: nil, deadline: clock.now + post.bound, brake: brake)
+            site.world, ledger: ledger, memory: audit, approved: nil, deadline: clock.now + post.bound, stopSignal: stopSignal)
     }
 }

@@ -45,7 +45,7 @@ extension Standing {
         case .healthz:
             return isAlive(uptime: uptime) ? .plain(200, "ok") : .plain(503, "the loop has given no sign of life for a while")
         case .readyz: return unreadiness.map { .plain(503, $0) } ?? .plain(200, "ok")
-        // Without findings there is nothing to show of the nodes: who asks had better look itself.
+        // Without findings there is nothing to show of the nodes: who asks had better read itself.
         case .status: return .make(findings == nil ? 503 : 200, "application/json", document.prettyJSON + "\n")
         }
     }

@@ -2,26 +2,26 @@ package import FleetCore
 import K3s
 package import Reconciler
 
-/// What one look or pass found, as the endpoint and `status` ask for it.
+/// What one read or pass found, as the endpoint and `status` ask for it.
 package struct Findings: Sendable {
     let fleet: DesiredFleet
     let plan: Plan
-    let seen: Observation
+    let observed: Observation
     /// When it ended (seconds since 1970).
     let time: Double
 
-    /// What came of a look at `fleet`.
+    /// What came of a read `fleet`.
     package init(_ result: Reconciler.Result, fleet: DesiredFleet, time: Double) {
         (self.fleet, self.time) = (fleet, time)
-        (plan, seen) = (result.plan, result.seen)
+        (plan, observed) = (result.plan, result.observed)
     }
 
-    func isReady(_ node: String) -> Bool { seen.node(node)?.ready == .ready }
+    func isReady(_ node: String) -> Bool { observed.node(node)?.ready == .ready }
 
     /// VMs that carry our tag; nil when exe.dev did not answer.
-    var owned: [ObservedVM]? { seen.vms?.values.filter { $0.tags.contains(fleet.cluster.tag) } }
+    var owned: [ObservedVM]? { observed.vms?.values.filter { $0.tags.contains(fleet.cluster.tag) } }
 
-    /// Why nothing is made anew, when so much is gone at once.
+    /// Why nothing is made again, when so much is gone at once.
     var breaker: String? {
         for line in plan.items {
             if case .blocked(let reason) = line.decision, reason.isBreaker { return reason.text }

@@ -4,7 +4,7 @@ import Live
 
 extension Standing {
     /// What `/metrics` answers. No label holds a VM's name: pools, kinds and results are few, whatever happens to the fleet.
-    /// `uptime`: now, on the clock that nobody sets.
+    /// `uptime`: now, on the monotonic clock.
     func metrics(version: String, uptime: Double) -> String {
         var page = OpenMetrics()
         addLoop(&page, uptime)
@@ -80,7 +80,7 @@ extension Standing {
             kinds.map { (["kind": $0.kind.rawValue, "result": $0.result.rawValue], counts.effects[$0] ?? 0) })
     }
 
-    /// Nothing is said of what was not seen.
+    /// Nothing is said of what was not observed.
     private func addFleet(_ page: inout OpenMetrics) {
         let names = Set((findings?.owned ?? []).map(\.name))
         page.gauge("exedev_k8s_desired_nodes", "Nodes that the fleet file asks for.", byPool { _ in true })

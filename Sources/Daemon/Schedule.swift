@@ -10,7 +10,7 @@ struct Schedule: Sendable {
         self.interval = interval
     }
 
-    /// A settled fleet is looked at again after the interval; soon when something was just changed, as what follows from a change shows
+    /// A settled fleet is read again after the interval; soon when something was just changed, as what follows from a change shows
     /// early; one that is not settled after a pause that doubles. `chance` is from 0 to 1: many daemons must not all ask at once.
     mutating func passEnded(settled: Bool, effects: Int, now: Double, chance: Double) {
         troubles = settled ? 0 : troubles + 1

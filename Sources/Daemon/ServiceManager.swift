@@ -15,7 +15,7 @@ struct ServiceManager: Sendable {
     func ready(_ status: String) { send("READY=1", Self.status(status)) }
 
     /// Called by the loop each time that something happened, at the least at each tick. `isSound`: something hangs when it is false, and the
-    /// sign of life is withheld. `needsSeconds`: the stop is not done in that time; it counts from each message anew.
+    /// sign of life is withheld. `needsSeconds`: the stop is not done in that time; it counts from each message again.
     func pulse(_ status: String, isSound: Bool, needsSeconds seconds: Int?) {
         var fields = [Self.status(status)]
         if watchdog != nil, isSound { fields.append("WATCHDOG=1") }

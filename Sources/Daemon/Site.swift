@@ -25,7 +25,7 @@ package struct FleetSource: Sendable {
     let file: String
     let open: @Sendable () throws -> Site
 
-    /// `open` reads the fleet file anew each time and throws when it cannot be used.
+    /// `open` reads the fleet file again each time and throws when it cannot be used.
     package init(file: String, open: @escaping @Sendable () throws -> Site) {
         (self.file, self.open) = (file, open)
     }

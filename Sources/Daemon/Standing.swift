@@ -19,15 +19,15 @@ struct Standing: Sendable {
     private(set) var lastConverged: Double?
     private(set) var conditions: [Condition] = []
     private(set) var counts = Counts()
-    /// The loop's last sign of life, and the beginning of the pass under way: seconds on the clock that nobody sets.
+    /// The loop's last sign of life, and the beginning of the pass under way: seconds on the monotonic clock.
     private(set) var lastSign: Double?
     private var passBegan: Double?
     /// Of the last pass that was begun.
     private var traffic: (@Sendable () -> Traffic)?
     private(set) var queue = WorkQueue()
-    /// Until when the cluster's Lease is ours, on the clock that nobody sets.
+    /// Until when the cluster's Lease is ours, on the monotonic clock.
     private var leasedUntil: Double?
-    /// Something was changed that no pass has looked at to its end.
+    /// Something was changed that no pass has read to its end.
     private var isChanging = false
 
     struct Effect: Hashable, Sendable {
@@ -134,7 +134,7 @@ struct Standing: Sendable {
         case .blocked(let node, _): ended(node, .refused, uptime)
         case .leaseTaken(let until): leasedUntil = until
         case .leaseEnded: leasedUntil = nil
-        case .lookFailed, .waiting, .nodeSettled, .ledgerRemarked: break
+        case .readFailed, .waiting, .nodeSettled, .ledgerRemarked: break
         }
     }
 

@@ -7,12 +7,12 @@ package struct StatusDocument: Codable, Sendable {
     package var formatVersion = 2
     package var cluster: String
     package var settled: Bool
-    /// When the fleet was looked at: `2026-11-24T05:12:07.123Z`. Nil while nobody has.
+    /// When the fleet was read: `2026-11-24T05:12:07.123Z`. Nil while nobody has.
     package var time: String?
     package var conditions: [Condition]
     package var nodes: [Node]
 
-    /// A line of the plan and what was seen of its node.
+    /// A line of the plan and what was observed of its node.
     package struct Node: Codable, Sendable {
         package var name: String
         package var pool: String
@@ -22,34 +22,34 @@ package struct StatusDocument: Codable, Sendable {
         package var address: String
         package var labels: [String: String]
         package var taints: [String]
-        /// The labels that we look after, by key; all of them are in `labels`.
+        /// The labels that we read after, by key; all of them are in `labels`.
         package var managed: [String]
         /// Why the node is not settled (see docs/reasons.md), and the same in words; `text` is empty when it is settled.
         package var code: Reason.Code?
         package var text: String
     }
 
-    /// Of a look that nobody acts on.
+    /// Of a read that nobody acts on.
     package init(_ findings: Findings) {
         self.init(cluster: findings.fleet.cluster.name, findings: findings, conditions: findings.conditions)
     }
 
-    /// Whole seconds since the look; nil when there was none.
+    /// Whole seconds since the read; nil when there was none.
     package func age(now: Double) -> Int? { time.flatMap(AuditRecord.seconds).map { max(0, Int(now - $0)) } }
 
     init(cluster: String, findings: Findings?, conditions: [Condition]) {
         (self.cluster, self.conditions) = (cluster, conditions)
         settled = conditions.contains { $0.type == .settled && $0.status == .yes }
         time = findings.map { AuditRecord.time($0.time) }
-        nodes = findings.map { findings in findings.plan.items.map { Node($0, findings.seen) } } ?? []
+        nodes = findings.map { findings in findings.plan.items.map { Node($0, findings.observed) } } ?? []
     }
 }
 
 extension StatusDocument.Node {
-    init(_ line: Plan.Item, _ seen: Observation) {
+    init(_ line: Plan.Item, _ observed: Observation) {
         (name, pool) = (line.node, line.pool)
-        let reading = seen.node(line.node)
-        vm = seen.vms?[line.node].map(\.status.words) ?? "absent"
+        let reading = observed.node(line.node)
+        vm = observed.vms?[line.node].map(\.status.words) ?? "absent"
         node = reading?.ready.words ?? "absent"
         version = reading?.version?.description ?? "-"
         address = reading?.internalIP ?? "-"

@@ -4,7 +4,7 @@ import K3s
 import Live
 import Reconciler
 
-/// All that the loop knows: a post for each fleet. Times are seconds on a clock that nobody sets; `awake` is one that stands while the
+/// All that the loop knows: a post for each fleet. Times are seconds on the monotonic clock, which goes on while the machine sleeps; `awake` is one that stands while the
 /// machine sleeps, for what must not be late because of that.
 struct Watch: Sendable {
     var posts: [Post]
@@ -15,12 +15,12 @@ struct Watch: Sendable {
     static let patience = 620.0
 
     var isStopping: Bool { stoppingSince != nil }
-    var isBusy: Bool { posts.contains { $0.brake != nil } }
+    var isBusy: Bool { posts.contains { $0.stopSignal != nil } }
     var isDone: Bool { isStopping && !isBusy }
 
     /// Every wait of a pass has a deadline: one that is still under way when all of them are over hangs, and only a restart ends it.
     func isSound(awake: Double) -> Bool {
-        posts.allSatisfy { $0.brake == nil || awake - $0.began < $0.bound + Self.patience }
+        posts.allSatisfy { $0.stopSignal == nil || awake - $0.began < $0.bound + Self.patience }
     }
 
     /// More time to stop is asked for while a step is under way and within its deadline.
@@ -36,12 +36,12 @@ struct Watch: Sendable {
         let isOne = posts.count == 1
         var words = [(isOne ? "" : "\(posts.count) fleets, ") + "converged \(settled)/\(wanted)"]
         for post in posts { if let trouble = post.trouble { words.append(isOne ? trouble : "\(post.name) \(trouble)") } }
-        for post in posts where post.brake != nil {
+        for post in posts where post.stopSignal != nil {
             words.append((isOne ? "" : "\(post.name) ") + "at work for \(Int(max(0, awake - post.began))) s")
         }
         if isStopping {
             words.append("stopping")
-        } else if let next = posts.filter({ $0.brake == nil }).map(\.schedule.next).min() {
+        } else if let next = posts.filter({ $0.stopSignal == nil }).map(\.schedule.next).min() {
             words.append("next pass in \(Int(max(0, next - uptime).rounded())) s")
         }
         return words.joined(separator: ", ")
@@ -66,7 +66,7 @@ struct Post: Sendable {
     /// Passes that were begun.
     var passes = 0
     /// Of the pass under way.
-    var brake: Brake?
+    var stopSignal: StopSignal?
     /// When it was begun (`Watch.awake`).
     var began = 0.0
     /// The nodes that the last pass left settled.
@@ -81,7 +81,7 @@ struct Post: Sendable {
 
     var name: String { site.fleet.cluster.name }
     var settledCount: Int { site.fleet.nodes.count { settled.contains($0.name) } }
-    /// Seconds after which a pass begins nothing any more, so that a node that cannot be mended keeps nobody from looking at the others
+    /// Seconds after which a pass begins nothing any more, so that a node that cannot be mended keeps nobody from reading at the others
     /// again.
     var bound: Double { max(60, schedule.interval) }
 

@@ -123,7 +123,7 @@ package struct ReadingError: Error, Sendable, CustomStringConvertible {
     }
 }
 
-/// Answers stand between two marker lines, so that a banner before them and a cut connection after them are both seen.
+/// Answers stand between two marker lines, so that a banner before them and a cut connection after them are both observed.
 enum Sections {
     static func begin(_ name: String) -> String { "=== exedev-k8s \(name) begin" }
     static func end(_ name: String) -> String { "=== exedev-k8s \(name) end" }

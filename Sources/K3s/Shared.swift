@@ -31,7 +31,7 @@ public struct Shared<Value: Sendable & Hashable>: Sendable, Hashable {
     /// What follows from the value.
     @inlinable public subscript<Field>(dynamicMember field: KeyPath<Value, Field>) -> Field { storage.value[keyPath: field] }
 
-    /// Equal when the values are, which of one and the same needs no look.
+    /// Equal when the values are, which of one and the same needs no read.
     @inlinable public static func == (one: Shared, other: Shared) -> Bool {
         one.storage === other.storage || one.storage.value == other.storage.value
     }

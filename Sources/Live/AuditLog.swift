@@ -36,7 +36,7 @@ package final class AuditLog: Memory {
     package func save(_ ledger: Ledger) throws { try state.save(ledger) }
 
     package func intend(_ action: Action, because: Reason, facts: FleetFacts) throws {
-        try intend(action, action.step.change(facts.seen, record: facts.record(action.node)), because: because.text)
+        try intend(action, action.step.change(facts.observed, record: facts.record(action.node)), because: because.text)
     }
 
     func intend(_ action: Action, _ change: Change, because: String) throws {
@@ -59,7 +59,7 @@ package final class AuditLog: Memory {
         case .outcomeUnknown(let action, let reason): ended(action.node, .unknown, reason)
         // Of a node without an effect under way it is the plan's word, not an outcome.
         case .blocked(let node, let reason): ended(node, .refused, reason.text)
-        case .actionStarted, .lookFailed, .waiting, .nodeSettled, .ledgerRemarked: break
+        case .actionStarted, .readFailed, .waiting, .nodeSettled, .ledgerRemarked: break
         case .actionsQueued, .leaseTaken, .leaseEnded: break
         }
     }

@@ -11,7 +11,7 @@ package struct AuditRecord: Sendable, Equatable, Codable {
         case done
         /// Nothing was done; the loop tries again.
         case failed
-        /// It may have been done; the loop looks.
+        /// It may have been done; the loop reads.
         case unknown
         /// A safety rule or the other side said no; the operator is asked.
         case refused

@@ -23,7 +23,7 @@ extension StateDirectory {
             }
             return ledger
         } catch let trouble where !trouble.isFinal {
-            // A disk that lost bytes: what the write before the last one knew is true still, and the rest is looked up.
+            // A disk that lost bytes: what the write before the last one knew is true still, and the rest is read up.
             guard let older = try Self.read(previousLedgerFile), let (ledger, _) = try? decode(older, of: previousLedgerFile) else {
                 throw trouble
             }

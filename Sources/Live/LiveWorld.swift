@@ -108,11 +108,11 @@ extension LiveWorld: WorldWriter {
             _ = try await asking { () async throws(ExeDevError) in try await client.exec(command) }
         }
         let after = try await asking { () async throws(ExeDevError) in try await client.shareShow(vm) }
-        let seen = Share(
+        let observed = Share(
             port: share.port == nil ? nil : after.port, isPublic: after.isPublic,
             users: after.users.filter { share.users.contains($0) || step.revoking.contains($0) }.sorted())
-        guard seen == share else { throw EffectError("sharing of \(vm) reads back as \(seen)", remedy: .retry(after: nil)) }
-        return seen
+        guard observed == share else { throw EffectError("sharing of \(vm) reads back as \(observed)", remedy: .retry(after: nil)) }
+        return observed
     }
 
     package func holdLease(on vm: ObservedVM, seconds: Int) async throws(EffectError) -> LeaseAnswer {

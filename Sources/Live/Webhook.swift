@@ -37,7 +37,7 @@ package struct Webhook: Sendable {
         var why = ""
         for attempt in 0..<Self.attempts {
             if attempt > 0 {
-                // 2, 4, 8, 16, 32: a receiver that is started anew is back after a minute.
+                // 2, 4, 8, 16, 32: a receiver that is started again is back after a minute.
                 do { try await clock.sleep(seconds: Double(1 << attempt)) } catch { return "the daemon stops; \(why)" }
             }
             switch await answer(to: body) {

@@ -17,17 +17,17 @@ enum Bookkeeping {
 
     /// What was observed and the ledger must know before anything is decided. `listedAt`: when the VMs were listed (seconds since 1970).
     static func learn(_ facts: inout FleetFacts, listedAt: Double?) {
-        if let listedAt, let vms = facts.seen.vms {
+        if let listedAt, let vms = facts.observed.vms {
             for (name, record) in facts.ledger.nodes { learnMissing(name, record, vms[name], &facts, listedAt) }
         }
         learnFounding(&facts)
         // Of what no pool asks for and the ledger does not know nothing is learnt: it may be somebody else's.
-        let unmanaged = facts.ledger.nodes.keys.filter { !facts.isWanted($0) && facts.seen.vms?[$0] != nil }
+        let unmanaged = facts.ledger.nodes.keys.filter { !facts.isWanted($0) && facts.observed.vms?[$0] != nil }
         for name in facts.fleet.nodes.map({ $0.name }) + unmanaged { facts.learnListed(name) }
     }
 
     private static func learnFounding(_ facts: inout FleetFacts) {
-        guard facts.ledger.caHash == nil, case .read(let reading) = facts.seen.cluster, reading.apiReady,
+        guard facts.ledger.caHash == nil, case .read(let reading) = facts.observed.cluster, reading.apiReady,
             facts.ledger.hasMarked(reading), let hash = reading.caHash
         else { return }
         facts.ledger.caHash = hash
@@ -71,10 +71,10 @@ enum Bookkeeping {
     private static func isGone(_ name: String, _ facts: FleetFacts) -> Bool {
         let ledger = facts.ledger
         if ledger.founder == nil, ledger.caHash == nil { return true }
-        guard case .read(let reading) = facts.seen.cluster, reading.apiReady, ledger.hasMarked(reading), ledger.caHash == reading.caHash
+        guard case .read(let reading) = facts.observed.cluster, reading.apiReady, ledger.hasMarked(reading), ledger.caHash == reading.caHash
         else {
             return false
         }
-        return facts.seen.node(name) == nil
+        return facts.observed.node(name) == nil
     }
 }

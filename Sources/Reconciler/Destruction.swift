@@ -27,13 +27,13 @@ package struct Destruction: Sendable {
 
     private func isServer(_ vm: ObservedVM) -> Bool { fleet.nodes.contains { $0.role == .server && $0.name == vm.name } }
 
-    /// Removes `names`, which the operator has seen, and returns what is still there.
+    /// Removes `names`, which the operator has observed, and returns what is still there.
     package func remove(_ names: [String]) async throws -> [String] {
         var hold = Hold()
         do {
             try await remove(names, &hold)
         } catch {
-            if hold.grip.mustBeReleased, let server = hold.server { try? await world.releaseLease(on: server) }
+            if hold.lease.mustBeReleased, let server = hold.server { try? await world.releaseLease(on: server) }
             throw error
         }
         // The cluster's keys go when nothing is left, and one list may be partial: gone is what two of them lack.
@@ -55,10 +55,10 @@ package struct Destruction: Sendable {
         let ticket = fence.ticket()
         let step = RemoveVM(node: vm.name)
         let (action, reason) = (Action.removeVM(step), Reason.fleetDestroyed)
-        var seen = Observation()
-        seen.note(vm)
+        var observed = Observation()
+        observed.note(vm)
         let nothing = Ledger(cluster: fleet.cluster.name, clusterID: "", clusterCIDR: "", serviceCIDR: "")
-        try memory.intend(action, because: reason, facts: FleetFacts(fleet: fleet, seen: seen, ledger: nothing, now: clock.now))
+        try memory.intend(action, because: reason, facts: FleetFacts(fleet: fleet, observed: observed, ledger: nothing, now: clock.now))
         tell(.actionStarted(action, reason))
         let began = clock.uptime
         do throws(EffectError) {
@@ -79,7 +79,7 @@ package struct Destruction: Sendable {
 
     /// What is known of the cluster's Lease.
     private struct Hold {
-        var grip = Grip()
+        var lease = LeaseState()
         /// As it was listed last.
         var server: ObservedVM?
         var listsWithoutServer = 0
@@ -90,15 +90,15 @@ package struct Destruction: Sendable {
         /// The operator knows what is waited for.
         var hasTold = false
 
-        var goodUntil: Double { server == nil ? .infinity : max(grip.heldUntil, freeUntil) }
+        var goodUntil: Double { server == nil ? .infinity : max(lease.heldUntil, freeUntil) }
 
         /// Notes that the server gave no answer. True when nobody else can hold its Lease: what it granted before it fell silent lasts for a while,
         /// unless that was granted to us.
         mutating func fellSilent(_ now: Double) -> Bool {
             let since = silentSince ?? now
             silentSince = since
-            if now < grip.heldUntil - Fence.margin { return true }
-            guard server?.status != .running || now - since >= Grip.duration else { return false }
+            if now < lease.heldUntil - Fence.margin { return true }
+            guard server?.status != .running || now - since >= LeaseState.duration else { return false }
             freeUntil = now + Run.decisionSpan
             return true
         }
@@ -113,7 +113,7 @@ package struct Destruction: Sendable {
             return hold.listsWithoutServer > 1
         }
         let now = clock.uptime
-        guard let due = hold.grip.nextAsk(now), due <= now || !hold.grip.isFirm(now) else { return true }
+        guard let due = hold.lease.nextAsk(now), due <= now || !hold.lease.isFirm(now) else { return true }
         guard due <= now else {
             try await clock.sleep(seconds: due - now)
             return false
@@ -122,18 +122,18 @@ package struct Destruction: Sendable {
             return try await outlast(failure, of: server, &hold)
         }
         (hold.silentSince, hold.hasTold) = (nil, false)
-        hold.grip.ask(clock.uptime)
-        hold.grip.note(await lease(on: server), clock.uptime)
-        if let block = hold.grip.block(clock.uptime) { throw EffectError(block.text, remedy: .askOperator(advice: block.advice)) }
-        return hold.grip.isFirm(clock.uptime)
+        hold.lease.ask(clock.uptime)
+        hold.lease.note(await lease(on: server), clock.uptime)
+        if let block = hold.lease.block(clock.uptime) { throw EffectError(block.text, remedy: .askOperator(advice: block.advice)) }
+        return hold.lease.isFirm(clock.uptime)
     }
 
     /// Waits a little while another machine may hold the Lease of a server that gives no answer.
     private func outlast(_ failure: String, of server: ObservedVM, _ hold: inout Hold) async throws -> Bool {
-        if hold.silentSince == nil { tell(.lookFailed(.cluster, reason: "\(server.name): \(failure)")) }
+        if hold.silentSince == nil { tell(.readFailed(.cluster, reason: "\(server.name): \(failure)")) }
         if hold.fellSilent(clock.uptime) { return true }
         if !hold.hasTold {
-            tell(.waiting(node: server.name, .leaseExpiry(seconds: Int(Grip.duration))))
+            tell(.waiting(node: server.name, .leaseExpiry(seconds: Int(LeaseState.duration))))
         }
         hold.hasTold = true
         try await clock.sleep(seconds: 5)
@@ -142,7 +142,7 @@ package struct Destruction: Sendable {
 
     private func lease(on server: ObservedVM) async -> Result<LeaseAnswer, EffectError> {
         do throws(EffectError) {
-            return .success(try await world.holdLease(on: server, seconds: Int(Grip.duration)))
+            return .success(try await world.holdLease(on: server, seconds: Int(LeaseState.duration)))
         } catch {
             return .failure(error)
         }

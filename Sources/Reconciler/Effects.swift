@@ -1,12 +1,12 @@
 package import FleetCore
 package import K3s
 
-/// Why an effect or a look failed, with what to do about it. The loop reads the remedy and nothing else.
+/// Why an effect or a read failed, with what to do about it. The loop reads the remedy and nothing else.
 package struct EffectError: Error, Sendable, CustomStringConvertible {
     package enum Remedy: Sendable, Hashable {
         /// Nothing happened; the same may be tried again, after so many seconds if the other side said so.
         case retry(after: Double?)
-        /// It may have happened: never resend, look again.
+        /// It may have happened: never resend, read again.
         case observeAgain
         case askOperator(advice: String)
     }
@@ -77,7 +77,7 @@ struct Moment: Sendable {
 package protocol WallClock: Sendable {
     /// Seconds since 1970.
     var now: Double { get }
-    /// Seconds on a clock that nobody sets and that goes on while the machine sleeps.
+    /// Seconds on the monotonic clock, which goes on while the machine sleeps.
     var uptime: Double { get }
     func sleep(seconds: Double) async throws
 }

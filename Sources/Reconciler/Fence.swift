@@ -14,7 +14,7 @@ package final class Fence: Sendable {
 
     package init(clock: any WallClock) { self.clock = clock }
 
-    /// What was decided is good until `end`, on the clock that nobody sets. `generation` is raised when everything decided before is void.
+    /// What was decided is good until `end`, on the monotonic clock. `generation` is raised when everything decided before is void.
     func hold(until end: Double, generation: Int = 0) { state.withLock { $0 = (end - Self.margin, generation) } }
 
     /// For what is decided now.
@@ -27,7 +27,7 @@ package final class Fence: Sendable {
 
         package var isOpen: Bool { fence.state.withLock { fence.clock.uptime < $0.until && generation == $0.generation } }
 
-        /// Throws when it is shut: nothing was sent, and the same may be decided anew.
+        /// Throws when it is shut: nothing was sent, and the same may be decided again.
         package func check() throws(EffectError) {
             guard isOpen else { throw EffectError("too much time passed between the decision and its turn", remedy: .retry(after: 0)) }
         }

@@ -1,14 +1,14 @@
 package import FleetCore
 import K3s
 
-/// Performs looks and says what came of them; it never writes.
+/// Performs reads and says what came of them; it never writes.
 package struct Observer: Sendable {
-    package enum Sight: Sendable {
+    package enum Observed: Sendable {
         case vms([ObservedVM])
         case host(String, ObservedHost)
         case cluster(ObservedCluster)
-        /// The look could not be done; what was known stays known.
-        case failed(Look, EffectError)
+        /// The read could not be done; what was known stays known.
+        case failed(ReadTarget, EffectError)
     }
 
     let world: any WorldReader
@@ -17,26 +17,26 @@ package struct Observer: Sendable {
         self.world = world
     }
 
-    package func look(_ look: Look, vm: ObservedVM?) async -> Sight {
+    package func read(_ target: ReadTarget, vm: ObservedVM?) async -> Observed {
         do throws(EffectError) {
-            switch (look, vm) {
+            switch (target, vm) {
             case (.vms, _): return .vms(try await world.listVMs())
             case (.host(let name), let vm?): return .host(name, .probed(try await world.probe(vm)))
             case (.cluster, let vm?): return .cluster(.read(try await world.readCluster(on: vm)))
             case (.host, nil), (.cluster, nil), (.nothing, _):
-                return .failed(look, EffectError("there is no VM to look at", remedy: .retry(after: nil)))
+                return .failed(target, EffectError("there is no VM to target at", remedy: .retry(after: nil)))
             }
         } catch {
-            return Self.sight(of: error, at: look)
+            return Self.observed(of: error, at: target)
         }
     }
 
-    private static func sight(of error: EffectError, at look: Look) -> Sight {
-        switch (look, error.remedy) {
+    private static func observed(of error: EffectError, at target: ReadTarget) -> Observed {
+        switch (target, error.remedy) {
         case (.host(let name), .askOperator(let advice)): .host(name, .refused(error.message, advice: advice))
         case (.host(let name), _): .host(name, .unreachable(error.message))
         case (.cluster, _): .cluster(.unreachable(error.message))
-        case (.vms, _), (.nothing, _): .failed(look, error)
+        case (.vms, _), (.nothing, _): .failed(target, error)
         }
     }
 }
@@ -44,13 +44,13 @@ package struct Observer: Sendable {
 extension Observation {
     /// Whether it tells something that was not known.
     @discardableResult
-    package mutating func note(_ sight: Observer.Sight) -> Bool {
-        switch sight {
+    package mutating func note(_ observed: Observer.Observed) -> Bool {
+        switch observed {
         case .vms(let list):
             let current = Dictionary(list.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
             let former = vms
             guard current != former else { return false }
-            // What was seen inside a machine says nothing of another one under its name.
+            // What was observed inside a machine says nothing of another one under its name.
             hosts = hosts.filter { former?[$0.key]?.createdAt == current[$0.key]?.createdAt }
             vms = current
         case .host(let name, let host):

@@ -25,7 +25,7 @@ struct Performer: Sendable {
     }
 
     private func onHost(_ action: Action, _ facts: FleetFacts) async throws(EffectError) -> String {
-        guard let host = action.host(facts), let vm = facts.seen.vms?[host] else {
+        guard let host = action.host(facts), let vm = facts.observed.vms?[host] else {
             throw EffectError("the host for \(action.words) was not observed", remedy: .retry(after: nil))
         }
         return try await world.run(action, on: vm)

@@ -1,14 +1,14 @@
 package import FleetCore
 import K3s
 
-/// The loop: look, decide, act, remember.
+/// The loop: read, decide, act, remember.
 ///
-/// It is driven by events, not by passes: when one node's step or look ends, that node goes on at once, so the wall time of a
+/// It is driven by events, not by passes: when one node's step or read ends, that node goes on at once, so the wall time of a
 /// cold apply is its critical path. All state is in one value that only this loop touches; children of the task group return events.
 package struct Reconciler: Sendable {
     package struct Result: Sendable {
         package var plan: Plan
-        package var seen: Observation
+        package var observed: Observation
         package var ledger: Ledger
         /// Actions that were sent.
         package var effects: Int
@@ -22,25 +22,27 @@ package struct Reconciler: Sendable {
     let clock: any WallClock
     let isAttended: Bool
     let tell: @Sendable (Event) -> Void
-    let lifted: Set<Guard>
+    let disabledRules: Set<SafetyRule>
 
-    /// `isAttended`: an operator saw the plan and asked for it; a daemon works under one more rule. `lifted` is for the proof by simulation
-    /// alone: guards that are taken away to see that somebody notices.
+    /// `isAttended`: an operator observed the plan and asked for it; a daemon works under one more rule. `disabledRules` is for the proof by simulation
+    /// alone: safety rules that are taken away to see that somebody notices.
     package init(
-        fleet: DesiredFleet, clock: any WallClock, isAttended: Bool = true, lifted: Set<Guard> = [],
+        fleet: DesiredFleet, clock: any WallClock, isAttended: Bool = true, disabledRules: Set<SafetyRule> = [],
         tell: @escaping @Sendable (Event) -> Void
     ) {
-        (self.fleet, self.clock, self.isAttended, self.lifted, self.tell) = (fleet, clock, isAttended, lifted, tell)
+        (self.fleet, self.clock, self.isAttended, self.disabledRules, self.tell) = (fleet, clock, isAttended, disabledRules, tell)
     }
 
-    /// Looks once at everything the plan depends on, and decides. Reads only.
-    package func look(_ world: any WorldReader, ledger: Ledger) async throws(EffectError) -> Result {
-        var run = Run(fleet: fleet, ledger: ledger, repeats: false, lifted: lifted)
+    /// Reads once at everything the plan depends on, and decides. Reads only.
+    package func observe(_ world: any WorldReader, ledger: Ledger) async throws(EffectError) -> Result {
+        var run = Run(fleet: fleet, ledger: ledger, repeats: false, disabledRules: disabledRules)
         let observer = Observer(world: world)
-        await withTaskGroup(of: Happening.self) { group in
+        await withTaskGroup(of: LoopEvent.self) { group in
             repeat {
                 run.decide(at: Moment(clock))
-                for (look, vm) in run.looksDue(at: Moment(clock)) { group.addTask { .saw(look, await observer.look(look, vm: vm)) } }
+                for (target, vm) in run.readsDue(at: Moment(clock)) {
+                    group.addTask { .observed(target, await observer.read(target, vm: vm)) }
+                }
                 guard let event = await group.next() else { return }
                 run.note(event, at: Moment(clock), tell: tell)
             } while true
@@ -49,31 +51,31 @@ package struct Reconciler: Sendable {
         return run.result()
     }
 
-    /// Acts until nothing is left to do, everything left is blocked, `deadline` (seconds since 1970) has passed, or the brake is pulled.
+    /// Acts until nothing is left to do, everything left is blocked, `deadline` (seconds since 1970) has passed, or the stopSignal is pulled.
     package func converge(
-        _ world: any WorldWriter, ledger: Ledger, memory: any Memory, approved: Approval?, deadline: Double?, brake: Brake? = nil
+        _ world: any WorldWriter, ledger: Ledger, memory: any Memory, approved: Approval?, deadline: Double?, stopSignal: StopSignal? = nil
     ) async throws -> Result {
-        var run = Run(fleet: fleet, ledger: ledger, repeats: true, isAttended: isAttended, lifted: lifted)
+        var run = Run(fleet: fleet, ledger: ledger, repeats: true, isAttended: isAttended, disabledRules: disabledRules)
         run.facts.approved = approved
         let end = deadline.map { clock.uptime + ($0 - clock.now) }
         let observer = Observer(world: world)
         let fence = Fence(clock: clock)
-        try await withThrowingTaskGroup(of: Happening.self) { group in
-            if let brake {
+        try await withThrowingTaskGroup(of: LoopEvent.self) { group in
+            if let stopSignal {
                 group.addTask {
-                    await brake.pulled()
+                    await stopSignal.wait()
                     return .woke(nil)
                 }
             }
             while true {
                 let moment = Moment(clock)
                 let uptime = moment.uptime
-                run.comesRound(uptime: uptime)
+                run.turns(uptime: uptime)
                 if run.mayDiffer(at: moment) { run.decide(at: moment) }
-                let looks = run.looksDue(at: moment)
+                let reads = run.readsDue(at: moment)
                 if let end, uptime >= end { run.ranOutOfTime = true }
-                if brake?.isPulled == true { run.wasStopped = true }
-                for (look, vm) in looks { group.addTask { .saw(look, await observer.look(look, vm: vm)) } }
+                if stopSignal?.isSet == true { run.wasStopped = true }
+                for (target, vm) in reads { group.addTask { .observed(target, await observer.read(target, vm: vm)) } }
                 if let vm = run.leaseDue(uptime: uptime) { askForLease(world, vm, &group) }
                 fence.hold(until: run.openUntil(uptime: uptime), generation: run.generation)
                 for action in run.actionsDue(uptime: uptime) {
@@ -89,7 +91,7 @@ package struct Reconciler: Sendable {
             }
             group.cancelAll()
         }
-        if run.grip.mustBeReleased, let vm = run.server { await release(world, vm) }
+        if run.lease.mustBeReleased, let vm = run.server { await release(world, vm) }
         let moment = Moment(clock)
         run.decide(at: moment, isLast: true)
         try memory.save(run.facts.ledger)
@@ -105,7 +107,7 @@ package struct Reconciler: Sendable {
         } catch {}
     }
 
-    private func sleep(_ seconds: Double, _ run: inout Run, _ group: inout ThrowingTaskGroup<Happening, any Error>) {
+    private func sleep(_ seconds: Double, _ run: inout Run, _ group: inout ThrowingTaskGroup<LoopEvent, any Error>) {
         let clock = clock
         let end = clock.uptime + seconds
         run.sleepers.insert(end, at: 0)
@@ -115,11 +117,11 @@ package struct Reconciler: Sendable {
         }
     }
 
-    private func askForLease(_ world: any WorldWriter, _ vm: ObservedVM, _ group: inout ThrowingTaskGroup<Happening, any Error>) {
+    private func askForLease(_ world: any WorldWriter, _ vm: ObservedVM, _ group: inout ThrowingTaskGroup<LoopEvent, any Error>) {
         let clock = clock
         group.addTask {
             do throws(EffectError) {
-                return .leased(.success(try await world.holdLease(on: vm, seconds: Int(Grip.duration))), uptime: clock.uptime)
+                return .leased(.success(try await world.holdLease(on: vm, seconds: Int(LeaseState.duration))), uptime: clock.uptime)
             } catch {
                 return .leased(.failure(error), uptime: clock.uptime)
             }
@@ -128,7 +130,7 @@ package struct Reconciler: Sendable {
 
     private func start(
         _ action: Action, _ run: inout Run, _ memory: any Memory, _ performer: Performer,
-        _ group: inout ThrowingTaskGroup<Happening, any Error>
+        _ group: inout ThrowingTaskGroup<LoopEvent, any Error>
     ) throws {
         let moment = Moment(clock)
         let facts = run.facts(at: moment)
@@ -151,10 +153,10 @@ package struct Reconciler: Sendable {
 }
 
 /// What a child of the loop comes back with.
-indirect enum Happening: Sendable {
-    case saw(Look, Observer.Sight)
+indirect enum LoopEvent: Sendable {
+    case observed(ReadTarget, Observer.Observed)
     case did(Action, Swift.Result<StepOutcome, EffectError>, seconds: Double)
     case leased(Swift.Result<LeaseAnswer, EffectError>, uptime: Double)
-    /// A sleeper, at the time for which it was sent to sleep; nil for the brake.
+    /// A sleeper, at the time for which it was sent to sleep; nil for the stopSignal.
     case woke(Double?)
 }

@@ -1,19 +1,19 @@
 import FleetCore
 import K3s
 
-/// What the run learns from the end of a look, of an action, of a question for the Lease.
+/// What the run learns from the end of a read, of an action, of a question for the Lease.
 extension Run {
-    mutating func note(_ event: Happening, at moment: Moment, tell: (Event) -> Void) {
+    mutating func note(_ event: LoopEvent, at moment: Moment, tell: (Event) -> Void) {
         noticeStandstill(moment.uptime)
         switch event {
         case .woke(let time): if let time, let index = sleepers.firstIndex(of: time) { sleepers.remove(at: index) }
-        case .saw(let look, let sight): saw(look, sight, moment, tell)
+        case .observed(let target, let answer): note(answer, of: target, moment, tell)
         case .leased(let answer, let uptime): note(answer, uptime, tell)
         case .did(let action, .success(let outcome), let seconds):
             release(action.node)
             facts.notes[action.node]?.asked = nil
             Bookkeeping.after(action, outcome, &facts.ledger, now: moment.wall)
-            action.step.show(outcome, in: &facts.seen)
+            action.step.show(outcome, in: &facts.observed)
             invalidate(action.step, .done)
             tell(.actionFinished(action, seconds: seconds))
         case .did(let action, .failure(let error), _):
@@ -26,20 +26,20 @@ extension Run {
     private mutating func noticeStandstill(_ uptime: Double) {
         guard let due = sleepers.first, uptime > due + Self.standstill else { return }
         sleepers.removeAll { $0 <= uptime }
-        forgetSights()
+        discardObservations()
     }
 
     private mutating func note(_ answer: Result<LeaseAnswer, EffectError>, _ uptime: Double, _ tell: (Event) -> Void) {
-        let mayBeNew = grip.mayHaveTaken
-        grip.note(answer, uptime)
+        let mayBeNew = lease.mayHaveTaken
+        lease.note(answer, uptime)
         // Who holds on and is not held back decides nothing else by it.
-        if isHeldBack || grip.block(uptime) != nil { isNews = true }
+        if isHeldBack || lease.block(uptime) != nil { isNews = true }
         switch answer {
         case .success(.ours), .success(.taken):
-            tell(.leaseTaken(until: grip.heldUntil))
+            tell(.leaseTaken(until: lease.heldUntil))
             var isNew = mayBeNew
             if case .success(.taken) = answer { isNew = true }
-            if isNew, !facts.lifted.contains(.newHold) { tookOver(uptime) }
+            if isNew, !facts.disabledRules.contains(.newHold) { leaseAcquired(uptime) }
         case .success(.held):
             generation += 1
             tell(.leaseEnded)
@@ -48,49 +48,49 @@ extension Run {
         }
     }
 
-    /// Somebody else was at work until now, and what they restarted may still look ready.
-    private mutating func tookOver(_ uptime: Double) {
-        forgetSights()
+    /// Somebody else was at work until now, and what they restarted may still read ready.
+    private mutating func leaseAcquired(_ uptime: Double) {
+        discardObservations()
         for node in fleet.nodes { facts.notes[node.name, default: .init()].started = uptime }
     }
 
-    /// What was seen may be long past: others were at work, or we stood still. Everything is looked at again before anything is begun.
-    mutating func forgetSights() {
+    /// What was observed may be long past: others were at work, or we stood still. Everything is read again before anything is begun.
+    mutating func discardObservations() {
         generation += 1
-        facts.seen = Observation()
-        looks.forget()
+        facts.observed = Observation()
+        reads.forget()
         isNews = true
     }
 
-    private mutating func saw(_ look: Look, _ sight: Observer.Sight, _ moment: Moment, _ tell: (Event) -> Void) {
-        guard looks.end(look, moment.uptime) else { return }
-        let showsNews = facts.seen.note(sight)
+    private mutating func note(_ answer: Observer.Observed, of target: ReadTarget, _ moment: Moment, _ tell: (Event) -> Void) {
+        guard reads.end(target, moment.uptime) else { return }
+        let showsNews = facts.observed.note(answer)
         isNews = true
-        switch sight {
+        switch answer {
         case .vms:
             // It may have been long on its way.
             listedAt = min(listAskedAt ?? moment.wall, moment.wall)
             if repeats { facts.listedAt = listedAt }
         case .cluster:
-            facts.seen.outdated.formIntersection(missedByLook)
+            facts.observed.outdated.formIntersection(missedByLook)
             facts.readAt = clusterAskedAt.map { (min($0.wall, moment.wall), $0.uptime) }
         case .host, .failed: break
         }
-        switch sight {
+        switch answer {
         case .failed(_, let error):
-            let misses = looks.failed(look)
-            tell(.lookFailed(look, reason: error.message))
+            let misses = reads.failed(target)
+            tell(.readFailed(target, reason: error.message))
             if case .askOperator = error.remedy { failure = error }
-            if !repeats, look == .vms { failure = error }
+            if !repeats, target == .vms { failure = error }
             if misses > 6 { failure = error }
-        case .host(_, .unreachable), .cluster(.unreachable): looks.failed(look)
-        case .host, .cluster, .vms: looks.succeeded(look, showsNews: showsNews)
+        case .host(_, .unreachable), .cluster(.unreachable): reads.failed(target)
+        case .host, .cluster, .vms: reads.succeeded(target, showsNews: showsNews)
         }
     }
 
     /// What a step may have changed is no longer known: it is read again, never taken for granted.
     private mutating func invalidate(_ step: any Step, _ end: StepEnd) {
-        for observation in step.stale(after: end, facts.seen) {
+        for observation in step.stale(after: end, facts.observed) {
             switch observation {
             case .vms: stale(.vms)
             case .vmListUnderWay: spoil(.vms)
@@ -102,24 +102,24 @@ extension Run {
     }
 
     /// A list that was asked for before a VM came or went must not undo what is known since.
-    private mutating func spoil(_ look: Look) {
-        if !facts.lifted.contains(.spoiledLook) { looks.spoil(look) }
+    private mutating func spoil(_ target: ReadTarget) {
+        if !facts.disabledRules.contains(.outdatedRead) { reads.spoil(target) }
     }
 
     /// The reading of the cluster stays good for the other nodes.
     private mutating func outdate(_ node: String) {
-        facts.seen.outdated.insert(node)
+        facts.observed.outdated.insert(node)
         missedByLook.insert(node)
-        looks.quicken(.cluster)
+        reads.quicken(.cluster)
     }
 
-    private mutating func stale(_ look: Look) {
-        looks.stale(look)
-        spoil(look)
-        switch look {
-        case .vms: facts.seen.vms = nil
-        case .host(let name): facts.seen.hosts[name] = nil
-        case .cluster: facts.seen.cluster = .unseen
+    private mutating func stale(_ target: ReadTarget) {
+        reads.stale(target)
+        spoil(target)
+        switch target {
+        case .vms: facts.observed.vms = nil
+        case .host(let name): facts.observed.hosts[name] = nil
+        case .cluster: facts.observed.cluster = .unseen
         case .nothing: break
         }
     }

@@ -7,48 +7,48 @@ extension Run {
     var isEnding: Bool { failure != nil || ranOutOfTime || wasStopped }
 
     /// What the plan leaves to do now.
-    private var agenda: Agenda {
+    private var pendingWork: PendingWork {
         guard !awaitsReading else { return .reading }
-        return Agenda(plan, busy: acting, isListed: facts.seen.vms != nil, repeats: repeats, isServerUnread: isServerUnread)
+        return PendingWork(plan, busy: acting, isListed: facts.observed.vms != nil, repeats: repeats, isServerUnread: isServerUnread)
     }
 
     /// The cluster may answer and was not read.
     var isServerUnread: Bool {
-        guard case .unseen = facts.seen.cluster, let vm = server, facts.ledger.founder != nil else { return false }
+        guard case .unseen = facts.observed.cluster, let vm = server, facts.ledger.founder != nil else { return false }
         return vm.tags.contains(fleet.cluster.tag) && (vm.status == .running || vm.status == .starting)
     }
 
-    /// The looks that something waits for and whose time has come.
-    mutating func looksDue(at moment: Moment) -> [(Look, ObservedVM?)] {
+    /// The reads that something waits for and whose time has come.
+    mutating func readsDue(at moment: Moment) -> [(ReadTarget, ObservedVM?)] {
         let uptime = moment.uptime
         nextLook = .infinity
         guard !isEnding else { return [] }
-        let agenda = agenda
-        var due: [(Look, ObservedVM?)] = []
-        if isDue(looks.vms, agenda.vms, uptime) {
-            looks.begin(.vms)
+        let pendingWork = pendingWork
+        var due: [(ReadTarget, ObservedVM?)] = []
+        if isDue(reads.vms, pendingWork.vms, uptime) {
+            reads.begin(.vms)
             listAskedAt = moment.wall
             due.append((.vms, nil))
         }
-        if isDue(looks.cluster, agenda.cluster, uptime), let server {
-            looks.begin(.cluster)
+        if isDue(reads.cluster, pendingWork.cluster, uptime), let server {
+            reads.begin(.cluster)
             (missedByLook, clusterAskedAt) = ([], moment)
             due.append((.cluster, server))
         }
-        for (name, interval) in agenda.hosts {
-            guard let note = looks.host(name), isDue(note, interval, uptime), let vm = facts.seen.vms?[name] else { continue }
-            looks.begin(.host(name))
+        for (name, interval) in pendingWork.hosts {
+            guard let note = reads.host(name), isDue(note, interval, uptime), let vm = facts.observed.vms?[name] else { continue }
+            reads.begin(.host(name))
             due.append((.host(name), vm))
         }
         return due
     }
 
-    /// Whether a look that is to be repeated after `interval` may be begun now; if it may later, that is noted.
-    private mutating func isDue(_ note: Looks.Note, _ interval: Double, _ uptime: Double) -> Bool {
+    /// Whether a read that is to be repeated after `interval` may be begun now; if it may later, that is noted.
+    private mutating func isDue(_ note: Reads.Note, _ interval: Double, _ uptime: Double) -> Bool {
         guard interval.isFinite, !note.isUnderWay, repeats || note.endedAt == nil else { return false }
         guard let last = note.endedAt else { return true }
         let patience = Double(1 << min(max(0, note.misses - 1), 5))
-        // What has not changed for long is looked at more rarely: the end of a wait is noticed late by a tenth of it at most.
+        // What has not changed for long is read more rarely: the end of a wait is noticed late by a tenth of it at most.
         let calm = min((last - (note.changedAt ?? last)) / 10, 15)
         let at = last + min(max(interval * patience, calm), 30)
         if at > uptime { nextLook = min(nextLook, at) }
@@ -57,8 +57,8 @@ extension Run {
 
     /// The actions that may start: one a node, `hostsAtOnce` in all.
     mutating func actionsDue(uptime: Double) -> [Action] {
-        guard !isEnding, !wantsLease || grip.isFirm(uptime) else { return [] }
-        return Array(agenda.actions.prefix(max(0, fleet.limits.hostsAtOnce - acting.count)))
+        guard !isEnding, !wantsLease || lease.isFirm(uptime) else { return [] }
+        return Array(pendingWork.actions.prefix(max(0, fleet.limits.hostsAtOnce - acting.count)))
     }
 
     /// Something is done or waited for, so that it is not the last word.
@@ -66,8 +66,8 @@ extension Run {
 
     /// Nothing runs and nothing that is known to come would change that.
     var isIdle: Bool {
-        guard acting.isEmpty, looks.underWay == 0 || wasStopped, !grip.isAsking || wasStopped else { return false }
-        return isEnding || (!isOpen && facts.seen.vms != nil)
+        guard acting.isEmpty, reads.underWay == 0 || wasStopped, !lease.isAsking || wasStopped else { return false }
+        return isEnding || (!isOpen && facts.observed.vms != nil)
     }
 
     /// Seconds until something is due, or nil when a running child will tell.
@@ -75,9 +75,9 @@ extension Run {
         let uptime = moment.uptime
         // Time alone may end a wait.
         var next = awaitsReading || !isOpen ? nextLook : min(nextLook, uptime + 1)
-        if needsGrip, let due = grip.nextAsk(uptime) { next = min(next, max(due, uptime + 0.5)) }
+        if needsLease, let due = lease.nextAsk(uptime) { next = min(next, max(due, uptime + 0.5)) }
         // What runs is not cut at the deadline, so the deadline wakes nobody but an idle loop.
-        let isQuiet = !isBusy && !grip.isAsking
+        let isQuiet = !isBusy && !lease.isAsking
         if let deadline, isQuiet { next = min(next, deadline) }
         if isBusy { next = min(next, uptime + Self.heartbeat) }
         if !next.isFinite, isQuiet { next = uptime + 1 }
@@ -105,7 +105,7 @@ extension Run {
     /// One event for each change of what a node waits for.
     mutating func report(_ tell: (Event) -> Void) {
         guard !awaitsReading else { return }
-        reportQueue(agenda.actions, tell)
+        reportQueue(pendingWork.actions, tell)
         for item in plan.items where !acting.contains(item.node) {
             guard told.updateValue(item.decision, forKey: item.node) != item.decision else { continue }
             switch item.decision {

@@ -6,11 +6,11 @@ import K3s
 struct Run {
     /// What decisions are made of.
     var facts: FleetFacts
-    /// False: each look is made once (a plan); true: looks repeat while something waits for them.
+    /// False: each read is made once (a plan); true: reads repeat while something waits for them.
     let repeats: Bool
     /// Nodes that are being worked on.
     private(set) var acting: Set<String> = []
-    var grip = Grip()
+    var lease = LeaseState()
     /// Actions stand ready and wait for the Lease.
     private(set) var wantsLease = false
     /// They are not begun, for the Lease cannot be had.
@@ -24,7 +24,7 @@ struct Run {
     /// Nodes of which an earlier creation may have made the VM, so that the failure of a later one says nothing of it.
     var mayBeMade: Set<String> = []
     var plan: Plan
-    var looks: Looks
+    var reads: Reads
     /// When the last list of VMs was asked for, in seconds since 1970, and when the one under way was.
     var listedAt: Double?
     var listAskedAt: Double?
@@ -36,7 +36,7 @@ struct Run {
     var sleepers: [Double] = []
     var effects = 0
     var ranOutOfTime = false
-    /// Somebody pulled the brake.
+    /// Somebody pulled the stopSignal.
     var wasStopped = false
     /// The platform refuses us as a whole: nothing can go on.
     var failure: EffectError?
@@ -47,13 +47,13 @@ struct Run {
     var queued: [Action] = []
 
     init(
-        fleet: DesiredFleet, ledger: Ledger, repeats: Bool, isAttended: Bool = true, lifted: Set<Guard> = []
+        fleet: DesiredFleet, ledger: Ledger, repeats: Bool, isAttended: Bool = true, disabledRules: Set<SafetyRule> = []
     ) {
-        facts = FleetFacts(fleet: fleet, seen: Observation(), ledger: ledger, now: 0, isAttended: isAttended)
-        (facts.lifted, facts.digest) = (lifted, sha256Hex)
+        facts = FleetFacts(fleet: fleet, observed: Observation(), ledger: ledger, now: 0, isAttended: isAttended)
+        (facts.disabledRules, facts.digest) = (disabledRules, sha256Hex)
         self.repeats = repeats
         plan = Plan(cluster: fleet.cluster.name, items: [])
-        looks = Looks(facts.places)
+        reads = Reads(facts.places)
     }
 
     var fleet: DesiredFleet { facts.fleet }
@@ -92,8 +92,8 @@ struct Run {
 
     /// A cluster that answers is changed only by who holds its Lease; one that does not answer has none to ask for.
     private mutating func hold(_ uptime: Double) {
-        wantsLease = repeats && facts.controlPlane.answers && !plan.actions.isEmpty && !facts.lifted.contains(.lease)
-        let block = wantsLease ? grip.block(uptime) : nil
+        wantsLease = repeats && facts.controlPlane.answers && !plan.actions.isEmpty && !facts.disabledRules.contains(.lease)
+        let block = wantsLease ? lease.block(uptime) : nil
         isHeldBack = block != nil
         guard let block else { return }
         for index in plan.items.indices where plan.items[index].decision.action != nil { plan.items[index].decision = .blocked(block) }
@@ -101,28 +101,28 @@ struct Run {
 
     /// The server on which the Lease is to be taken or renewed now.
     mutating func leaseDue(uptime: Double) -> ObservedVM? {
-        guard !isEnding || !acting.isEmpty, needsGrip, let due = grip.nextAsk(uptime), due <= uptime, facts.controlPlane.answers,
+        guard !isEnding || !acting.isEmpty, needsLease, let due = lease.nextAsk(uptime), due <= uptime, facts.controlPlane.answers,
             let vm = server
         else {
             return nil
         }
-        grip.ask(uptime)
+        lease.ask(uptime)
         return vm
     }
 
-    /// Who has the list of VMs alone could decide nothing that the first reading of a cluster which is there does not decide anew.
+    /// Who has the list of VMs alone could decide nothing that the first reading of a cluster which is there does not decide again.
     private var mayAwaitReading: Bool {
-        isServerUnread && facts.ledger.caHash != nil && looks.cluster.endedAt == nil && acting.isEmpty
-            && !facts.lifted.contains(.clusterAnswersFirst)
+        isServerUnread && facts.ledger.caHash != nil && reads.cluster.endedAt == nil && acting.isEmpty
+            && !facts.disabledRules.contains(.clusterAnswersFirst)
     }
 
     /// Something stands ready to be begun, or was begun under the Lease and is not done.
-    var needsGrip: Bool { wantsLease || (!acting.isEmpty && grip.mustBeReleased) }
+    var needsLease: Bool { wantsLease || (!acting.isEmpty && lease.mustBeReleased) }
 
     /// Until when a change may leave that is decided now.
     func openUntil(uptime: Double) -> Double {
-        guard !facts.lifted.contains(.fence) else { return .infinity }
-        return min(uptime + Self.decisionSpan, needsGrip ? grip.heldUntil : .infinity)
+        guard !facts.disabledRules.contains(.fence) else { return .infinity }
+        return min(uptime + Self.decisionSpan, needsLease ? lease.heldUntil : .infinity)
     }
 
     /// Raised when everything that was decided before is void, whatever still waits for its turn.
@@ -130,11 +130,11 @@ struct Run {
     /// Since when the loop waits with something under way.
     private var waitsSince: Double?
     /// Something was begun, or asked, whose end is awaited.
-    var isBusy: Bool { !acting.isEmpty || looks.underWay > 0 }
+    var isBusy: Bool { !acting.isEmpty || reads.underWay > 0 }
 
     /// Notices that the process stood still: with something under way the loop comes round every few seconds.
-    mutating func comesRound(uptime: Double) {
-        if let since = waitsSince, uptime - since > Self.standstill { forgetSights() }
+    mutating func turns(uptime: Double) {
+        if let since = waitsSince, uptime - since > Self.standstill { discardObservations() }
     }
 
     /// The turn is done: what it wrote to the disk may have taken its time.
@@ -146,8 +146,8 @@ struct Run {
     /// Seconds for which a decision is good.
     static let decisionSpan = 20.0
 
-    /// The fleet's server as a VM, if it was seen.
-    var server: ObservedVM? { facts.controlPlane.contact.flatMap { facts.seen.vms?[$0] } }
+    /// The fleet's server as a VM, if it was observed.
+    var server: ObservedVM? { facts.controlPlane.contact.flatMap { facts.observed.vms?[$0] } }
 
     mutating func take(_ action: Action) {
         acting.insert(action.node)
@@ -162,6 +162,6 @@ struct Run {
 
     func result() -> Reconciler.Result {
         Reconciler.Result(
-            plan: plan, seen: facts.seen, ledger: facts.ledger, effects: effects, ranOutOfTime: ranOutOfTime)
+            plan: plan, observed: facts.observed, ledger: facts.ledger, effects: effects, ranOutOfTime: ranOutOfTime)
     }
 }

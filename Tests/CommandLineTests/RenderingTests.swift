@@ -17,7 +17,7 @@ import Testing
                     .vmMissing), then: [.prepare, .install]),
             .init(
                 node: "web-n3", pool: "web",
-                decision: .wait(Wait(.controlPlaneNotReady(server: "prod-cp-n1", .starting(nil)), look: .cluster, every: 1)),
+                decision: .wait(Wait(.controlPlaneNotReady(server: "prod-cp-n1", .starting(nil)), read: .cluster, every: 1)),
                 then: []),
             .init(node: "old-n1", pool: "-", decision: .blocked(.vmPaused(name: "old-n1")), then: []),
             .init(node: "web-n1", pool: "web", decision: .settled, then: []),

@@ -76,9 +76,9 @@ import Testing
         let stage = try Stage.named("VM stopped")
         let schedule = Schedule(stage: stage, seed: 7, faults: [Fault(.silence(3), at: .effect(0)), Fault(.pause(5), at: .ask(0))])
         #expect(schedule.run().isGood)
-        #expect(!schedule.run(lifted: [.startGrace]).isGood && schedule.shrunk(lifted: [.startGrace]).faults.isEmpty)
+        #expect(!schedule.run(disabledRules: [.startGrace]).isGood && schedule.shrunk(disabledRules: [.startGrace]).faults.isEmpty)
         let late = Fault(.api(.status504Late), at: .effect(0))
         let creation = Schedule(stage: try Stage.named("first create"), seed: 7, faults: [Fault(.clockJump(3600), at: .effect(3)), late])
-        #expect(creation.shrunk(lifted: [.creationGrace]).faults == [late])
+        #expect(creation.shrunk(disabledRules: [.creationGrace]).faults == [late])
     }
 }

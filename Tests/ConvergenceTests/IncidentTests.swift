@@ -58,7 +58,7 @@ import Testing
         #expect(server.unit == nil && server.disk.serverData == nil && run.end.clusters.count == 1)
         #expect(try run.block("demo-cp-n1") == .serverDataGone(name: "demo-cp-n1"))
         for name in ["demo-web-n1", "demo-web-n2"] { #expect(run.end.machine(name)?.disk == stage.start.machine(name)?.disk) }
-        #expect(stage.trial(lifted: .onlyOneFounding).end.clusters.count == 2, "nothing else keeps it from founding")
+        #expect(stage.trial(disabledRules: .onlyOneFounding).end.clusters.count == 2, "nothing else keeps it from founding")
         stage.hurts("S4", without: .onlyOneFounding)
     }
 

@@ -29,11 +29,11 @@ import Testing
     {
         let vms = try await Self.list(text)
         #expect(vms.isEmpty)
-        var seen = Observation()
-        seen.note(.vms(vms))
+        var observed = Observation()
+        observed.note(.vms(vms))
         let fleet = FleetSketch().fleet()
         var state = WorldState(seed: 7)
-        let plan = Planner.plan(FleetFacts(fleet: fleet, seen: seen, ledger: state.ledger(for: fleet), now: 0))
+        let plan = Planner.plan(FleetFacts(fleet: fleet, observed: observed, ledger: state.ledger(for: fleet), now: 0))
         #expect(plan.items.map(\.node) == fleet.nodes.map(\.name) && plan.actions.count { $0.kind == .createVM } == fleet.nodes.count)
     }
 
@@ -135,7 +135,7 @@ import Testing
         for name in standing { #expect(run.end.machine(name)?.disk == world.machine(name)?.disk) }
         let reason = try run.block("demo-cp-n1").code
         #expect([.serverOfOtherCluster, .hostOfOtherCluster].contains(reason) && run.end.disk?.caHash == nil)
-        let reckless = try Rehearsal(FleetSketch(web: web).fleet(), in: world, lifted: Guard.otherCluster.lifted)
+        let reckless = try Rehearsal(FleetSketch(web: web).fleet(), in: world, disabledRules: SafetyRule.otherCluster.disabledRules)
         #expect(reckless.violations.contains { $0.hasPrefix("other clusters' hosts are left alone") })
     }
 

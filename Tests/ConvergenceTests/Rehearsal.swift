@@ -17,10 +17,10 @@ struct Rehearsal {
 
     /// `seconds`: when the run gives up. `meanwhile`: what happens in the world right after something was told.
     init(
-        _ fleet: DesiredFleet, in start: WorldState, isAttended: Bool = true, lifted: Set<Guard> = [], seconds: Double = 900,
+        _ fleet: DesiredFleet, in start: WorldState, isAttended: Bool = true, disabledRules: Set<SafetyRule> = [], seconds: Double = 900,
         meanwhile: @escaping @Sendable (Event, inout WorldState) -> Void = { _, _ in }
     ) throws {
-        let world = SimulatedWorld(start, lifted: lifted)
+        let world = SimulatedWorld(start, disabledRules: disabledRules)
         let process = try #require(world.boot(.apply, fleet, isAttended: isAttended))
         let ledger = world.state.withLock { $0.ledger(for: fleet) }
         let told = Mutex<[(at: Double, event: Event)]>([])
@@ -38,7 +38,7 @@ struct Rehearsal {
         let result = try #require(ran, "the run hangs")
         (plan, ranOutOfTime) = (result?.plan, result?.ranOutOfTime ?? false)
         (self.told, end, violations) = (told.withLock { $0 }, world.snapshot, world.violations)
-        if lifted.isEmpty { #expect(violations == []) }
+        if disabledRules.isEmpty { #expect(violations == []) }
     }
 
     var effects: [String] { end.effects.map(\.words) }
@@ -83,9 +83,9 @@ extension Stage {
         try Stage(try #require(Scenario.all(web: web).first { $0.name == name }))
     }
 
-    func trial(_ faults: [Fault] = [], lifted rule: Guard? = nil) -> Trial.Verdict {
+    func trial(_ faults: [Fault] = [], disabledRules rule: SafetyRule? = nil) -> Trial.Verdict {
         var trial = Trial(self, seed: 7, faults: faults)
-        trial.lifted = rule?.lifted ?? []
+        trial.disabledRules = rule?.disabledRules ?? []
         return trial.run()
     }
 
@@ -102,15 +102,15 @@ extension Stage {
     }
 
     /// Without `rule` the same trial hurts the oracle whose name begins so.
-    func hurts(_ oracle: String, without rule: Guard, _ faults: [Fault] = []) {
-        let without = trial(faults, lifted: rule)
+    func hurts(_ oracle: String, without rule: SafetyRule, _ faults: [Fault] = []) {
+        let without = trial(faults, disabledRules: rule)
         #expect(without.violations.contains { $0.hasPrefix(oracle) }, "without \(rule): \(without.violations)")
     }
 
     func has(_ number: Int, _ step: StepKind) -> Bool { effects.indices.contains(number) && effects[number].kind == step }
 }
 
-extension Guard {
+extension SafetyRule {
     /// It and what covers it.
-    var lifted: Set<Guard> { cover.union([self]) }
+    var disabledRules: Set<SafetyRule> { cover.union([self]) }
 }

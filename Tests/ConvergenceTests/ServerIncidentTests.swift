@@ -101,7 +101,7 @@ import Testing
     @Test("B14 all kubelets were restarted at once", arguments: [false, true]) func b14(isLifted: Bool) throws {
         let world = try WorldState.standing(FleetSketch(web: 4).fleet())
         let worst = Mutex(0)
-        let run = try Rehearsal(FleetSketch(web: 4, kubelet: "50").fleet(), in: world, lifted: isLifted ? [.maxUnavailable] : []) {
+        let run = try Rehearsal(FleetSketch(web: 4, kubelet: "50").fleet(), in: world, disabledRules: isLifted ? [.maxUnavailable] : []) {
             _, world in
             let down = world.machines.count {
                 $0.name.contains("web") && ($0.isStarting || $0.heartbeat(now: world.now) == false)

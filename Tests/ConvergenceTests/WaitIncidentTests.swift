@@ -109,8 +109,8 @@ import Testing
         world.faults.append(Fault(.emptyList, at: .read(0)))
         let blind = try Rehearsal(fleet, in: world, isAttended: isAttended)
         #expect(blind.effects == [] && blind.plan?.isSettled == false)
-        let reckless: Set<Guard> = [.livingGhost, .clusterAnswersFirst, .secondList, .massLossIsNoReason]
-        #expect(try Rehearsal(fleet, in: world, isAttended: isAttended, lifted: reckless).effects.contains("createVM demo-web-n1"))
+        let reckless: Set<SafetyRule> = [.nodeAlive, .clusterAnswersFirst, .secondList, .massLossIsNoReason]
+        #expect(try Rehearsal(fleet, in: world, isAttended: isAttended, disabledRules: reckless).effects.contains("createVM demo-web-n1"))
     }
 
     /// Every agent is silent at once and exe.dev lists them all: nothing is made, removed or restarted for that.
@@ -136,23 +136,23 @@ import Testing
         arguments: [(3, 1, false), (6, 2, false), (5, 2, true), (7, 3, true), (9, 3, false), (2, 2, true)])
     func b20Count(known: Int, gone: Int, isOpen: Bool) throws {
         let fleet = FleetSketch(web: known).fleet()
-        var seen = Observation()
+        var observed = Observation()
         var ledger = Ledger(cluster: "demo", clusterID: "c", clusterCIDR: "10.244.0.0/16", serviceCIDR: "10.245.0.0/16")
         let names = fleet.nodes.map(\.name).filter { $0.contains("web") }
         for name in names {
             ledger.nodes[name] = .present(Instance(createdAt: "then"))
         }
-        seen.vms = [:]
+        observed.vms = [:]
         for name in names.dropFirst(gone) {
-            seen.note(
+            observed.note(
                 .init(
                     name: name, status: .running, tags: ["fleet-demo"], address: .init(host: "h", port: nil, user: nil), createdAt: "then",
                     url: nil))
         }
         let action = Action.createVM(CreateVM(node: names[0], vm: fleet.nodes[0].vm, ownerTag: "fleet-demo"))
-        let facts = FleetFacts(fleet: fleet, seen: seen, ledger: ledger, now: 0, isAttended: false)
+        let facts = FleetFacts(fleet: fleet, observed: observed, ledger: ledger, now: 0, isAttended: false)
         #expect((Safety.refusal(of: action, facts: facts)?.isBreaker == true) == isOpen)
-        #expect(Safety.refusal(of: action, facts: FleetFacts(fleet: fleet, seen: seen, ledger: ledger, now: 0)) == nil)
+        #expect(Safety.refusal(of: action, facts: FleetFacts(fleet: fleet, observed: observed, ledger: ledger, now: 0)) == nil)
     }
 }
 

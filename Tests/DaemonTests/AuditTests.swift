@@ -81,9 +81,9 @@ final class StillClock: WallClock {
             #"{apiVersion: "exedev-k8s/v1", cluster: {name: "demo", k3s: "v1.34.9+k3s1", servers: 1}, pools: {web: {nodes: 1}}}"#, file: "f"
         )
         let fleet = try #require(outcome.fleet)
-        var seen = Observation()
-        seen.vms = [:]
-        let facts = FleetFacts(fleet: fleet, seen: seen, ledger: try state.ledger(for: fleet) { _ in }, now: 0)
+        var observed = Observation()
+        observed.vms = [:]
+        let facts = FleetFacts(fleet: fleet, observed: observed, ledger: try state.ledger(for: fleet) { _ in }, now: 0)
         let shape = VMSpec(image: "exeuntu", cpu: 2, memory: "4GB", disk: "20GB", tags: [])
         for name in ["a", "b", "c"] {
             try audit.intend(.createVM(CreateVM(node: name, vm: shape, ownerTag: "fleet-demo")), because: .vmMissing, facts: facts)

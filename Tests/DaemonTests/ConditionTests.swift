@@ -10,7 +10,7 @@ import Testing
         conditions.map { "\($0.type.rawValue)=\($0.status.rawValue)/\($0.reason)" }.joined(separator: " ")
     }
 
-    private static let wait = Decision.wait(Wait(.k3sJoining(unit: nil, journal: nil), look: .cluster, every: 1))
+    private static let wait = Decision.wait(Wait(.k3sJoining(unit: nil, journal: nil), read: .cluster, every: 1))
     private static let block = Decision.blocked(.vmForeign(name: "demo-web-n1", tag: "fleet-demo"))
     private static let breaker = Decision.blocked(.vmsVanished(count: 2, of: 3))
 

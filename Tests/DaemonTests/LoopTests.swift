@@ -138,12 +138,13 @@ import Testing
         plan.items = [Plan.Item(node: "a-cp-n1", pool: "servers", decision: .settled, then: [])]
         let ledger = Ledger(cluster: "a", clusterID: "", clusterCIDR: "", serviceCIDR: "")
         post.passEnded(
-            .success(.init(plan: plan, seen: Observation(), ledger: ledger, effects: 0, ranOutOfTime: false)), uptime: 1000, chance: 0.5)
+            .success(.init(plan: plan, observed: Observation(), ledger: ledger, effects: 0, ranOutOfTime: false)), uptime: 1000, chance: 0.5
+        )
         var watch = Watch(posts: [post])
         #expect(watch.status(uptime: 1258, awake: 0) == "converged 1/1, next pass in 42 s")
         watch.posts[0].passEnded(.failure(DaemonStage.Bad(description: "no route")), uptime: 1300, chance: 0.5)
         #expect(watch.status(uptime: 1301, awake: 0) == "converged 1/1, failed: no route, next pass in 4 s")
-        (watch.posts[0].brake, watch.posts[0].began) = (.init(), 50)
+        (watch.posts[0].stopSignal, watch.posts[0].began) = (.init(), 50)
         #expect(watch.status(uptime: 1301, awake: 57.5) == "converged 1/1, failed: no route, at work for 7 s")
         watch.posts.append(try Self.post("b", stage))
         watch.stoppingSince = 57
@@ -154,11 +155,11 @@ import Testing
         let stage = try DaemonStage()
         var watch = Watch(posts: [try Self.post("a", stage)])
         #expect(watch.isSound(awake: 1e9))
-        (watch.posts[0].brake, watch.posts[0].began) = (.init(), 1000)
+        (watch.posts[0].stopSignal, watch.posts[0].began) = (.init(), 1000)
         #expect(watch.isSound(awake: 1000 + 300 + 619) && !watch.isSound(awake: 1000 + 300 + 620))
         watch.stoppingSince = 2000
         #expect(watch.needsTime(awake: 2619) && !watch.needsTime(awake: 2620))
-        watch.posts[0].brake = nil
+        watch.posts[0].stopSignal = nil
         #expect(!watch.needsTime(awake: 2001) && watch.isDone)
     }
 

@@ -14,7 +14,7 @@ enum Say {
     static let settled = ended(["a": .settled, "b": .settled])
     static let repair = Notice.event(.actionStarted(.startVM(StartVM(node: "a")), .vmStopped))
     static let failed = Notice.passFailed("exe.dev cannot be reached", next: 5)
-    static let waiting = ended(["a": .wait(Wait(.k3sJoining(unit: nil, journal: nil), look: .cluster, every: 1)), "b": .settled])
+    static let waiting = ended(["a": .wait(Wait(.k3sJoining(unit: nil, journal: nil), read: .cluster, every: 1)), "b": .settled])
     static let stuck = ended(["a": .blocked(stuckReason), "b": .settled])
     static let massLoss = ended(["a": .blocked(breaker), "b": .blocked(breaker)])
     static let breaker = Reason.vmsVanished(count: 2, of: 3)
@@ -24,7 +24,7 @@ enum Say {
         let lines = decisions.keys.sorted().map { Plan.Item(node: $0, pool: "web", decision: decisions[$0]!, then: []) }
         let ledger = Ledger(cluster: "demo", clusterID: "c", clusterCIDR: "10.244.0.0/16", serviceCIDR: "10.245.0.0/16")
         let result = Reconciler.Result(
-            plan: Plan(cluster: "demo", items: lines), seen: Observation(), ledger: ledger, effects: 0, ranOutOfTime: false)
+            plan: Plan(cluster: "demo", items: lines), observed: Observation(), ledger: ledger, effects: 0, ranOutOfTime: false)
         return .passEnded(result, next: 9)
     }
 }

@@ -28,8 +28,8 @@ enum Samples {
 
     /// Every node of the fleet settled and ready, but for what `decisions` says of some; VMs of the names in `gone` are not listed.
     static func result(_ fleet: DesiredFleet, _ decisions: [String: Decision] = [:], gone: Set<String> = []) -> Reconciler.Result {
-        var seen = Observation()
-        seen.vms = Dictionary(
+        var observed = Observation()
+        observed.vms = Dictionary(
             uniqueKeysWithValues: fleet.nodes.filter { !gone.contains($0.name) }.map { node in
                 (
                     node.name,
@@ -45,12 +45,12 @@ enum Samples {
                 name: node.name, ready: gone.contains(node.name) ? .unknown : .ready, version: node.k3s, internalIP: "100.64.1.2",
                 labels: node.labels)
         }
-        seen.cluster = .read(reading)
+        observed.cluster = .read(reading)
         let lines = fleet.nodes.map { node in
             Plan.Item(node: node.name, pool: node.pool, decision: decisions[node.name] ?? .settled, then: [])
         }
         return .init(
-            plan: Plan(cluster: "demo", items: lines), seen: seen,
+            plan: Plan(cluster: "demo", items: lines), observed: observed,
             ledger: Ledger(cluster: "demo", clusterID: "id", clusterCIDR: "10.244.0.0/16", serviceCIDR: "10.245.0.0/16"), effects: 0,
             ranOutOfTime: false)
     }

@@ -99,11 +99,11 @@ import Testing
         #expect(kinds(Say.settled) == ["fleetSettled"], "that it is well again is news")
         #expect(kinds(Say.massLoss) == ["breakerOpen", "nodeBlocked a", "nodeBlocked b", "fleetNotSettled"])
         #expect(kinds(Say.settled) == ["breakerClosed", "nodeSettled a", "nodeSettled b", "fleetSettled"])
-        let blind = Notice.event(.lookFailed(.vms, reason: "no route"))
-        #expect(kinds(blind) == ["lookFailed"])
+        let blind = Notice.event(.readFailed(.vms, reason: "no route"))
+        #expect(kinds(blind) == ["readFailed"])
         #expect(kinds(blind) == [])
         #expect(kinds(Say.settled) == ["fleetSettled"])
-        #expect(kinds(blind) == ["lookFailed"])
+        #expect(kinds(blind) == ["readFailed"])
         #expect(kinds(.reloaded(Say.fleet)) + kinds(.reloadRefused("x")) + kinds(.stopping) == ["reloaded", "reloadRefused", "stopping"])
     }
 

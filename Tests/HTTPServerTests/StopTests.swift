@@ -25,8 +25,8 @@ private final class Sentinel: Sendable {
             }
             return clients.allSatisfy { $0.hasEnded() }
         }
-        var seen = begun.makeAsyncIterator()
-        for _ in 0..<count { await seen.next() }
+        var observed = begun.makeAsyncIterator()
+        for _ in 0..<count { await observed.next() }
         server?.stop()
         server?.stop()
         #expect(try await ended.value)
@@ -69,8 +69,8 @@ private final class Sentinel: Sendable {
                     return clients.compactMap { $0.reply() }.allSatisfy { $0.body == "/" }
                 }
             }
-            var seen = begun.makeAsyncIterator()
-            for _ in 0..<(1 + round % 8) { await seen.next() }
+            var observed = begun.makeAsyncIterator()
+            for _ in 0..<(1 + round % 8) { await observed.next() }
             server.stop()
             #expect(try await client.value)
         }

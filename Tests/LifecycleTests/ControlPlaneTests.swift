@@ -26,8 +26,8 @@ import Testing
     }
 
     private static let silent: [Silent] = [
-        Silent(testDescription: "not read", silence: .unread) { $0.facts.seen.cluster = .unseen },
-        Silent(testDescription: "unreachable", silence: .unreachable("no route")) { $0.facts.seen.cluster = .unreachable("no route") },
+        Silent(testDescription: "not read", silence: .unread) { $0.facts.observed.cluster = .unseen },
+        Silent(testDescription: "unreachable", silence: .unreachable("no route")) { $0.facts.observed.cluster = .unreachable("no route") },
         Silent(testDescription: "starting", silence: .starting("no API")) { $0.reading { ($0.apiReady, $0.reason) = (false, "no API") } },
         Silent(testDescription: "another cluster's mark", silence: .ofOtherCluster) { $0.reading { $0.clusterID = "c2" } },
         Silent(testDescription: "another CA", silence: .ofOtherCluster) { $0.reading { $0.caHash = "other" } },

@@ -8,7 +8,7 @@ import Testing
     private static let (now, web, server) = (Situation.now, Situation.web, Situation.server)
 
     private static func vm(_ status: ObservedVM.Status) -> @Sendable (inout Situation) -> Void {
-        { $0.facts.seen.vms?[web] = Situation.vm(web, status) }
+        { $0.facts.observed.vms?[web] = Situation.vm(web, status) }
     }
 
     /// A host that was probed, whose node is not in the cluster.
@@ -17,7 +17,7 @@ import Testing
     ) -> @Sendable (inout Situation) -> Void {
         { situation in
             situation.withoutNode()
-            situation.facts.seen.hosts[web] = Situation.host(isSetUp: isSetUp, change)
+            situation.facts.observed.hosts[web] = Situation.host(isSetUp: isSetUp, change)
         }
     }
 
@@ -33,32 +33,32 @@ import Testing
 
     private static let platform: [Row] = [
         Row("settled", "settled") { _ in },
-        Row("the VMs were not listed", "wait AwaitingVMList") { $0.facts.seen.vms = nil },
+        Row("the VMs were not listed", "wait AwaitingVMList") { $0.facts.observed.vms = nil },
         Row("no VM", "act createVM VMMissing") {
-            $0.facts.seen.vms?[web] = nil
+            $0.facts.observed.vms?[web] = nil
             $0.withoutNode()
         },
         Row("no VM, a new one on its way", "wait CreateOutcomeUnknown") {
-            $0.facts.seen.vms?[web] = nil
+            $0.facts.observed.vms?[web] = nil
             $0.withoutNode()
             $0.facts.ledger.nodes[web] = .requested(VMRequest(sentAt: now - 10))
         },
         Row("no VM, and the new one never came", "act createVM VMMissing") {
-            $0.facts.seen.vms?[web] = nil
+            $0.facts.observed.vms?[web] = nil
             $0.withoutNode()
             $0.facts.ledger.nodes[web] = .requested(VMRequest(sentAt: now - 60))
         },
         Row("no VM in the first list", "wait AwaitingSecondVMList") {
-            $0.facts.seen.vms?[web] = nil
+            $0.facts.observed.vms?[web] = nil
             $0.withoutNode()
             $0.facts.listedAt = now
         },
-        Row("no VM, but its node is ready", "wait NodeAliveWithoutVM") { $0.facts.seen.vms?[web] = nil },
+        Row("no VM, but its node is ready", "wait NodeAliveWithoutVM") { $0.facts.observed.vms?[web] = nil },
         Row("no VM of the server", of: server, "blocked ServerVMGone") {
-            $0.facts.seen.vms?[server] = nil
-            $0.facts.seen.cluster = .unreachable("no route")
+            $0.facts.observed.vms?[server] = nil
+            $0.facts.observed.cluster = .unreachable("no route")
         },
-        Row("a VM without our tag", "blocked VMForeign") { $0.facts.seen.vms?[web] = Situation.vm(web, tags: []) },
+        Row("a VM without our tag", "blocked VMForeign") { $0.facts.observed.vms?[web] = Situation.vm(web, tags: []) },
         Row("stopped", "act startVM VMStopped", vm(.stopped)),
         Row("stopped, and started a moment ago", "wait VMStarting") {
             vm(.stopped)(&$0)
@@ -72,11 +72,11 @@ import Testing
         Row("not probed", "wait AwaitingProbe") { $0.withoutNode() },
         Row("unreachable", "wait HostUnreachable") {
             $0.withoutNode()
-            $0.facts.seen.hosts[web] = .unreachable("timed out")
+            $0.facts.observed.hosts[web] = .unreachable("timed out")
         },
         Row("refused", "blocked HostRefused") {
             $0.withoutNode()
-            $0.facts.seen.hosts[web] = .refused("another host key", advice: "see why")
+            $0.facts.observed.hosts[web] = .refused("another host key", advice: "see why")
         },
         Row("another host", "blocked HostMisrouted", host { $0.hostname = "stranger" }),
         Row("no binary", "act prepare HostUnprepared", host { $0.binaryVersion = nil }),
@@ -89,7 +89,7 @@ import Testing
         Row("prepared", "act install K3sNotInstalled", host()),
         Row("prepared, no control plane", "wait ControlPlaneNotReady") {
             host()(&$0)
-            $0.facts.seen.cluster = .unreachable("no route")
+            $0.facts.observed.cluster = .unreachable("no route")
         },
         Row("prepared, an identity is left", "act purgeIdentity IdentityStale", record(isSetUp: false) { $0.hasStaleIdentity = true }),
         Row("set up a moment ago", "wait K3sJoining", record { $0.startedAt = now - 10 }),
@@ -109,15 +109,15 @@ import Testing
         Row("silent", "wait NodeSilent") { $0.node { $0.ready = .unknown } },
         Row("silent, and the host is bare", "act prepare HostUnprepared") {
             $0.node { $0.ready = .unknown }
-            $0.facts.seen.hosts[web] = Situation.host { $0.binaryVersion = nil }
+            $0.facts.observed.hosts[web] = Situation.host { $0.binaryVersion = nil }
         },
         Row("silent, and k3s is not set up", "act install K3sNotInstalled") {
             $0.node { $0.ready = .unknown }
-            $0.facts.seen.hosts[web] = Situation.host()
+            $0.facts.observed.hosts[web] = Situation.host()
         },
         Row("silent, and the node is another machine's", "act purgeIdentity IdentityStale") {
             $0.node { ($0.ready, $0.internalIP) = (.unknown, "100.64.0.77") }
-            $0.facts.seen.hosts[web] = Situation.host()
+            $0.facts.observed.hosts[web] = Situation.host()
         },
         Row("its removal had begun", "act uncordon WantedAgain") { $0.facts.ledger.removalReached(.begun, web) },
         Row("its k3s was stopped for a removal", "act install WantedAgain") { $0.facts.ledger.removalReached(.stopped, web) },
@@ -133,13 +133,13 @@ import Testing
         Row("not ready", "wait NodeNotReady") { $0.node { $0.ready = .notReady(reason: "KubeletNotReady") } },
         Row("a label is missing", "act patchNode LabelsOrTaintsDiffer") { $0.node { $0.labels["tier"] = nil } },
         Row("a label of others", "settled") { $0.node { $0.labels["theirs"] = "1" } },
-        Row("a tag is missing", "act tagVM TagsMissing") { $0.facts.seen.vms?[web] = Situation.vm(web) },
+        Row("a tag is missing", "act tagVM TagsMissing") { $0.facts.observed.vms?[web] = Situation.vm(web) },
         Row("shared otherwise", "act share SharingDiffers") { $0.instance { $0.sharing = .known(.initial) } },
         Row("sharing has no known outcome", "act share SharingDiffers") { $0.instance { $0.sharing = .uncertain(grants: ["a@b.c"]) } },
     ]
 
     private static let admission: [Row] = [
-        Row("changed after it was read", "wait AwaitingClusterRead") { $0.facts.seen.outdated = [web] },
+        Row("changed after it was read", "wait AwaitingClusterRead") { $0.facts.observed.outdated = [web] },
         Row("it failed a moment ago", "wait BackOff") {
             vm(.stopped)(&$0)
             $0.facts.ledger.attempts[web] = .init(count: 1, notBefore: now + 5, failure: "502")
@@ -154,7 +154,7 @@ import Testing
         },
         Row("the control plane does not answer", "wait ControlPlaneNotReady") {
             vm(.stopped)(&$0)
-            $0.facts.seen.cluster = .unreachable("no route")
+            $0.facts.observed.cluster = .unreachable("no route")
         },
     ]
 
@@ -166,7 +166,7 @@ import Testing
     /// Approving a plan approves the way to its end.
     @Test func theWayIsTold() throws {
         var situation = try Situation()
-        situation.facts.seen.vms?[Self.web] = nil
+        situation.facts.observed.vms?[Self.web] = nil
         situation.withoutNode()
         situation.facts.ledger.nodes[Self.web] = nil
         #expect(situation.item(Self.web)?.then == [.prepare, .purgeIdentity, .install, .patchNode, .share])

@@ -12,19 +12,19 @@ import Testing
     }
 
     private static let rows: [Row] = [
-        row("nothing of ours", nil) { $0.facts.seen.vms?[old] = Situation.vm(old, tags: []) },
+        row("nothing of ours", nil) { $0.facts.observed.vms?[old] = Situation.vm(old, tags: []) },
         row("a member", "act drain NotInFleetFile") { $0.unmanaged() },
         row("prune is off", "left PruneDisabled") {
             var fleet = $0.facts.fleet
             fleet.policy.prune = false
-            var facts = FleetFacts(fleet: fleet, seen: $0.facts.seen, ledger: $0.facts.ledger, now: now)
+            var facts = FleetFacts(fleet: fleet, observed: $0.facts.observed, ledger: $0.facts.ledger, now: now)
             facts.digest = $0.facts.digest
             $0.facts = facts
             $0.unmanaged()
         },
         row("the cluster does not answer", "wait RemovalNeedsControlPlane") {
             $0.unmanaged()
-            $0.facts.seen.cluster = .unreachable("no route")
+            $0.facts.observed.cluster = .unreachable("no route")
         },
         row("the drain was sent", "act drain NotInFleetFile") { $0.unmanaged(.begun) },
         row("drained", "act stop NotInFleetFile") { $0.unmanaged(.drained) },
@@ -52,20 +52,20 @@ import Testing
         row("a new VM on its way", "wait CreateOutcomeUnknown") { $0.facts.ledger.nodes[old] = .requested(VMRequest(sentAt: now - 1)) },
         row("a silent Node without VM", "act deleteNode NodeWithoutVM") {
             $0.unmanaged()
-            $0.facts.seen.vms?[old] = nil
+            $0.facts.observed.vms?[old] = nil
             $0.node(old) { $0.ready = .unknown }
         },
         row("a ready Node without VM, for a moment", "wait NodeSilenceUnconfirmed") {
             $0.unmanaged()
-            $0.facts.seen.vms?[old] = nil
+            $0.facts.observed.vms?[old] = nil
         },
         row("a ready Node without VM, for long", "left NodeOutlivesVM") {
             $0.unmanaged { $0.missingSince = now - 100 }
-            $0.facts.seen.vms?[old] = nil
+            $0.facts.observed.vms?[old] = nil
         },
         row("its VM went in the middle of the removal", "act deleteNode RemovalUnfinished") {
             $0.unmanaged(.drained, hasNode: false)
-            $0.facts.seen.vms?[old] = nil
+            $0.facts.observed.vms?[old] = nil
         },
         row("it is a server", "blocked ServerNotRemovable") {
             $0.unmanaged()

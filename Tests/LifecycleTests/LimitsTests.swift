@@ -32,7 +32,7 @@ import Testing
         let decisions = try Self.decisions("maxVMs: 4") { situation in
             situation.unmanaged()
             for name in [Situation.web, Situation.mate] {
-                situation.facts.seen.vms?[name] = nil
+                situation.facts.observed.vms?[name] = nil
                 situation.facts.ledger.nodes[name] = nil
                 situation.withoutNode(name)
             }

@@ -24,16 +24,16 @@ struct Situation {
             cluster: "demo", clusterID: "c1", clusterCIDR: fleet.cluster.clusterCIDR.description,
             serviceCIDR: fleet.cluster.serviceCIDR.description)
         (ledger.founder, ledger.caHash) = (Self.server, "ca")
-        var (seen, reading) = (Observation(), ClusterReading())
+        var (observed, reading) = (Observation(), ClusterReading())
         (reading.apiReady, reading.clusterID, reading.caHash) = (true, "c1", "ca")
-        seen.vms = [:]
+        observed.vms = [:]
         for (number, node) in fleet.nodes.enumerated() {
             ledger.nodes[node.name] = .present(Self.instance(of: node))
-            seen.vms?[node.name] = Self.vm(node.name, tags: [fleet.cluster.tag] + node.vm.tags)
+            observed.vms?[node.name] = Self.vm(node.name, tags: [fleet.cluster.tag] + node.vm.tags)
             reading.nodes.append(Self.node(node, address: "100.64.0.\(number + 1)"))
         }
-        seen.cluster = .read(reading)
-        facts = FleetFacts(fleet: fleet, seen: seen, ledger: ledger, now: Self.now)
+        observed.cluster = .read(reading)
+        facts = FleetFacts(fleet: fleet, observed: observed, ledger: ledger, now: Self.now)
         (facts.uptime, facts.digest) = (Self.now, { _ in Self.digest })
     }
 
@@ -72,9 +72,9 @@ struct Situation {
     // MARK: changes
 
     mutating func reading(_ change: (inout ClusterReading) -> Void) {
-        guard case .read(var reading) = facts.seen.cluster else { return }
+        guard case .read(var reading) = facts.observed.cluster else { return }
         change(&reading)
-        facts.seen.cluster = .read(reading)
+        facts.observed.cluster = .read(reading)
     }
 
     mutating func node(_ name: String = web, _ change: (inout NodeFields) -> Void) {
@@ -92,7 +92,7 @@ struct Situation {
 
     /// A VM of ours that no pool asks for, with its node; `stage`: how far its removal has come.
     mutating func unmanaged(_ stage: LeaveStage? = nil, hasNode: Bool = true, _ change: (inout Instance) -> Void = { _ in }) {
-        facts.seen.vms?[Self.old] = Self.vm(Self.old)
+        facts.observed.vms?[Self.old] = Self.vm(Self.old)
         var instance = Instance(createdAt: "then")
         instance.startedAt = Self.now - 5000
         change(&instance)

@@ -19,7 +19,7 @@ import Testing
         run.events.compactMap { event in
             switch event {
             case .actionFinished(let action, _): "removed \(action.node)"
-            case .lookFailed(_, let reason): "silent: \(reason)"
+            case .readFailed(_, let reason): "silent: \(reason)"
             case .waiting(_, let reason): "waits for \(reason.text)"
             default: nil
             }

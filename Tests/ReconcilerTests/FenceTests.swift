@@ -41,10 +41,10 @@ import Testing
         let process = try #require(world.boot(.apply, fleet))
         let fence = Fence(clock: process)
         let performer = Performer(world: process, ticket: fence.ticket())
-        var seen = Observation()
-        seen.note(.vms([]))
+        var observed = Observation()
+        observed.note(.vms([]))
         let ledger = Ledger(cluster: "demo", clusterID: "c1", clusterCIDR: "10.244.0.0/16", serviceCIDR: "10.245.0.0/16")
-        let facts = FleetFacts(fleet: fleet, seen: seen, ledger: ledger, now: process.now)
+        let facts = FleetFacts(fleet: fleet, observed: observed, ledger: ledger, now: process.now)
         let node = try #require(fleet.nodes.first)
         let action = Action.createVM(CreateVM(node: node.name, vm: node.vm, ownerTag: fleet.cluster.tag))
         func performs() -> Bool? {
@@ -62,9 +62,9 @@ import Testing
         var run = Run(
             fleet: try ConvergeTests.fleet(),
             ledger: Ledger(cluster: "demo", clusterID: "c1", clusterCIDR: "10.244.0.0/16", serviceCIDR: "10.245.0.0/16"), repeats: true)
-        run.note(.saw(.vms, .vms([])), at: Moment(clock), tell: { _ in })
-        #expect(run.facts.seen.vms != nil)
-        run.looks.begin(.vms)
+        run.note(.observed(.vms, .vms([])), at: Moment(clock), tell: { _ in })
+        #expect(run.facts.observed.vms != nil)
+        run.reads.begin(.vms)
         if isTakenOver {
             run.note(.leased(.success(.taken(from: "other/1")), uptime: clock.uptime), at: Moment(clock), tell: { _ in })
         } else {
@@ -72,9 +72,9 @@ import Testing
             clock.pass(seconds: 60)
             run.note(.woke(clock.uptime - 55), at: Moment(clock), tell: { _ in })
         }
-        #expect(run.facts.seen.vms == nil && run.generation == 1)
+        #expect(run.facts.observed.vms == nil && run.generation == 1)
         // A look that was under way is of before.
-        run.note(.saw(.vms, .vms([])), at: Moment(clock), tell: { _ in })
-        #expect(run.facts.seen.vms == nil)
+        run.note(.observed(.vms, .vms([])), at: Moment(clock), tell: { _ in })
+        #expect(run.facts.observed.vms == nil)
     }
 }

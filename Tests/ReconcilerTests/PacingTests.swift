@@ -13,7 +13,7 @@ import Testing
         var fleet = try ConvergeTests.fleet()
         fleet.limits.deletionsPerPass = deletionsPerPass
         fleet.policy.prune = true
-        var (seen, reading) = (Observation(), ClusterReading())
+        var (observed, reading) = (Observation(), ClusterReading())
         (reading.apiReady, reading.clusterID, reading.caHash) = (true, "c1", "ca")
         var ledger = Ledger(cluster: "demo", clusterID: "c1", clusterCIDR: "10.244.0.0/16", serviceCIDR: "10.245.0.0/16")
         (ledger.founder, ledger.caHash) = (fleet.nodes[0].name, "ca")
@@ -27,9 +27,9 @@ import Testing
                 createdAt: "then", url: nil)
         }
         reading.nodes = names.map { NodeReading(name: $0, ready: .ready, version: fleet.cluster.k3s, internalIP: "100.64.0.1") }
-        seen.note(.vms(vms))
-        seen.note(.cluster(.read(reading)))
-        return FleetFacts(fleet: fleet, seen: seen, ledger: ledger, now: 1000)
+        observed.note(.vms(vms))
+        observed.note(.cluster(.read(reading)))
+        return FleetFacts(fleet: fleet, observed: observed, ledger: ledger, now: 1000)
     }
 
     private static func decisions(_ facts: FleetFacts) -> [Decision] {

@@ -6,29 +6,29 @@ import Testing
 
 @Suite struct RunTests {
     /// A list of VMs that was asked for before one was made and comes after.
-    private static func afterAnOldList(lifted: Set<Guard>) throws -> Bool {
+    private static func afterAnOldList(disabledRules: Set<SafetyRule>) throws -> Bool {
         let fleet = try ConvergeTests.fleet()
         let clock = VirtualClock()
         var run = Run(
             fleet: fleet, ledger: Ledger(cluster: "demo", clusterID: "c1", clusterCIDR: "10.244.0.0/16", serviceCIDR: "10.245.0.0/16"),
-            repeats: true, lifted: lifted)
-        run.note(.saw(.vms, .vms([])), at: Moment(clock), tell: { _ in })
+            repeats: true, disabledRules: disabledRules)
+        run.note(.observed(.vms, .vms([])), at: Moment(clock), tell: { _ in })
         run.decide(at: Moment(clock))
         let action = try #require(run.plan.actions.first)
         run.begin(action, at: Moment(clock))
-        run.looks.begin(.vms)
+        run.reads.begin(.vms)
         let vm = ObservedVM(
             name: action.node, status: .running, tags: [fleet.cluster.tag], address: .init(host: "h", port: nil, user: nil),
             createdAt: "then", url: nil)
         run.note(.did(action, .success(.created(vm)), seconds: 1), at: Moment(clock), tell: { _ in })
-        run.note(.saw(.vms, .vms([])), at: Moment(clock), tell: { _ in })
-        return run.facts.seen.vms?[action.node] != nil
+        run.note(.observed(.vms, .vms([])), at: Moment(clock), tell: { _ in })
+        return run.facts.observed.vms?[action.node] != nil
     }
 
-    /// The guard `spoiledLook`; exedev-sim guards names this test.
+    /// The guard `outdatedRead`; exedev-sim guards names this test.
     @Test func aListFromBeforeAChangeIsThrownAway() throws {
-        #expect(try Self.afterAnOldList(lifted: []))
-        #expect(try !Self.afterAnOldList(lifted: [.spoiledLook]))
+        #expect(try Self.afterAnOldList(disabledRules: []))
+        #expect(try !Self.afterAnOldList(disabledRules: [.outdatedRead]))
     }
 
     private static func run(knowing name: String, _ fleet: DesiredFleet) -> Run {
@@ -44,7 +44,7 @@ import Testing
         var run = Self.run(knowing: name, fleet)
         for seconds in [0.0, 6] {
             clock.pass(seconds: seconds)
-            run.note(.saw(.vms, .vms([])), at: Moment(clock), tell: { _ in })
+            run.note(.observed(.vms, .vms([])), at: Moment(clock), tell: { _ in })
             #expect(run.mayDiffer(at: Moment(clock)))
             run.decide(at: Moment(clock))
             #expect(run.plan.items.first { $0.node == name }?.decision.action != nil || seconds == 0)
@@ -59,21 +59,21 @@ import Testing
             fleet: fleet, ledger: Ledger(cluster: "demo", clusterID: "c1", clusterCIDR: "10.244.0.0/16", serviceCIDR: "10.245.0.0/16"),
             repeats: true)
         run.facts.ledger.attempts[name] = .init(count: 1, notBefore: clock.now + 7, failure: "it failed", failedAt: clock.now)
-        run.looks.begin(.vms)
-        run.note(.saw(.vms, .vms([])), at: Moment(clock), tell: { _ in })
+        run.reads.begin(.vms)
+        run.note(.observed(.vms, .vms([])), at: Moment(clock), tell: { _ in })
         run.decide(at: Moment(clock))
         #expect(run.plan.items.first { $0.node == name }?.decision.action == nil)
-        for (look, _) in run.looksDue(at: Moment(clock)) { _ = run.looks.end(look, clock.uptime) }
+        for (look, _) in run.readsDue(at: Moment(clock)) { _ = run.reads.end(look, clock.uptime) }
         clock.pass(seconds: 3)
         run.decide(at: Moment(clock))
-        #expect(run.looksDue(at: Moment(clock)).isEmpty)
+        #expect(run.readsDue(at: Moment(clock)).isEmpty)
         clock.pass(seconds: 4.01)
         #expect(run.mayDiffer(at: Moment(clock)))
         run.decide(at: Moment(clock))
         // By the VMs that there are then.
         #expect(run.plan.items.first { $0.node == name }?.decision.action == nil)
-        #expect(run.looksDue(at: Moment(clock)).map(\.0) == [.vms])
-        run.note(.saw(.vms, .vms([])), at: Moment(clock), tell: { _ in })
+        #expect(run.readsDue(at: Moment(clock)).map(\.0) == [.vms])
+        run.note(.observed(.vms, .vms([])), at: Moment(clock), tell: { _ in })
         run.decide(at: Moment(clock))
         #expect(run.plan.items.first { $0.node == name }?.decision.action?.kind == .createVM)
     }
@@ -88,9 +88,9 @@ import Testing
         run.facts.ledger.nodes[name] = .requested(VMRequest(sentAt: clock.now - 20))
         run.decide(at: Moment(clock))
         for (seconds, isCreated) in [(0.1, false), (25, false), (10, true)] {
-            #expect(run.looksDue(at: Moment(clock)).map(\.0) == [.vms])
+            #expect(run.readsDue(at: Moment(clock)).map(\.0) == [.vms])
             clock.pass(seconds: seconds)
-            run.note(.saw(.vms, .vms([])), at: Moment(clock), tell: { _ in })
+            run.note(.observed(.vms, .vms([])), at: Moment(clock), tell: { _ in })
             run.decide(at: Moment(clock))
             let step = run.plan.items.first { $0.node == name }?.decision.action?.kind
             #expect((step == .createVM) == isCreated)
@@ -119,14 +119,14 @@ import Testing
         let (fleet, clock) = (try ConvergeTests.fleet(), VirtualClock())
         var run = Self.run(knowing: try #require(fleet.nodes.first?.name), fleet)
         run.decide(at: Moment(clock))
-        #expect(run.looksDue(at: Moment(clock)).map(\.0) == [.vms])
+        #expect(run.readsDue(at: Moment(clock)).map(\.0) == [.vms])
         run.waits(from: clock.uptime)
         let pause = run.pause(Moment(clock), deadline: nil)
         #expect(pause.map { $0 < Run.standstill / 2 } == true)
         clock.pass(seconds: seconds)
-        run.comesRound(uptime: clock.uptime)
-        run.note(.saw(.vms, .vms([])), at: Moment(clock), tell: { _ in })
-        #expect((run.facts.seen.vms != nil) == isKept)
+        run.turns(uptime: clock.uptime)
+        run.note(.observed(.vms, .vms([])), at: Moment(clock), tell: { _ in })
+        #expect((run.facts.observed.vms != nil) == isKept)
     }
 
     /// A machine on which k3s was not stopped may have joined once more before it went.
@@ -171,12 +171,12 @@ import Testing
         let vm = ObservedVM(
             name: server, status: .running, tags: [fleet.cluster.tag], address: .init(host: "h", port: nil, user: nil), createdAt: "then",
             url: nil)
-        run.note(.saw(.vms, .vms([vm])), at: Moment(clock), tell: { _ in })
+        run.note(.observed(.vms, .vms([vm])), at: Moment(clock), tell: { _ in })
         run.decide(at: Moment(clock))
         #expect(run.awaitsReading && !run.isIdle)
         #expect(run.plan == blank)
-        #expect(run.looksDue(at: Moment(clock)).map(\.0) == [.cluster])
-        run.note(.saw(.cluster, .cluster(answer)), at: Moment(clock), tell: { _ in })
+        #expect(run.readsDue(at: Moment(clock)).map(\.0) == [.cluster])
+        run.note(.observed(.cluster, .cluster(answer)), at: Moment(clock), tell: { _ in })
         #expect(run.mayDiffer(at: Moment(clock)))
         run.decide(at: Moment(clock))
         #expect(!run.awaitsReading && run.plan != blank)
@@ -191,7 +191,7 @@ import Testing
         let vm = ObservedVM(
             name: name, status: .running, tags: [fleet.cluster.tag], address: .init(host: "h", port: nil, user: nil), createdAt: "later",
             url: nil)
-        run.note(.saw(.vms, .vms([vm])), at: Moment(clock), tell: { _ in })
+        run.note(.observed(.vms, .vms([vm])), at: Moment(clock), tell: { _ in })
         run.decide(at: Moment(clock))
         #expect((run.facts.ledger.nodes[name] == nil) == isGone)
         // Whether k3s runs there nobody knows.
@@ -203,12 +203,12 @@ import Testing
         let (fleet, clock) = (try ConvergeTests.fleet(), VirtualClock())
         var run = Self.run(knowing: try #require(fleet.nodes.first?.name), fleet)
         run.decide(at: Moment(clock))
-        _ = run.looksDue(at: Moment(clock))
-        run.comesRound(uptime: clock.uptime)
+        _ = run.readsDue(at: Moment(clock))
+        run.turns(uptime: clock.uptime)
         clock.pass(seconds: 11)
         run.waits(from: clock.uptime)
         clock.pass(seconds: 4)
-        run.comesRound(uptime: clock.uptime)
+        run.turns(uptime: clock.uptime)
         #expect(run.generation == 0)
     }
 }

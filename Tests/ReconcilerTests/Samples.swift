@@ -41,7 +41,7 @@ struct Program {
         var events: [Event]
         /// In words.
         var effects: [String]
-        var reads: [Look]
+        var reads: [ReadTarget]
         var seconds: Double
     }
 
@@ -61,8 +61,8 @@ struct Program {
 
     func look(_ fleet: DesiredFleet) throws -> Run<Reconciler.Result> {
         let ledger = world.state.withLock { $0.ledger(for: fleet) }
-        return try run(.look, fleet) { [world] process, tell in
-            try await world.reconciler(for: fleet, process, isAttended: true, tell: tell).look(process, ledger: ledger)
+        return try run(.read, fleet) { [world] process, tell in
+            try await world.reconciler(for: fleet, process, isAttended: true, tell: tell).observe(process, ledger: ledger)
         }
     }
 

@@ -24,11 +24,11 @@ import Testing
     func nobodySeesThem(role: Role) throws {
         try FakeHost.with { host in
             let said = try Self.setUp(role, on: host)
-            let seen = try ["calls", "environ", "modes", "installer"].map { try #require(host.read("/log/\($0)")) }
-            #expect(seen.allSatisfy { !$0.isEmpty } && host.calls.count > 50)
+            let observed = try ["calls", "environ", "modes", "installer"].map { try #require(host.read("/log/\($0)")) }
+            #expect(observed.allSatisfy { !$0.isEmpty } && host.calls.count > 50)
             for fragment in Secrets.fragments {
                 #expect(!said.contains(fragment))
-                #expect(seen.allSatisfy { !$0.contains(fragment) })
+                #expect(observed.allSatisfy { !$0.contains(fragment) })
             }
         }
     }

@@ -51,8 +51,8 @@ extension Wire {
         #expect(table.status == 0 && table.out.contains("wire-cp-n1") && table.out.contains("DRIFT"), "\(table.all)")
         let live = try await k8s("status", "--json", "--live")
         #expect(live.status == 0 && !live.err.contains("daemon"), "\(live.all)")
-        let seen = try JSONDecoder().decode(Status.self, from: Data(live.out.utf8))
-        #expect(seen.status(of: "Settled") == "True" && seen.status(of: "Progressing") == nil, "\(live.out)")
+        let observed = try JSONDecoder().decode(Status.self, from: Data(live.out.utf8))
+        #expect(observed.status(of: "Settled") == "True" && observed.status(of: "Progressing") == nil, "\(live.out)")
     }
 
     func expectNoEndpoint() async throws {

@@ -52,9 +52,9 @@ struct PlanDocument: Codable {
             uniquingKeysWith: { $0.union($1) })
     }
 
-    /// The fingerprint: who the plan is for, what it decided, and the VMs it saw.
-    static func basis(of plan: Plan, seen: Observation, ledger: Ledger, fleetText: String) -> String {
-        // Before anything was made, the cluster's id is drawn anew by each run and means nothing.
+    /// The fingerprint: who the plan is for, what it decided, and the VMs it observed.
+    static func basis(of plan: Plan, observed: Observation, ledger: Ledger, fleetText: String) -> String {
+        // Before anything was made, the cluster's id is drawn again by each run and means nothing.
         let isFounded = ledger.founder != nil || !ledger.nodes.isEmpty
         var lines = [fleetText, isFounded ? ledger.clusterID : ""]
         for line in plan.items {
@@ -62,7 +62,7 @@ struct PlanDocument: Codable {
             lines.append(
                 [node.node, node.decision, node.step ?? "", node.detail ?? "", node.then.joined(separator: ",")].joined(separator: "|"))
         }
-        for vm in (seen.vms ?? [:]).values.sorted(by: { $0.name < $1.name }) where ledger.nodes[vm.name] != nil {
+        for vm in (observed.vms ?? [:]).values.sorted(by: { $0.name < $1.name }) where ledger.nodes[vm.name] != nil {
             lines.append([vm.name, vm.createdAt ?? "", vm.tags.sorted().joined(separator: ",")].joined(separator: "|"))
         }
         return sha256Hex(lines.joined(separator: "\n"))

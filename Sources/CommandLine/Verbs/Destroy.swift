@@ -56,7 +56,7 @@ extension Verb {
     private static func show(_ event: Event, _ terminal: Terminal) {
         switch event {
         case .actionFinished(let action, _): terminal.say("removed \(action.node)")
-        case .lookFailed(_, let reason): terminal.say("the cluster does not answer and cannot be asked for its lease: \(reason)")
+        case .readFailed(_, let reason): terminal.say("the cluster does not answer and cannot be asked for its lease: \(reason)")
         case .waiting(_, let reason): terminal.say("waiting for \(reason)")
         default: break
         }

@@ -17,8 +17,8 @@ extension Verb {
         _ = try arguments.operands(upTo: 0)
         let place = try Workplace.open(arguments, terminal)
         let result = try await place.look(place.ledger(terminal))
-        let facts = FleetFacts(fleet: place.fleet, seen: result.seen, ledger: result.ledger, now: SystemClock().now)
-        guard let control = facts.controlPlane.endpoint, let vm = result.seen.vms?[control.name] else {
+        let facts = FleetFacts(fleet: place.fleet, observed: result.observed, ledger: result.ledger, now: SystemClock().now)
+        guard let control = facts.controlPlane.endpoint, let vm = result.observed.vms?[control.name] else {
             throw Failure(facts.controlPlane.reason.text, advice: "run apply first")
         }
         let raw = try await place.world.kubeconfig(on: vm)

@@ -30,7 +30,7 @@ extension Verb {
 
     /// By node, what its first step would send.
     private static func scripts(_ result: Reconciler.Result, _ place: Workplace) -> [String: String] {
-        let facts = FleetFacts(fleet: place.fleet, seen: result.seen, ledger: result.ledger, now: SystemClock().now)
+        let facts = FleetFacts(fleet: place.fleet, observed: result.observed, ledger: result.ledger, now: SystemClock().now)
         let pairs = result.plan.actions.map { ($0.node, place.world.shown($0, facts: facts)) }
         return Dictionary(pairs, uniquingKeysWith: { first, _ in first })
     }

@@ -22,7 +22,7 @@ extension Verb {
         return StatusDocument(Findings(result, fleet: place.fleet, time: SystemClock().now))
     }
 
-    /// What the daemon of the same fleet on this machine saw last; nil when none answers.
+    /// What the daemon of the same fleet on this machine observed last; nil when none answers.
     private static func daemonsAnswer(_ arguments: Arguments, _ terminal: Terminal) throws -> StatusDocument? {
         let (_, fleet) = try Workplace.readFleet(arguments.value("file") ?? "fleet.json", terminal)
         let state = try StateDirectory(base: Workplace.stateBase(arguments), cluster: fleet.cluster.name)

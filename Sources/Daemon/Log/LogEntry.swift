@@ -1,4 +1,4 @@
-/// One thing worth saying. How it looks, as a line, as JSON or in the journal, is decided by whoever shows it.
+/// One thing worth saying. How it reads, as a line, as JSON or in the journal, is decided by whoever shows it.
 package struct LogEntry: Sendable, Hashable {
     /// What it is about: a program filters by this.
     package var kind: LogKind
@@ -47,7 +47,7 @@ package enum LogKind: String, Sendable, Hashable, CaseIterable {
     case effectDone
     case effectFailed
     case outcomeUnknown
-    case lookFailed
+    case readFailed = "lookFailed"
     case nodeSettled
     /// What a pass could not wait for, and the next one goes on with.
     case nodePending
@@ -85,7 +85,7 @@ package enum LogKind: String, Sendable, Hashable, CaseIterable {
         case .effectDone: (.info, "ed9cebe4cf0c48cebe334288a09ad907")
         case .effectFailed: (.warning, "42a6e0becba0462e92c164c4ccc7ad70")
         case .outcomeUnknown: (.warning, "a38c12a68dbd4223b3f66e42590ae10e")
-        case .lookFailed: (.warning, "c79eb33ca68a4c9f9b9e18a1ca1e4fd6")
+        case .readFailed: (.warning, "c79eb33ca68a4c9f9b9e18a1ca1e4fd6")
         case .nodeSettled: (.info, "f828c6dc468e4dd9898255cb2bb4058a")
         case .nodePending: (.info, "5f60e12a32d94917829c1694d3e32c85")
         case .nodeWaiting: (.info, "898820c0100c4bf89696ccf0cbb0c06e")

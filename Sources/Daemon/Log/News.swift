@@ -4,7 +4,7 @@ import Reconciler
 /// What is worth saying: one entry per transition, nothing over a settled fleet. A value, fed with everything that is noticed.
 package struct News: Sendable {
     /// What was last said of each subject.
-    private var said: [Subject: Said] = [:]
+    private var said: [NodeFacts: Said] = [:]
 
     private enum Said: Hashable {
         case node(LogKind, StepKind?, Reason?)
@@ -13,12 +13,12 @@ package struct News: Sendable {
         case open
     }
 
-    private enum Subject: Hashable {
+    private enum NodeFacts: Hashable {
         case node(String)
         case fleet
         case pass
         case breaker
-        case look(Look)
+        case read(ReadTarget)
     }
 
     package init() {}
@@ -47,10 +47,10 @@ package struct News: Sendable {
         case .actionFailed: return [entry(.effectFailed, event)]
         case .outcomeUnknown: return [entry(.outcomeUnknown, event)]
         case .ledgerRemarked(let text): return [LogEntry(.ledgerRemarked, text)]
-        case .lookFailed(let look, let reason):
-            // That it is well again is news too.
+        case .readFailed(let target, let reason):
+            // That it is well again is a change too.
             said[.fleet] = nil
-            return isNews(.look(look), .failure(reason)) ? [entry(.lookFailed, event)] : []
+            return isNews(.read(target), .failure(reason)) ? [entry(.readFailed, event)] : []
         }
     }
 
@@ -68,8 +68,8 @@ package struct News: Sendable {
             entries.append(LogEntry(line.decision.logKind, node: line.node, line.decision.words))
         }
         if plan.isSettled {
-            // What cannot be looked at is said again only when it has been well in between.
-            said = said.filter { if case .look = $0.key { false } else { true } }
+            // What cannot be read is said again only when it has been well in between.
+            said = said.filter { if case .read = $0.key { false } else { true } }
             if isNews(.fleet, .settled(true)) { entries.append(LogEntry(.fleetSettled, "settled")) }
         } else if isNews(.fleet, .settled(false)) {
             entries.append(LogEntry(.fleetNotSettled, "not settled; next pass in \(Int(next)) s"))
@@ -89,11 +89,11 @@ package struct News: Sendable {
         .node(decision.logKind, decision.action?.kind, decision.reason)
     }
 
-    private mutating func isNews(_ subject: Subject, _ new: Said) -> Bool { said.updateValue(new, forKey: subject) != new }
+    private mutating func isNews(_ subject: NodeFacts, _ new: Said) -> Bool { said.updateValue(new, forKey: subject) != new }
 }
 
 extension Plan {
-    /// Why nothing is made anew, while the breaker is open.
+    /// Why nothing is made again, while the breaker is open.
     var openBreaker: Reason? {
         for line in items {
             if case .blocked(let reason) = line.decision, reason.isBreaker { return reason }

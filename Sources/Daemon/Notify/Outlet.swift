@@ -1,6 +1,6 @@
 package import Live
 
-/// Somebody outside who is told of transitions, one at a time.
+/// Somebody outside who learns of transitions, one at a time.
 package protocol Outlet: Sendable {
     /// What the log calls it. Never an address, which may be a secret.
     var name: String { get }

@@ -11,7 +11,7 @@ package struct Transition: Sendable, Hashable {
         case drifted
         /// A node needs the operator.
         case blocked
-        /// So much is gone at once that nothing is made anew.
+        /// So much is gone at once that nothing is made again.
         case breakerOpen
         case breakerClosed
         /// A pass came to no end: exe.dev cannot be reached, a token expired, the disk is full.
@@ -49,7 +49,7 @@ package struct Transitions: Sendable {
     private enum Fleet {
         case unknown
         case settled
-        /// Settled, and the file was read anew since: what is done next was asked for.
+        /// Settled, and the file was read again since: what is done next was asked for.
         case settledBefore
         case unsettled
     }

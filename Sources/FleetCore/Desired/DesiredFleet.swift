@@ -164,6 +164,6 @@ package enum HostKeyPolicy: Sendable, Hashable {
     /// `SHA256:…` fingerprints; every VM must show one of them (exe.dev's SSH proxy shows one key for all).
     case fingerprints([String])
     case knownHosts(file: String)
-    /// The first key seen for a host is written down and required from then on. Said out loud in the file, never a default.
+    /// The first key observed for a host is written down and required from then on. Said out loud in the file, never a default.
     case trustOnFirstUse
 }

@@ -6,7 +6,7 @@ extension Event {
             .outcomeUnknown(let action, _):
             action.node
         case .waiting(let node, _), .blocked(let node, _), .nodeSettled(let node): node
-        case .lookFailed, .ledgerRemarked, .actionsQueued, .leaseTaken, .leaseEnded: nil
+        case .readFailed, .ledgerRemarked, .actionsQueued, .leaseTaken, .leaseEnded: nil
         }
     }
 
@@ -19,7 +19,7 @@ extension Event {
         case .actionFailed(let action, let reason, let retry):
             "\(action.words) failed: \(reason)" + (retry.map { "; again in \(Int($0)) s" } ?? "")
         case .outcomeUnknown(let action, let reason): "\(action.words): outcome unknown (\(reason)); looking again"
-        case .lookFailed(_, let reason): "looking failed: \(reason)"
+        case .readFailed(_, let reason): "looking failed: \(reason)"
         case .waiting(_, let reason): "waits: \(reason.text)"
         case .blocked(_, let reason): "blocked: \(reason.text); \(reason.advice)"
         case .nodeSettled: "settled"
@@ -34,7 +34,7 @@ extension Event {
     package var isSilent: Bool {
         switch self {
         case .actionsQueued, .leaseTaken, .leaseEnded: true
-        case .actionStarted, .actionFinished, .actionFailed, .outcomeUnknown, .lookFailed: false
+        case .actionStarted, .actionFinished, .actionFailed, .outcomeUnknown, .readFailed: false
         case .waiting, .blocked, .nodeSettled, .ledgerRemarked: false
         }
     }

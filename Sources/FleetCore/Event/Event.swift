@@ -4,7 +4,7 @@ package enum Event: Sendable {
     case actionFinished(Action, seconds: Double)
     case actionFailed(Action, reason: String, retryIn: Double?)
     case outcomeUnknown(Action, reason: String)
-    case lookFailed(Look, reason: String)
+    case readFailed(ReadTarget, reason: String)
     case waiting(node: String, Reason)
     case blocked(node: String, Reason)
     case nodeSettled(String)
@@ -12,7 +12,7 @@ package enum Event: Sendable {
     case ledgerRemarked(String)
     /// What could be begun now and waits for its turn, for a free place or for the Lease; told whenever that changes.
     case actionsQueued([Action])
-    /// The cluster's Lease is ours until then, in seconds on the clock that nobody sets; told again when it is renewed.
+    /// The cluster's Lease is ours until then, in seconds on the monotonic clock; told again when it is renewed.
     case leaseTaken(until: Double)
     /// The Lease is not ours any more: it was given back, or is another one's.
     case leaseEnded

@@ -19,15 +19,15 @@ extension Ledger {
 extension FleetFacts {
     /// What the VM, the host and the Node of this name tell that its record does not.
     package mutating func learnListed(_ name: String) {
-        guard let vm = seen.vms?[name], isOwned(vm), var record = learned(vm) else { return }
+        guard let vm = observed.vms?[name], isOwned(vm), var record = learned(vm) else { return }
         if record.instance?.hasStaleIdentity == true, hasRunOurs(name) { record.change { $0.hasStaleIdentity = false } }
-        if record.instance?.restartedAt != nil, seen.node(name) != nil { record.change { $0.restartedAt = nil } }
+        if record.instance?.restartedAt != nil, observed.node(name) != nil { record.change { $0.restartedAt = nil } }
         if record != ledger.nodes[name] { ledger.nodes[name] = record }
     }
 
     /// A VM that has run k3s for this very cluster is no stranger, whatever became of its record or of the time of its creation.
     private func hasRunOurs(_ name: String) -> Bool {
-        guard case .probed(let probe)? = seen.hosts[name] else { return false }
+        guard case .probed(let probe)? = observed.hosts[name] else { return false }
         return probe.clusterID == ledger.clusterID && probe.hasAgentData
     }
 
@@ -65,7 +65,7 @@ extension NodeRecord {
         return .present(instance)
     }
 
-    /// A VM that was made anew by somebody else has nothing of what the ledger says of its predecessor.
+    /// A VM that was made again by somebody else has nothing of what the ledger says of its predecessor.
     private func bearing(_ createdAt: String, isWanted: Bool, now: Double) -> NodeRecord {
         var record = self
         if let previous = record.createdAt, previous != createdAt {

@@ -59,13 +59,13 @@ extension ControlPlane {
         let endpoint = mismatch == nil ? endpoint(members, facts.reading) : nil
         return ControlPlane(
             members: members, founder: facts.ledger.founder, endpoint: endpoint,
-            silence: endpoint == nil ? silence(facts.seen.cluster, mismatch) : nil, mismatch: mismatch)
+            silence: endpoint == nil ? silence(facts.observed.cluster, mismatch) : nil, mismatch: mismatch)
     }
 
     private static func members(_ facts: FleetFacts) -> [Member] {
         let desired = facts.fleet.nodes.prefix { $0.role == .server }.map { $0.name }
         let others = (facts.reading?.nodes ?? []).filter { $0.isControlPlane && !desired.contains($0.name) }
-        return desired.map { Member(name: $0, isDesired: true, node: facts.seen.node($0)) }
+        return desired.map { Member(name: $0, isDesired: true, node: facts.observed.node($0)) }
             + others.map { Member(name: $0.name, isDesired: false, node: $0) }
     }
 
@@ -87,7 +87,7 @@ extension ControlPlane {
 }
 
 extension FleetFacts {
-    var reading: ClusterReading? { if case .read(let reading) = seen.cluster { reading } else { nil } }
+    var reading: ClusterReading? { if case .read(let reading) = observed.cluster { reading } else { nil } }
 
     /// Why the cluster of this reading is not this ledger's.
     func mismatch(_ reading: ClusterReading) -> Reason? {

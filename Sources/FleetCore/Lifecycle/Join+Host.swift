@@ -12,7 +12,7 @@ extension Join {
 
     static func bare(_ want: DesiredNode, _ probe: HostProbe, _ facts: FleetFacts) -> Decision {
         if let reason = otherCluster(probe, facts) { return .blocked(reason) }
-        guard probe.isBooted else { return .wait(Wait(.hostBooting(systemd: probe.systemd), look: .host(want.name), every: 1)) }
+        guard probe.isBooted else { return .wait(Wait(.hostBooting(systemd: probe.systemd), read: .host(want.name), every: 1)) }
         // Its node may be missing only because the API is silent: what runs there is not changed under it.
         if probe.runs(want.role), let version = probe.binaryVersion, let reason = versionChange(version, want, facts) {
             return .blocked(reason)
@@ -24,25 +24,25 @@ extension Join {
     }
 
     static func prepared(
-        _ want: DesiredNode, _ probe: HostProbe, _ overlay: String, _ node: Subject, _ facts: FleetFacts
+        _ want: DesiredNode, _ probe: HostProbe, _ overlay: String, _ node: NodeFacts, _ facts: FleetFacts
     ) -> Decision {
         if let reason = otherCluster(probe, facts) { return .blocked(reason) }
         return notJoinable(want, node, facts) ?? .act(facts.install(want, overlay: overlay), .k3sNotInstalled)
     }
 
     /// What keeps an agent from being joined.
-    private static func notJoinable(_ want: DesiredNode, _ node: Subject, _ facts: FleetFacts) -> Decision? {
+    private static func notJoinable(_ want: DesiredNode, _ node: NodeFacts, _ facts: FleetFacts) -> Decision? {
         guard want.role == .agent else { return nil }
-        if !facts.controlPlane.answers { return .wait(Wait(facts.controlPlane.reason, look: .cluster, every: 1)) }
+        if !facts.controlPlane.answers { return .wait(Wait(facts.controlPlane.reason, read: .cluster, every: 1)) }
         return node.instance.hasStaleIdentity ? purge(want, node) : nil
     }
 
-    static func purge(_ want: DesiredNode, _ node: Subject) -> Decision {
+    static func purge(_ want: DesiredNode, _ node: NodeFacts) -> Decision {
         .act(.purgeIdentity(PurgeIdentity(node: want.name, sparing: node.host?.overlay)), .identityStale)
     }
 
     static func installed(
-        _ want: DesiredNode, _ probe: HostProbe, _ overlay: String, _ node: Subject, _ facts: FleetFacts
+        _ want: DesiredNode, _ probe: HostProbe, _ overlay: String, _ node: NodeFacts, _ facts: FleetFacts
     ) -> Decision {
         if let reason = otherCluster(probe, facts) { return .blocked(reason) }
         if let decision = notJoinable(want, node, facts) ?? runningServer(want, probe, node, facts) { return decision }
@@ -55,18 +55,18 @@ extension Join {
 
     /// A server that is up is changed when the cluster says how the others are, and not because one reading of it failed. systemd calls it
     /// active once the API answered (facts/k3s.md §8.2).
-    private static func runningServer(_ want: DesiredNode, _ probe: HostProbe, _ node: Subject, _ facts: FleetFacts) -> Decision? {
+    private static func runningServer(_ want: DesiredNode, _ probe: HostProbe, _ node: NodeFacts, _ facts: FleetFacts) -> Decision? {
         guard want.role == .server, facts.ledger.caHash != nil, probe.server?.active == "active" else { return nil }
         let hadItsTime = node.instance.startedAt.map { facts.readTime - $0 > Planner.startDeadline(.server) } ?? true
         if facts.clusterAnswers, hadItsTime { return .blocked(.serverNotRegistered(name: want.name)) }
-        return .wait(Wait(facts.controlPlane.reason, look: .cluster, every: 1, evidence: .host(want.name)))
+        return .wait(Wait(facts.controlPlane.reason, read: .cluster, every: 1, diagnostics: .host(want.name)))
     }
 
-    private static func joining(_ want: DesiredNode, _ probe: HostProbe, _ node: Subject, _ facts: FleetFacts) -> Decision {
+    private static func joining(_ want: DesiredNode, _ probe: HostProbe, _ node: NodeFacts, _ facts: FleetFacts) -> Decision {
         let unit = want.role == .server ? probe.server : probe.agent
         guard hadItsTime(node, want.role, facts) else {
             return .wait(
-                Wait(.k3sJoining(unit: unit, journal: probe.journal), look: .cluster, every: 0.5, evidence: .host(want.name)))
+                Wait(.k3sJoining(unit: unit, journal: probe.journal), read: .cluster, every: 0.5, diagnostics: .host(want.name)))
         }
         // Once: one that does not join then has another reason.
         if want.role == .agent, unit?.active == "active", node.instance.restartedAt == nil {
@@ -78,7 +78,7 @@ extension Join {
 
     /// Whether k3s was started so long ago, by both clocks, that it should have joined: an agent by the last reading, for the cluster may have
     /// been silent since; a server that does not come up cannot be read.
-    private static func hadItsTime(_ node: Subject, _ role: Role, _ facts: FleetFacts) -> Bool {
+    private static func hadItsTime(_ node: NodeFacts, _ role: Role, _ facts: FleetFacts) -> Bool {
         let (wall, uptime) = role == .agent ? (facts.readTime, facts.readAt?.uptime ?? facts.uptime) : (facts.now, facts.uptime)
         guard let started = node.instance.startedAt, wall - started > Planner.startDeadline(role) else { return false }
         return node.started.map { uptime - $0 >= Planner.startDeadline(role) } ?? true

@@ -5,7 +5,7 @@ struct JoinedNode {
     let want: DesiredNode
     let vm: ObservedVM
     let reading: NodeReading
-    let node: Subject
+    let node: NodeFacts
 }
 
 /// While the node is in the cluster. The first rule of the table that applies decides; a node to which none applies is settled.
@@ -38,7 +38,7 @@ extension Join {
     }
 
     private static let deleting: Rule = { joined, _ in
-        joined.reading.deleting ? .wait(Wait(.nodeDeleting, look: .cluster, every: 2)) : nil
+        joined.reading.deleting ? .wait(Wait(.nodeDeleting, read: .cluster, every: 2)) : nil
     }
 
     /// A silent node whose host lacks what k3s needs, or where k3s is stopped, is set up once more; the Node of another machine is purged.
@@ -58,7 +58,7 @@ extension Join {
     }
 
     /// A removal that had begun when the file came to ask for the node again: k3s is started where it may have been stopped, then the cordon is
-    /// lifted.
+    /// disabledRules.
     private static let wantedAgain: Rule = { joined, facts in
         let want = joined.want
         let uncordon = Decision.act(.uncordon(Uncordon(node: want.name)), .wantedAgain)
@@ -69,7 +69,7 @@ extension Join {
         case .begun, .returning: return uncordon
         case .drained, .stopped, .nodeDeleted:
             guard let overlay = joined.reading.internalIP, facts.controlPlane.answers else {
-                return .wait(Wait(facts.controlPlane.reason, look: .cluster, every: 1))
+                return .wait(Wait(facts.controlPlane.reason, read: .cluster, every: 1))
             }
             return .act(facts.install(want, overlay: overlay), .wantedAgain)
         }
@@ -94,8 +94,8 @@ extension Join {
     private static let notReady: Rule = { joined, _ in
         switch joined.reading.ready {
         case .ready: nil
-        case .notReady: .wait(Wait(.nodeNotReady(joined.reading.ready.words), look: .cluster, every: 0.5))
-        case .unknown: .wait(Wait(.nodeSilent, look: .cluster, every: 2, evidence: .host(joined.want.name)))
+        case .notReady: .wait(Wait(.nodeNotReady(joined.reading.ready.words), read: .cluster, every: 0.5))
+        case .unknown: .wait(Wait(.nodeSilent, read: .cluster, every: 2, diagnostics: .host(joined.want.name)))
         }
     }
 

@@ -2,41 +2,41 @@ import K3s
 
 /// While the VM is not there, or does not run.
 extension Join {
-    static func create(_ want: DesiredNode, _ node: Subject, _ facts: FleetFacts) -> Decision {
+    static func create(_ want: DesiredNode, _ node: NodeFacts, _ facts: FleetFacts) -> Decision {
         if let wait = node.createOutcome(facts) { return wait }
         // A machine that was here is taken for gone when exe.dev and the cluster both say so (facts/k3s.md §14.9), the one twice; the
         // cluster is asked by `Planner.admitted`.
-        if facts.needsSecondList(node.known) { return .wait(Wait(.awaitingSecondVMList, look: .vms, every: 3)) }
+        if facts.needsSecondList(node.known) { return .wait(Wait(.awaitingSecondVMList, read: .vms, every: 3)) }
         // A failed step is tried again by the VMs that there are then: meanwhile somebody else may have made it.
-        if node.isToBeReadAgain(facts.listedAt, facts) { return .wait(Wait(.awaitingNewVMList, look: .vms, every: 0)) }
+        if node.isToBeReadAgain(facts.listedAt, facts) { return .wait(Wait(.awaitingNewVMList, read: .vms, every: 0)) }
         if want.role == .server, facts.ledger.caHash != nil, facts.holds(.lostServer) { return .blocked(.serverVMGone(name: want.name)) }
         return .act(.createVM(CreateVM(node: want.name, vm: want.vm, ownerTag: facts.fleet.cluster.tag)), .vmMissing)
     }
 
-    static func halted(_ vm: ObservedVM, _ node: Subject, _ facts: FleetFacts) -> Decision {
+    static func halted(_ vm: ObservedVM, _ node: NodeFacts, _ facts: FleetFacts) -> Decision {
         switch vm.status {
         case .stopped: stopped(vm, node, facts)
         case .paused: .blocked(.vmPaused(name: vm.name))
         case .failed(let word): .blocked(.vmFailed(name: vm.name, status: word))
-        case .other(let word): .wait(Wait(.vmNotRunning(word), look: .vms, every: 5))
-        case .running, .starting: .wait(Wait(.awaitingProbe, look: .host(vm.name), every: 1))
+        case .other(let word): .wait(Wait(.vmNotRunning(word), read: .vms, every: 5))
+        case .running, .starting: .wait(Wait(.awaitingProbe, read: .host(vm.name), every: 1))
         }
     }
 
-    private static func stopped(_ vm: ObservedVM, _ node: Subject, _ facts: FleetFacts) -> Decision {
+    private static func stopped(_ vm: ObservedVM, _ node: NodeFacts, _ facts: FleetFacts) -> Decision {
         let isYoung = node.instance.poweredOnAt.map { facts.listTime - $0 < Planner.startGrace } ?? false
-        if isYoung, facts.holds(.startGrace) { return .wait(Wait(.vmStarting, look: .vms, every: 3)) }
-        if node.isToBeReadAgain(facts.listedAt, facts) { return .wait(Wait(.awaitingNewVMList, look: .vms, every: 0)) }
+        if isYoung, facts.holds(.startGrace) { return .wait(Wait(.vmStarting, read: .vms, every: 3)) }
+        if node.isToBeReadAgain(facts.listedAt, facts) { return .wait(Wait(.awaitingNewVMList, read: .vms, every: 0)) }
         return .act(.startVM(StartVM(node: vm.name)), .vmStopped)
     }
 }
 
-extension Subject {
+extension NodeFacts {
     /// A VM that is not listed may still come of an earlier `new`.
     func createOutcome(_ facts: FleetFacts) -> Decision? {
         let isYoung = known?.request.map { facts.listTime - $0.sentAt < Planner.creationGrace } ?? false
         let isUnanswered = asked.map { facts.uptime - $0 < Planner.creationGrace } ?? false
         guard isYoung || isUnanswered, facts.holds(.creationGrace) else { return nil }
-        return .wait(Wait(.createOutcomeUnknown, look: .vms, every: 3))
+        return .wait(Wait(.createOutcomeUnknown, read: .vms, every: 3))
     }
 }

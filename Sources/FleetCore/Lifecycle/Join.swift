@@ -3,20 +3,20 @@ import K3s
 /// The way from nothing to a settled node: create VM → prepare → purge old identity → install → patch → tag → share.
 /// The table: each state of a node, and what it needs next.
 enum Join {
-    static func decide(_ want: DesiredNode, _ node: Subject, _ facts: FleetFacts) -> Decision {
+    static func decide(_ want: DesiredNode, _ node: NodeFacts, _ facts: FleetFacts) -> Decision {
         node.outdated(facts) ?? decide(want, NodeState.of(node, want, facts), node, facts)
     }
 
-    static func decide(_ want: DesiredNode, _ state: NodeState, _ node: Subject, _ facts: FleetFacts) -> Decision {
+    static func decide(_ want: DesiredNode, _ state: NodeState, _ node: NodeFacts, _ facts: FleetFacts) -> Decision {
         switch state {
-        case .unseen: .wait(Wait(.awaitingVMList, look: .vms, every: 1))
+        case .unseen: .wait(Wait(.awaitingVMList, read: .vms, every: 1))
         case .foreign(let vm): .blocked(.vmForeign(name: vm.name, tag: facts.fleet.cluster.tag))
-        case .nodeWithoutVM(let reading) where reading.ready == .ready && facts.holds(.livingGhost):
-            .wait(Wait(.nodeAliveWithoutVM, look: .vms, every: 3, evidence: .cluster))
+        case .nodeWithoutVM(let reading) where reading.ready == .ready && facts.holds(.nodeAlive):
+            .wait(Wait(.nodeAliveWithoutVM, read: .vms, every: 3, diagnostics: .cluster))
         case .absent, .nodeWithoutVM: create(want, node, facts)
         case .halted(let vm): halted(vm, node, facts)
-        case .unprobed(let vm): .wait(Wait(.awaitingProbe, look: .host(vm.name), every: 1))
-        case .unreachable(let vm, let reason): .wait(Wait(.hostUnreachable(reason), look: .host(vm.name), every: 1))
+        case .unprobed(let vm): .wait(Wait(.awaitingProbe, read: .host(vm.name), every: 1))
+        case .unreachable(let vm, let reason): .wait(Wait(.hostUnreachable(reason), read: .host(vm.name), every: 1))
         case .refused(_, let reason): .blocked(reason)
         case .bare(_, let probe): bare(want, probe, facts)
         case .prepared(_, let probe, let overlay): prepared(want, probe, overlay, node, facts)
@@ -26,7 +26,7 @@ enum Join {
     }
 
     /// The steps that are expected after this one, as far as they can be known beforehand.
-    static func following(_ action: Action, _ want: DesiredNode, _ node: Subject) -> [StepKind] {
+    static func following(_ action: Action, _ want: DesiredNode, _ node: NodeFacts) -> [StepKind] {
         guard let at = way.firstIndex(of: action.kind) else { return [] }
         return way[(at + 1)...].filter { step in
             switch step {
@@ -45,10 +45,10 @@ enum Join {
     ]
 }
 
-extension Subject {
+extension NodeFacts {
     /// Nothing is decided about a node on a reading that is older than our last action there.
     func outdated(_ facts: FleetFacts) -> Decision? {
         guard isOutdated, facts.holds(.outdatedReading) else { return nil }
-        return .wait(Wait(.awaitingClusterRead, look: .cluster, every: 0))
+        return .wait(Wait(.awaitingClusterRead, read: .cluster, every: 0))
     }
 }

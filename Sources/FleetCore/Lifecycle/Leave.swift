@@ -10,37 +10,37 @@ enum Leave {
     }
 
     /// Nil for anything that is not ours.
-    static func decide(_ node: Subject, _ facts: FleetFacts) -> Decision? {
+    static func decide(_ node: NodeFacts, _ facts: FleetFacts) -> Decision? {
         if let vm = node.vm { return facts.isOwned(vm) ? withVM(vm, node, facts) : nil }
-        guard facts.seen.vms != nil else { return nil }
+        guard facts.observed.vms != nil else { return nil }
         return facts.fleet.policy.prune ? pending(node, facts) ?? withoutVM(node, facts) : withoutVM(node, facts)
     }
 
     // MARK: its VM is there
 
-    private static func withVM(_ vm: ObservedVM, _ node: Subject, _ facts: FleetFacts) -> Decision {
-        if node.removedAt != nil { return .wait(Wait(.vmRemovalUnconfirmed, look: .vms, every: 3, evidence: .cluster)) }
+    private static func withVM(_ vm: ObservedVM, _ node: NodeFacts, _ facts: FleetFacts) -> Decision {
+        if node.removedAt != nil { return .wait(Wait(.vmRemovalUnconfirmed, read: .vms, every: 3, diagnostics: .cluster)) }
         if let decision = node.outdated(facts) ?? notRemovable(facts, .pruneDisabled) { return decision }
         // A failed step is tried again by how the node is then.
-        if node.isToBeReadAgain(facts.readAt?.wall, facts) { return .wait(Wait(.awaitingClusterRead, look: .cluster, every: 0)) }
+        if node.isToBeReadAgain(facts.readAt?.wall, facts) { return .wait(Wait(.awaitingClusterRead, read: .cluster, every: 0)) }
         return nextStep(vm, node, facts)
     }
 
     private static func notRemovable(_ facts: FleetFacts, _ left: Reason) -> Decision? {
         guard facts.fleet.policy.prune else { return .reported(left) }
         guard facts.controlPlane.answers else {
-            return .wait(Wait(.removalNeedsControlPlane(facts.controlPlane.reason), look: .cluster, every: 2))
+            return .wait(Wait(.removalNeedsControlPlane(facts.controlPlane.reason), read: .cluster, every: 2))
         }
         return nil
     }
 
-    private static func nextStep(_ vm: ObservedVM, _ node: Subject, _ facts: FleetFacts) -> Decision {
+    private static func nextStep(_ vm: ObservedVM, _ node: NodeFacts, _ facts: FleetFacts) -> Decision {
         let (reading, done) = (node.node, node.leaveStage)
         // A node that was drained and can be scheduled on again was given back by somebody, and may have pods.
         let isGivenBack = reading?.unschedulable == false && facts.holds(.drainedStays)
         let isWhole = [nil, .begun, .returning].contains(done) || isGivenBack
         if let reading, isWhole { return .act(.drain(Drain(node: vm.name, isSilent: reading.ready == .unknown)), .notInFleetFile) }
-        if isWhole, reading == nil, mayStillJoin(node, facts) { return .wait(Wait(.nodeMayStillJoin, look: .cluster, every: 2)) }
+        if isWhole, reading == nil, mayStillJoin(node, facts) { return .wait(Wait(.nodeMayStillJoin, read: .cluster, every: 2)) }
         let mayRun = done == .drained || (isWhole && reading == nil && node.instance.startedAt != nil)
         if mayRun, !isOutOfReach(node) { return .act(.stop(Stop(node: vm.name, role: .agent)), .notInFleetFile) }
         // Also when the Node is gone: its password may be left, should the step have been cut between the two.
@@ -50,13 +50,13 @@ enum Leave {
         return .act(.removeVM(RemoveVM(node: vm.name)), .notInFleetFile)
     }
 
-    private static func mayStillJoin(_ node: Subject, _ facts: FleetFacts) -> Bool {
+    private static func mayStillJoin(_ node: NodeFacts, _ facts: FleetFacts) -> Bool {
         node.instance.startedAt.map { facts.readTime - $0 < Planner.startDeadline(.agent) } ?? false
     }
 
     /// Its node is silent and its host did not let us in time after time: there is no k3s left to stop (facts/k3s.md §14.7). That exe.dev calls
     /// the VM stopped is not enough, for the list may be older than its last start.
-    private static func isOutOfReach(_ node: Subject) -> Bool {
+    private static func isOutOfReach(_ node: NodeFacts) -> Bool {
         let isSilent = (node.node?.ready ?? .unknown) == .unknown
         return isSilent && (node.known?.isHalfRemoved ?? false) && (node.attempt?.count ?? 0) >= 3
     }
@@ -64,14 +64,14 @@ enum Leave {
     // MARK: its VM is gone
 
     /// A VM that may still come of an earlier `new`, or a Node that may come back.
-    private static func pending(_ node: Subject, _ facts: FleetFacts) -> Decision? {
+    private static func pending(_ node: NodeFacts, _ facts: FleetFacts) -> Decision? {
         if let wait = node.createOutcome(facts) { return wait }
         guard node.removedAt != nil, node.node == nil else { return nil }
-        return .wait(Wait(.nodeRemovalUnconfirmed, look: .cluster, every: 0.5))
+        return .wait(Wait(.nodeRemovalUnconfirmed, read: .cluster, every: 0.5))
     }
 
     /// Its VM went before its pool did, or while it was removed, by somebody else: its Node, or the password of it, would stay in the cluster.
-    private static func withoutVM(_ node: Subject, _ facts: FleetFacts) -> Decision? {
+    private static func withoutVM(_ node: NodeFacts, _ facts: FleetFacts) -> Decision? {
         guard node.known?.createdAt != nil, let decision = node.node.map({ orphaned($0, node, facts) }) ?? unfinished(node, facts) else {
             return nil
         }
@@ -79,23 +79,23 @@ enum Leave {
     }
 
     /// A removal that was begun and whose end is not known: the Node is gone, its password may be left.
-    private static func unfinished(_ node: Subject, _ facts: FleetFacts) -> Decision? {
+    private static func unfinished(_ node: NodeFacts, _ facts: FleetFacts) -> Decision? {
         guard facts.fleet.policy.prune, (node.known?.isHalfRemoved ?? false) else { return nil }
         guard facts.controlPlane.answers else {
-            return .wait(Wait(.cleanupNeedsControlPlane(facts.controlPlane.reason), look: .cluster, every: 2))
+            return .wait(Wait(.cleanupNeedsControlPlane(facts.controlPlane.reason), read: .cluster, every: 2))
         }
-        if facts.needsSecondList(node.known) { return .wait(Wait(.awaitingSecondVMList, look: .vms, every: 3)) }
+        if facts.needsSecondList(node.known) { return .wait(Wait(.awaitingSecondVMList, read: .vms, every: 3)) }
         return .act(.deleteNode(DeleteNode(node: node.name, ifSilent: true)), .removalUnfinished)
     }
 
-    private static func orphaned(_ reading: NodeReading, _ node: Subject, _ facts: FleetFacts) -> Decision {
+    private static func orphaned(_ reading: NodeReading, _ node: NodeFacts, _ facts: FleetFacts) -> Decision {
         if let decision = notRemovable(facts, .pruneDisabledForNode) { return decision }
         // Silent, and not only not ready: one that says anything at all has a machine, whatever exe.dev lists.
         let since = node.known?.missingSince ?? node.removedAt
         let missing = facts.listTime - (since ?? facts.listTime)
         if reading.ready != .unknown, missing > 60 { return .reported(.nodeOutlivesVM) }
         guard reading.ready == .unknown, !facts.needsSecondList(node.known) else {
-            return .wait(Wait(.nodeSilenceUnconfirmed, look: .vms, every: 3, evidence: .cluster))
+            return .wait(Wait(.nodeSilenceUnconfirmed, read: .vms, every: 3, diagnostics: .cluster))
         }
         return .act(.deleteNode(DeleteNode(node: reading.name, ifSilent: true)), .nodeWithoutVM)
     }

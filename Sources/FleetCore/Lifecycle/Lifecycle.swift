@@ -10,7 +10,7 @@ enum Lifecycle: Sendable {
     static func of(_ name: String, _ facts: FleetFacts) -> Lifecycle { facts.desired(name).map(join) ?? .leave }
 
     /// Nil: there is nothing of ours to decide about.
-    func decide(_ node: Subject, _ facts: FleetFacts) -> Decision? {
+    func decide(_ node: NodeFacts, _ facts: FleetFacts) -> Decision? {
         switch self {
         case .join(let want): Join.decide(want, node, facts)
         case .leave: Leave.decide(node, facts)
@@ -18,7 +18,7 @@ enum Lifecycle: Sendable {
     }
 
     /// The steps that are expected after this one.
-    func following(_ action: Action, _ node: Subject) -> [StepKind] {
+    func following(_ action: Action, _ node: NodeFacts) -> [StepKind] {
         switch self {
         case .join(let want): Join.following(action, want, node)
         case .leave: Leave.following(action)

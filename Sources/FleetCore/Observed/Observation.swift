@@ -1,8 +1,8 @@
 package import K3s
 
-/// What was seen of the world in this run, and nothing remembered from an earlier one.
+/// What was observed of the world in this run, and nothing remembered from an earlier one.
 package struct Observation: Sendable {
-    /// Every VM that the account shows, by name. Nil until the platform has answered: absence of evidence is not evidence of absence.
+    /// Every VM that the account shows, by name. Nil until the platform has answered: what was not listed yet is not missing.
     package var vms: [String: ObservedVM]?
     /// What the inside of a VM said, by VM name.
     package var hosts: [String: ObservedHost] = [:]

@@ -2,12 +2,12 @@ import K3s
 
 /// How a node of the cluster is, for the others that could be restarted after it.
 package enum Availability: Sendable {
-    /// Seconds a node may look ready although its kubelet is gone: the patience of Kubernetes, 40 s, and a little (facts/k3s.md §8.4).
+    /// Seconds a node may read ready although its kubelet is gone: the patience of Kubernetes, 40 s, and a little (facts/k3s.md §8.4).
     package static let staleReadiness = 45.0
 
     /// It is not in the cluster and was not before.
     case absent
-    /// It was there, and its VM is gone or made anew.
+    /// It was there, and its VM is gone or made again.
     case missing
     case up
     /// Not ready, and not by our doing.
@@ -16,7 +16,7 @@ package enum Availability: Sendable {
     /// for later than that, on both clocks, will tell; or it is not ready since, and still may come up until `wall`.
     case restarting(isReady: Bool, wall: Double, uptime: Double)
 
-    static func of(_ subject: Subject, _ role: Role, _ facts: FleetFacts) -> Availability {
+    static func of(_ subject: NodeFacts, _ role: Role, _ facts: FleetFacts) -> Availability {
         guard let node = subject.node else {
             let isMissed = subject.vm == nil && subject.known?.createdAt != nil && subject.removedAt == nil
             let isLost = subject.known?.previousCreatedAt != nil || isMissed
@@ -33,7 +33,7 @@ package enum Availability: Sendable {
     }
 
     /// From when on a reading of the cluster shows how a node is that we restarted; nil when the last one was asked for later than that.
-    static func staleUntil(_ subject: Subject, _ facts: FleetFacts) -> (wall: Double, uptime: Double)? {
+    static func staleUntil(_ subject: NodeFacts, _ facts: FleetFacts) -> (wall: Double, uptime: Double)? {
         let wall = (subject.instance.startedAt ?? -.infinity) + Self.staleReadiness
         let uptime = (subject.started ?? -.infinity) + Self.staleReadiness
         let readAt = facts.readAt ?? (facts.now, facts.uptime)

@@ -3,7 +3,7 @@ import K3s
 /// What a plan is made of: the fleet file, what was observed, what is remembered, and the time.
 package struct FleetFacts: Sendable {
     package let fleet: DesiredFleet
-    package var seen: Observation
+    package var observed: Observation
     package var ledger: Ledger
     /// Seconds since 1970.
     package var now: Double
@@ -18,7 +18,7 @@ package struct FleetFacts: Sendable {
     /// The steps that an operator has approved, by node; nil allows all.
     package var approved: [String: Set<StepKind>]?
     /// Rules that the proof by simulation has disabled; always empty in the product.
-    package var lifted: Set<Guard> = []
+    package var disabledRules: Set<SafetyRule> = []
 
     /// The digest of a text; sha256, which needs a library that this layer does not see.
     package var digest: @Sendable (String) -> String = { _ in "no digest" }
@@ -49,9 +49,9 @@ package struct FleetFacts: Sendable {
         var controlPlane: ControlPlane
     }
 
-    /// `isAttended`: an operator saw the plan and asked for it.
-    package init(fleet: DesiredFleet, seen: Observation, ledger: Ledger, now: Double, isAttended: Bool = true) {
-        (self.fleet, self.seen, self.ledger, self.now, self.isAttended) = (fleet, seen, ledger, now, isAttended)
+    /// `isAttended`: an operator observed the plan and asked for it.
+    package init(fleet: DesiredFleet, observed: Observation, ledger: Ledger, now: Double, isAttended: Bool = true) {
+        (self.fleet, self.observed, self.ledger, self.now, self.isAttended) = (fleet, observed, ledger, now, isAttended)
         (clusterCIDR, serviceCIDR) = (fleet.cluster.clusterCIDR.description, fleet.cluster.serviceCIDR.description)
         places = Dictionary(fleet.nodes.enumerated().map { ($1.name, $0) }, uniquingKeysWith: { first, _ in first })
     }
@@ -71,7 +71,7 @@ package struct FleetFacts: Sendable {
 
     func desired(_ name: String) -> DesiredNode? { places[name].map { fleet.nodes[$0] } }
 
-    func holds(_ rule: Guard) -> Bool { !lifted.contains(rule) }
+    func holds(_ rule: SafetyRule) -> Bool { !disabledRules.contains(rule) }
 
     /// Until when a list, or a reading of the cluster, can have waited for something: exe.dev or the server may have been silent since.
     var listTime: Double { min(listedAt ?? now, now) }

@@ -17,7 +17,7 @@ struct FleetCounts: Sendable {
     }
 
     private mutating func countWanted(_ facts: FleetFacts) {
-        let (vms, isListed) = (facts.seen.vms ?? [:], facts.seen.vms != nil)
+        let (vms, isListed) = (facts.observed.vms ?? [:], facts.observed.vms != nil)
         for node in facts.fleet.nodes {
             let record = facts.ledger.nodes[node.name]
             if facts.isOccupant(node.name, vms[node.name], record) { occupants += 1 }
@@ -30,12 +30,12 @@ struct FleetCounts: Sendable {
 
     private mutating func countUnmanaged(_ facts: FleetFacts) {
         var names: Set<String> = []
-        for name in facts.seen.vms?.keys ?? [:].keys where !facts.isWanted(name) { names.insert(name) }
+        for name in facts.observed.vms?.keys ?? [:].keys where !facts.isWanted(name) { names.insert(name) }
         for name in facts.ledger.nodes.keys where !facts.isWanted(name) { names.insert(name) }
         for name in facts.notes.keys where !facts.isWanted(name) { names.insert(name) }
         for name in names.sorted() {
             let record = facts.ledger.nodes[name]
-            let isOccupant = facts.isOccupant(name, facts.seen.vms?[name], record)
+            let isOccupant = facts.isOccupant(name, facts.observed.vms?[name], record)
             if isOccupant { occupants += 1 }
             if isOccupant || record?.removedAt != nil { unmanaged.append(name) }
         }
@@ -45,7 +45,7 @@ struct FleetCounts: Sendable {
 extension FleetFacts {
     /// It counts against `limits.maxVMs`: it was observed, is being created, was here and one list may have left it out, or was refused, for the
     /// VM of that name may be ours.
-    func isOccupant(_ name: String) -> Bool { isOccupant(name, seen.vms?[name], ledger.nodes[name]) }
+    func isOccupant(_ name: String) -> Bool { isOccupant(name, observed.vms?[name], ledger.nodes[name]) }
 
     fileprivate func isOccupant(_ name: String, _ vm: ObservedVM?, _ record: NodeRecord?) -> Bool {
         vm.map(isOwned) == true || record?.isOccupant == true || notes[name]?.refusal != nil
@@ -53,7 +53,7 @@ extension FleetFacts {
 
     /// Those of them that the list lacks.
     var unlisted: [String] {
-        guard let vms = seen.vms else { return [] }
+        guard let vms = observed.vms else { return [] }
         return Set(fleet.nodes.map { $0.name } + counts.unmanaged).filter { vms[$0] == nil && isOccupant($0) }.sorted()
     }
 }

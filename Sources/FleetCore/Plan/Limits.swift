@@ -26,7 +26,7 @@ enum Limits {
         let decision: Decision =
             isHopeless
             ? .blocked(.limitHeld(.deletionsPerPass, limit, by: held.map(\.name).sorted()))
-            : .wait(unlisted > 0 ? Wait(reason, look: .vms, every: 2) : Wait(reason))
+            : .wait(unlisted > 0 ? Wait(reason, read: .vms, every: 2) : Wait(reason))
         for (index, _) in order.dropFirst(free) { nodes[index].overrule(decision) }
     }
 
@@ -108,6 +108,6 @@ private struct Disruption {
     /// For one of them to be up again.
     func wait(_ limit: Int) -> Decision {
         if restarting == 0, silent == blocked.count { return .blocked(.limitHeld(.maxUnavailable, limit, by: blocked.sorted())) }
-        return .wait(Wait(.limitReached(.maxUnavailable, limit), look: .cluster, every: silent > 0 ? 2 : min(30, max(2, left))))
+        return .wait(Wait(.limitReached(.maxUnavailable, limit), read: .cluster, every: silent > 0 ? 2 : min(30, max(2, left))))
     }
 }

@@ -35,8 +35,8 @@ package enum NodeState: Sendable, Hashable {
 }
 
 extension NodeState {
-    static func of(_ subject: Subject, _ want: DesiredNode, _ facts: FleetFacts) -> NodeState {
-        guard facts.seen.vms != nil else { return .unseen }
+    static func of(_ subject: NodeFacts, _ want: DesiredNode, _ facts: FleetFacts) -> NodeState {
+        guard facts.observed.vms != nil else { return .unseen }
         guard let vm = subject.vm else { return subject.node.map(NodeState.nodeWithoutVM) ?? .absent }
         // A VM that is newer than any node of its name: the node that the cluster shows, alive as it may seem for some 40 s, is an earlier
         // machine's.

@@ -59,24 +59,24 @@ package indirect enum Decision: Sendable, Hashable {
 /// A bounded wait: what for, and which read will tell that it is over.
 package struct Wait: Sendable, Hashable {
     package var reason: Reason
-    package var look: Look
+    package var read: ReadTarget
     /// Seconds until the read is worth repeating.
     package var interval: Double
     /// A second, rarer read that tells why it takes so long.
-    package var evidence: Look?
+    package var diagnostics: ReadTarget?
 
-    package init(_ reason: Reason, look: Look, every interval: Double, evidence: Look? = nil) {
-        (self.reason, self.look, self.interval, self.evidence) = (reason, look, interval, evidence)
+    package init(_ reason: Reason, read: ReadTarget, every interval: Double, diagnostics: ReadTarget? = nil) {
+        (self.reason, self.read, self.interval, self.diagnostics) = (reason, read, interval, diagnostics)
     }
 
     /// No read will tell that it is over, but time or what becomes of another node.
-    package init(_ reason: Reason, evidence: Look? = nil) {
-        self.init(reason, look: .nothing, every: .infinity, evidence: evidence)
+    package init(_ reason: Reason, diagnostics: ReadTarget? = nil) {
+        self.init(reason, read: .nothing, every: .infinity, diagnostics: diagnostics)
     }
 }
 
 /// A read of the world.
-package enum Look: Sendable, Hashable, Comparable {
+package enum ReadTarget: Sendable, Hashable, Comparable {
     case vms
     case cluster
     case host(String)

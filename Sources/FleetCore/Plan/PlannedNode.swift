@@ -3,12 +3,12 @@ import K3s
 /// An item of a plan in the making, with what it was made of, so that limits over the whole fleet can overrule it.
 struct PlannedNode {
     var item: Plan.Item
-    let subject: Subject
+    let subject: NodeFacts
     let lifecycle: Lifecycle
 
     /// Nil for a name of which nothing is ours.
     static func of(_ name: String, _ facts: FleetFacts) -> PlannedNode? {
-        let (subject, lifecycle) = (Subject.of(name, facts), Lifecycle.of(name, facts))
+        let (subject, lifecycle) = (NodeFacts.of(name, facts), Lifecycle.of(name, facts))
         guard let decision = lifecycle.decide(subject, facts) else { return nil }
         let pool = facts.desired(name)?.pool ?? subject.node?.labels["exedev.dev/pool"] ?? "-"
         let admitted = Planner.admitted(decision, subject, facts)

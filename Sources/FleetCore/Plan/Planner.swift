@@ -27,7 +27,7 @@ package enum Planner {
     }
 
     /// The last word about a node: what was refused before, safety, back-off, and what was approved.
-    static func admitted(_ decision: Decision, _ subject: Subject, _ facts: FleetFacts) -> Decision {
+    static func admitted(_ decision: Decision, _ subject: NodeFacts, _ facts: FleetFacts) -> Decision {
         if !decision.isSettled, let refusal = subject.refusal { return .blocked(refusal) }
         guard case .act(let action, _) = decision else { return decision }
         if let refusal = Safety.refusal(of: action, facts: facts) { return .blocked(refusal) }
@@ -39,19 +39,19 @@ package enum Planner {
     }
 
     /// Only the holder of a cluster's Lease changes its fleet, and one that does not answer cannot be asked for it: its server comes first.
-    private static func waitForLease(_ subject: Subject, _ facts: FleetFacts) -> Wait? {
+    private static func waitForLease(_ subject: NodeFacts, _ facts: FleetFacts) -> Wait? {
         guard facts.ledger.caHash != nil, !facts.controlPlane.answers, subject.name != facts.controlPlane.contact,
             facts.holds(.clusterAnswersFirst)
         else { return nil }
-        return Wait(facts.controlPlane.reason, look: .cluster, every: 1)
+        return Wait(facts.controlPlane.reason, read: .cluster, every: 1)
     }
 
-    private static func backOff(_ subject: Subject, _ facts: FleetFacts) -> Wait? {
+    private static func backOff(_ subject: NodeFacts, _ facts: FleetFacts) -> Wait? {
         guard let attempt = subject.attempt, attempt.notBefore > facts.now, attempt.notBefore <= facts.now + longestBackOff,
             facts.holds(.backOff)
         else { return nil }
         // It may have failed because the VM is gone.
-        return Wait(.backOff(failure: attempt.failure), evidence: .vms)
+        return Wait(.backOff(failure: attempt.failure), diagnostics: .vms)
     }
 
     /// What waits for a control plane that only the operator can bring back need not wait for it.
@@ -60,7 +60,7 @@ package enum Planner {
             nodes.first(where: { $0.name == server })?.decision.isBlocked == true
         else { return }
         for index in nodes.indices {
-            if case .wait(let wait) = nodes[index].decision, wait.look == .cluster {
+            if case .wait(let wait) = nodes[index].decision, wait.read == .cluster {
                 nodes[index].overrule(.blocked(.controlPlaneBlocked(server: server)))
             }
         }

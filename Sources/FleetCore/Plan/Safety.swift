@@ -3,7 +3,7 @@ import K3s
 /// The rules that keep somebody's VM alive. Each is one function; `refusal` is the only door to an effect and asks them all.
 package enum Safety {
     package static func refusal(of action: Action, facts: FleetFacts) -> Reason? {
-        func asked(_ name: Guard, _ rule: (Action, FleetFacts) -> Reason?) -> Reason? { facts.holds(name) ? rule(action, facts) : nil }
+        func asked(_ name: SafetyRule, _ rule: (Action, FleetFacts) -> Reason?) -> Reason? { facts.holds(name) ? rule(action, facts) : nil }
         return asked(.ownershipIsSeen, ownershipIsSeen) ?? asked(.creationFitsBudget, creationFitsBudget)
             ?? asked(.massLossIsNoReason, massLossIsNoReason) ?? asked(.onlyOneFounding, onlyOneFounding)
             ?? asked(.serversStay, serversStay) ?? asked(.removalIsRecorded, removalIsRecorded) ?? asked(.quorumHolds, quorumHolds)
@@ -13,11 +13,11 @@ package enum Safety {
     /// Nothing is changed on a VM whose ownership tag was not observed in this run.
     static func ownershipIsSeen(_ action: Action, _ facts: FleetFacts) -> Reason? {
         if case .createVM(let step) = action {
-            guard let vms = facts.seen.vms else { return .vmsNotListed }
+            guard let vms = facts.observed.vms else { return .vmsNotListed }
             return vms[step.node] == nil ? nil : .vmExists(name: step.node)
         }
         if case .deleteNode = action { return nil }
-        guard let vm = facts.seen.vms?[action.node] else {
+        guard let vm = facts.observed.vms?[action.node] else {
             return .vmNotListed(name: action.node)
         }
         guard vm.tags.contains(facts.fleet.cluster.tag) else {
@@ -36,7 +36,7 @@ package enum Safety {
     }
 
     /// The breaker. That two or more VMs, and more than a third of them, are gone at once is sooner trouble of exe.dev than a wish of anybody's;
-    /// unattended, nothing is made anew then. It closes by itself when the list shows them again, and an operator's `apply` passes it.
+    /// unattended, nothing is made again then. It closes by itself when the list shows them again, and an operator's `apply` passes it.
     static func massLossIsNoReason(_ action: Action, _ facts: FleetFacts) -> Reason? {
         guard case .createVM(let step) = action, facts.record(step.node)?.createdAt != nil else { return nil }
         let (count, known) = facts.counts.vanished
@@ -50,7 +50,7 @@ package enum Safety {
         if let founder = facts.ledger.founder, founder != step.node {
             return .foundedElsewhere(server: founder)
         }
-        guard facts.ledger.caHash != nil, facts.seen.node(step.node) == nil, case .probed(let probe)? = facts.seen.hosts[step.node],
+        guard facts.ledger.caHash != nil, facts.observed.node(step.node) == nil, case .probed(let probe)? = facts.observed.hosts[step.node],
             !probe.hasServerData
         else { return nil }
         return .serverDataGone(name: step.node)

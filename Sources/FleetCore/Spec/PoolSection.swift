@@ -14,7 +14,7 @@ struct PoolDraft {
     var k3s: K3sVersion?
     var share: Share?
 
-    /// `-n` keeps the names from ending in `-<digits>`, which exe.dev was seen to refuse (facts/exedev.md §4).
+    /// `-n` keeps the names from ending in `-<digits>`, which exe.dev was observed to refuse (facts/exedev.md §4).
     static func vmName(_ stem: String, _ number: Int) -> String { "\(stem)-n\(number)" }
 
     func nodes() -> [DesiredNode] {

@@ -1,6 +1,6 @@
 import K3s
 
-/// What a pool's nodes look like, after the defaults and before the pool's own words.
+/// What a pool's nodes read like, after the defaults and before the pool's own words.
 struct PoolShape {
     var image = "exeuntu"
     var cpu = 2
@@ -24,7 +24,7 @@ struct PoolShape {
         if let field = fields["image"] { image = Self.image(field) ?? image }
         cpu = fields["cpu"]?.integer(1...512) ?? cpu
         if let field = fields["memory"], let text = Self.size(field, floor: 256) { (memory, memoryField) = (text, field) }
-        // The smallest disk that exe.dev was seen to accept (facts/exedev.md §4, Aug 2026).
+        // The smallest disk that exe.dev was observed to accept (facts/exedev.md §4, Aug 2026).
         disk = fields["disk"].flatMap { Self.size($0, floor: 10 * 1024) } ?? disk
         isolated = fields["isolated"]?.boolean() ?? isolated
         for tag in fields["tags"]?.items() ?? [] {

@@ -1,6 +1,6 @@
 import K3s
 
-/// What an action changes, in words for the audit log: how its subject was last seen before, and how it shall be after.
+/// What an action changes, in words for the audit log: how its subject was last observed before, and how it shall be after.
 /// No value of the fleet file's k3s configuration is told, only the hash of the whole: it may hold a password.
 package struct Change: Sendable, Hashable {
     package var before: String

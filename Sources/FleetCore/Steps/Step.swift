@@ -31,7 +31,7 @@ package protocol Step: Sendable, Hashable {
     /// For the audit log: how its subject was observed before, and how it shall be after.
     func change(_ observed: Observation, record: NodeRecord?) -> Change
 
-    /// What the ledger learns before it is sent, so that a crash in between is seen by the next run. `now`: seconds since 1970.
+    /// What the ledger learns before it is sent, so that a crash in between is observed by the next run. `now`: seconds since 1970.
     func before(_ ledger: inout Ledger, now: Double)
     /// Nothing was done: takes back an intent that would keep others waiting.
     func undone(_ ledger: inout Ledger)

@@ -74,7 +74,7 @@ package struct ClusterModel: Codable, Sendable, Equatable {
     package var etcd: Etcd?
     private var slots = 0
 
-    /// Every Node as the product reads it, by name; each is put together anew only when something of it has changed.
+    /// Every Node as the product reads it, by name; each is put together again only when something of it has changed.
     mutating func readings(now: Double) -> [NodeReading] {
         nodes.values.indices.map { nodes[place: $0].reading(now: now) }
     }

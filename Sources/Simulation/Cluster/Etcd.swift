@@ -11,7 +11,7 @@ package struct Etcd: Codable, Sendable, Equatable {
 
     package private(set) var members: [String: Member] = [:]
 
-    /// Seconds between the leader's looks at learners.
+    /// Seconds between the leader's reads learners.
     package static let promotion = 15.0
     /// Seconds after which a learner that makes no progress is evicted.
     package static let stall = 300.0

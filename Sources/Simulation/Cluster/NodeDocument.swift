@@ -63,7 +63,7 @@ extension ClusterModel {
         ])
     }
 
-    /// A kubelet names up to 50 of them (its `nodeStatusMaxImages`), most of what is told of a node.
+    /// A kubelet names up to 50 of them (its `nodeStatusMaxImages`), most of what learns of a node.
     private static let images = (1...50).map { number in
         let digest = String(repeating: String(number % 10), count: 64)
         return JSON.object([

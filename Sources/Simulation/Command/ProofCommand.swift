@@ -91,24 +91,24 @@ enum ProofCommand {
         say(verdict.log.joined(separator: "\n"))
     }
 
-    // MARK: guards
+    // MARK: safety rules
 
     /// Takes each rule away in turn: somebody must notice.
     private static func guards(_ options: Options, _ stages: [Stage]) -> Int32 {
-        var unproved: [Guard] = []
-        for rule in Guard.allCases where options.rule == nil || options.rule == rule.rawValue {
-            if let test = GuardTable.provedElsewhere[rule] {
+        var unproved: [SafetyRule] = []
+        for rule in SafetyRule.allCases where options.rule == nil || options.rule == rule.rawValue {
+            if let test = RuleTable.provedElsewhere[rule] {
                 say("\(rule.rawValue) | \(test)")
                 continue
             }
-            guard let proof = GuardTable.proof(of: rule, stages: stages, seeds: options.seeds) else {
+            guard let proof = RuleTable.proof(of: rule, stages: stages, seeds: options.seeds) else {
                 unproved.append(rule)
                 continue
             }
             say("\(rule.rawValue) | \(proof.scenario) | \(proof.faults) | seed \(proof.seed) | \(proof.violation.prefix(110))")
         }
         if options.rule == nil {
-            guard let proof = GuardTable.proofOfTheLock(stages) else {
+            guard let proof = RuleTable.proofOfTheLock(stages) else {
                 say("nobody notices the absence of the fleet's lock")
                 return 1
             }

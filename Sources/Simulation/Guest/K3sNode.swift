@@ -39,7 +39,7 @@ struct K3sNode {
             arguments: config.shownArguments)
     }
 
-    /// Made at the first registration and never again; a VM built anew has another (facts/k3s.md §6.1).
+    /// Made at the first registration and never again; a VM built again has another (facts/k3s.md §6.1).
     func password() throws -> String {
         try GuestHost.keep("/etc/rancher/node/password") { GuestHost.random() }
     }

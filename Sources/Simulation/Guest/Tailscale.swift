@@ -1,7 +1,7 @@
 import Foundation
 import Glibc
 
-/// The tailnet's door, as seen from a guest.
+/// The tailnet's door, as observed from a guest.
 private let tailnet = "http://10.42.0.1:8089/tailscale"
 private let interface = "tailscale0"
 

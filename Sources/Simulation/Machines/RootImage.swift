@@ -29,7 +29,7 @@ struct RootImage {
         if !exists { try files.moveItem(atPath: unfinished, toPath: path) }
     }
 
-    /// FNV-1a: names a cache entry, guards nothing.
+    /// FNV-1a: names a cache entry, protects nothing.
     static func fingerprint(of text: String) -> String {
         let hash = text.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
         return String(hash, radix: 16)

@@ -20,7 +20,7 @@ extension Oracle {
     mutating func note(_ occurrence: Occurrence, _ world: WorldState, _ history: History) -> String? { nil }
 }
 
-/// A rule for how a world looks when a trial has come to its end.
+/// A rule for how a world reads when a trial has come to its end.
 protocol EndOracle: Sendable {
     static var name: String { get }
 

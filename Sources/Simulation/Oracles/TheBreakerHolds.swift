@@ -2,11 +2,11 @@ import FleetCore
 import K3s
 import Reconciler
 
-/// S15: unattended, with two VMs and more than a third gone at once, none is made anew.
+/// S15: unattended, with two VMs and more than a third gone at once, none is made again.
 struct TheBreakerHolds: Oracle {
     static let name = "S15 the breaker holds"
 
-    /// What a machine of the daemon has begun to take down and has not made anew or given back.
+    /// What a machine of the daemon has begun to take down and has not made again or given back.
     private var takenDown: Set<Mark> = []
 
     mutating func before(_ request: Request, _ world: WorldState, _ history: History) -> String? {

@@ -62,7 +62,7 @@ struct UnavailabilityStaysInBudget: Oracle {
 
     /// Whether a node is down while `other` is to be restarted.
     private func isDown(_ name: String, for other: String, _ id: Int, _ world: WorldState, _ history: History) -> Bool {
-        // From one whose k3s does not run nothing is taken: it waits for no machine that is made anew.
+        // From one whose k3s does not run nothing is taken: it waits for no machine that is made again.
         let isExcused = world.machine(other)?.unit == nil && remade.contains(name)
         return isRestartingByUs(name, world) && !isExcused || isKnownDown(name, for: other, id, world, history)
     }

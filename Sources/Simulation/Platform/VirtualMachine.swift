@@ -47,7 +47,7 @@ package struct VirtualMachine: Codable, Sendable, Hashable {
     package var sshAddress: String { "127.42.\(suffix)" }
     package var tailnetAddress: String { "100.64.\(suffix)" }
 
-    /// 5 to 52 characters, as exe.dev's own message has it (seen through ExeDesktop, 2026): words of lowercase letters and digits with single
+    /// 5 to 52 characters, as exe.dev's own message has it (observed through ExeDesktop, 2026): words of lowercase letters and digits with single
     /// hyphens between them, the first of which begins with a letter.
     package static func isName(_ text: String) -> Bool {
         let bytes = Array(text.utf8)

@@ -23,7 +23,7 @@ package struct Fault: Sendable, Hashable, CustomStringConvertible {
         // exe.dev
         case api(APIFault)
         case staleList(Int), partialList(Int), emptyList
-        /// The answer to a look is true, and so many seconds on its way.
+        /// The answer to a read is true, and so many seconds on its way.
         case slow(Double)
         // hosts
         case host(HostFault)
@@ -66,12 +66,12 @@ package struct Fault: Sendable, Hashable, CustomStringConvertible {
         /// The machine that an order was for starts again.
         var boots: Bool { if case .host(let fault) = self { fault.boots } else { false } }
 
-        /// Whether it can go wrong with this look; what cannot be excuses nothing.
-        func canStrike(_ look: Look) -> Bool {
+        /// Whether it can go wrong with this read; what cannot be excuses nothing.
+        func canStrike(_ target: ReadTarget) -> Bool {
             switch self {
-            case .api, .staleList, .partialList, .emptyList: look == .vms
-            case .unreachable, .refused: look != .vms
-            case .apiServerDown: look == .cluster
+            case .api, .staleList, .partialList, .emptyList: target == .vms
+            case .unreachable, .refused: target != .vms
+            case .apiServerDown: target == .cluster
             default: true
             }
         }

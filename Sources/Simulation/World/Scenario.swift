@@ -21,7 +21,7 @@ package struct Scenario: Sendable {
     package var edits: [DesiredFleet] = []
     package var verb = Verb.apply
     package var ending = Ending.settled
-    /// Effects, in words, that each start tries anew because only trying tells whether the hindrance is gone.
+    /// Effects, in words, that each start tries again because only trying tells whether the hindrance is gone.
     package var retried: Set<String> = []
     /// The account has no room for one VM of the fleet; which one it is depends on the order of the requests.
     package var isShortOfQuota = false

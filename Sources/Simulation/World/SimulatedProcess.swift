@@ -73,19 +73,19 @@ extension WorldState {
 
 extension SimulatedProcess: WorldWriter {
     package nonisolated(nonsending) func listVMs() async throws(EffectError) -> [ObservedVM] {
-        guard case .vms(let list) = try await look(.vms, Errand.list) else { throw Self.dead }
+        guard case .vms(let list) = try await read(.vms, Errand.list) else { throw Self.dead }
         return list
     }
 
     package nonisolated(nonsending) func probe(_ vm: ObservedVM) async throws(EffectError) -> HostProbe {
-        guard case .host(let probe) = try await look(.host(vm.name), { .probe(vm.name, $0) }) else { throw Self.dead }
+        guard case .host(let probe) = try await read(.host(vm.name), { .probe(vm.name, $0) }) else { throw Self.dead }
         return probe
     }
 
     package nonisolated(nonsending) func readCluster(on vm: ObservedVM) async throws(EffectError) -> ClusterReading {
         var nodes: [NodeReading]?
         defer { world.state.withLock { $0.report(.clusterRead(nodes, by: id)) } }
-        guard case .cluster(let reading) = try await look(.cluster, { .readCluster(vm.name, $0) }) else { throw Self.dead }
+        guard case .cluster(let reading) = try await read(.cluster, { .readCluster(vm.name, $0) }) else { throw Self.dead }
         if reading.apiReady { nodes = reading.nodes }
         return reading
     }
@@ -136,8 +136,8 @@ extension SimulatedProcess: WorldWriter {
 // MARK: one call
 
 extension SimulatedProcess {
-    private nonisolated(nonsending) func look(_ look: Look, _ errand: (Fault.Kind?) -> Errand) async throws(EffectError) -> Answer {
-        let (fault, seconds) = world.state.withLock { $0.enter(look, by: id) }
+    private nonisolated(nonsending) func read(_ target: ReadTarget, _ errand: (Fault.Kind?) -> Errand) async throws(EffectError) -> Answer {
+        let (fault, seconds) = world.state.withLock { $0.enter(target, by: id) }
         guard let seconds else { throw Self.dead }
         meet(fault)
         return try await send(errand(fault), after: seconds)
@@ -195,7 +195,7 @@ extension WorldState {
         return fault.kind
     }
 
-    mutating func enter(_ look: Look, by id: Int) -> (Fault.Kind?, Double?) {
+    mutating func enter(_ target: ReadTarget, by id: Int) -> (Fault.Kind?, Double?) {
         guard processes[id].isAlive else { return (nil, nil) }
         let number = reads.count
         guard number < Self.readLimit else {
@@ -203,9 +203,9 @@ extension WorldState {
             processes[id].isAlive = false
             return (nil, nil)
         }
-        reads.append(look)
+        reads.append(target)
         return (
-            fault(at: .read(number), by: id) { $0.canStrike(look) }, look == .vms ? random.seconds(0.1, 0.5) : random.seconds(0.05, 0.2)
+            fault(at: .read(number), by: id) { $0.canStrike(target) }, target == .vms ? random.seconds(0.1, 0.5) : random.seconds(0.05, 0.2)
         )
     }
 

@@ -6,15 +6,15 @@ import Synchronization
 /// is ready the virtual clock jumps to whoever wakes next. The same seed gives the same trace.
 package final class SimulatedWorld: Sendable {
     package let state: JudgedState
-    private let lifted: Set<Guard>
+    private let disabledRules: Set<SafetyRule>
     private let queue: RunQueue
     /// By process: each has a thread of its own, so that it can be paused as a whole.
     private let threads: Mutex<[SingleThread]>
-    private let brakes = Mutex<[Int: Brake]>([:])
+    private let brakes = Mutex<[Int: StopSignal]>([:])
 
-    package init(_ state: WorldState, lifted: Set<Guard> = []) {
+    package init(_ state: WorldState, disabledRules: Set<SafetyRule> = []) {
         self.state = JudgedState(state)
-        self.lifted = lifted
+        self.disabledRules = disabledRules
         let queue = RunQueue()
         self.queue = queue
         threads = Mutex(state.processes.map { _ in SingleThread(in: queue) })
@@ -74,10 +74,10 @@ package final class SimulatedWorld: Sendable {
         isAttended: Bool = true, desk: Int = 0
     ) -> SimulatedProcess? {
         let id = state.withLock { state -> Int? in
-            guard mode == .look || state.desks[desk].lockHolder == nil || state.ignoresLock else { return nil }
+            guard mode == .read || state.desks[desk].lockHolder == nil || state.ignoresLock else { return nil }
             state.processes.append(.init(mode: mode, fleet: fleet, desk: desk, approved: approved, isAttended: isAttended))
             let id = state.processes.count - 1
-            if mode != .look, state.desks[desk].lockHolder == nil { state.desks[desk].lockHolder = id }
+            if mode != .read, state.desks[desk].lockHolder == nil { state.desks[desk].lockHolder = id }
             return id
         }
         guard let id else { return nil }
@@ -108,12 +108,12 @@ package final class SimulatedWorld: Sendable {
     }
 
     /// The operator has changed the file: the process begins nothing more, and the next one is started with the other file.
-    func reload(_ id: Int) { brakes.withLock { $0[id] }?.pull() }
+    func reload(_ id: Int) { brakes.withLock { $0[id] }?.set() }
 
-    func brake(of id: Int) -> Brake {
-        let brake = Brake()
-        brakes.withLock { $0[id] = brake }
-        return brake
+    func stopSignal(of id: Int) -> StopSignal {
+        let stopSignal = StopSignal()
+        brakes.withLock { $0[id] = stopSignal }
+        return stopSignal
     }
 
     /// Nothing of the process goes on for so many seconds; what it had sent arrives.
@@ -142,7 +142,7 @@ package final class SimulatedWorld: Sendable {
     package func reconciler(
         for fleet: DesiredFleet, _ process: SimulatedProcess, isAttended: Bool, tell: @escaping @Sendable (Event) -> Void = { _ in }
     ) -> Reconciler {
-        Reconciler(fleet: fleet, clock: process, isAttended: isAttended, lifted: lifted, tell: tell)
+        Reconciler(fleet: fleet, clock: process, isAttended: isAttended, disabledRules: disabledRules, tell: tell)
     }
 
     // MARK: waiting

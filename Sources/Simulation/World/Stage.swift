@@ -7,10 +7,10 @@ package struct Stage: Sendable {
     package var start: WorldState
     /// What a run without faults sent, read and wrote.
     package var effects: [Effect] = []
-    package var reads: [Look] = []
+    package var reads: [ReadTarget] = []
     package var saves = 0
     package var asks = 0
-    /// How the world looks after it.
+    /// How the world reads after it.
     package var ending: Ending?
 
     package struct Failure: Error, CustomStringConvertible { package var description: String }
@@ -64,7 +64,7 @@ package struct Stage: Sendable {
                 })
         }
 
-        /// The same without what is told of these.
+        /// The same without what learns of these.
         func without(_ names: Set<String>) -> Ending {
             Ending(facts: facts.filter { !names.contains($0.name) })
         }

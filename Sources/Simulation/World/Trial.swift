@@ -11,7 +11,7 @@ package struct Trial: Sendable {
     var calm: Stage.Ending?
     package var seed: UInt64
     package var faults: [Fault]
-    package var lifted: Set<Guard> = []
+    package var disabledRules: Set<SafetyRule> = []
     package var ignoresLock = false
     /// Seconds until the service manager starts a program again that has died.
     package var restartsAfter = Trial.pause
@@ -38,7 +38,7 @@ package struct Trial: Sendable {
         // Whoever starts from here later may be shown what was before.
         state.keepsLists = faults.isEmpty || faults.contains { if case .staleList = $0.kind { true } else { false } }
         scenario.disturbance(&state)
-        let world = SimulatedWorld(state, lifted: lifted)
+        let world = SimulatedWorld(state, disabledRules: disabledRules)
         var run = Course(scenario: scenario, world: world, restartsAfter: restartsAfter)
         if isUnattended { run.isAttended = false }
         // While something is down no pass can be the last.
@@ -95,7 +95,7 @@ struct Course {
             // A daemon whose file was changed goes on at once.
             let pause = hasDied || fleet != scenario.after ? restartsAfter : Trial.pause
             callTheOperator()
-            // Who was told a lie, or looked away when something happened, may believe that all is done; the next pass knows better.
+            // Who was told a lie, or read away when something happened, may believe that all is done; the next pass knows better.
             // By a clock that was put forward a node that went a moment ago has been silent for long; a machine that boots comes back.
             let isDeceived = world.state.withLock { state in
                 state.struck[struck...].contains { $0.kind.misleads || $0.kind.isClockJump || $0.kind.boots }
@@ -104,7 +104,7 @@ struct Course {
             let isServerStarting = world.state.withLock { $0.machines.contains { $0.isServer && $0.isStarting } }
             if isDeceived || callsTheDeadAlive || isServerStarting { isDone = false }
             let (isDown, isSurprised) = world.state.withLock { state in
-                // In steps, for what comes about by itself does so when it is looked at: servers first, then their agents.
+                // In steps, for what comes about by itself does so when it is read: servers first, then their agents.
                 for seconds in [min(pause / 3, 20), min(pause / 3, 20), pause - 2 * min(pause / 3, 20)] {
                     state.now += seconds
                     state.settle()
@@ -181,12 +181,13 @@ struct Course {
         let ledger = world.state.withLock { $0.ledger(for: fleet) }
         let reconciler = world.reconciler(for: fleet, process, isAttended: isAttended)
         let approved = scenario.approved
-        let brake = scenario.edits.isEmpty ? nil : world.brake(of: process.id)
+        let stopSignal = scenario.edits.isEmpty ? nil : world.stopSignal(of: process.id)
         let ran = world.run(process) { () async -> (result: Reconciler.Result?, error: String?) in
             do {
                 return (
                     try await reconciler.converge(
-                        process, ledger: ledger, memory: process, approved: approved, deadline: process.now + Trial.deadline, brake: brake),
+                        process, ledger: ledger, memory: process, approved: approved, deadline: process.now + Trial.deadline,
+                        stopSignal: stopSignal),
                     nil
                 )
             } catch {

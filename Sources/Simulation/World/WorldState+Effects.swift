@@ -60,7 +60,7 @@ extension WorldState {
         return .success(.text(""))
     }
 
-    /// The guards of `prepare` and `install` (statuses 76 and 77).
+    /// The safety rules of `prepare` and `install` (statuses 76 and 77).
     private static func preflight(_ action: Action, _ machine: Machine) -> String? {
         switch action {
         case .prepare(let step):
@@ -186,8 +186,8 @@ extension WorldState {
 
     private static func patch(_ node: String, _ shape: NodePatch) -> HostStep {
         asking { cluster, now throws(ClusterModel.Failure) in
-            let seen = cluster.reading(of: node, now: now)?.taints.sorted()
-            if let change = shape.taints, let seen, change.from.sorted() != seen { return "the taints have changed meanwhile" }
+            let observed = cluster.reading(of: node, now: now)?.taints.sorted()
+            if let change = shape.taints, let observed, change.from.sorted() != observed { return "the taints have changed meanwhile" }
             let taints = shape.taints?.to.map(ClusterModel.Taint.init)
             try cluster.patch(node, .init(labels: shape.labels, annotations: shape.annotations.mapValues { $0 }, taints: taints))
             return nil

@@ -53,7 +53,7 @@ package struct WorldState: Sendable {
     /// What has gone wrong so far, in its order.
     package var struck: [Fault] = []
     package var effects: [Effect] = []
-    package var reads: [Look] = []
+    package var reads: [ReadTarget] = []
     package var saves = 0
     /// How often the Lease was asked for.
     package var asks = 0
@@ -71,7 +71,7 @@ package struct WorldState: Sendable {
     package init(seed: UInt64) { random = Randomness(seed: seed) }
 
     package struct ProcessRecord: Sendable {
-        package enum Mode: Sendable { case look, apply, destroy }
+        package enum Mode: Sendable { case read, apply, destroy }
         package var mode: Mode
         package var fleet: DesiredFleet
         /// On which machine it runs.
@@ -142,7 +142,7 @@ extension WorldState {
         beat()
     }
 
-    /// All but the heartbeats, which are seen by whoever reads the cluster and by nobody else.
+    /// All but the heartbeats, which are observed by whoever reads the cluster and by nobody else.
     mutating func proceed() {
         while let index = late.firstIndex(where: { $0.at <= now }) {
             let effect = late.remove(at: index).effect
@@ -242,7 +242,7 @@ extension WorldState {
         register(index, api.cluster, at: max(unit.startedAt + Self.joinAfter, apiSince))
     }
 
-    /// `time`: when it could, which nobody may have looked at.
+    /// `time`: when it could, which nobody may have read.
     private mutating func register(_ index: Int, _ cluster: Int, at time: Double) {
         let machine = machines[index]
         guard let setup = machine.disk.setup else { return }

@@ -42,7 +42,7 @@ extension FuzzEntry {
         for now in [0, 1.8e9] {
             let facts = fleetFacts(fleet, ledger, now: now)
             for line in Planner.plan(facts).items {
-                if case .wait(let wait) = line.decision, wait.look != .nothing {
+                if case .wait(let wait) = line.decision, wait.read != .nothing {
                     try expect((0...86400).contains(wait.interval), "waits \(wait.interval) s")
                 }
             }
@@ -98,20 +98,20 @@ extension FuzzEntry {
 
     /// A world in which every VM of the fleet is there and one more is to go.
     private static func fleetFacts(_ fleet: DesiredFleet, _ ledger: Ledger, now: Double = 1.8e9) -> FleetFacts {
-        var seen = Observation()
-        seen.vms = [:]
+        var observed = Observation()
+        observed.vms = [:]
         for name in ["demo-cp-n1", "demo-web-n1", "demo-old-n1"] {
             let address = ObservedVM.Address(host: "h", port: nil, user: nil)
-            seen.note(ObservedVM(name: name, status: .running, tags: ["fleet-demo"], address: address, createdAt: "today", url: nil))
+            observed.note(ObservedVM(name: name, status: .running, tags: ["fleet-demo"], address: address, createdAt: "today", url: nil))
             var probe = HostProbe()
             probe.hostname = name
             probe.systemd = "running"
-            seen.hosts[name] = .probed(probe)
+            observed.hosts[name] = .probed(probe)
         }
         var reading = ClusterReading()
         (reading.hostname, reading.apiReady, reading.caHash) = ("demo-cp-n1", true, ledger.caHash ?? "ca")
         reading.nodes = [NodeReading(name: "demo-cp-n1", ready: .ready, version: K3sVersion("v1.34.9+k3s1"), internalIP: "100.64.0.1")]
-        seen.cluster = .read(reading)
-        return FleetFacts(fleet: fleet, seen: seen, ledger: ledger, now: now)
+        observed.cluster = .read(reading)
+        return FleetFacts(fleet: fleet, observed: observed, ledger: ledger, now: now)
     }
 }

@@ -37,7 +37,7 @@ extension Stage {
         }
     }
 
-    /// Answers that are true and come when others have long been given: as long as a look may take (`Command.deadline`, 30 s on a host).
+    /// Answers that are true and come when others have long been given: as long as a read may take (`Command.deadline`, 30 s on a host).
     package var slowAnswers: [Fault] { reads.indices.flatMap { number in [8.0, 25].map { Fault(.slow($0), at: .read(number)) } } }
 
     /// Every status of exe.dev for every request, every way in which a step on a host can end badly.

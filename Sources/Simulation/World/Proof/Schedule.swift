@@ -21,9 +21,9 @@ package struct Schedule: Sendable {
         isUnattended = random.chance(3)
     }
 
-    package func run(lifted: Set<Guard> = [], isVerbose: Bool = false) -> Trial.Verdict {
+    package func run(disabledRules: Set<SafetyRule> = [], isVerbose: Bool = false) -> Trial.Verdict {
         var trial = Trial(stage, seed: seed, faults: faults)
-        (trial.lifted, trial.isVerbose) = (lifted, isVerbose)
+        (trial.disabledRules, trial.isVerbose) = (disabledRules, isVerbose)
         (trial.restartsAfter, trial.isUnattended) = (restartsAfter, isUnattended)
         return trial.run()
     }
@@ -96,18 +96,18 @@ package struct Schedule: Sendable {
 extension Schedule {
     /// The same failure with fewer faults: the shortest prefix that still fails, in the order in which they struck, then without each
     /// that is not needed.
-    package func shrunk(lifted: Set<Guard> = []) -> Schedule {
+    package func shrunk(disabledRules: Set<SafetyRule> = []) -> Schedule {
         var smallest = self
-        let struck = run(lifted: lifted).end.struck
+        let struck = run(disabledRules: disabledRules).end.struck
         for length in 0...struck.count {
             let candidate = with(Array(struck.prefix(length)))
-            guard !candidate.run(lifted: lifted).isGood else { continue }
+            guard !candidate.run(disabledRules: disabledRules).isGood else { continue }
             smallest = candidate
             break
         }
         for fault in smallest.faults {
             let candidate = with(smallest.faults.filter { $0 != fault })
-            if candidate.faults.count < smallest.faults.count, !candidate.run(lifted: lifted).isGood { smallest = candidate }
+            if candidate.faults.count < smallest.faults.count, !candidate.run(disabledRules: disabledRules).isGood { smallest = candidate }
         }
         return smallest
     }

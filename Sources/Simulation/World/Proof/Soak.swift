@@ -1,7 +1,7 @@
 import FleetCore
 import Synchronization
 
-/// Pass after pass of the shipped loop over a fleet that is settled, in one process: each must look twice, at exe.dev and at the cluster, and
+/// Pass after pass of the shipped loop over a fleet that is settled, in one process: each must read twice, at exe.dev and at the cluster, and
 /// do nothing else.
 struct Soak {
     private let scenario: Scenario
@@ -21,7 +21,7 @@ struct Soak {
         world = SimulatedWorld(stage.start)
     }
 
-    /// One pass, five minutes after the one before. Nil, or what else it did than to look twice.
+    /// One pass, five minutes after the one before. Nil, or what else it did than to read twice.
     mutating func pass() -> String? {
         // The world's own diary would grow with every pass.
         world.beginTrial()
@@ -35,7 +35,7 @@ struct Soak {
         return world.state.withLock { state in
             var wrongs = course.complaints + violations
             if !isSettled { wrongs.append("it is not settled: \(course.outcomes.map(\.words))") }
-            if state.reads.sorted() != [.vms, .cluster] { wrongs.append("looks: \(state.reads)") }
+            if state.reads.sorted() != [.vms, .cluster] { wrongs.append("reads: \(state.reads)") }
             if !state.effects.isEmpty { wrongs.append("effects: \(state.effects.map(\.words))") }
             // A run ends with writing down what it learnt.
             if state.saves > 1 { wrongs.append("the ledger was written \(state.saves) times") }

@@ -2,28 +2,28 @@ import K3s
 
 /// A rule that keeps harm away. The proof by simulation lifts them one at a time to see that their absence is noticed; nothing but
 /// that proof ever lifts one.
-package enum Guard: String, Sendable, Hashable, CaseIterable {
+package enum SafetyRule: String, Sendable, Hashable, CaseIterable {
     // Safety
     case ownershipIsSeen, creationFitsBudget, massLossIsNoReason, onlyOneFounding, serversStay, removalIsRecorded, quorumHolds, serversLead
     // Pacing
     case deletionsPerPass, maxUnavailable, maxVMs
     // Planner
-    case foreignState, livingGhost, secondList, creationGrace, freshIdentity, backOff, outdatedReading, lostServer,
+    case foreignState, nodeAlive, secondList, creationGrace, freshIdentity, backOff, outdatedReading, lostServer,
         otherCluster, versionStays, clusterAnswersFirst, startGrace, drainedStays
     // Run
-    case approval, spoiledLook, lease, fence, newHold
+    case approval, outdatedRead, lease, fence, newHold
 
     /// Rules that forbid the same earlier or again, so that the absence of this one alone would not show.
-    package var cover: Set<Guard> {
+    package var cover: Set<SafetyRule> {
         switch self {
         case .ownershipIsSeen: [.foreignState]
         case .foreignState: [.ownershipIsSeen]
         case .creationFitsBudget: [.maxVMs]
         case .maxVMs: [.creationFitsBudget]
-        // One list alone makes nobody build a VM anew: each of these asks somebody else too.
+        // One list alone makes nobody build a VM again: each of these asks somebody else too.
         case .secondList: [.clusterAnswersFirst]
-        case .livingGhost: [.secondList]
-        case .spoiledLook: [.clusterAnswersFirst, .secondList]
+        case .nodeAlive: [.secondList]
+        case .outdatedRead: [.clusterAnswersFirst, .secondList]
         default: []
         }
     }

@@ -1,12 +1,12 @@
 import FleetCore
 import K3s
 
-/// What the run remembers of its looks. Two of them concern everything and are asked for at every turn, so they stand apart.
-struct Looks {
+/// What the run remembers of its reads. Two of them concern everything and are asked for at every turn, so they stand apart.
+struct Reads {
     struct Note {
-        /// When it last ended; like all times of the schedule on the clock that nobody sets.
+        /// When it last ended; like all times of the schedule on the monotonic clock.
         var endedAt: Double?
-        /// When it last showed something new, or was asked for anew.
+        /// When it last showed something new, or was asked for again.
         var changedAt: Double?
         /// In a row that failed.
         var misses = 0
@@ -17,7 +17,7 @@ struct Looks {
 
     private(set) var vms = Note()
     private(set) var cluster = Note()
-    /// Of the fleet's nodes, in their order: nobody looks into others.
+    /// Of the fleet's nodes, in their order: nobody reads into others.
     private var hosts: [Note]
     private(set) var underWay = 0
     private let places: [String: Int]
@@ -28,9 +28,9 @@ struct Looks {
 
     func host(_ name: String) -> Note? { places[name].map { hosts[$0] } }
 
-    /// Changes what is remembered of a look, in place.
-    private mutating func change<Outcome>(_ look: Look, _ body: (inout Note) -> Outcome) -> Outcome? {
-        switch look {
+    /// Changes what is remembered of a read, in place.
+    private mutating func change<Outcome>(_ target: ReadTarget, _ body: (inout Note) -> Outcome) -> Outcome? {
+        switch target {
         case .vms: body(&vms)
         case .cluster: body(&cluster)
         case .host(let name): places[name].map { body(&hosts[$0]) }
@@ -38,15 +38,15 @@ struct Looks {
         }
     }
 
-    mutating func begin(_ look: Look) {
+    mutating func begin(_ target: ReadTarget) {
         underWay += 1
-        _ = change(look) { $0.isUnderWay = true }
+        _ = change(target) { $0.isUnderWay = true }
     }
 
     /// False when its answer is too old to be of use.
-    mutating func end(_ look: Look, _ uptime: Double) -> Bool {
+    mutating func end(_ target: ReadTarget, _ uptime: Double) -> Bool {
         let (wasUnderWay, wasSpoiled) =
-            change(look) { note in
+            change(target) { note in
                 defer { (note.isUnderWay, note.isSpoiled) = (false, false) }
                 if !note.isSpoiled {
                     note.endedAt = uptime
@@ -60,30 +60,30 @@ struct Looks {
 
     /// How often in a row.
     @discardableResult
-    mutating func failed(_ look: Look) -> Int {
-        change(look) { note in
+    mutating func failed(_ target: ReadTarget) -> Int {
+        change(target) { note in
             note.misses += 1
             return note.misses
         } ?? 0
     }
 
-    mutating func succeeded(_ look: Look, showsNews: Bool) {
-        _ = change(look) { note in
+    mutating func succeeded(_ target: ReadTarget, showsNews: Bool) {
+        _ = change(target) { note in
             note.misses = 0
             if showsNews { note.changedAt = note.endedAt }
         }
     }
 
     /// It is worth repeating at once.
-    mutating func stale(_ look: Look) { _ = change(look) { ($0.endedAt, $0.changedAt, $0.misses) = (nil, nil, 0) } }
+    mutating func stale(_ target: ReadTarget) { _ = change(target) { ($0.endedAt, $0.changedAt, $0.misses) = (nil, nil, 0) } }
 
     /// Somebody begins to wait for it.
-    mutating func quicken(_ look: Look) { _ = change(look) { $0.changedAt = nil } }
+    mutating func quicken(_ target: ReadTarget) { _ = change(target) { $0.changedAt = nil } }
 
     /// Should it be under way.
-    mutating func spoil(_ look: Look) { _ = change(look) { $0.isSpoiled = $0.isUnderWay } }
+    mutating func spoil(_ target: ReadTarget) { _ = change(target) { $0.isSpoiled = $0.isUnderWay } }
 
-    /// What was seen, and what is being looked at, says nothing any more.
+    /// What was observed, and what is being read, says nothing any more.
     mutating func forget() {
         func forgotten(_ note: Note) -> Note { Note(isUnderWay: note.isUnderWay, isSpoiled: note.isUnderWay) }
         (vms, cluster, hosts) = (forgotten(vms), forgotten(cluster), hosts.map(forgotten))

@@ -1,7 +1,7 @@
 import Synchronization
 
-/// Ends a run between two steps: nothing new is begun, what is under way is waited for. One brake a run.
-package final class Brake: Sendable {
+/// Ends a run between two steps: nothing new is begun, what is under way is waited for. One stopSignal a run.
+package final class StopSignal: Sendable {
     private let flag = Atomic(false)
     private let stream: AsyncStream<Void>
     private let ending: AsyncStream<Void>.Continuation
@@ -10,15 +10,15 @@ package final class Brake: Sendable {
         (stream, ending) = AsyncStream.makeStream()
     }
 
-    package var isPulled: Bool { flag.load(ordering: .acquiring) }
+    package var isSet: Bool { flag.load(ordering: .acquiring) }
 
-    package func pull() {
+    package func set() {
         flag.store(true, ordering: .releasing)
         ending.finish()
     }
 
     /// Returns when it is pulled or the waiting task is cancelled.
-    func pulled() async {
+    func wait() async {
         for await _ in stream {}
     }
 }

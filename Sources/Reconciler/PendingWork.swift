@@ -1,7 +1,7 @@
 import FleetCore
 
 /// The work that a plan leaves for this turn of the loop, in the plan's order. A node that is being worked on has none.
-struct Agenda {
+struct PendingWork {
     /// Seconds until the VMs, and the cluster, are worth being read again; infinite when nothing waits for it.
     private(set) var vms = Double.infinity
     private(set) var cluster = Double.infinity
@@ -14,7 +14,7 @@ struct Agenda {
     private static let readingInterval = 0.5
 
     /// To read the cluster and nothing else.
-    static let reading = Agenda(cluster: readingInterval)
+    static let reading = PendingWork(cluster: readingInterval)
 
     /// `isServerUnread`: the cluster may answer and was not read. One read tells about every node, so it comes first and no host is probed.
     init(_ plan: Plan, busy: Set<String>, isListed: Bool, repeats: Bool, isServerUnread: Bool) {
@@ -23,8 +23,8 @@ struct Agenda {
             switch item.decision {
             case .act(let action, _): actions.append(action)
             case .wait(let wait):
-                want(wait.look, wait.interval, isServerUnread)
-                if repeats, let evidence = wait.evidence { want(evidence, Self.diagnosticsInterval, isServerUnread) }
+                want(wait.read, wait.interval, isServerUnread)
+                if repeats, let diagnostics = wait.diagnostics { want(diagnostics, Self.diagnosticsInterval, isServerUnread) }
             case .settled, .blocked, .reported: break
             }
         }
@@ -33,8 +33,8 @@ struct Agenda {
 
     private init(cluster: Double) { self.cluster = cluster }
 
-    private mutating func want(_ look: Look, _ interval: Double, _ isServerUnread: Bool) {
-        switch look {
+    private mutating func want(_ target: ReadTarget, _ interval: Double, _ isServerUnread: Bool) {
+        switch target {
         case .vms: vms = min(vms, interval)
         case .cluster: if !isServerUnread { cluster = min(cluster, interval) }
         case .host(let name): if !isServerUnread { hosts.append((name, interval)) }

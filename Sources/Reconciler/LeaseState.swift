@@ -1,11 +1,11 @@
 import FleetCore
 import K3s
 
-/// Our hold on the cluster's Lease, as far as this run knows. A value; times are seconds on a clock that nobody sets.
+/// What this run knows of the cluster's Lease. A value; times are seconds on the monotonic clock.
 ///
 /// Before anything is changed in a fleet whose cluster answers, the Lease must be ours for a while longer. A process that was paused finds
-/// its grip too old when it wakes, asks again, and learns that another one has taken over.
-struct Grip {
+/// its Lease too old when it wakes, asks again, and learns that another machine has acquired it.
+struct LeaseState {
     static let duration = 60.0
     /// What must be left of it before something is begun.
     static let margin = 20.0

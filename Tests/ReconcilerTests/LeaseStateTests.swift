@@ -4,51 +4,51 @@ import Testing
 
 @testable import Reconciler
 
-@Suite struct GripTests {
-    private static func held(at now: Double) -> Grip {
-        var grip = Grip()
-        grip.ask(now)
-        grip.note(.success(.ours), now + 1)
-        return grip
+@Suite struct LeaseStateTests {
+    private static func held(at now: Double) -> LeaseState {
+        var lease = LeaseState()
+        lease.ask(now)
+        lease.note(.success(.ours), now + 1)
+        return lease
     }
 
     @Test func isFirmOnlyWhileEnoughOfItIsLeft() {
-        #expect(!Grip().isFirm(100))
-        let grip = Self.held(at: 100)
-        #expect(grip.isFirm(101) && grip.isFirm(139) && !grip.isFirm(140) && !grip.isFirm(5000))
+        #expect(!LeaseState().isFirm(100))
+        let lease = Self.held(at: 100)
+        #expect(lease.isFirm(101) && lease.isFirm(139) && !lease.isFirm(140) && !lease.isFirm(5000))
     }
 
     /// The time that an answer took counts against us: the server's clock began when it wrote.
     @Test func countsFromTheQuestion() {
-        var grip = Grip()
-        grip.ask(100)
-        grip.note(.success(.ours), 139)
-        #expect(grip.isFirm(139.5) && !grip.isFirm(140))
+        var lease = LeaseState()
+        lease.ask(100)
+        lease.note(.success(.ours), 139)
+        #expect(lease.isFirm(139.5) && !lease.isFirm(140))
     }
 
     @Test func isRenewedBeforeWorkMustStop() {
-        let grip = Self.held(at: 100)
-        #expect(grip.nextAsk(101) == 130)
-        var asking = grip
+        let lease = Self.held(at: 100)
+        #expect(lease.nextAsk(101) == 130)
+        var asking = lease
         asking.ask(130)
         #expect(asking.nextAsk(131) == nil && asking.isFirm(131))
     }
 
     @Test func givesWayToARivalAndAsksAgain() {
-        var grip = Self.held(at: 100)
-        grip.ask(130)
-        grip.note(.success(.held(by: "other/1", left: 40)), 131)
-        #expect(!grip.isFirm(131) && !grip.mustBeReleased)
-        #expect(grip.block(131) == .leaseHeld(name: "kube-system/exedev-k8s", by: "other/1", seconds: 41))
-        #expect(grip.nextAsk(131) == 141)
-        #expect(grip.block(172) == nil)
+        var lease = Self.held(at: 100)
+        lease.ask(130)
+        lease.note(.success(.held(by: "other/1", left: 40)), 131)
+        #expect(!lease.isFirm(131) && !lease.mustBeReleased)
+        #expect(lease.block(131) == .leaseHeld(name: "kube-system/exedev-k8s", by: "other/1", seconds: 41))
+        #expect(lease.nextAsk(131) == 141)
+        #expect(lease.block(172) == nil)
     }
 
     @Test func aFailedQuestionIsAskedAgainSoonAndProvesNothing() {
-        var grip = Grip()
-        grip.ask(100)
-        grip.note(.failure(EffectError("no route", remedy: .retry(after: nil))), 101)
-        #expect(!grip.isFirm(101) && grip.nextAsk(101) == 103 && grip.block(101) == nil)
+        var lease = LeaseState()
+        lease.ask(100)
+        lease.note(.failure(EffectError("no route", remedy: .retry(after: nil))), 101)
+        #expect(!lease.isFirm(101) && lease.nextAsk(101) == 103 && lease.block(101) == nil)
     }
 
     @Test func readsTheAnswer() throws {
@@ -62,7 +62,7 @@ import Testing
     /// The answer that was lost may have been that it was taken from somebody, and the next one is only that it is ours.
     @Test func aLostAnswerMayHaveBeenATakeover() {
         let lost = Result<LeaseAnswer, EffectError>.failure(EffectError("cut", remedy: .observeAgain))
-        var fresh = Grip()
+        var fresh = LeaseState()
         fresh.ask(100)
         #expect(!fresh.mayHaveTaken)
         fresh.note(lost, 101)

@@ -2,7 +2,7 @@ package import FleetCore
 
 /// A rule that was taken away, and the trial that noticed: with the rule, and without those that cover it, the same trial is good.
 package struct GuardProof: Sendable {
-    package var rule: Guard
+    package var rule: SafetyRule
     package var scenario: String
     package var seed: UInt64
     package var faults: [Fault]
@@ -10,9 +10,11 @@ package struct GuardProof: Sendable {
     package var violation: String
 }
 
-package enum GuardTable {
-    /// Rules whose absence does no harm that an oracle sees, because the next look mends it: a test of their own holds them.
-    package static let provedElsewhere: [Guard: String] = [.spoiledLook: "ReconcilerTests.RunTests.aListFromBeforeAChangeIsThrownAway"]
+package enum RuleTable {
+    /// Rules whose absence does no harm that an oracle sees, because the next read mends it: a test of their own holds them.
+    package static let provedElsewhere: [SafetyRule: String] = [
+        .outdatedRead: "ReconcilerTests.RunTests.aListFromBeforeAChangeIsThrownAway"
+    ]
 
     /// The trial that notices when a second run on the same machine is not kept out by the fleet's lock.
     package static func proofOfTheLock(_ stages: [Stage]) -> (faults: [Fault], violation: String)? {
@@ -31,7 +33,7 @@ package enum GuardTable {
     }
 
     /// The first trial that notices the absence of `rule`: of a scenario without faults, with one, or with those of a seed.
-    package static func proof(of rule: Guard, stages: [Stage], seeds: ClosedRange<UInt64>) -> GuardProof? {
+    package static func proof(of rule: SafetyRule, stages: [Stage], seeds: ClosedRange<UInt64>) -> GuardProof? {
         for stage in stages {
             if let proof = proof(rule, stage, seed: 7, faults: []) { return proof }
         }
@@ -52,12 +54,12 @@ package enum GuardTable {
         return nil
     }
 
-    private static func proof(_ rule: Guard, _ stage: Stage, seed: UInt64, faults: [Fault]) -> GuardProof? {
+    private static func proof(_ rule: SafetyRule, _ stage: Stage, seed: UInt64, faults: [Fault]) -> GuardProof? {
         var trial = Trial(stage, seed: seed, faults: faults)
-        trial.lifted = rule.cover.union([rule])
+        trial.disabledRules = rule.cover.union([rule])
         let without = trial.run()
         guard !without.isGood else { return nil }
-        trial.lifted = rule.cover
+        trial.disabledRules = rule.cover
         guard trial.run().isGood else { return nil }
         return GuardProof(
             rule: rule, scenario: stage.scenario.name, seed: seed, faults: faults, violation: without.violations.first ?? "")

@@ -1,7 +1,7 @@
 import K3s
 
 /// All that is known of one node or VM.
-package struct Subject: Sendable {
+package struct NodeFacts: Sendable {
     package var name: String
     package var vm: ObservedVM?
     /// Its Kubernetes node, if the cluster was read and has it.
@@ -19,12 +19,12 @@ package struct Subject: Sendable {
     /// An action of ours changed its node after the cluster was read.
     var isOutdated: Bool
 
-    package static func of(_ name: String, _ facts: FleetFacts) -> Subject {
+    package static func of(_ name: String, _ facts: FleetFacts) -> NodeFacts {
         let note = facts.notes[name]
-        return Subject(
-            name: name, vm: facts.seen.vms?[name], node: facts.seen.node(name), host: facts.seen.hosts[name],
+        return NodeFacts(
+            name: name, vm: facts.observed.vms?[name], node: facts.observed.node(name), host: facts.observed.hosts[name],
             known: facts.ledger.nodes[name], attempt: facts.ledger.attempts[name], refusal: note?.refusal, started: note?.started,
-            asked: note?.asked, isOutdated: facts.seen.outdated.contains(name))
+            asked: note?.asked, isOutdated: facts.observed.outdated.contains(name))
     }
 
     /// The machine of its record; empty when the ledger does not know it.
@@ -32,7 +32,7 @@ package struct Subject: Sendable {
     var leaveStage: LeaveStage? { known?.leaveStage }
     var removedAt: Double? { known?.removedAt }
 
-    /// The wait after a failure is over, and what was seen `at` (seconds since 1970; nil by who looks once) is from before that.
+    /// The wait after a failure is over, and what was observed `at` (seconds since 1970; nil by who reads once) is from before that.
     func isToBeReadAgain(_ at: Double?, _ facts: FleetFacts) -> Bool {
         guard let attempt, let at else { return false }
         return attempt.notBefore <= facts.now && at < attempt.notBefore
