@@ -30,7 +30,7 @@ enum LogFormat: String, CaseIterable {
 /// A daemon's log: one entry per transition, silence over a settled fleet.
 final class DaemonLog: NoticeSink {
     private struct State {
-        var news = News()
+        var news = LogChanges()
         var context = LogContext()
     }
 

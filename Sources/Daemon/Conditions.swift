@@ -44,7 +44,7 @@ package struct Condition: Sendable, Hashable, Codable {
     }
 }
 
-extension Findings {
+extension LastResult {
     /// What one read tells without knowing who acts on it. That is not whether somebody works on the fleet, nor, as an operator is there to
     /// judge, whether the breaker is open.
     var conditions: [Condition] { [settled, blocked, degraded] }

@@ -42,38 +42,38 @@ package struct Daemon: Sendable {
 
     /// `listen` is given whom to tell of a signal, and returns what is kept for as long as signals are heard.
     func run(listen: (@escaping @Sendable (Int32) -> Void) -> AnyObject) async throws {
-        var watch = try open()
-        let locks = try watch.posts.map { Held(try FleetLock(in: $0.site.state, verb: "daemon")) }
-        do { for post in watch.posts { try post.open() } } catch {
-            for post in watch.posts { post.close() }
+        var fleets = try open()
+        let locks = try fleets.runners.map { Held(try FleetLock(in: $0.context.state, verb: "daemon")) }
+        do { for runner in fleets.runners { try runner.open() } } catch {
+            for runner in fleets.runners { runner.close() }
             throw error
         }
         let (inbox, door) = AsyncStream<LoopEvent>.makeStream()
         let ears = listen { door.yield(.signal($0)) }
-        manager.ready(status(watch))
-        for post in watch.posts { post.tell(.started(post.site.fleet, run: run)) }
+        manager.ready(status(fleets))
+        for runner in fleets.runners { runner.tell(.started(runner.context.fleet, run: run)) }
         await withTaskGroup(of: Void.self) { group in
-            for sink in watch.posts.flatMap(\.sinks) { group.addTask { await sink.serve() } }
-            await keep(&watch, inbox, door)
-            for post in watch.posts { post.close() }
+            for sink in fleets.runners.flatMap(\.sinks) { group.addTask { await sink.serve() } }
+            await keep(&fleets, inbox, door)
+            for runner in fleets.runners { runner.close() }
         }
-        for post in watch.posts { await post.site.close() }
+        for runner in fleets.runners { await runner.context.close() }
         withExtendedLifetime((ears, locks)) {}
     }
 
     /// The loop.
-    private func keep(_ watch: inout Watch, _ inbox: AsyncStream<LoopEvent>, _ door: AsyncStream<LoopEvent>.Continuation) async {
+    private func keep(_ fleets: inout DaemonState, _ inbox: AsyncStream<LoopEvent>, _ door: AsyncStream<LoopEvent>.Continuation) async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await Self.tick(every: pulse, door) }
             for await happening in inbox {
-                for post in watch.posts { post.beat(.alive) }
-                note(happening, &watch)
-                if watch.isDone { break }
-                for index in watch.posts.indices { begin(index, &watch, &group, door) }
-                let awake = Watch.awake
+                for runner in fleets.runners { runner.beat(.alive) }
+                note(happening, &fleets)
+                if fleets.isDone { break }
+                for index in fleets.runners.indices { begin(index, &fleets, &group, door) }
+                let awake = DaemonState.awake
                 manager.pulse(
-                    status(watch), isSound: watch.isSound(awake: awake),
-                    needsSeconds: watch.needsTime(awake: awake) ? Self.stretch : nil)
+                    status(fleets), isSound: fleets.isSound(awake: awake),
+                    needsSeconds: fleets.needsTime(awake: awake) ? Self.stretch : nil)
             }
             group.cancelAll()
         }
@@ -86,23 +86,23 @@ package struct Daemon: Sendable {
     }
 
     /// Every file is read before anything begins, and all that is wrong is said at once.
-    private func open() throws(Unusable) -> Watch {
-        var posts: [Post] = []
+    private func open() throws(Unusable) -> DaemonState {
+        var runners: [FleetRunner] = []
         var problems: [String] = []
         for source in sources {
             let stamp = FileStamp(source.file)
             do {
-                let site = try source.open()
-                if let other = posts.first(where: { $0.site.state.path == site.state.path }) {
-                    problems.append("\(source.file): the cluster \(site.fleet.cluster.name) is kept from \(other.source.file) already")
+                let context = try source.open()
+                if let other = runners.first(where: { $0.context.state.path == context.state.path }) {
+                    problems.append("\(source.file): the cluster \(context.fleet.cluster.name) is kept from \(other.source.file) already")
                 }
-                posts.append(Post(source, site: site, interval: interval, stamp: stamp, sinks: sinks(site.fleet)))
+                runners.append(FleetRunner(source, context: context, interval: interval, stamp: stamp, sinks: sinks(context.fleet)))
             } catch {
                 problems.append("\(source.file): \(error)")
             }
         }
         guard problems.isEmpty else { throw Unusable(reason: problems.joined(separator: "\n")) }
-        return Watch(posts: posts)
+        return DaemonState(runners: runners)
     }
 
     // MARK: time
@@ -117,64 +117,64 @@ package struct Daemon: Sendable {
         repeat { door.yield(.tick) } while (try? await Task.sleep(for: .milliseconds(Int(seconds * 1000)))) != nil
     }
 
-    private func status(_ watch: Watch) -> String { watch.status(uptime: SystemClock().uptime, awake: Watch.awake) }
+    private func status(_ fleets: DaemonState) -> String { fleets.status(uptime: SystemClock().uptime, awake: DaemonState.awake) }
 
     // MARK: what happened
 
-    private func note(_ happening: LoopEvent, _ watch: inout Watch) {
+    private func note(_ happening: LoopEvent, _ fleets: inout DaemonState) {
         switch happening {
         case .tick:
-            let changed = watch.posts.indices.filter { FileStamp(watch.posts[$0].source.file) != watch.posts[$0].stamp }
-            if !changed.isEmpty { reload(changed, &watch) }
-        case .signal(SIGHUP): reload(Array(watch.posts.indices), &watch)
-        case .signal: stop(&watch)
-        case .passEnded(let index, let result): ended(result, &watch.posts[index], isStopping: watch.isStopping)
+            let changed = fleets.runners.indices.filter { FileStamp(fleets.runners[$0].source.file) != fleets.runners[$0].stamp }
+            if !changed.isEmpty { reload(changed, &fleets) }
+        case .signal(SIGHUP): reload(Array(fleets.runners.indices), &fleets)
+        case .signal: stop(&fleets)
+        case .passEnded(let index, let result): ended(result, &fleets.runners[index], isStopping: fleets.isStopping)
         }
     }
 
-    private func stop(_ watch: inout Watch) {
+    private func stop(_ fleets: inout DaemonState) {
         // Told twice. Every write of the ledger is whole, and what was sent without an answer is read for by the next run.
-        guard !watch.isStopping else { _exit(128 + SIGTERM) }
-        watch.stoppingSince = Watch.awake
+        guard !fleets.isStopping else { _exit(128 + SIGTERM) }
+        fleets.stoppingSince = DaemonState.awake
         manager.stopping()
-        for post in watch.posts {
-            post.stopSignal?.set()
-            post.tell(.stopping)
+        for runner in fleets.runners {
+            runner.stopSignal?.set()
+            runner.tell(.stopping)
         }
     }
 
-    private func reload(_ indices: [Int], _ watch: inout Watch) {
-        guard !watch.isStopping else { return }
+    private func reload(_ indices: [Int], _ fleets: inout DaemonState) {
+        guard !fleets.isStopping else { return }
         manager.reloading()
-        for index in indices { reload(&watch.posts[index]) }
-        manager.ready(status(watch))
+        for index in indices { reload(&fleets.runners[index]) }
+        manager.ready(status(fleets))
     }
 
-    private func reload(_ post: inout Post) {
-        post.stamp = FileStamp(post.source.file)
+    private func reload(_ runner: inout FleetRunner) {
+        runner.stamp = FileStamp(runner.source.file)
         do {
-            let site = try post.source.open()
-            guard site.state.path == post.site.state.path else {
+            let context = try runner.source.open()
+            guard context.state.path == runner.context.state.path else {
                 throw StateError("the cluster's name or the state directory changed", advice: "restart the service for another cluster")
             }
             // A pass under way goes on with what it began with until its next step; then the new file counts.
-            post.successor = site
-            post.stopSignal?.set()
-            post.schedule.hurry(now: SystemClock().uptime)
-            post.tell(.reloaded(site.fleet))
+            runner.successor = context
+            runner.stopSignal?.set()
+            runner.schedule.hurry(now: SystemClock().uptime)
+            runner.tell(.reloaded(context.fleet))
         } catch {
-            post.tell(.reloadRefused("\(error)"))
+            runner.tell(.reloadRefused("\(error)"))
         }
     }
 
-    private func ended(_ result: Result<Reconciler.Result, any Error>, _ post: inout Post, isStopping: Bool) {
-        post.stopSignal = nil
-        guard !isStopping, post.successor == nil else { return post.beat(.passCutShort) }
-        post.passEnded(result, uptime: SystemClock().uptime, chance: .random(in: 0...1))
-        let next = post.schedule.next - SystemClock().uptime
+    private func ended(_ result: Result<Reconciler.Result, any Error>, _ runner: inout FleetRunner, isStopping: Bool) {
+        runner.stopSignal = nil
+        guard !isStopping, runner.successor == nil else { return runner.beat(.passCutShort) }
+        runner.passEnded(result, uptime: SystemClock().uptime, chance: .random(in: 0...1))
+        let next = runner.schedule.next - SystemClock().uptime
         switch result {
-        case .success(let result): post.tell(.passEnded(result, next: next))
-        case .failure(let error): post.tell(.passFailed("\(error)", asksOperator: Self.asksOperator(error), next: next))
+        case .success(let result): runner.tell(.passEnded(result, next: next))
+        case .failure(let error): runner.tell(.passFailed("\(error)", asksOperator: Self.asksOperator(error), next: next))
         }
     }
 
@@ -189,41 +189,41 @@ package struct Daemon: Sendable {
 
     // MARK: passes
 
-    private func begin(_ index: Int, _ watch: inout Watch, _ group: inout TaskGroup<Void>, _ door: AsyncStream<LoopEvent>.Continuation) {
-        guard watch.posts[index].stopSignal == nil, !watch.isStopping, SystemClock().uptime >= watch.posts[index].schedule.next else {
+    private func begin(_ index: Int, _ fleets: inout DaemonState, _ group: inout TaskGroup<Void>, _ door: AsyncStream<LoopEvent>.Continuation) {
+        guard fleets.runners[index].stopSignal == nil, !fleets.isStopping, SystemClock().uptime >= fleets.runners[index].schedule.next else {
             return
         }
-        if let site = watch.posts[index].successor {
-            let old = watch.posts[index].site
+        if let context = fleets.runners[index].successor {
+            let old = fleets.runners[index].context
             group.addTask { await old.close() }
-            (watch.posts[index].site, watch.posts[index].successor) = (site, nil)
+            (fleets.runners[index].context, fleets.runners[index].successor) = (context, nil)
         }
         let stopSignal = StopSignal()
-        (watch.posts[index].stopSignal, watch.posts[index].began) = (stopSignal, Watch.awake)
-        watch.posts[index].passes += 1
-        let post = watch.posts[index]
-        let before = post.site.traffic()
-        post.beat(.passBegan { [traffic = post.site.traffic] in traffic().since(before) })
+        (fleets.runners[index].stopSignal, fleets.runners[index].began) = (stopSignal, DaemonState.awake)
+        fleets.runners[index].passes += 1
+        let runner = fleets.runners[index]
+        let before = runner.context.traffic()
+        runner.beat(.passBegan { [traffic = runner.context.traffic] in traffic().since(before) })
         group.addTask {
             do {
-                door.yield(.passEnded(index, .success(try await pass(of: post, stopSignal))))
+                door.yield(.passEnded(index, .success(try await pass(of: runner, stopSignal))))
             } catch {
                 door.yield(.passEnded(index, .failure(error)))
             }
         }
     }
 
-    private func pass(of post: Post, _ stopSignal: StopSignal) async throws -> Reconciler.Result {
-        let site = post.site
-        let ledger = try site.state.ledger(for: site.fleet) { post.tell(.event(.ledgerRemarked($0))) }
-        try site.state.store(ledger)
+    private func pass(of runner: FleetRunner, _ stopSignal: StopSignal) async throws -> Reconciler.Result {
+        let context = runner.context
+        let ledger = try context.state.ledger(for: context.fleet) { runner.tell(.event(.ledgerRemarked($0))) }
+        try context.state.store(ledger)
         let clock = SystemClock()
-        let audit = AuditLog(in: site.state, verb: "daemon", run: run, plan: "pass-\(post.passes)")
-        let reconciler = Reconciler(fleet: site.fleet, clock: clock, isAttended: false) {
-            post.tell(.event($0))
+        let audit = AuditLog(in: context.state, verb: "daemon", run: run, plan: "pass-\(runner.passes)")
+        let reconciler = Reconciler(fleet: context.fleet, clock: clock, isAttended: false) {
+            runner.tell(.event($0))
             audit.note($0)
         }
         return try await reconciler.converge(
-            site.world, ledger: ledger, memory: audit, approved: nil, deadline: clock.now + post.bound, stopSignal: stopSignal)
+            context.world, ledger: ledger, memory: audit, approved: nil, deadline: clock.now + runner.bound, stopSignal: stopSignal)
     }
 }

@@ -11,7 +11,7 @@ package final class Endpoint: NoticeSink {
     private let runtimeDirectory: String?
     private let name: String
     private let clock: any WallClock
-    private let standing = Mutex(Standing())
+    private let status = Mutex(FleetStatus())
     private let served = Mutex(Served())
 
     private struct Served {
@@ -70,20 +70,20 @@ package final class Endpoint: NoticeSink {
         try HTTPServer(listeningOn: descriptor, bodyLimit: 1024) { [self] request in
             if let address, let refusal = request.refusal(allowedUsers: address.allowedUsers) { return refusal }
             let uptime = clock.uptime
-            return standing.withLock { $0 }.answer(request, uptime: uptime, version: version)
+            return status.withLock { $0 }.answer(request, uptime: uptime, version: version)
         }
     }
 
     /// Learns from what the daemon says.
     package func note(_ notice: Notice) {
         let (now, uptime) = (clock.now, clock.uptime)
-        standing.withLock { $0.note(notice, now: now, uptime: uptime) }
+        status.withLock { $0.note(notice, now: now, uptime: uptime) }
     }
 
     /// Learns how the loop goes.
     package func beat(_ pulse: Pulse) {
         let (now, uptime) = (clock.now, clock.uptime)
-        standing.withLock { $0.beat(pulse, now: now, uptime: uptime) }
+        status.withLock { $0.beat(pulse, now: now, uptime: uptime) }
     }
 }
 

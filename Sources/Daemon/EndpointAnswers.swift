@@ -34,7 +34,7 @@ extension HTTPResponse {
     }
 }
 
-extension Standing {
+extension FleetStatus {
     func answer(_ request: HTTPRequest, uptime: Double, version: String) -> HTTPResponse {
         guard let page = Page(rawValue: request.path) else { return .plain(404, "there is \(Page.list)") }
         guard request.method == "GET" || request.method == "HEAD" else {
@@ -45,8 +45,8 @@ extension Standing {
         case .healthz:
             return isAlive(uptime: uptime) ? .plain(200, "ok") : .plain(503, "the loop has given no sign of life for a while")
         case .readyz: return unreadiness.map { .plain(503, $0) } ?? .plain(200, "ok")
-        // Without findings there is nothing to show of the nodes: who asks had better read itself.
-        case .status: return .make(findings == nil ? 503 : 200, "application/json", document.prettyJSON + "\n")
+        // Without lastResult there is nothing to show of the nodes: who asks had better read itself.
+        case .status: return .make(lastResult == nil ? 503 : 200, "application/json", document.prettyJSON + "\n")
         }
     }
 

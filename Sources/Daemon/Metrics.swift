@@ -2,7 +2,7 @@ import FleetCore
 import K3s
 import Live
 
-extension Standing {
+extension FleetStatus {
     /// What `/metrics` answers. No label holds a VM's name: pools, kinds and results are few, whatever happens to the fleet.
     /// `uptime`: now, on the monotonic clock.
     func metrics(version: String, uptime: Double) -> String {
@@ -82,25 +82,25 @@ extension Standing {
 
     /// Nothing is said of what was not observed.
     private func addFleet(_ page: inout OpenMetrics) {
-        let names = Set((findings?.owned ?? []).map(\.name))
+        let names = Set((lastResult?.owned ?? []).map(\.name))
         page.gauge("exedev_k8s_desired_nodes", "Nodes that the fleet file asks for.", byPool { _ in true })
         page.gauge(
             "exedev_k8s_observed_nodes", "Of those, how many exe.dev lists with our tag.",
-            findings?.owned == nil ? [] : byPool { names.contains($0.name) })
+            lastResult?.owned == nil ? [] : byPool { names.contains($0.name) })
         page.gauge(
             "exedev_k8s_ready_nodes", "Of those, how many the cluster calls ready.",
-            findings.map { found in byPool { found.isReady($0.name) } } ?? [])
+            lastResult.map { found in byPool { found.isReady($0.name) } } ?? [])
         page.gauge(
             "exedev_k8s_decisions", "What the last pass left the nodes with.",
             ["settled", "act", "wait", "blocked", "reported"].map { kind in
-                (["decision": kind], Double(findings?.plan.items.count { $0.decision.kind == kind } ?? 0))
+                (["decision": kind], Double(lastResult?.plan.items.count { $0.decision.kind == kind } ?? 0))
             })
-        let used = findings?.owned.map { [(OpenMetrics.Labels(), Double($0.count))] }
+        let used = lastResult?.owned.map { [(OpenMetrics.Labels(), Double($0.count))] }
         page.gauge("exedev_k8s_vm_budget_used", "VMs with our tag.", used ?? [])
         page.gauge("exedev_k8s_vm_budget_limit", "limits.maxVMs.", fleet.map { [(OpenMetrics.Labels(), Double($0.limits.maxVMs))] } ?? [])
         page.gauge(
             "exedev_k8s_breaker_open", "Whether so many VMs are gone at once that none is made anew.",
-            [([:], findings?.breaker == nil ? 0 : 1)])
+            [([:], lastResult?.breaker == nil ? 0 : 1)])
     }
 
     private func addGenerations(_ page: inout OpenMetrics) {

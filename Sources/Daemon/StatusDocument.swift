@@ -30,18 +30,18 @@ package struct StatusDocument: Codable, Sendable {
     }
 
     /// Of a read that nobody acts on.
-    package init(_ findings: Findings) {
-        self.init(cluster: findings.fleet.cluster.name, findings: findings, conditions: findings.conditions)
+    package init(_ lastResult: LastResult) {
+        self.init(cluster: lastResult.fleet.cluster.name, lastResult: lastResult, conditions: lastResult.conditions)
     }
 
     /// Whole seconds since the read; nil when there was none.
     package func age(now: Double) -> Int? { time.flatMap(AuditRecord.seconds).map { max(0, Int(now - $0)) } }
 
-    init(cluster: String, findings: Findings?, conditions: [Condition]) {
+    init(cluster: String, lastResult: LastResult?, conditions: [Condition]) {
         (self.cluster, self.conditions) = (cluster, conditions)
         settled = conditions.contains { $0.type == .settled && $0.status == .yes }
-        time = findings.map { AuditRecord.time($0.time) }
-        nodes = findings.map { findings in findings.plan.items.map { Node($0, findings.observed) } } ?? []
+        time = lastResult.map { AuditRecord.time($0.time) }
+        nodes = lastResult.map { lastResult in lastResult.plan.items.map { Node($0, lastResult.observed) } } ?? []
     }
 }
 

@@ -282,25 +282,3 @@ extension HostScript {
         """
     }
 }
-
-/// The exit statuses of our own guards, in the operator's words.
-package enum HostFailure {
-    /// The host that answered is not the one that was meant.
-    package static let wrongHost: Int32 = 65
-
-    /// Nil when the status is not one of ours.
-    package static func advice(exitStatus: Int32, stderr: String) -> String? {
-        switch exitStatus {
-        case 70: "exe.dev VMs are x86_64; is this one of them?"
-        case 71: "use an image with systemd, such as exeuntu"
-        case 72, 73: "use an image that has curl and tailscale, such as exeuntu"
-        case 74: "give the pool a larger disk"
-        case 75: "check the clocks of this machine and of the VM"
-        case 76: "the VM was set up by another ledger: use that state directory, or remove the VM"
-        case 77: "give the pool another vmPrefix, or remove the VM"
-        case 82: "choose another clusterCIDR or serviceCIDR"
-        case 80: "do not go on before you know why the release's bytes differ"
-        default: nil
-        }
-    }
-}

@@ -85,41 +85,7 @@ actor SSHSession {
         try prove(rule, session)
     }
 
-    private var proofName: String { target.hostKeyAlias ?? target.host }
-
-    private func knownKeyTypes(_ rule: HostKeyRule) -> [String] {
-        switch rule {
-        case .fingerprints: []
-        case .knownHosts(let known): known.keyTypes(host: proofName, port: target.port)
-        case .trustOnFirstUse(let trusted): trusted.keyTypes(host: proofName, port: target.port)
-        }
-    }
-
-    /// Before authentication: nothing about us is told to a host that cannot prove itself.
-    private func prove(_ rule: HostKeyRule, _ session: OpaquePointer) throws(SSHError) {
-        var length = 0
-        var type: Int32 = 0
-        guard let pointer = libssh2_session_hostkey(session, &length, &type) else {
-            throw .hostKeyUnknown(target: "\(target)", shown: "none")
-        }
-        let key = Array(UnsafeRawBufferPointer(start: pointer, count: length))
-        let shown = fingerprint(key)
-        let verdict: KnownHosts.Verdict
-        switch rule {
-        case .fingerprints(let allowed):
-            verdict = allowed.contains(shown) ? .match : .mismatch(expected: allowed.joined(separator: " or "))
-        case .knownHosts(let known):
-            verdict = known.verdict(host: proofName, port: target.port, key: key)
-        case .trustOnFirstUse(let trusted):
-            verdict = trusted.verdict(host: proofName, port: target.port, key: key)
-        }
-        switch verdict {
-        case .match: return
-        case .mismatch(let expected): throw .hostKeyMismatch(target: "\(target)", shown: shown, expected: expected)
-        case .revoked: throw .hostKeyRevoked(target: "\(target)", shown: shown)
-        case .unknown: throw .hostKeyUnknown(target: "\(target)", shown: shown)
-        }
-    }
+    var proofName: String { target.hostKeyAlias ?? target.host }
 
     private func logIn(_ keys: [UserKey], _ deadline: UInt64) async throws(SSHError) {
         guard let session else { throw .disconnected(target: "\(target)", reason: "closed", commandSent: false) }
@@ -306,62 +272,5 @@ actor SSHSession {
         var text: UnsafeMutablePointer<CChar>?
         libssh2_session_last_error(session, &text, nil, 0)
         return text.map { String(cString: $0) } ?? "unknown"
-    }
-}
-
-extension ExecResult {
-    fileprivate mutating func keep(_ bytes: ArraySlice<UInt8>, isError: Bool, limit: Int) {
-        let room = max(0, limit - stdout.count - stderr.count)
-        if bytes.count > room { truncated = true }
-        if isError { stderr += bytes.prefix(room) } else { stdout += bytes.prefix(room) }
-        // Of what is cut short the end is kept, to know it by.
-        if !isError { lastWords = Array((bytes.count < 64 ? lastWords + bytes : Array(bytes)).suffix(64)) }
-    }
-
-    /// Whether a command that is said to have ended well said so itself; takes the mark away.
-    fileprivate mutating func hasProvenEnd(_ mark: [UInt8], limit: Int) -> Bool {
-        guard exitStatus == 0 else { return true }
-        guard lastWords.suffix(mark.count).elementsEqual(mark) else { return false }
-        stdout.removeLast(truncated ? min(stdout.count, max(0, stdout.count + stderr.count - limit)) : mark.count)
-        return true
-    }
-}
-
-/// Signs for libssh2. What it returns is freed by libssh2 with `free`, so it comes from `malloc`.
-private func signWithKey(
-    _: OpaquePointer?, _ signature: UnsafeMutablePointer<UnsafeMutablePointer<UInt8>?>?, _ length: UnsafeMutablePointer<Int>?,
-    _ data: UnsafePointer<UInt8>?, _ count: Int, _ context: UnsafeMutablePointer<UnsafeMutableRawPointer?>?
-) -> Int32 {
-    guard let pointer = context?.pointee else { return -1 }
-    let key = Unmanaged<UserKey>.fromOpaque(pointer).takeUnretainedValue()
-    guard let bytes = key.sign(UnsafeBufferPointer(start: data, count: count)), let copy = malloc(bytes.count) else { return -1 }
-    copy.copyMemory(from: bytes, byteCount: bytes.count)
-    signature?.pointee = copy.assumingMemoryBound(to: UInt8.self)
-    length?.pointee = bytes.count
-    return 0
-}
-
-/// What we offer in the key exchange: by default libssh2 1.10 offers group1, arcfour and DSS too (facts/ssh.md §4).
-private enum Preferences {
-    static let hostKeys = ["ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"]
-
-    static func apply(to session: OpaquePointer, keyTypes: [String]) {
-        // With a key on record the host is asked for that one; another of its keys would look like a mismatch.
-        let known = hostKeys.filter(keyTypes.contains) + (keyTypes.contains("ssh-rsa") ? ["rsa-sha2-512", "rsa-sha2-256"] : [])
-        let rsa = libssh2_version(0x010b00) != nil ? ["rsa-sha2-512", "rsa-sha2-256"] : []
-        let offered = (known.isEmpty ? hostKeys + rsa : known).filter { !$0.hasPrefix("rsa") || !rsa.isEmpty }
-        prefer(session, LIBSSH2_METHOD_HOSTKEY, offered.isEmpty ? hostKeys : offered)
-        prefer(
-            session, LIBSSH2_METHOD_KEX,
-            [
-                "curve25519-sha256", "curve25519-sha256@libssh.org", "ecdh-sha2-nistp256", "diffie-hellman-group16-sha512",
-                "diffie-hellman-group14-sha256",
-            ])
-        for method in [LIBSSH2_METHOD_CRYPT_CS, LIBSSH2_METHOD_CRYPT_SC] { prefer(session, method, ["aes128-ctr", "aes256-ctr"]) }
-        for method in [LIBSSH2_METHOD_MAC_CS, LIBSSH2_METHOD_MAC_SC] { prefer(session, method, ["hmac-sha2-256", "hmac-sha2-512"]) }
-    }
-
-    private static func prefer(_ session: OpaquePointer, _ method: Int32, _ names: [String]) {
-        _ = libssh2_session_method_pref(session, method, names.joined(separator: ","))
     }
 }

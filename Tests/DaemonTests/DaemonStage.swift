@@ -158,7 +158,7 @@ final class DaemonStage: Sendable {
         return FleetSource(file: file) {
             let outcome = FleetFile.parse(try String(contentsOfFile: file, encoding: .utf8), file: file)
             guard let fleet = outcome.fleet else { throw Bad(description: "it has errors") }
-            return Site(
+            return FleetContext(
                 fleet: fleet, state: try StateDirectory(base: folder, cluster: fleet.cluster.name), world: world, traffic: { Traffic() },
                 close: {})
         }

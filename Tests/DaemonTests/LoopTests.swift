@@ -125,42 +125,42 @@ import Testing
 
 /// What the loop knows, as a value.
 @Suite struct WatchTests {
-    private static func post(_ name: String, _ stage: DaemonStage) throws -> Post {
+    private static func post(_ name: String, _ stage: DaemonStage) throws -> FleetRunner {
         try stage.write(name)
         let source = stage.source(name, GatedWorld())
-        return Post(source, site: try source.open(), interval: 300, stamp: nil, sinks: [])
+        return FleetRunner(source, context: try source.open(), interval: 300, stamp: nil, sinks: [])
     }
 
     @Test func saysHowManyAndWhen() throws {
         let stage = try DaemonStage()
-        var post = try Self.post("a", stage)
+        var runner = try Self.post("a", stage)
         var plan = Plan(cluster: "a", items: [])
         plan.items = [Plan.Item(node: "a-cp-n1", pool: "servers", decision: .settled, then: [])]
         let ledger = Ledger(cluster: "a", clusterID: "", clusterCIDR: "", serviceCIDR: "")
-        post.passEnded(
+        runner.passEnded(
             .success(.init(plan: plan, observed: Observation(), ledger: ledger, effects: 0, ranOutOfTime: false)), uptime: 1000, chance: 0.5
         )
-        var watch = Watch(posts: [post])
-        #expect(watch.status(uptime: 1258, awake: 0) == "converged 1/1, next pass in 42 s")
-        watch.posts[0].passEnded(.failure(DaemonStage.Bad(description: "no route")), uptime: 1300, chance: 0.5)
-        #expect(watch.status(uptime: 1301, awake: 0) == "converged 1/1, failed: no route, next pass in 4 s")
-        (watch.posts[0].stopSignal, watch.posts[0].began) = (.init(), 50)
-        #expect(watch.status(uptime: 1301, awake: 57.5) == "converged 1/1, failed: no route, at work for 7 s")
-        watch.posts.append(try Self.post("b", stage))
-        watch.stoppingSince = 57
-        #expect(watch.status(uptime: 1301, awake: 60) == "2 fleets, converged 1/2, a failed: no route, a at work for 10 s, stopping")
+        var fleets = DaemonState(runners: [runner])
+        #expect(fleets.status(uptime: 1258, awake: 0) == "converged 1/1, next pass in 42 s")
+        fleets.runners[0].passEnded(.failure(DaemonStage.Bad(description: "no route")), uptime: 1300, chance: 0.5)
+        #expect(fleets.status(uptime: 1301, awake: 0) == "converged 1/1, failed: no route, next pass in 4 s")
+        (fleets.runners[0].stopSignal, fleets.runners[0].began) = (.init(), 50)
+        #expect(fleets.status(uptime: 1301, awake: 57.5) == "converged 1/1, failed: no route, at work for 7 s")
+        fleets.runners.append(try Self.post("b", stage))
+        fleets.stoppingSince = 57
+        #expect(fleets.status(uptime: 1301, awake: 60) == "2 fleets, converged 1/2, a failed: no route, a at work for 10 s, stopping")
     }
 
     @Test func knowsAPassThatHangs() throws {
         let stage = try DaemonStage()
-        var watch = Watch(posts: [try Self.post("a", stage)])
-        #expect(watch.isSound(awake: 1e9))
-        (watch.posts[0].stopSignal, watch.posts[0].began) = (.init(), 1000)
-        #expect(watch.isSound(awake: 1000 + 300 + 619) && !watch.isSound(awake: 1000 + 300 + 620))
-        watch.stoppingSince = 2000
-        #expect(watch.needsTime(awake: 2619) && !watch.needsTime(awake: 2620))
-        watch.posts[0].stopSignal = nil
-        #expect(!watch.needsTime(awake: 2001) && watch.isDone)
+        var fleets = DaemonState(runners: [try Self.post("a", stage)])
+        #expect(fleets.isSound(awake: 1e9))
+        (fleets.runners[0].stopSignal, fleets.runners[0].began) = (.init(), 1000)
+        #expect(fleets.isSound(awake: 1000 + 300 + 619) && !fleets.isSound(awake: 1000 + 300 + 620))
+        fleets.stoppingSince = 2000
+        #expect(fleets.needsTime(awake: 2619) && !fleets.needsTime(awake: 2620))
+        fleets.runners[0].stopSignal = nil
+        #expect(!fleets.needsTime(awake: 2001) && fleets.isDone)
     }
 
     @Test func knowsWhichErrorsAskTheOperator() {

@@ -46,7 +46,7 @@ import Testing
 
     @Test func saysAllThatIsCounted() throws {
         let story = try Self.story()
-        let page = story.standing.metrics(version: "0.1.0", uptime: story.time)
+        let page = story.status.metrics(version: "0.1.0", uptime: story.time)
         // Of 48 effects and 44 buckets what is not empty; the rest of the page word for word.
         let told = page.split(separator: "\n", omittingEmptySubsequences: false).filter { line in
             !(line.contains("_effects_total{") && line.hasSuffix(" 0")) && !line.contains("_bucket{")
@@ -57,7 +57,7 @@ import Testing
     }
 
     @Test func isWellFormedBeforeAnythingIsKnown() {
-        let page = Standing().metrics(version: "a\"b\\c\nd", uptime: 0)
+        let page = FleetStatus().metrics(version: "a\"b\\c\nd", uptime: 0)
         #expect(page.hasSuffix("exedev_k8s_build_info{version=\"a\\\"b\\\\c\\nd\"} 1\n# EOF\n"))
         #expect(page.contains("\nexedev_k8s_reconcile_total{result=\"success\"} 0\n"))
         #expect(page.contains("\nexedev_k8s_last_converged_timestamp_seconds 0\n"))
@@ -69,21 +69,21 @@ import Testing
         var story = Story()
         story.note(.started(Say.fleet, run: "r1"))
         story.beat(.passBegan { Samples.traffic })
-        #expect(story.standing.sent == Samples.traffic)
+        #expect(story.status.sent == Samples.traffic)
         story.note(Say.settled)
-        #expect(story.standing.sent == Samples.traffic)
+        #expect(story.status.sent == Samples.traffic)
         story.beat(.passBegan { Traffic() })
-        #expect(story.standing.sent.requestCount == 3 && story.standing.sent.sessions == 0)
+        #expect(story.status.sent.requestCount == 3 && story.status.sent.sessions == 0)
     }
 
     /// It is ours from an answer until it is given back, another one has it, or nothing renewed it.
     @Test func isLeaderWhileTheLeaseIsOurs() {
         var story = Story()
-        #expect(!story.standing.isLeader(uptime: story.time))
+        #expect(!story.status.isLeader(uptime: story.time))
         story.note(.event(.leaseTaken(until: story.time + 60)))
-        #expect(story.standing.isLeader(uptime: story.time) && !story.standing.isLeader(uptime: story.time + 60))
+        #expect(story.status.isLeader(uptime: story.time) && !story.status.isLeader(uptime: story.time + 60))
         story.note(.event(.leaseEnded))
-        #expect(!story.standing.isLeader(uptime: story.time))
+        #expect(!story.status.isLeader(uptime: story.time))
     }
 
     @Test func cumulatesItsBuckets() {

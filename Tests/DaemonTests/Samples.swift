@@ -68,19 +68,19 @@ enum Samples {
 
 /// What is known after some events, a second apart.
 struct Story {
-    var standing = Standing()
+    var status = FleetStatus()
     var time = Samples.now
 
     mutating func note(_ notices: Notice...) {
         for notice in notices {
             time += 1
-            standing.note(notice, now: time, uptime: time)
+            status.note(notice, now: time, uptime: time)
         }
     }
 
     mutating func beat(_ pulse: Pulse) {
         time += 1
-        standing.beat(pulse, now: time, uptime: time)
+        status.beat(pulse, now: time, uptime: time)
     }
 
     /// A pass that sends a request and takes a second longer than it takes to tell.

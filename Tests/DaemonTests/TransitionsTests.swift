@@ -85,7 +85,7 @@ import Testing
 
 @Suite struct NewsTests {
     @Test func saysOneEntryPerTransition() {
-        var news = News()
+        var news = LogChanges()
         func kinds(_ notice: Notice) -> [String] { news.entries(notice).map { $0.kind.rawValue + ($0.node.map { " " + $0 } ?? "") } }
         #expect(kinds(Say.started) == ["started"])
         #expect(kinds(Say.waiting) == ["nodeWaiting a", "nodeSettled b", "fleetNotSettled"])

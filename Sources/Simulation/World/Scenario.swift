@@ -83,46 +83,6 @@ package struct Scenario: Sendable {
     }
 }
 
-/// A fleet file of the scenarios, its variable parts as parameters.
-struct FleetSketch: Sendable {
-    var web = 2
-    var pool = "web"
-    var label = "front"
-    var isTainted = false
-    var port = 8080
-    var guests: [String] = []
-    var isShared = true
-    var tags: [String] = []
-    var version = "v1.34.9+k3s1"
-    var maxVMs: Int?
-    var kubelet = "110"
-    var serverKubelet = "110"
-
-    func with(_ change: (inout FleetSketch) -> Void) -> DesiredFleet {
-        var copy = self
-        change(&copy)
-        return copy.fleet()
-    }
-
-    private var share: String {
-        isShared ? "share: {port: \(port), public: true, users: [\(guests.map { "\"\($0)\"" }.joined(separator: ", "))]}" : ""
-    }
-
-    func fleet() -> DesiredFleet {
-        let text = """
-            {apiVersion: "exedev-k8s/v1", cluster: {name: "demo", k3s: "\(version)", servers: 1,
-              agentConfig: {"kubelet-arg": ["max-pods=\(kubelet)"]}, serverConfig: {"kubelet-arg": ["max-pods=\(serverKubelet)"]}},
-             pools: {\(pool): {nodes: \(web), labels: {tier: "\(label)"}, isolated: \(isTainted), tags: [\(tags.map { "\"\($0)\"" }.joined(separator: ", "))], 
-                \(share)},
-                     batch: {nodes: 1, isolated: true}},
-             limits: {maxVMs: \(maxVMs ?? max(25, web + 10))}, policy: {prune: true}}
-            """
-        let outcome = FleetFile.parse(text, file: "fleet.json")
-        guard let fleet = outcome.fleet else { preconditionFailure("the scenario's fleet file is wrong: \(outcome.diagnostics)") }
-        return fleet
-    }
-}
-
 extension Scenario {
     /// All scenarios over a fleet of one server, a batch agent and `web` web agents.
     package static func all(web: Int = 2) -> [Scenario] {

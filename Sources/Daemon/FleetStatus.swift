@@ -3,7 +3,7 @@ import Live
 import Reconciler
 
 /// All that the endpoint can tell. A value: what the daemon says goes in, with the time as a parameter.
-struct Standing: Sendable {
+struct FleetStatus: Sendable {
     private(set) var fleet: DesiredFleet?
     /// Counts the fleet files that took effect since the start, each other than the one before.
     private(set) var generation = 0
@@ -13,7 +13,7 @@ struct Standing: Sendable {
     private(set) var refusal: String?
     private(set) var isStopping = false
     /// Of the last pass that ended.
-    private(set) var findings: Findings?
+    private(set) var lastResult: LastResult?
     /// Why the last pass failed; nil when it ended.
     private(set) var failure: String?
     private(set) var lastConverged: Double?
@@ -86,7 +86,7 @@ struct Standing: Sendable {
         case .passEnded(let result, _):
             guard let fleet else { return }
             (failure, isChanging, observedGeneration) = (nil, false, generation)
-            findings = Findings(result, fleet: fleet, time: now)
+            lastResult = LastResult(result, fleet: fleet, time: now)
             if result.plan.isSettled { lastConverged = now }
             if result.ranOutOfTime { counts.timeouts += 1 }
             endPass(result.plan.isSettled ? .success : .requeueAfter, uptime, nodes: Set(result.plan.items.map(\.node)))
@@ -146,10 +146,10 @@ struct Standing: Sendable {
 
 // MARK: what follows from it
 
-extension Standing {
+extension FleetStatus {
     /// What `/status` answers.
     var document: StatusDocument {
-        StatusDocument(cluster: fleet?.cluster.name ?? "", findings: findings, conditions: conditions)
+        StatusDocument(cluster: fleet?.cluster.name ?? "", lastResult: lastResult, conditions: conditions)
     }
 
     private mutating func judge(_ now: Double) {
@@ -165,25 +165,25 @@ extension Standing {
     private var settled: Condition {
         if let failure { return Condition(.settled, .unknown, "PassFailed", failure) }
         if isChanging { return Condition(.settled, .no, "ActionsUnderWay", Self.underWay) }
-        guard let findings, isObserved else { return Condition(.settled, .unknown, "NotLookedYet", Self.unlooked) }
-        return findings.settled
+        guard let lastResult, isObserved else { return Condition(.settled, .unknown, "NotLookedYet", Self.unlooked) }
+        return lastResult.settled
     }
 
     private var progressing: Condition {
         if isStopping { return Condition(.progressing, .no, "Stopping", "nothing new is begun") }
         if let failure { return Condition(.progressing, .no, "PassFailed", failure) }
         if isChanging { return Condition(.progressing, .yes, "ActionsUnderWay", Self.underWay) }
-        guard let findings, isObserved else { return Condition(.progressing, .yes, "NotLookedYet", Self.unlooked) }
-        return findings.progressing
+        guard let lastResult, isObserved else { return Condition(.progressing, .yes, "NotLookedYet", Self.unlooked) }
+        return lastResult.progressing
     }
 
-    private var blocked: Condition { findings?.blocked ?? Condition(.blocked, .unknown, "NotLookedYet", Self.unlooked) }
+    private var blocked: Condition { lastResult?.blocked ?? Condition(.blocked, .unknown, "NotLookedYet", Self.unlooked) }
 
-    private var breakerOpen: Condition { findings?.breakerOpen ?? Condition(.breakerOpen, .unknown, "NotLookedYet", Self.unlooked) }
+    private var breakerOpen: Condition { lastResult?.breakerOpen ?? Condition(.breakerOpen, .unknown, "NotLookedYet", Self.unlooked) }
 
     private var degraded: Condition {
         if let failure { return Condition(.degraded, .yes, "PassFailed", failure) }
         if let refusal { return Condition(.degraded, .yes, "FleetFileRefused", refusal) }
-        return findings?.degraded ?? Condition(.degraded, .unknown, "NotLookedYet", Self.unlooked)
+        return lastResult?.degraded ?? Condition(.degraded, .unknown, "NotLookedYet", Self.unlooked)
     }
 }

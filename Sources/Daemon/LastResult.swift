@@ -3,7 +3,7 @@ import K3s
 package import Reconciler
 
 /// What one read or pass found, as the endpoint and `status` ask for it.
-package struct Findings: Sendable {
+package struct LastResult: Sendable {
     let fleet: DesiredFleet
     let plan: Plan
     let observed: Observation

@@ -3,7 +3,7 @@ package import Live
 package import Reconciler
 
 /// One fleet as its file asked when it was last read, and the hands for it.
-package struct Site: Sendable {
+package struct FleetContext: Sendable {
     package var fleet: DesiredFleet
     package var state: StateDirectory
     package var world: any WorldWriter
@@ -23,10 +23,10 @@ package struct Site: Sendable {
 /// Where a fleet is asked for.
 package struct FleetSource: Sendable {
     let file: String
-    let open: @Sendable () throws -> Site
+    let open: @Sendable () throws -> FleetContext
 
     /// `open` reads the fleet file again each time and throws when it cannot be used.
-    package init(file: String, open: @escaping @Sendable () throws -> Site) {
+    package init(file: String, open: @escaping @Sendable () throws -> FleetContext) {
         (self.file, self.open) = (file, open)
     }
 }

@@ -6,8 +6,8 @@ import Reconciler
 
 /// All that the loop knows: a post for each fleet. Times are seconds on the monotonic clock, which goes on while the machine sleeps; `awake` is one that stands while the
 /// machine sleeps, for what must not be late because of that.
-struct Watch: Sendable {
-    var posts: [Post]
+struct DaemonState: Sendable {
+    var runners: [FleetRunner]
     /// When it was told to stop (`awake`).
     var stoppingSince: Double?
 
@@ -15,12 +15,12 @@ struct Watch: Sendable {
     static let patience = 620.0
 
     var isStopping: Bool { stoppingSince != nil }
-    var isBusy: Bool { posts.contains { $0.stopSignal != nil } }
+    var isBusy: Bool { runners.contains { $0.stopSignal != nil } }
     var isDone: Bool { isStopping && !isBusy }
 
     /// Every wait of a pass has a deadline: one that is still under way when all of them are over hangs, and only a restart ends it.
     func isSound(awake: Double) -> Bool {
-        posts.allSatisfy { $0.stopSignal == nil || awake - $0.began < $0.bound + Self.patience }
+        runners.allSatisfy { $0.stopSignal == nil || awake - $0.began < $0.bound + Self.patience }
     }
 
     /// More time to stop is asked for while a step is under way and within its deadline.
@@ -31,17 +31,17 @@ struct Watch: Sendable {
 
     /// For `systemctl status`: `converged 4/4, next pass in 42 s`.
     func status(uptime: Double, awake: Double) -> String {
-        let wanted = posts.reduce(0) { $0 + $1.site.fleet.nodes.count }
-        let settled = posts.reduce(0) { $0 + $1.settledCount }
-        let isOne = posts.count == 1
-        var words = [(isOne ? "" : "\(posts.count) fleets, ") + "converged \(settled)/\(wanted)"]
-        for post in posts { if let trouble = post.trouble { words.append(isOne ? trouble : "\(post.name) \(trouble)") } }
-        for post in posts where post.stopSignal != nil {
-            words.append((isOne ? "" : "\(post.name) ") + "at work for \(Int(max(0, awake - post.began))) s")
+        let wanted = runners.reduce(0) { $0 + $1.context.fleet.nodes.count }
+        let settled = runners.reduce(0) { $0 + $1.settledCount }
+        let isOne = runners.count == 1
+        var words = [(isOne ? "" : "\(runners.count) fleets, ") + "converged \(settled)/\(wanted)"]
+        for runner in runners { if let trouble = runner.trouble { words.append(isOne ? trouble : "\(runner.name) \(trouble)") } }
+        for runner in runners where runner.stopSignal != nil {
+            words.append((isOne ? "" : "\(runner.name) ") + "at work for \(Int(max(0, awake - runner.began))) s")
         }
         if isStopping {
             words.append("stopping")
-        } else if let next = posts.filter({ $0.stopSignal == nil }).map(\.schedule.next).min() {
+        } else if let next = runners.filter({ $0.stopSignal == nil }).map(\.schedule.next).min() {
             words.append("next pass in \(Int(max(0, next - uptime).rounded())) s")
         }
         return words.joined(separator: ", ")
@@ -55,32 +55,32 @@ struct Watch: Sendable {
 }
 
 /// What the loop knows of one fleet.
-struct Post: Sendable {
+struct FleetRunner: Sendable {
     let source: FleetSource
     let sinks: [any NoticeSink]
-    var site: Site
+    var context: FleetContext
     var schedule: Schedule
     var stamp: FileStamp?
     /// A reading of the file that takes over when the pass under way has ended.
-    var successor: Site?
+    var successor: FleetContext?
     /// Passes that were begun.
     var passes = 0
     /// Of the pass under way.
     var stopSignal: StopSignal?
-    /// When it was begun (`Watch.awake`).
+    /// When it was begun (`DaemonState.awake`).
     var began = 0.0
     /// The nodes that the last pass left settled.
     private var settled: Set<String> = []
     /// What the last pass complained of.
     private(set) var trouble: String?
 
-    init(_ source: FleetSource, site: Site, interval: Double, stamp: FileStamp?, sinks: [any NoticeSink]) {
-        (self.source, self.site, self.stamp, self.sinks) = (source, site, stamp, sinks)
+    init(_ source: FleetSource, context: FleetContext, interval: Double, stamp: FileStamp?, sinks: [any NoticeSink]) {
+        (self.source, self.context, self.stamp, self.sinks) = (source, context, stamp, sinks)
         schedule = Schedule(interval: interval)
     }
 
-    var name: String { site.fleet.cluster.name }
-    var settledCount: Int { site.fleet.nodes.count { settled.contains($0.name) } }
+    var name: String { context.fleet.cluster.name }
+    var settledCount: Int { context.fleet.nodes.count { settled.contains($0.name) } }
     /// Seconds after which a pass begins nothing any more, so that a node that cannot be mended keeps nobody from reading at the others
     /// again.
     var bound: Double { max(60, schedule.interval) }
@@ -89,7 +89,7 @@ struct Post: Sendable {
     func beat(_ pulse: Pulse) { for sink in sinks { sink.beat(pulse) } }
 
     /// Only who holds the fleet's lock may.
-    func open() throws { for sink in sinks { try sink.open(in: site.state) } }
+    func open() throws { for sink in sinks { try sink.open(in: context.state) } }
     func close() { for sink in sinks { sink.close() } }
 
     mutating func passEnded(_ result: Result<Reconciler.Result, any Error>, uptime: Double, chance: Double) {

@@ -2,7 +2,7 @@ import FleetCore
 import Reconciler
 
 /// What is worth saying: one entry per transition, nothing over a settled fleet. A value, fed with everything that is noticed.
-package struct News: Sendable {
+package struct LogChanges: Sendable {
     /// What was last said of each subject.
     private var said: [NodeFacts: Said] = [:]
 
