@@ -38,7 +38,9 @@ install: build
 	install -m 644 systemd/*.service systemd/*.timer $(DESTDIR)$(PREFIX)/lib/systemd/system/
 	install -D -m 644 systemd/exedev-k8s.sysusers.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/exedev-k8s.conf
 	install -m 644 systemd/notify-reload.conf $(DESTDIR)$(PREFIX)/share/doc/exedev-k8s/
-	install -m 644 README.md docs/*.md fleet.example.json $(DESTDIR)$(PREFIX)/share/doc/exedev-k8s/
+	install -m 644 README.md fleet.example.json $(DESTDIR)$(PREFIX)/share/doc/exedev-k8s/
+	install -d $(DESTDIR)$(PREFIX)/share/doc/exedev-k8s/docs
+	install -m 644 docs/*.md $(DESTDIR)$(PREFIX)/share/doc/exedev-k8s/docs/
 	@[ -n "$(DESTDIR)" ] || ! command -v systemd-sysusers > /dev/null || systemd-sysusers exedev-k8s.conf
 
 lint:
