@@ -1,4 +1,4 @@
-# Two commands are all there is to know: `make demo` and `make test`.
+# Two commands are all there is to know: `make demo` (KEEP=1 leaves its fleet running) and `make test`.
 SHELL := /bin/bash
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -17,18 +17,18 @@ build: deps
 	$(SWIFT) build -c $(CONFIG) $(FLAGS)
 
 deps:
-	@./install-missing $(BUILD_NEEDS)
+	@./scripts/install-missing $(BUILD_NEEDS)
 
 deps-sim:
-	@./install-missing $(BUILD_NEEDS) $(RUN_NEEDS)
+	@./scripts/install-missing $(BUILD_NEEDS) $(RUN_NEEDS)
 
 demo: deps-sim
 	$(SWIFT) build -c $(CONFIG) $(FLAGS)
-	BIN=$(BIN) ./demo
+	BIN=$(BIN) KEEP=$(KEEP) ./scripts/demo
 
 test: deps-sim
 	$(SWIFT) build -c $(CONFIG) $(FLAGS)
-	EXEDEV_BIN=$(abspath $(BIN)) SWIFT=$(SWIFT) ./run-tests
+	EXEDEV_BIN=$(abspath $(BIN)) SWIFT=$(SWIFT) ./scripts/run-tests
 
 install: build
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)$(PREFIX)/share/doc/exedev-k8s
@@ -43,8 +43,8 @@ lint:
 	$(SWIFT) format lint --strict --recursive Sources Tests Package.swift
 
 clean:
-	rm -rf .build .demo
+	rm -rf .build
 
 # Every parser of input under libFuzzer, FUZZ_SECONDS each; not part of `make test`, which mutates the same corpus from a seed.
 fuzz: deps
-	./fuzz
+	./scripts/fuzz

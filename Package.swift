@@ -25,7 +25,7 @@ func shim(_ name: String, pkgConfig: String, apt: String) -> Target {
     .systemLibrary(name: name, pkgConfig: pkgConfig, providers: [.apt([apt])])
 }
 
-/// The parsers under fire: a test target, or, for `./fuzz`, the program that libFuzzer drives.
+/// The parsers under fire: a test target, or, for `scripts/fuzz`, the program that libFuzzer drives.
 let fuzz: Target = {
     let parsers: [Target.Dependency] = ["CommandLine", "Live", "ExeDev", "FleetCore", "K3s", "SSH", "Shell", "Simulation"]
     let files = ["Corpus", "Dictionaries"]

@@ -3,7 +3,8 @@ import Shell
 import TestSupport
 import Testing
 
-/// The corpus as it is, then mutated from a seed. `FUZZ_SEED=n` runs the same inputs again; `./fuzz` drives the same entries with libFuzzer.
+/// The corpus as it is, then mutated from a seed. `FUZZ_SEED=n` runs the same inputs again; `scripts/fuzz` drives the same entries with
+/// libFuzzer.
 @Suite struct MutationTests {
     /// Knuth's linear congruence: the same numbers on every machine.
     private struct Dice {

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 /// One simulator and the installed programs. Whatever the test does, the simulator is taken down when `Wire.run` returns; the folder
-/// of all of them is swept by `run-tests`, in case the test program itself dies.
+/// of all of them is swept by `scripts/run-tests`, in case the test program itself dies.
 struct Wire: Sendable {
     let folder: String
     let programs: String

@@ -1,7 +1,7 @@
 import Dispatch
 import Glibc
 
-/// What libFuzzer calls for each input; `FUZZ_ENTRY` names the parser. Built by `./fuzz` alone.
+/// What libFuzzer calls for each input; `FUZZ_ENTRY` names the parser. Built by `scripts/fuzz` alone.
 @_cdecl("LLVMFuzzerTestOneInput")
 public func fuzzOneInput(_ start: UnsafePointer<UInt8>?, _ count: Int) -> CInt {
     let bytes = Array(UnsafeBufferPointer(start: start, count: count))
