@@ -60,15 +60,16 @@ let package = Package(
         // Its functions stay where they are called: each change of executor and back would cost more than most of what they do.
         library("Reconciler", on: ["FleetCore", "K3s", "Shell"], [.enableUpcomingFeature("NonisolatedNonsendingByDefault")]),
         library("ExeDev", on: ["CLibcurl", "Shell"]),
-        library("SSH", on: ["CLibssh2", "CLibcrypto"]),
+        library("Digest", on: ["CLibcrypto"]),
+        library("SSH", on: ["CLibssh2", "CLibcrypto", "Digest"]),
         library("HTTPServer", on: ["CMicrohttpd"]),
         library("Spawn", on: ["CSpawn"]),
         // layer 3: the two pairs of hands
-        library("Live", on: ["Reconciler", "ExeDev", "SSH", "Spawn", "FleetCore", "K3s", "Shell"]),
+        library("Live", on: ["Reconciler", "ExeDev", "SSH", "Spawn", "Digest", "FleetCore", "K3s", "Shell"]),
         library("Simulation", on: ["Reconciler", "FleetCore", "K3s", "HTTPServer", "Shell", "Spawn"]),
         // layer 4
         library("Daemon", on: ["HTTPServer", "Live", "Reconciler", "FleetCore", "K3s"]),
-        library("CommandLine", on: ["Daemon", "Live", "Reconciler", "ExeDev", "FleetCore", "K3s", "Shell", "SSH"]),
+        library("CommandLine", on: ["Daemon", "Live", "Reconciler", "ExeDev", "Digest", "FleetCore", "K3s", "Shell", "SSH"]),
         // layer 5
         program("exedev-k8s", on: ["CommandLine"]),
         program("exedev-ctl", on: ["CommandLine"]),
@@ -76,13 +77,14 @@ let package = Package(
         // tests
         tests("ShellTests", on: ["Shell"]),
         tests("K3sTests", on: ["K3s", "Shell"]),
-        tests("ScriptTests", on: ["Reconciler", "FleetCore", "K3s", "Simulation", "Shell"]),
+        tests("DigestTests", on: ["Digest"]),
+        tests("ScriptTests", on: ["Reconciler", "Digest", "FleetCore", "K3s", "Simulation", "Shell"]),
         tests("FleetCoreTests", on: ["FleetCore", "K3s", "Shell"]),
         tests("ReconcilerTests", on: ["Reconciler", "FleetCore", "K3s", "Shell"]),
         tests("ExeDevTests", on: ["ExeDev", "Shell"]),
         tests("SSHTests", on: ["SSH", "TestSupport"]),
         tests("HTTPServerTests", on: ["HTTPServer"]),
-        tests("DaemonTests", on: ["Daemon", "FleetCore", "HTTPServer", "K3s", "Live", "Reconciler", "TestSupport"]),
+        tests("DaemonTests", on: ["Daemon", "Digest", "FleetCore", "HTTPServer", "K3s", "Live", "Reconciler", "TestSupport"]),
         tests("SimulationTests", on: ["Simulation", "Shell"]),
         tests("ConvergenceTests", on: ["Simulation", "ExeDev", "Live", "Reconciler", "FleetCore", "K3s"]),
         tests("CommandLineTests", on: ["CommandLine", "Daemon", "FleetCore", "K3s", "Live", "Reconciler", "Shell"]),

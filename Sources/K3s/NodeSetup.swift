@@ -34,7 +34,7 @@ package struct NodeSetup: Sendable, Hashable {
     package func configFile() -> String { String(decoding: configBytes, as: UTF8.self) }
 
     /// Identifies the configuration; it changes exactly when a restart of k3s is called for.
-    package var configHash: String { hex(sha256(configBytes)) }
+    package var configHash: String { configDigest(configBytes) }
 
     /// As bytes, for it is hashed for every node at every pass, and putting a String together is most of that.
     private var configBytes: [UInt8] {

@@ -1,20 +1,9 @@
-/// sha256 of a text's UTF-8 bytes, as lower-case hex.
-package func sha256Hex(_ text: String) -> String {
-    var text = text
-    return hex(text.withUTF8 { digest(of: $0) })
-}
-
-/// Lower-case, two digits a byte.
-package func hex(_ bytes: [UInt8]) -> String {
+/// The SHA-256 digest (FIPS 180-4) of `bytes` as lower-case hex. Internal: everything above this layer uses Digest.
+func configDigest(_ bytes: [UInt8]) -> String {
     func digit(_ value: UInt8) -> UInt8 { value + (value < 10 ? 48 : 87) }
-    return String(unsafeUninitializedCapacity: bytes.count * 2) { buffer in
-        for (index, byte) in bytes.enumerated() { (buffer[index * 2], buffer[index * 2 + 1]) = (digit(byte >> 4), digit(byte & 15)) }
-        return bytes.count * 2
-    }
+    let sum = bytes.withUnsafeBufferPointer { digest(of: $0) }
+    return String(decoding: sum.flatMap { [digit($0 >> 4), digit($0 & 15)] }, as: UTF8.self)
 }
-
-/// FIPS 180-4; pure, because this layer has no crypto library beneath it.
-package func sha256(_ bytes: [UInt8]) -> [UInt8] { bytes.withUnsafeBufferPointer { digest(of: $0) } }
 
 private func digest(of bytes: UnsafeBufferPointer<UInt8>) -> [UInt8] {
     var state: [UInt32] = [
@@ -30,13 +19,6 @@ private func digest(of bytes: UnsafeBufferPointer<UInt8>) -> [UInt8] {
     compress(&state, UnsafeBufferPointer(rebasing: bytes[..<whole]))
     tail.withUnsafeBufferPointer { compress(&state, $0) }
     return state.map { $0.bigEndian }.withUnsafeBytes { Array($0) }
-}
-
-/// RFC 2104 over SHA-256: who knows `key` made this.
-package func hmacSHA256(key: [UInt8], _ message: [UInt8]) -> [UInt8] {
-    let short = key.count > 64 ? sha256(key) : key
-    let padded = short + [UInt8](repeating: 0, count: 64 - short.count)
-    return sha256(padded.map { $0 ^ 0x5c } + sha256(padded.map { $0 ^ 0x36 } + message))
 }
 
 /// Takes in whole blocks of 64 bytes.

@@ -1,5 +1,5 @@
+import Digest
 import FleetCore
-import K3s
 import SSH
 
 /// Who we are to a host, and how a host proves who it is.

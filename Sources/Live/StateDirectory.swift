@@ -1,7 +1,7 @@
+import Digest
 package import FleetCore
 import FoundationEssentials
 import Glibc
-import K3s
 import Reconciler
 package import Shell
 

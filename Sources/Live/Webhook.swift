@@ -1,6 +1,6 @@
+import Digest
 import ExeDev
 import FoundationEssentials
-import K3s
 package import Reconciler
 
 /// Somebody's HTTPS endpoint that takes events, signed with a secret that it shares with us.

@@ -1,4 +1,4 @@
-import CLibcrypto
+import Digest
 import FoundationEssentials
 import Synchronization
 
@@ -74,11 +74,7 @@ package struct KnownHosts: Sendable {
         guard parts.count == 3, let salt = Data(base64Encoded: String(parts[1])), let want = Data(base64Encoded: String(parts[2])) else {
             return false
         }
-        var out = [UInt8](repeating: 0, count: Int(EVP_MAX_MD_SIZE))
-        var length: UInt32 = 0
-        let (saltBytes, nameBytes) = (Array(salt), Array(name.utf8))
-        HMAC(EVP_sha1(), saltBytes, Int32(saltBytes.count), nameBytes, nameBytes.count, &out, &length)
-        return Array(out[..<Int(length)]) == Array(want)
+        return hmacSHA1(key: Array(salt), Array(name.utf8)) == Array(want)
     }
 
     /// `*` and `?`, without backtracking more than one star.
@@ -105,9 +101,7 @@ package struct KnownHosts: Sendable {
 
 /// `SHA256:…` as OpenSSH prints it.
 package func fingerprint(_ key: [UInt8]) -> String {
-    var digest = [UInt8](repeating: 0, count: 32)
-    SHA256(key, key.count, &digest)
-    let text = Data(digest).base64EncodedString()
+    let text = Data(sha256(key)).base64EncodedString()
     return "SHA256:" + text.prefix { $0 != "=" }
 }
 

@@ -1,7 +1,7 @@
+import Digest
 import Foundation
 import Glibc
 import HTTPServer
-import K3s
 import Synchronization
 import Testing
 

@@ -1,3 +1,4 @@
+import Digest
 import K3s
 import Reconciler
 import Testing

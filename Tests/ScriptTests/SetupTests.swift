@@ -1,3 +1,4 @@
+import Digest
 import FleetCore
 import K3s
 import Reconciler

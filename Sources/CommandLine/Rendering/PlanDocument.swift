@@ -1,3 +1,4 @@
+import Digest
 import FleetCore
 import FoundationEssentials
 import K3s
