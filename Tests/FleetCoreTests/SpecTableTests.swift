@@ -65,9 +65,14 @@ import Testing
             "a list for an object", FleetText(rest: "policy: [],"),
             "11 policy: must be an object"),
         SpecRow(
-            "a number for a truth", FleetText(rest: "policy: {prune: 1, replace: 'yes'},"),
-            "11 policy.prune: must be true or false",
-            "11 policy.replace: must be true or false"),
+            "a number for a truth", FleetText(rest: "policy: {prune: 1},"),
+            "11 policy.prune: must be true or false"),
+        SpecRow(
+            "a text for a truth", FleetText(rest: "policy: {prune: 'yes'},"),
+            "11 policy.prune: must be true or false"),
+        SpecRow(
+            "replacement of nodes is not built yet", FleetText(rest: "policy: {prune: true, replace: true},"),
+            "11 policy.replace: unknown field"),
         SpecRow(
             "a fraction", FleetText(web: "nodes: 1.5"),
             "7 pools.web.nodes: must be a whole number from 0 to 1000"),

@@ -23,7 +23,7 @@ import Testing
             batch: {nodes: 2},
           },
           limits: {maxVMs: 9, deletionsPerPass: 2, hostsAtOnce: 3, connectsPerMinute: 4, maxUnavailable: 5},
-          policy: {prune: true, replace: true},
+          policy: {prune: true},
           ssh: {keyFile: 'id', user: 'root', hostKeys: {knownHosts: 'known'}},
         }
         """
@@ -42,7 +42,7 @@ import Testing
         #expect(fleet.cluster.serverConfig == ["tls-san": .list(["k8s.example.com"]), "v": .integer(2)])
         #expect(fleet.cluster.agentConfig == ["kubelet-arg": .list(["max-pods=50"])])
         #expect(fleet.limits == Limits(maxVMs: 9, deletionsPerPass: 2, hostsAtOnce: 3, connectsPerMinute: 4, maxUnavailable: 5))
-        #expect(fleet.policy == Policy(prune: true, replace: true))
+        #expect(fleet.policy == Policy(prune: true))
         #expect(fleet.ssh == SSHSettings(keyFile: "id", user: "root", hostKeys: .knownHosts(file: "known")))
     }
 

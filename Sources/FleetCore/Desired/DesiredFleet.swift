@@ -141,12 +141,8 @@ package struct Limits: Sendable, Hashable {
 package struct Policy: Sendable, Hashable {
     /// Owned VMs that the file no longer asks for are drained and removed; without it they are only reported.
     package var prune: Bool
-    /// Nodes that cannot be repaired in place may be rebuilt.
-    package var replace: Bool
 
-    package init(prune: Bool, replace: Bool) {
-        (self.prune, self.replace) = (prune, replace)
-    }
+    package init(prune: Bool) { self.prune = prune }
 }
 
 package struct SSHSettings: Sendable, Hashable {

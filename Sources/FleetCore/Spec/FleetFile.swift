@@ -36,7 +36,7 @@ enum SpecFields {
     static let pool = ["nodes", "vmPrefix", "k3s", "project", "task", "share"] + shape
     static let share = ["port", "public", "users"]
     static let limits = ["maxVMs", "deletionsPerPass", "hostsAtOnce", "connectsPerMinute", "maxUnavailable"]
-    static let policy = ["prune", "replace"]
+    static let policy = ["prune"]
     static let ssh = ["keyFile", "user", "hostKeys"]
     static let knownHosts = ["knownHosts"]
 }
@@ -87,7 +87,7 @@ struct FleetReader {
 
     private func policy(_ field: Field?) -> Policy {
         let fields = field?.fields(SpecFields.policy) ?? [:]
-        return Policy(prune: fields["prune"]?.boolean() ?? false, replace: fields["replace"]?.boolean() ?? false)
+        return Policy(prune: fields["prune"]?.boolean() ?? false)
     }
 
     private func ssh(_ field: Field?) -> SSHSettings {

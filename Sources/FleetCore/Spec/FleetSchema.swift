@@ -31,8 +31,7 @@ package enum FleetSchema {
             "policy": {
               "description": "What the program may do beyond creating and repairing.",
               "type": "object", "additionalProperties": false, "properties": {
-                "prune": {"description": "Drain and remove VMs of this fleet that the file no longer asks for.", \#(off)},
-                "replace": {"description": "Rebuild nodes that cannot be repaired in place.", \#(off)}
+                "prune": {"description": "Drain and remove VMs of this fleet that the file no longer asks for.", \#(off)}
               }
             },
             "ssh": \#(ssh)
