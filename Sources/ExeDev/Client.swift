@@ -36,8 +36,8 @@ package struct ExeDevClient: Sendable {
         return copy
     }
 
-    package func list(pattern: String? = nil, long: Bool = false) async throws(ExeDevError) -> VMList {
-        let command = ExeDevCommand.ls(pattern: pattern, long: long)
+    package func list(pattern: String? = nil) async throws(ExeDevError) -> VMList {
+        let command = ExeDevCommand.ls(pattern: pattern)
         let reply: ListReply = try decoded(try await document(of: command), command)
         var vms: [VM] = []
         for row in reply.vms {

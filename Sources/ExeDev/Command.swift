@@ -16,8 +16,7 @@ package struct NewVM: Sendable, Hashable {
 
 /// A command of exe.dev's lobby as a value; `line` is the exact body of `POST /exec`.
 package enum ExeDevCommand: Sendable, Hashable {
-    /// `long` adds sizes and sharing.
-    case ls(pattern: String?, long: Bool)
+    case ls(pattern: String?)
     case new(NewVM)
     case rm([String])
     case restart(String)
@@ -36,7 +35,7 @@ package enum ExeDevCommand: Sendable, Hashable {
     /// `cmd --flag=value … positionals`, each value quoted: the order and the quoting of exe.dev's SDK 0.4.0 (`_wire.py`).
     package var line: String {
         switch self {
-        case .ls(let pattern, let long): words(["ls"] + (long ? ["-l"] : []) + (pattern.map { [$0] } ?? []))
+        case .ls(let pattern): words(["ls"] + (pattern.map { [$0] } ?? []))
         case .new(let vm): words(Self.creation(vm))
         case .rm(let names): words(["rm"] + names)
         case .restart(let name): words(["restart", name])
