@@ -37,6 +37,7 @@ install: build
 	install -D -m 644 systemd/exedev-k8s.sysusers.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/exedev-k8s.conf
 	install -m 644 systemd/notify-reload.conf $(DESTDIR)$(PREFIX)/share/doc/exedev-k8s/
 	install -m 644 README.md fleet.example.json $(DESTDIR)$(PREFIX)/share/doc/exedev-k8s/
+	install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/doc/exedev-k8s/docs docs/*.md
 	@[ -n "$(DESTDIR)" ] || ! command -v systemd-sysusers > /dev/null || systemd-sysusers exedev-k8s.conf
 
 lint:

@@ -148,11 +148,10 @@ private final class JournalSocket {
         #expect(throws: UsageError.self) { try LogFormat.named("xml", environment: [:], errorIs: nil) }
     }
 
-    /// README is where a reader of the journal looks for them.
-    @Test func everyMessageIDIsInTheReadme() throws {
+    @Test func everyMessageIDIsDocumented() throws {
         let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
-        let readme = try String(contentsOf: root.appending(path: "README.md"), encoding: .utf8)
-        for kind in LogKind.allCases { #expect(readme.contains("`\(kind.rawValue)` \(kind.priority.rawValue) `\(kind.messageID)`")) }
+        let page = try String(contentsOf: root.appending(path: "docs/events.md"), encoding: .utf8)
+        for kind in LogKind.allCases { #expect(page.contains("`\(kind.rawValue)` \(kind.priority.rawValue) `\(kind.messageID)`")) }
     }
 
     @Test func outletsNeedWhatTheyNeed() throws {
