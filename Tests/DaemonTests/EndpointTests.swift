@@ -1,6 +1,5 @@
 import FleetCore
 import Foundation
-import Glibc
 import K3s
 import Live
 import Testing
@@ -8,75 +7,9 @@ import Testing
 @testable import Daemon
 @testable import HTTPServer
 
-/// An endpoint with a state of its own, which ends with the test.
-private struct Running: ~Copyable {
-    let scratch: Scratch
-    let state: StateDirectory
-    let clock: StillClock
-    let endpoint: Endpoint
-
-    init(_ listen: ListenAddress? = nil, runtime: String? = nil) throws {
-        let clock = StillClock()
-        let scratch = try Scratch()
-        let state = try scratch.state()
-        let environment = runtime.map { ["RUNTIME_DIRECTORY": $0] } ?? [:]
-        let endpoint = Endpoint(version: "0.1.0", listen: listen, environment: environment, clock: clock)
-        try endpoint.open(in: state)
-        (self.clock, self.state, self.endpoint) = (clock, state, endpoint)
-        self.scratch = scratch
-    }
-
-    deinit { endpoint.close() }
-
-    var socket: String { Endpoint.socket(in: state) }
-
-    func ask(_ request: String) async throws -> EndpointClient.Reply {
-        let socket = socket
-        return try await offPool { try EndpointClient.exchange(request, on: try #require(UnixSocket.connect(socket)), patience: 300) }
-    }
-
-    func get(_ path: String) async throws -> EndpointClient.Reply {
-        let socket = socket
-        return try await offPool { try EndpointClient.get(path, at: socket, patience: 300) }
-    }
-
-    /// On the port, with further lines of the head.
-    func get(_ path: String, port: UInt16, _ headers: String...) async throws -> EndpointClient.Reply {
-        let request = (["GET \(path) HTTP/1.0"] + headers).joined(separator: "\r\n") + "\r\n\r\n"
-        return try await offPool { try EndpointClient.exchange(request, on: try connected(port), patience: 300) }
-    }
-}
-
-private func connected(_ port: UInt16) throws -> Int32 {
-    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_port = port.bigEndian
-    address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-    let code = withUnsafePointer(to: address) {
-        $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
-    }
-    guard code == 0 else {
-        close(descriptor)
-        throw POSIXError(.ECONNREFUSED)
-    }
-    return descriptor
-}
-
-/// Blocking work on a thread of its own: the answers need the concurrency pool.
-private func offPool<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
-    try await withCheckedThrowingContinuation { continuation in
-        Thread.detachNewThread { continuation.resume(with: Result(catching: body)) }
-    }
-}
-
-extension EndpointClient.Reply {
-    fileprivate var text: String { String(decoding: body, as: UTF8.self) }
-}
-
 @Suite(.timeLimit(.minutes(1))) struct EndpointTests {
     @Test func tellsMoreAsMoreIsKnown() async throws {
-        let running = try Running()
+        let running = try RunningEndpoint()
         #expect(try await running.get("/healthz").status == 503)
         #expect(try await running.get("/readyz").status == 503)
         #expect(try await running.get("/status").status == 503)
@@ -100,7 +33,7 @@ extension EndpointClient.Reply {
     }
 
     @Test func isNotReadyWithAnotherFileOrAtTheEnd() async throws {
-        let running = try Running()
+        let running = try RunningEndpoint()
         let fleet = try Samples.fleet()
         running.endpoint.note(.started(fleet, run: "r1"))
         running.endpoint.note(.passEnded(Samples.result(fleet), next: 300))
@@ -117,7 +50,7 @@ extension EndpointClient.Reply {
     }
 
     @Test func aLoopThatStandsStillIsNotHealthy() async throws {
-        let running = try Running()
+        let running = try RunningEndpoint()
         running.endpoint.beat(.alive)
         running.clock.pass(29)
         #expect(try await running.get("/healthz").status == 200)
@@ -132,7 +65,7 @@ extension EndpointClient.Reply {
         ("GET /metrics?name=x", 200),
     ])
     func knowsItsPagesAndMethods(line: String, status: Int) async throws {
-        let running = try Running()
+        let running = try RunningEndpoint()
         let reply = try await running.ask("\(line) HTTP/1.0\r\nContent-Length: 0\r\n\r\n")
         #expect(reply.status == status && (status != 405 || reply.headers["allow"] == "GET, HEAD"))
     }
@@ -153,7 +86,7 @@ extension EndpointClient.Reply {
 /// Who may ask on a port.
 @Suite(.timeLimit(.minutes(1))) struct EndpointAccessTests {
     @Test func thisMachineMayAskOnLoopback() async throws {
-        let running = try Running(try ListenAddress(host: "127.0.0.1", port: 0, allowedUsers: []))
+        let running = try RunningEndpoint(try ListenAddress(host: "127.0.0.1", port: 0, allowedUsers: []))
         let port = try #require(running.endpoint.port)
         for host in ["Host: localhost:9477", "Host: 127.0.0.1:1", "Host: [::1]:9477", "X-Other: none"] {
             #expect(try await running.get("/metrics", port: port, host).status == 200, "\(host)")
@@ -165,7 +98,7 @@ extension EndpointClient.Reply {
     }
 
     @Test func onlyTheAllowedMayAskThroughTheProxy() async throws {
-        let running = try Running(try ListenAddress(host: "0.0.0.0", port: 0, allowedUsers: ["usr1", "usr2"]))
+        let running = try RunningEndpoint(try ListenAddress(host: "0.0.0.0", port: 0, allowedUsers: ["usr1", "usr2"]))
         let port = try #require(running.endpoint.port)
         for path in ["/metrics", "/healthz", "/status", "/nowhere"] {
             #expect(try await running.get(path, port: port).status == 401, "\(path)")
@@ -184,7 +117,7 @@ extension EndpointClient.Reply {
     }
 
     @Test func anAllowListBindsOnLoopbackToo() async throws {
-        let running = try Running(try ListenAddress(host: "127.0.0.1", port: 0, allowedUsers: ["usr1"]))
+        let running = try RunningEndpoint(try ListenAddress(host: "127.0.0.1", port: 0, allowedUsers: ["usr1"]))
         let port = try #require(running.endpoint.port)
         #expect(try await running.get("/metrics", port: port).status == 401)
     }
@@ -209,109 +142,5 @@ extension EndpointClient.Reply {
     ])
     func nothingElseIsAnAddress(text: String) {
         #expect(throws: ListenAddress.Unusable.self) { try ListenAddress(text, allowedUsers: ["usr1"]) }
-    }
-}
-
-/// The files that an endpoint makes.
-@Suite(.timeLimit(.minutes(1))) struct EndpointFileTests {
-    private static func mode(_ path: String) throws -> Int {
-        try #require(try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int)
-    }
-
-    private static func isThere(_ path: String) -> Bool {
-        var facts = stat()
-        return lstat(path, &facts) == 0
-    }
-
-    @Test func theSocketIsOursAloneAndGoesWithUs() async throws {
-        let running = try Running()
-        #expect(try Self.mode(running.socket) == 0o600)
-        running.endpoint.close()
-        #expect(try FileManager.default.contentsOfDirectory(atPath: running.state.path) == [])
-        running.endpoint.close()
-    }
-
-    @Test func theSocketIsInTheRuntimeDirectoryWithALinkBesideTheLedger() async throws {
-        let runtime = try Scratch()
-        let running = try Running(runtime: runtime.path + ":/elsewhere")
-        let socket = runtime.path + "/exedev-k8s.sock"
-        #expect(try Self.mode(socket) == 0o600)
-        #expect(try FileManager.default.destinationOfSymbolicLink(atPath: running.socket) == socket)
-        #expect(try await running.get("/metrics").status == 200)
-        running.endpoint.close()
-        #expect(!Self.isThere(socket) && !Self.isThere(running.socket))
-    }
-
-    /// What a killed daemon leaves: a socket that nobody listens on, here with a link to it.
-    @Test func aDeadDaemonsSocketIsReplaced() async throws {
-        let runtime = try Scratch()
-        let socket = runtime.path + "/exedev-k8s.sock"
-        close(try ListeningSocket.unix(socket))
-        #expect(Self.isThere(socket) && UnixSocket.connect(socket) == nil)
-        let running = try Running(runtime: runtime.path)
-        #expect(try await running.get("/metrics").status == 200)
-    }
-
-    @Test func aLiveOnesIsNot() async throws {
-        let runtime = try Scratch()
-        let running = try Running(runtime: runtime.path)
-        let other = try Scratch()
-        let rival = Endpoint(version: "", listen: nil, environment: ["RUNTIME_DIRECTORY": runtime.path])
-        #expect(throws: StateError.self) { try rival.open(in: try other.state()) }
-        rival.close()
-        #expect(try await running.get("/metrics").status == 200)
-    }
-
-    @Test func norIsAFileOfAnotherKind() throws {
-        let scratch = try Scratch()
-        let state = try scratch.state()
-        try "mine".write(toFile: Endpoint.socket(in: state), atomically: false, encoding: .utf8)
-        let endpoint = Endpoint(version: "", listen: nil, environment: [:])
-        #expect(throws: StateError.self) { try endpoint.open(in: state) }
-        #expect(try String(contentsOfFile: Endpoint.socket(in: state), encoding: .utf8) == "mine")
-    }
-
-    /// A successor's socket outlives the end of whoever was there before.
-    @Test func onlyOurOwnSocketIsRemoved() async throws {
-        let running = try Running()
-        unlink(running.socket)
-        let next = try ListeningSocket.unix(running.socket)
-        defer { close(next) }
-        running.endpoint.close()
-        #expect(Self.isThere(running.socket))
-    }
-
-    @Test func aPortThatIsTakenLeavesNothingBehind() throws {
-        let taken = try ListeningSocket.tcp(try ListenAddress(host: "127.0.0.1", port: 0, allowedUsers: []))
-        defer { close(taken) }
-        let scratch = try Scratch()
-        let state = try scratch.state()
-        let address = try ListenAddress(host: "127.0.0.1", port: ListeningSocket.port(of: taken), allowedUsers: [])
-        let endpoint = Endpoint(version: "", listen: address, environment: [:])
-        #expect(throws: StateError.self) { try endpoint.open(in: state) }
-        #expect(try FileManager.default.contentsOfDirectory(atPath: state.path) == [])
-    }
-
-    /// The kernel takes 107 bytes of a socket's path.
-    @Test func aLongPathIsNoMatter() async throws {
-        let scratch = try Scratch()
-        let state = try StateDirectory(base: scratch.path + "/" + String(repeating: "long", count: 40), cluster: "demo")
-        let endpoint = Endpoint(version: "", listen: nil, environment: [:])
-        try endpoint.open(in: state)
-        defer { endpoint.close() }
-        let socket = Endpoint.socket(in: state)
-        #expect(try await offPool { try EndpointClient.get("/metrics", at: socket, patience: 300).status } == 200)
-    }
-
-    @Test func socketsAreNotInherited() throws {
-        let scratch = try Scratch()
-        let sockets = [
-            try ListeningSocket.unix(scratch.path + "/s"),
-            try ListeningSocket.tcp(try ListenAddress(host: "::1", port: 0, allowedUsers: [])),
-        ]
-        for socket in sockets {
-            #expect(fcntl(socket, F_GETFD) == FD_CLOEXEC)
-            close(socket)
-        }
     }
 }

@@ -1,0 +1,111 @@
+import Foundation
+import Glibc
+import SSH
+import Testing
+
+/// A real sshd on loopback, with keys of its own, ended with the value that holds it.
+final class RealSSHD {
+    let folder: String
+    let port: Int
+    private var process: pid_t = 0
+
+    /// `options`: more lines of sshd_config.
+    init(keyType: String = "ed25519", options: String = "") throws {
+        folder = NSTemporaryDirectory() + "sshd-" + UUID().uuidString
+        // Below the ports that connections of others are given.
+        port = Int.random(in: 10000..<32000)
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        try FileManager.default.createDirectory(atPath: "/run/sshd", withIntermediateDirectories: true)
+        for (name, type) in [("host", "ed25519"), ("user", keyType), ("stranger", "ed25519")] {
+            try Self.run("/usr/bin/ssh-keygen", ["-q", "-t", type, "-N", "", "-C", name, "-f", "\(folder)/\(name)"])
+        }
+        let config = """
+            Port \(port)
+            ListenAddress 127.0.0.1
+            HostKey \(folder)/host
+            AuthorizedKeysFile \(folder)/user.pub
+            PidFile none
+            StrictModes no
+            UsePAM no
+            PermitRootLogin yes
+            # Not the outermost shell: then bash reads no .bashrc of this machine, which may say something or take its time.
+            SetEnv SHLVL=1
+            \(options)
+
+            """
+        try config.write(toFile: folder + "/config", atomically: true, encoding: .utf8)
+        try start()
+    }
+
+    private func start() throws {
+        process = try Self.spawn("/usr/sbin/sshd", ["-D", "-E", folder + "/log", "-f", folder + "/config"])
+    }
+
+    private func stop() {
+        if process > 0 {
+            kill(process, SIGKILL)
+            waitpid(process, nil, 0)
+        }
+    }
+
+    /// Another machine answers there from now on.
+    func changeHostKey() throws {
+        stop()
+        for suffix in ["", ".pub"] {
+            try FileManager.default.removeItem(atPath: "\(folder)/host\(suffix)")
+            try FileManager.default.copyItem(atPath: "\(folder)/stranger\(suffix)", toPath: "\(folder)/host\(suffix)")
+        }
+        try start()
+    }
+
+    deinit {
+        stop()
+        try? FileManager.default.removeItem(atPath: folder)
+    }
+
+    /// Foundation's `Process` needs a run loop that a test's thread does not have.
+    static func spawn(_ program: String, _ arguments: [String]) throws -> pid_t {
+        var pid: pid_t = 0
+        var words: [UnsafeMutablePointer<CChar>?] = ([program] + arguments).map { strdup($0) } + [nil]
+        defer { for word in words { free(word) } }
+        let code = posix_spawn(&pid, program, nil, nil, &words, environ)
+        try #require(code == 0, "\(program) cannot be started: install openssh-server and openssh-client")
+        return pid
+    }
+
+    static func run(_ program: String, _ arguments: [String]) throws {
+        var status: Int32 = 0
+        waitpid(try spawn(program, arguments), &status, 0)
+        try #require(status == 0, "\(program) failed")
+    }
+
+    var target: SSHTarget { SSHTarget(host: "127.0.0.1", port: port, user: NSUserName()) }
+
+    func knownHosts(_ key: String = "host") throws -> HostKeyRule {
+        let words = try String(contentsOfFile: "\(folder)/\(key).pub", encoding: .utf8).split(separator: " ")
+        return .knownHosts(KnownHosts("[127.0.0.1]:\(port) \(words[0]) \(words[1])\n"))
+    }
+
+    func client(key: String = "user", rule: HostKeyRule? = nil) throws -> SSHClient {
+        SSHClient(
+            loop: SSHLoop(), keys: [try UserKey.file("\(folder)/\(key)")], hostKeys: try rule ?? knownHosts(), connectsPerMinute: 600)
+    }
+}
+
+extension SSHClient {
+    /// sshd needs a moment to listen: a refused connection is tried again, a bounded number of times.
+    func sh(_ target: SSHTarget, _ script: String, stdin: [UInt8]? = nil, command: String = "sh -eu -s", seconds: Int = 20)
+        async throws(SSHError) -> ExecResult
+    {
+        for _ in 0..<200 {
+            do throws(SSHError) {
+                return try await run(
+                    on: target, command: command, stdin: stdin ?? Array(script.utf8), deadline: .seconds(seconds), outputLimit: 32 << 20)
+            } catch {
+                guard case .notConnected = error else { throw error }
+            }
+            try? await Task.sleep(for: .milliseconds(20))
+        }
+        throw .timedOut(target: "\(target)", during: "starting sshd")
+    }
+}
