@@ -16,7 +16,7 @@ extension SSHSession {
             wasSent = true
             return try await converse(channel, command, stdin, outputLimit, deadline)
         } catch {
-            // A channel in an unknown state spoils the session: the next command gets a new one.
+            // A channel in an unknown state makes the session unusable: the next command opens a new one.
             close()
             if case .timedOut = error, wasSent { throw .deadlineExceeded(target: "\(target)", seconds: Int(seconds.components.seconds)) }
             throw error
@@ -61,12 +61,12 @@ extension SSHSession {
         return result
     }
 
-    /// What a command that ended well says last. A channel that is closed under a running command ends with no exit status at all, and libssh2
-    /// calls that 0 (libssh2 #2515; with `ChannelTimeout` of sshd 9.2 and libssh2 1.10 seen 2026-11-26).
+    /// Printed after a command that succeeded. A channel that closes early has no exit status, and libssh2 reports 0 (libssh2 #2515;
+    /// observed 2026-11-26 with `ChannelTimeout` of sshd 9.2 and libssh2 1.10).
     private static let endMark = Array("\n__EXEDEV_END__\n".utf8)
     private static let proof = " && printf '\\n__EXEDEV_END__\\n'"
 
-    /// Sends standard input; what comes back meanwhile is read, or both sides would wait for each other.
+    /// Sends standard input and reads output meanwhile, or both sides would wait for each other.
     private func feed(
         _ channel: OpaquePointer, _ stdin: [UInt8], _ result: inout ExecResult, _ limit: Int, _ deadline: UInt64
     ) async throws(SSHError) {
@@ -124,11 +124,11 @@ extension ExecResult {
         let room = max(0, limit - stdout.count - stderr.count)
         if bytes.count > room { truncated = true }
         if isError { stderr += bytes.prefix(room) } else { stdout += bytes.prefix(room) }
-        // Of what is cut short the end is kept, to know it by.
+        // The last bytes are kept even beyond the limit: they hold the end mark.
         if !isError { lastWords = Array((bytes.count < 64 ? lastWords + bytes : Array(bytes)).suffix(64)) }
     }
 
-    /// Whether a command that is said to have ended well said so itself; takes the mark away.
+    /// Whether exit status 0 comes with the end mark. Removes the mark from the output.
     fileprivate mutating func hasProvenEnd(_ mark: [UInt8], limit: Int) -> Bool {
         guard exitStatus == 0 else { return true }
         guard lastWords.suffix(mark.count).elementsEqual(mark) else { return false }

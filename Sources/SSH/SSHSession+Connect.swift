@@ -18,7 +18,7 @@ extension SSHSession {
         descriptor = socket(address.family, Int32(SOCK_STREAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { throw .notConnected(target: "\(target)", reason: String(cString: strerror(errno))) }
         setOption(Int32(IPPROTO_TCP), TCP_NODELAY, 1)
-        // A peer that vanished is noticed by the kernel; libssh2's keepalive only writes.
+        // The kernel detects a peer that vanished; libssh2's keepalive only writes.
         setOption(Int32(IPPROTO_TCP), Int32(TCP_USER_TIMEOUT), 60_000)
         setOption(SOL_SOCKET, SO_KEEPALIVE, 1)
         setOption(Int32(IPPROTO_TCP), TCP_KEEPIDLE, 30)
@@ -60,7 +60,7 @@ extension SSHSession {
         }
     }
 
-    /// Before authentication: nothing about us is told to a host that cannot prove itself.
+    /// Before authentication: a host with a wrong key learns nothing about us.
     private func prove(_ rule: HostKeyRule, _ session: OpaquePointer) throws(SSHError) {
         var length = 0
         var type: Int32 = 0
@@ -89,7 +89,7 @@ extension SSHSession {
     private func logIn(_ keys: [UserKey], _ deadline: UInt64) async throws(SSHError) {
         guard let session else { throw .disconnected(target: "\(target)", reason: "closed", commandSent: false) }
         for key in keys {
-            // Read by libssh2 during the calls below and by nobody else.
+            // Only libssh2 reads it, and only during the calls below.
             nonisolated(unsafe) let context = UnsafeMutablePointer<UnsafeMutableRawPointer?>.allocate(capacity: 1)
             context.initialize(to: Unmanaged.passUnretained(key).toOpaque())
             defer { context.deallocate() }
@@ -105,7 +105,7 @@ extension SSHSession {
     }
 }
 
-/// Signs for libssh2. What it returns is freed by libssh2 with `free`, so it comes from `malloc`.
+/// Signs for libssh2, which frees the signature with `free`; so `malloc` allocates it.
 private func signWithKey(
     _: OpaquePointer?, _ signature: UnsafeMutablePointer<UnsafeMutablePointer<UInt8>?>?, _ length: UnsafeMutablePointer<Int>?,
     _ data: UnsafePointer<UInt8>?, _ count: Int, _ context: UnsafeMutablePointer<UnsafeMutableRawPointer?>?
@@ -124,7 +124,7 @@ private enum Preferences {
     static let hostKeys = ["ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"]
 
     static func apply(to session: OpaquePointer, keyTypes: [String]) {
-        // With a key on record the host is asked for that one; another of its keys would look like a mismatch.
+        // Ask for a key type that is on record: another key of the same host would look like a mismatch.
         let known = hostKeys.filter(keyTypes.contains) + (keyTypes.contains("ssh-rsa") ? ["rsa-sha2-512", "rsa-sha2-256"] : [])
         let rsa = libssh2_version(0x010b00) != nil ? ["rsa-sha2-512", "rsa-sha2-256"] : []
         let offered = (known.isEmpty ? hostKeys + rsa : known).filter { !$0.hasPrefix("rsa") || !rsa.isEmpty }

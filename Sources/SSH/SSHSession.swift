@@ -2,7 +2,6 @@ import CLibssh2
 import Glibc
 
 /// One logged-in connection. Its methods run on the loop's thread; libssh2 never blocks, `EAGAIN` suspends.
-///
 /// One command runs at a time (the next waits its turn), so there is never a second writer for libssh2 to refuse (facts/ssh.md §4).
 actor SSHSession {
     nonisolated let loop: SSHLoop
@@ -20,7 +19,7 @@ actor SSHSession {
 
     var isAlive: Bool { session != nil }
 
-    /// Closes the socket and frees the rest without a word to the other side: a teardown that waits can wait for ever.
+    /// Closes the socket and frees the session without a message to the peer: a teardown that waits can wait for ever.
     func close() {
         if descriptor >= 0 {
             loop.release(descriptor)
@@ -60,7 +59,7 @@ actor SSHSession {
     func pause(_ deadline: UInt64, _ during: String, sent: Bool) async throws(SSHError) {
         guard !Task.isCancelled else { throw .cancelled(commandSent: sent) }
         acknowledge()
-        // Cancellation is looked at every second: a cancelled step ends soon, and nothing polls faster than that.
+        // Checks for cancellation every second, so that a cancelled step ends soon without busy polling.
         let slice = min(deadline, UInt64.deadline(.seconds(1)))
         guard await loop.ready(descriptor, forWriting: blocksOnWriting, deadline: slice, on: self) || monotonicNanoseconds() < deadline
         else {
