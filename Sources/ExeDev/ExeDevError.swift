@@ -1,31 +1,31 @@
-/// What went wrong at exe.dev, with what to do about it. No case carries a token or an argument of the command.
+/// An error of exe.dev, with its remedy. No case holds a token or an argument of the command.
 package enum ExeDevError: Error, Sendable, Hashable, CustomStringConvertible {
-    /// The answer never came, or was cut; the command may have been carried out.
+    /// No response, or part of one. The command may have run.
     case lost(verb: String, reason: String, mayHaveHappened: Bool)
     /// 401.
     case tokenRefused(String)
     /// 403.
     case notAllowed(verb: String, String)
-    /// 400, 404, 405, 413: we and the server do not speak the same language.
+    /// 400, 404, 405, 413: the server does not understand the request.
     case misunderstood(verb: String, status: Int, String)
     /// 429, after all retries.
     case throttled(verb: String, retryAfter: Double?)
-    /// 500, 502 and other server trouble.
+    /// 500, 502 and other server errors.
     case serverTrouble(verb: String, status: Int, mayHaveHappened: Bool)
-    /// 504: the command ran into the platform's own time limit.
+    /// 504: the command exceeded the platform's time limit.
     case timedOut(verb: String, mayHaveHappened: Bool)
     case nameUnavailable(String)
     case notFound(verb: String, String)
-    /// The VM cannot be reached by the platform yet.
+    /// The platform cannot reach the VM yet.
     case vmNotReady(verb: String, String)
-    /// The command ran and said no.
+    /// The command ran and refused.
     case refused(verb: String, String)
-    /// The answer cannot be read.
+    /// The response cannot be decoded.
     case unreadable(verb: String, String, mayHaveHappened: Bool)
 
     package enum Remedy: Sendable, Hashable {
         case retry(after: Duration?)
-        /// Never resend: look what has become of it.
+        /// Never resend: observe what came of it.
         case observeAgain
         case askOperator(advice: String)
     }
@@ -47,7 +47,7 @@ package enum ExeDevError: Error, Sendable, Hashable, CustomStringConvertible {
         }
     }
 
-    /// With all that this program sends. A token's `cmds` match whole paths (facts/exedev.md §3.2): `share` alone allows nothing.
+    /// Includes every command that this program sends. A token's `cmds` match whole paths (facts/exedev.md §3.2): `share` alone allows nothing.
     private static let newToken =
         "ssh exe.dev \"ssh-key generate-api-key --cmds='ls,new,rm,restart,tag,whoami,"
         + "share show,share port,share set-public,share set-private,share add,share remove'\""
