@@ -4,8 +4,8 @@ import Glibc
 import Live
 import Reconciler
 
-/// Reconciles for ever: on a schedule, on a signal, when a fleet file changes. One loop, fed by events; passes run beside it, one a fleet, so
-/// that a fleet that is slow or fails delays no other.
+/// Reconciles for ever: on a schedule, on a signal, when a fleet file changes. One loop handles events; each fleet's passes are tasks of
+/// their own, so that a fleet that is slow or fails delays no other.
 package struct Daemon: Sendable {
     private let sources: [FleetSource]
     private let interval: Double
@@ -13,7 +13,7 @@ package struct Daemon: Sendable {
     private let manager: ServiceManager
     private let run = AuditRecord.newRun()
 
-    /// `sinks` makes those of one fleet; they are kept for as long as the daemon runs.
+    /// `sinks` makes the sinks of one fleet. They live as long as the daemon.
     package init(
         sources: [FleetSource], interval: Double, environment: [String: String],
         sinks: @escaping @Sendable (DesiredFleet) -> [any NoticeSink]
@@ -22,163 +22,165 @@ package struct Daemon: Sendable {
         manager = ServiceManager(environment: environment)
     }
 
-    enum Happening: Sendable {
+    enum LoopEvent: Sendable {
         case tick
         case signal(Int32)
-        /// Of the fleet's index.
+        /// With the fleet's index.
         case passEnded(Int, Result<Reconciler.Result, any Error>)
     }
 
-    /// A fleet file, or a key or token that it needs, cannot be used: starting again would not help.
+    /// A fleet file, key or token is unusable: a restart would not help.
     package struct Unusable: Error, Sendable, CustomStringConvertible {
         package var reason: String
         package var description: String { reason }
     }
 
-    /// Returns when it was told to stop; throws `Unusable`, or why it cannot start now (another run holds a fleet).
+    /// Returns after a stop signal. Throws `Unusable`, or why it cannot start now (another run holds the lock of a fleet).
     package func run() async throws {
         try await run { Signals([SIGTERM, SIGINT, SIGHUP], handler: $0) }
     }
 
-    /// `listen` is given whom to tell of a signal, and returns what is kept for as long as signals are heard.
+    /// `listen` installs the handler of signals and returns the object that keeps it installed.
     func run(listen: (@escaping @Sendable (Int32) -> Void) -> AnyObject) async throws {
-        var watch = try open()
-        let locks = try watch.posts.map { Held(try FleetLock(in: $0.site.state, verb: "daemon")) }
-        do { for post in watch.posts { try post.open() } } catch {
-            for post in watch.posts { post.close() }
+        var state = try open()
+        let locks = try state.runners.map { Held(try FleetLock(in: $0.context.state, verb: "daemon")) }
+        do { for runner in state.runners { try runner.open() } } catch {
+            for runner in state.runners { runner.close() }
             throw error
         }
-        let (inbox, door) = AsyncStream<Happening>.makeStream()
-        let ears = listen { door.yield(.signal($0)) }
-        manager.ready(status(watch))
-        for post in watch.posts { post.tell(.started(post.site.fleet, run: run)) }
+        let (events, continuation) = AsyncStream<LoopEvent>.makeStream()
+        let signals = listen { continuation.yield(.signal($0)) }
+        manager.ready(status(state))
+        for runner in state.runners { runner.send(.started(runner.context.fleet, run: run)) }
         await withTaskGroup(of: Void.self) { group in
-            for sink in watch.posts.flatMap(\.sinks) { group.addTask { await sink.serve() } }
-            await keep(&watch, inbox, door)
-            for post in watch.posts { post.close() }
+            for sink in state.runners.flatMap(\.sinks) { group.addTask { await sink.serve() } }
+            await keep(&state, events, continuation)
+            for runner in state.runners { runner.close() }
         }
-        for post in watch.posts { await post.site.close() }
-        withExtendedLifetime((ears, locks)) {}
+        for runner in state.runners { await runner.context.close() }
+        withExtendedLifetime((signals, locks)) {}
     }
 
     /// The loop.
-    private func keep(_ watch: inout Watch, _ inbox: AsyncStream<Happening>, _ door: AsyncStream<Happening>.Continuation) async {
+    private func keep(
+        _ state: inout DaemonState, _ events: AsyncStream<LoopEvent>, _ continuation: AsyncStream<LoopEvent>.Continuation
+    ) async {
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { await Self.tick(every: pulse, door) }
-            for await happening in inbox {
-                for post in watch.posts { post.beat(.alive) }
-                note(happening, &watch)
-                if watch.isDone { break }
-                for index in watch.posts.indices { begin(index, &watch, &group, door) }
-                let awake = Watch.awake
+            group.addTask { await Self.tick(every: pulse, continuation) }
+            for await event in events {
+                for runner in state.runners { runner.beat(.alive) }
+                note(event, &state)
+                if state.isDone { break }
+                for index in state.runners.indices { begin(index, &state, &group, continuation) }
+                let awake = DaemonState.awake
                 manager.pulse(
-                    status(watch), isSound: watch.isSound(awake: awake),
-                    needsSeconds: watch.needsTime(awake: awake) ? Self.stretch : nil)
+                    status(state), isSound: state.isSound(awake: awake),
+                    needsSeconds: state.needsTime(awake: awake) ? Self.stretch : nil)
             }
             group.cancelAll()
         }
     }
 
-    /// A lock is no value that an array could hold.
+    /// Boxes a lock: an array cannot hold a noncopyable value.
     private final class Held {
         let lock: FleetLock
         init(_ lock: consuming FleetLock) { self.lock = lock }
     }
 
-    /// Every file is read before anything begins, and all that is wrong is said at once.
-    private func open() throws(Unusable) -> Watch {
-        var posts: [Post] = []
+    /// Reads every file before anything starts, and reports all problems at once.
+    private func open() throws(Unusable) -> DaemonState {
+        var runners: [FleetRunner] = []
         var problems: [String] = []
         for source in sources {
             let stamp = FileStamp(source.file)
             do {
-                let site = try source.open()
-                if let other = posts.first(where: { $0.site.state.path == site.state.path }) {
-                    problems.append("\(source.file): the cluster \(site.fleet.cluster.name) is kept from \(other.source.file) already")
+                let context = try source.open()
+                if let other = runners.first(where: { $0.context.state.path == context.state.path }) {
+                    problems.append("\(source.file): the cluster \(context.fleet.cluster.name) is already managed by \(other.source.file)")
                 }
-                posts.append(Post(source, site: site, interval: interval, stamp: stamp, sinks: sinks(site.fleet)))
+                runners.append(FleetRunner(source, context: context, interval: interval, stamp: stamp, sinks: sinks(context.fleet)))
             } catch {
                 problems.append("\(source.file): \(error)")
             }
         }
         guard problems.isEmpty else { throw Unusable(reason: problems.joined(separator: "\n")) }
-        return Watch(posts: posts)
+        return DaemonState(runners: runners)
     }
 
     // MARK: time
 
-    /// Seconds between two looks at the files, and two signs of life.
+    /// Seconds between two checks of the files, and between two watchdog messages.
     private var pulse: Double { min(5, interval, manager.watchdog.map { $0 / 3 } ?? 5) }
-    /// Seconds that each call for more time to stop asks for; several pulses.
+    /// Seconds that each request for more time to stop adds; several pulses.
     private static let stretch = 30
 
-    /// Only wakes the loop: the signs of life are the loop's own.
-    private static func tick(every seconds: Double, _ door: AsyncStream<Happening>.Continuation) async {
-        repeat { door.yield(.tick) } while (try? await Task.sleep(for: .milliseconds(Int(seconds * 1000)))) != nil
+    /// Only wakes the loop: the loop itself feeds the watchdog.
+    private static func tick(every seconds: Double, _ continuation: AsyncStream<LoopEvent>.Continuation) async {
+        repeat { continuation.yield(.tick) } while (try? await Task.sleep(for: .milliseconds(Int(seconds * 1000)))) != nil
     }
 
-    private func status(_ watch: Watch) -> String { watch.status(uptime: SystemClock().uptime, awake: Watch.awake) }
+    private func status(_ state: DaemonState) -> String { state.status(uptime: SystemClock().uptime, awake: DaemonState.awake) }
 
-    // MARK: what happened
+    // MARK: events
 
-    private func note(_ happening: Happening, _ watch: inout Watch) {
-        switch happening {
+    private func note(_ event: LoopEvent, _ state: inout DaemonState) {
+        switch event {
         case .tick:
-            let changed = watch.posts.indices.filter { FileStamp(watch.posts[$0].source.file) != watch.posts[$0].stamp }
-            if !changed.isEmpty { reload(changed, &watch) }
-        case .signal(SIGHUP): reload(Array(watch.posts.indices), &watch)
-        case .signal: stop(&watch)
-        case .passEnded(let index, let result): ended(result, &watch.posts[index], isStopping: watch.isStopping)
+            let changed = state.runners.indices.filter { FileStamp(state.runners[$0].source.file) != state.runners[$0].stamp }
+            if !changed.isEmpty { reload(changed, &state) }
+        case .signal(SIGHUP): reload(Array(state.runners.indices), &state)
+        case .signal: stop(&state)
+        case .passEnded(let index, let result): ended(result, &state.runners[index], isStopping: state.isStopping)
         }
     }
 
-    private func stop(_ watch: inout Watch) {
-        // Told twice. Every write of the ledger is whole, and what was sent without an answer is looked for by the next run.
-        guard !watch.isStopping else { _exit(128 + SIGTERM) }
-        watch.stoppingSince = Watch.awake
+    private func stop(_ state: inout DaemonState) {
+        // The second signal. Every write of the ledger is atomic, and the next run observes what came of unanswered requests.
+        guard !state.isStopping else { _exit(128 + SIGTERM) }
+        state.stoppingSince = DaemonState.awake
         manager.stopping()
-        for post in watch.posts {
-            post.brake?.pull()
-            post.tell(.stopping)
+        for runner in state.runners {
+            runner.brake?.pull()
+            runner.send(.stopping)
         }
     }
 
-    private func reload(_ indices: [Int], _ watch: inout Watch) {
-        guard !watch.isStopping else { return }
+    private func reload(_ indices: [Int], _ state: inout DaemonState) {
+        guard !state.isStopping else { return }
         manager.reloading()
-        for index in indices { reload(&watch.posts[index]) }
-        manager.ready(status(watch))
+        for index in indices { reload(&state.runners[index]) }
+        manager.ready(status(state))
     }
 
-    private func reload(_ post: inout Post) {
-        post.stamp = FileStamp(post.source.file)
+    private func reload(_ runner: inout FleetRunner) {
+        runner.stamp = FileStamp(runner.source.file)
         do {
-            let site = try post.source.open()
-            guard site.state.path == post.site.state.path else {
+            let context = try runner.source.open()
+            guard context.state.path == runner.context.state.path else {
                 throw StateError("the cluster's name or the state directory changed", advice: "restart the service for another cluster")
             }
-            // A pass under way goes on with what it began with until its next step; then the new file counts.
-            post.successor = site
-            post.brake?.pull()
-            post.schedule.hurry(now: SystemClock().uptime)
-            post.tell(.reloaded(site.fleet))
+            // The running pass finishes its steps with the old file; the next pass uses the new one.
+            runner.successor = context
+            runner.brake?.pull()
+            runner.schedule.hurry(now: SystemClock().uptime)
+            runner.send(.reloaded(context.fleet))
         } catch {
-            post.tell(.reloadRefused("\(error)"))
+            runner.send(.reloadRefused("\(error)"))
         }
     }
 
-    private func ended(_ result: Result<Reconciler.Result, any Error>, _ post: inout Post, isStopping: Bool) {
-        post.brake = nil
-        guard !isStopping, post.successor == nil else { return post.beat(.passCutShort) }
-        post.passEnded(result, uptime: SystemClock().uptime, chance: .random(in: 0...1))
-        let next = post.schedule.next - SystemClock().uptime
+    private func ended(_ result: Result<Reconciler.Result, any Error>, _ runner: inout FleetRunner, isStopping: Bool) {
+        runner.brake = nil
+        guard !isStopping, runner.successor == nil else { return runner.beat(.passCutShort) }
+        runner.passEnded(result, uptime: SystemClock().uptime, chance: .random(in: 0...1))
+        let next = runner.schedule.next - SystemClock().uptime
         switch result {
-        case .success(let result): post.tell(.passEnded(result, next: next))
-        case .failure(let error): post.tell(.passFailed("\(error)", asksOperator: Self.asksOperator(error), next: next))
+        case .success(let result): runner.send(.passEnded(result, next: next))
+        case .failure(let error): runner.send(.passFailed("\(error)", asksOperator: Self.asksOperator(error), next: next))
         }
     }
 
-    /// Both kinds of error carry advice when somebody must do something.
+    /// Both kinds of error carry advice when the operator must act.
     static func asksOperator(_ error: any Error) -> Bool {
         switch error {
         case let error as EffectError: if case .askOperator = error.remedy { true } else { false }
@@ -189,39 +191,42 @@ package struct Daemon: Sendable {
 
     // MARK: passes
 
-    private func begin(_ index: Int, _ watch: inout Watch, _ group: inout TaskGroup<Void>, _ door: AsyncStream<Happening>.Continuation) {
-        guard watch.posts[index].brake == nil, !watch.isStopping, SystemClock().uptime >= watch.posts[index].schedule.next else { return }
-        if let site = watch.posts[index].successor {
-            let old = watch.posts[index].site
+    private func begin(
+        _ index: Int, _ state: inout DaemonState, _ group: inout TaskGroup<Void>, _ continuation: AsyncStream<LoopEvent>.Continuation
+    ) {
+        let isDue = SystemClock().uptime >= state.runners[index].schedule.next
+        guard isDue, state.runners[index].brake == nil, !state.isStopping else { return }
+        if let context = state.runners[index].successor {
+            let old = state.runners[index].context
             group.addTask { await old.close() }
-            (watch.posts[index].site, watch.posts[index].successor) = (site, nil)
+            (state.runners[index].context, state.runners[index].successor) = (context, nil)
         }
         let brake = Brake()
-        (watch.posts[index].brake, watch.posts[index].began) = (brake, Watch.awake)
-        watch.posts[index].passes += 1
-        let post = watch.posts[index]
-        let before = post.site.traffic()
-        post.beat(.passBegan { [traffic = post.site.traffic] in traffic().since(before) })
+        (state.runners[index].brake, state.runners[index].began) = (brake, DaemonState.awake)
+        state.runners[index].passes += 1
+        let runner = state.runners[index]
+        let before = runner.context.traffic()
+        runner.beat(.passBegan { [traffic = runner.context.traffic] in traffic().since(before) })
         group.addTask {
             do {
-                door.yield(.passEnded(index, .success(try await pass(of: post, brake))))
+                continuation.yield(.passEnded(index, .success(try await pass(of: runner, brake))))
             } catch {
-                door.yield(.passEnded(index, .failure(error)))
+                continuation.yield(.passEnded(index, .failure(error)))
             }
         }
     }
 
-    private func pass(of post: Post, _ brake: Brake) async throws -> Reconciler.Result {
-        let site = post.site
-        let ledger = try site.state.ledger(for: site.fleet) { post.tell(.event(.ledgerRemarked($0))) }
-        try site.state.store(ledger)
+    private func pass(of runner: FleetRunner, _ brake: Brake) async throws -> Reconciler.Result {
+        let context = runner.context
+        let ledger = try context.state.ledger(for: context.fleet) { runner.send(.event(.ledgerRemarked($0))) }
+        try context.state.store(ledger)
         let clock = SystemClock()
-        let audit = AuditLog(in: site.state, verb: "daemon", run: run, plan: "pass-\(post.passes)")
-        let reconciler = Reconciler(fleet: site.fleet, clock: clock, isAttended: false) {
-            post.tell(.event($0))
+        let audit = AuditLog(in: context.state, verb: "daemon", run: run, plan: "pass-\(runner.passes)")
+        let reconciler = Reconciler(fleet: context.fleet, clock: clock, isAttended: false) {
+            runner.send(.event($0))
             audit.note($0)
         }
         return try await reconciler.converge(
-            site.world, ledger: ledger, memory: audit, approved: nil, deadline: clock.now + post.bound, brake: brake)
+            context.world, ledger: ledger, memory: audit, approved: nil, deadline: clock.now + runner.bound, brake: brake)
     }
 }

@@ -7,12 +7,12 @@ package struct StatusDocument: Codable, Sendable {
     package var formatVersion = 1
     package var cluster: String
     package var settled: Bool
-    /// When the fleet was looked at: `2026-11-24T05:12:07.123Z`. Nil while nobody has.
+    /// When the fleet was observed: `2026-11-24T05:12:07.123Z`. Nil before the first observation.
     package var time: String?
     package var conditions: [Condition]
     package var nodes: [Node]
 
-    /// A line of the plan and what was seen of its node.
+    /// An item of the plan and the observation of its node.
     package struct Node: Codable, Sendable {
         package var name: String
         package var pool: String
@@ -22,25 +22,25 @@ package struct StatusDocument: Codable, Sendable {
         package var address: String
         package var labels: [String: String]
         package var taints: [String]
-        /// The labels that we look after, by key; all of them are in `labels`.
+        /// The keys of the labels that the fleet file manages; all of them are in `labels`.
         package var managed: [String]
-        /// What keeps the node from being settled; empty when nothing does.
+        /// Why the node is not settled; empty when it is.
         package var drift: String
     }
 
-    /// Of a look that nobody acts on.
-    package init(_ findings: Findings) {
-        self.init(cluster: findings.fleet.cluster.name, findings: findings, conditions: findings.conditions)
+    /// For an observation without a daemon.
+    package init(_ lastResult: LastResult) {
+        self.init(cluster: lastResult.fleet.cluster.name, lastResult: lastResult, conditions: lastResult.conditions)
     }
 
-    /// Whole seconds since the look; nil when there was none.
+    /// Whole seconds since the observation; nil when there was none.
     package func age(now: Double) -> Int? { time.flatMap(AuditRecord.seconds).map { max(0, Int(now - $0)) } }
 
-    init(cluster: String, findings: Findings?, conditions: [Condition]) {
+    init(cluster: String, lastResult: LastResult?, conditions: [Condition]) {
         (self.cluster, self.conditions) = (cluster, conditions)
         settled = conditions.contains { $0.type == .settled && $0.status == .yes }
-        time = findings.map { AuditRecord.time($0.time) }
-        nodes = findings.map { findings in findings.plan.lines.map { Node($0, findings.seen) } } ?? []
+        time = lastResult.map { AuditRecord.time($0.time) }
+        nodes = lastResult.map { lastResult in lastResult.plan.lines.map { Node($0, lastResult.seen) } } ?? []
     }
 }
 

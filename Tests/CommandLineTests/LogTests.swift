@@ -8,21 +8,21 @@ import Testing
 
 @testable import CommandLine
 
-/// Stands still, so that a line's time is known.
+/// A clock with a fixed time.
 private struct StoppedClock: WallClock {
     let now = 1_795_000_000.0
     let uptime = 0.0
     func sleep(seconds: Double) async throws {}
 }
 
-/// What was printed, in its order.
+/// The printed lines, in order.
 private final class Printed: Sendable {
     private let list = Mutex<[String]>([])
     var all: [String] { list.withLock { $0 } }
     func add(_ text: String) { list.withLock { $0.append(text) } }
 }
 
-/// A journal's socket, and what comes in.
+/// A socket in place of the journal's, and the received entries.
 private final class JournalSocket {
     let path = NSTemporaryDirectory() + "/journal-" + UUID().uuidString.prefix(8)
     private let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
@@ -42,7 +42,7 @@ private final class JournalSocket {
         unlink(path)
     }
 
-    /// What was sent is there before the sender goes on.
+    /// A datagram can be read as soon as it is sent.
     func next() -> [UInt8]? {
         var buffer = [UInt8](repeating: 0, count: 1 << 18)
         let count = recv(descriptor, &buffer, buffer.count, Int32(MSG_DONTWAIT))
@@ -130,7 +130,7 @@ private final class JournalSocket {
         #expect(printed.all.last == "<3>refused:\n<3>  look ünder it")
     }
 
-    /// The process may be gone before the journal asks whose it was.
+    /// The process may have exited before the journal looks up its unit.
     @Test func printsWhatIsSaidBeforeTheStart() throws {
         let (socket, printed) = (try JournalSocket(), Printed())
         let log = DaemonLog(format: .journal, socket: socket.path, clock: StoppedClock()) { printed.add($0) }

@@ -6,7 +6,7 @@ import Testing
 
 @testable import Live
 
-/// A folder that goes with the test.
+/// A directory that is removed at the end of the test.
 struct Scratch: ~Copyable {
     let path = NSTemporaryDirectory() + "/audit-" + UUID().uuidString
     init() throws { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) }
@@ -15,7 +15,7 @@ struct Scratch: ~Copyable {
     func state() throws -> StateDirectory { try StateDirectory(base: path, cluster: "demo") }
 }
 
-/// Stands still until a test moves it.
+/// A clock that a test advances.
 final class StillClock: WallClock {
     private let time = Mutex(1_795_000_000.0)
     var now: Double { time.withLock { $0 } }
@@ -141,12 +141,12 @@ final class StillClock: WallClock {
         }
         let numbers = try AuditHistory(in: state).effects.map(\.effect)
         #expect(numbers == Array((101 - numbers.count)...100) && numbers.count > 10)
-        // What was rotated by one run is gone on with by the next.
+        // The next run continues the rotated files.
         try write(1, to: AuditLog(in: state, verb: "destroy", run: "r2", plan: "p1", limit: 1000))
         #expect(try AuditHistory(in: state).effects.last?.run == "r2")
     }
 
-    /// Whoever reads while another one rotates sees every line, and none twice.
+    /// A reader sees every line once while another process rotates the files.
     @Test func isReadWhileItRotates() async throws {
         let scratch = try Scratch()
         let state = try scratch.state()
@@ -160,7 +160,7 @@ final class StillClock: WallClock {
         try await writing
     }
 
-    /// Here: a link to where nothing can be written. A link is not followed either way.
+    /// Here: a link to a place that is not writable. Links are never followed.
     @Test func whatCannotBeWrittenDownIsNotSent() throws {
         let scratch = try Scratch()
         let state = try scratch.state()

@@ -5,7 +5,7 @@ import Testing
 @testable import Daemon
 
 @Suite struct ConditionTests {
-    /// `Settled=True/AllNodesSettled …`, in the order in which they are told.
+    /// `Settled=True/AllNodesSettled …`, in the order of the document.
     private static func words(_ conditions: [Condition]) -> String {
         conditions.map { "\($0.type.rawValue)=\($0.status.rawValue)/\($0.reason)" }.joined(separator: " ")
     }
@@ -92,13 +92,13 @@ import Testing
         var story = Story()
         story.note(.started(fleet, run: "r1"))
         try row.tell(&story, fleet)
-        #expect(Self.words(story.standing.conditions) == row.want)
+        #expect(Self.words(story.fleetStatus.conditions) == row.want)
     }
 
     @Test func tellsWhenAStatusChangedAndOfWhichFile() throws {
         let fleet = try Samples.fleet()
         var story = Story()
-        func settled() throws -> Condition { try #require(story.standing.conditions.first { $0.type == .settled }) }
+        func settled() throws -> Condition { try #require(story.fleetStatus.conditions.first { $0.type == .settled }) }
         story.note(.started(fleet, run: "r1"))
         #expect(try settled().lastTransitionTime == "2026-11-18T11:06:41.000Z" && settled().observedGeneration == 0)
         story.pass(.passEnded(Samples.result(fleet), next: 300))
@@ -114,16 +114,16 @@ import Testing
     @Test func namesAFewOfMany() throws {
         let fleet = try Samples.fleet(web: 7)
         let decisions = Dictionary(uniqueKeysWithValues: (1...7).map { ("demo-web-n\($0)", Self.wait) })
-        let findings = Findings(Samples.result(fleet, decisions, gone: ["demo-web-n7"]), fleet: fleet, time: 0)
+        let lastResult = LastResult(Samples.result(fleet, decisions, gone: ["demo-web-n7"]), fleet: fleet, time: 0)
         let some = (1...5).map { "demo-web-n\($0): waits: k3s to join" }.joined(separator: "; ")
-        #expect(findings.settled.message == some + " and 2 more")
-        #expect(findings.degraded.message == "1 of 8 nodes are not ready: demo-web-n7")
+        #expect(lastResult.settled.message == some + " and 2 more")
+        #expect(lastResult.degraded.message == "1 of 8 nodes are not ready: demo-web-n7")
     }
 
-    /// Nobody acts on what `status` sees by itself, and an operator is there to judge a loss.
+    /// `status` without a daemon has no `Progressing` and no `BreakerOpen`.
     @Test func aLookAloneTellsOnlyWhatItCanKnow() throws {
         let fleet = try Samples.fleet()
-        let document = StatusDocument(Findings(Samples.result(fleet), fleet: fleet, time: Samples.now))
+        let document = StatusDocument(LastResult(Samples.result(fleet), fleet: fleet, time: Samples.now))
         #expect(Self.words(document.conditions) == "Settled=True/AllNodesSettled Blocked=False/NoNodeBlocked Degraded=False/AllNodesReady")
         #expect(document.conditions.allSatisfy { $0.lastTransitionTime == nil && $0.observedGeneration == nil })
         #expect(document.settled && document.time == "2026-11-18T11:06:40.000Z" && document.age(now: Samples.now + 2.5) == 2)

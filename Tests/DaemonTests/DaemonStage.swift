@@ -8,14 +8,14 @@ import Testing
 @testable import Daemon
 @testable import Live
 
-/// What a test waits for, in the order in which it came.
+/// Messages that a test waits for, in order.
 final class Inbox: Sendable {
     private let stream: AsyncStream<String>
     let door: AsyncStream<String>.Continuation
 
     init() { (stream, door) = AsyncStream.makeStream() }
 
-    /// The next text that has `words`; what comes before it is gone.
+    /// The next message that contains `words`; drops those before it.
     func next(_ words: String = "") async -> String {
         for await text in stream where words.isEmpty || text.contains(words) { return text }
         return "nothing comes any more"
@@ -25,7 +25,7 @@ final class Inbox: Sendable {
 /// Notices as words.
 struct Ear: NoticeSink {
     let inbox = Inbox()
-    /// Waits where a sink must not.
+    /// Blocks, which a sink must not do.
     var hangs: (@Sendable (Notice) -> Void)?
 
     func note(_ notice: Notice) {
@@ -43,7 +43,7 @@ struct Ear: NoticeSink {
     }
 }
 
-/// An empty account, whose `new` waits for as long as the gate is shut and is refused then.
+/// An empty account. Its `new` waits until the gate opens and is then refused.
 final class GatedWorld: WorldWriter {
     private let waiting = Mutex<(isShut: Bool, waiters: [CheckedContinuation<Void, Never>])>((false, []))
     private let no = EffectError("no", remedy: .askOperator(advice: "none"))
@@ -82,7 +82,7 @@ final class GatedWorld: WorldWriter {
     func run(_ order: HostOrder, on vm: ObservedVM) async throws(EffectError) -> String { throw no }
 }
 
-/// Stands for systemd: a socket, and everything that was sent to it.
+/// A socket in place of systemd's, and the received messages.
 final class NotifySocket: Sendable {
     let path: String
     let inbox = Inbox()
@@ -105,7 +105,7 @@ final class NotifySocket: Sendable {
         }
     }
 
-    /// Says something after all that was said so far.
+    /// Appends a marker after all messages so far.
     func mark() {
         let (text, sender) = ("MARK", socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0))
         var address = Self.address(path)
@@ -132,7 +132,7 @@ final class NotifySocket: Sendable {
 final class DaemonStage: Sendable {
     let folder: String
     let systemd: NotifySocket
-    /// Signals that the daemon hears.
+    /// Delivers signals to the daemon.
     private let signals = Mutex<(@Sendable (Int32) -> Void)?>(nil)
 
     init() throws {
@@ -158,7 +158,7 @@ final class DaemonStage: Sendable {
         return FleetSource(file: file) {
             let outcome = FleetFile.parse(try String(contentsOfFile: file, encoding: .utf8), file: file)
             guard let fleet = outcome.fleet else { throw Bad(description: "it has errors") }
-            return Site(
+            return FleetContext(
                 fleet: fleet, state: try StateDirectory(base: folder, cluster: fleet.cluster.name), world: world, traffic: { Traffic() },
                 close: {})
         }

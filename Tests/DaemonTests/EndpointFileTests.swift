@@ -35,7 +35,7 @@ import Testing
         #expect(!Self.isThere(socket) && !Self.isThere(running.socket))
     }
 
-    /// What a killed daemon leaves: a socket that nobody listens on, here with a link to it.
+    /// A killed daemon leaves a dead socket, here with a link to it.
     @Test func aDeadDaemonsSocketIsReplaced() async throws {
         let runtime = try Scratch()
         let socket = runtime.path + "/exedev-k8s.sock"
@@ -64,7 +64,7 @@ import Testing
         #expect(try String(contentsOfFile: Endpoint.socket(in: state), encoding: .utf8) == "mine")
     }
 
-    /// A successor's socket outlives the end of whoever was there before.
+    /// The end of one daemon does not remove the socket of its successor.
     @Test func onlyOurOwnSocketIsRemoved() async throws {
         let running = try RunningEndpoint()
         unlink(running.socket)
@@ -85,7 +85,7 @@ import Testing
         #expect(try FileManager.default.contentsOfDirectory(atPath: state.path) == [])
     }
 
-    /// The kernel takes 107 bytes of a socket's path.
+    /// The kernel allows 107 bytes for a socket's path.
     @Test func aLongPathIsNoMatter() async throws {
         let scratch = try Scratch()
         let state = try StateDirectory(base: scratch.path + "/" + String(repeating: "long", count: 40), cluster: "demo")

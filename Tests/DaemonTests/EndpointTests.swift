@@ -72,7 +72,7 @@ import Testing
 
     @Test func showsTheHeadOfAPage() {
         let request = HTTPRequest(method: "HEAD", path: "/metrics", headers: [:], body: Data(), peer: "")
-        #expect(Standing().answer(request, uptime: 0, version: "").status == 200)
+        #expect(FleetStatus().answer(request, uptime: 0, version: "").status == 200)
     }
 
     @Test func clientRefusesHalfAnAnswer() throws {
@@ -83,7 +83,7 @@ import Testing
     }
 }
 
-/// Who may ask on a port.
+/// Access control on a port.
 @Suite(.timeLimit(.minutes(1))) struct EndpointAccessTests {
     @Test func thisMachineMayAskOnLoopback() async throws {
         let running = try RunningEndpoint(try ListenAddress(host: "127.0.0.1", port: 0, allowedUsers: []))
@@ -91,7 +91,7 @@ import Testing
         for host in ["Host: localhost:9477", "Host: 127.0.0.1:1", "Host: [::1]:9477", "X-Other: none"] {
             #expect(try await running.get("/metrics", port: port, host).status == 200, "\(host)")
         }
-        // A name of somebody's that resolves to 127.0.0.1.
+        // DNS rebinding: foreign names that resolve to 127.0.0.1.
         for host in ["evil.example:9477", "127.0.0.1.evil.example", "[::1].evil.example"] {
             #expect(try await running.get("/metrics", port: port, "Host: \(host)").status == 403, "\(host)")
         }
@@ -112,7 +112,7 @@ import Testing
         for name in ["X-ExeDev-UserID", "x-exedev-userid"] {
             #expect(try await running.get("/metrics", port: port, "\(name): usr2", "Host: vm.exe.xyz").status == 200)
         }
-        // The socket is for who may open the file.
+        // Access to the Unix socket is by the mode of its file.
         #expect(try await running.get("/metrics").status == 200)
     }
 

@@ -6,7 +6,7 @@ import Testing
 @testable import Live
 
 @Suite struct HookTests {
-    /// Made by a child: what this process wrote itself may still stand open in another test's child, and Linux starts no program that is open
+    /// A child writes the file: a descriptor of ours may be open in another test's child, and Linux does not start a program that is open
     /// for writing.
     private func hook(_ scratch: borrowing Scratch, _ script: String, seconds: Double = 30) async throws -> Hook {
         let (folder, file) = (scratch.path, scratch.path + "/hook")
@@ -57,7 +57,7 @@ import Testing
         #expect(outcome.failure == nil && outcome.output.utf8.count == Hook.outputLimit)
     }
 
-    /// With what it started, and although a child keeps its output open.
+    /// Kills its children too, even if one keeps the output open.
     @Test func isKilledInTime() async throws {
         let scratch = try Scratch()
         let outcome = try await hook(scratch, "trap '' TERM; sleep 1000 & echo $!; wait", seconds: 0.5).run([], variables: [:])
@@ -66,7 +66,7 @@ import Testing
         #expect(await eventually { kill(child, 0) != 0 || Self.isDead(child) })
     }
 
-    /// It may not leave anybody behind either.
+    /// A hook that succeeds leaves no child either.
     @Test func takesItsChildrenAlong() async throws {
         let scratch = try Scratch()
         let outcome = try await hook(scratch, "sleep 1000 & echo $!").run([], variables: [:])
@@ -94,7 +94,7 @@ import Testing
         #expect(Hook.isProgram("/bin/sh") && !Hook.isProgram(file) && !Hook.isProgram("/bin") && !Hook.isProgram("/none"))
     }
 
-    /// Killed, and not yet reaped by whoever does that in a container.
+    /// Killed, and not yet reaped by the container's init.
     private static func isDead(_ process: pid_t) -> Bool {
         guard let text = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8) else { return true }
         return text.split(separator: ")").last?.split(separator: " ").first == "Z"

@@ -6,7 +6,7 @@ import Testing
 @testable import Live
 
 @Suite struct LedgerTests {
-    /// A ledger of schema 1 as it was written before there was any other. It must be readable for ever.
+    /// A ledger of schema 1. It must stay readable for ever.
     private static let schema1 = """
         {"schema":1,"cluster":"demo","clusterID":"c1","clusterCIDR":"10.244.0.0/16","serviceCIDR":"10.245.0.0/16","founder":"demo-cp-n1",
         "caHash":"ca","digests":{"v1.34.9+k3s1":"ab"},"vms":{"demo-web-n1":{"hasStaleIdentity":true,"creating":1.7e9,"createdAt":"today",
@@ -112,7 +112,7 @@ import Testing
         #expect(error?.message.contains(words) == true && error?.message.contains("ledger.json") == true && error?.advice != nil)
     }
 
-    /// At every byte: a file that was cut is not read, the one before it is, and somebody is told.
+    /// Cut at every byte: the file is not used, the previous one is, and the operator is informed.
     /// A settled pass writes nothing: the file stays the very same one, and `.previous` the one before.
     @Test func doesNotWriteTheSameTwice() throws {
         let scratch = try Scratch()
@@ -129,11 +129,11 @@ import Testing
         ledger.founder = "demo-cp-n1"
         try state.store(ledger)
         #expect(inode("ledger.json") != first && inode("ledger.json.previous") == first)
-        // Somebody took it away, or another program wrote it: that is mended.
+        // Removed, or written by another program: it is stored again.
         unlink(state.path + "/ledger.json")
         try state.store(ledger)
         #expect(try load(state).ledger == ledger && load(state).remarks.isEmpty)
-        // Another process has not made it durable.
+        // Another process may not have synced it.
         let other = try StateDirectory(base: scratch.path, cluster: "demo")
         let before = inode("ledger.json")
         try other.store(ledger)
@@ -164,7 +164,7 @@ import Testing
         #expect(now.remarks == [] && now.ledger == older)
     }
 
-    /// Nobody has the ranges before a server was told to found the cluster: a file that is corrected is heeded.
+    /// Before a server was set up, no host uses the CIDRs: a corrected fleet file takes effect.
     @Test func rangesAreTheFilesUntilTheCluster() throws {
         let scratch = try Scratch()
         let state = try state(scratch, files: [:])

@@ -7,7 +7,7 @@ import Testing
 @testable import Live
 @testable import Reconciler
 
-/// The daemon's loop over several fleets, and what systemd is told meanwhile.
+/// The daemon's loop over several fleets, and its messages to systemd.
 @Suite(.timeLimit(.minutes(2))) struct LoopTests {
     @Test func startsOnlyWhenEveryFileCanBeUsed() async throws {
         let stage = try DaemonStage()
@@ -28,7 +28,7 @@ import Testing
         let error = await #expect(throws: Daemon.Unusable.self) {
             try await stage.run([stage.source("a", GatedWorld()), stage.source("b", GatedWorld())])
         }
-        #expect(error?.reason == "\(stage.file("b")): the cluster a is kept from \(stage.file("a")) already")
+        #expect(error?.reason == "\(stage.file("b")): the cluster a is already managed by \(stage.file("a"))")
     }
 
     @Test func refusesAFleetThatAnotherRunHolds() async throws {
@@ -38,12 +38,12 @@ import Testing
         await #expect(throws: StateError.self) {
             try await stage.run(["a", "b"].map { stage.source($0, GatedWorld()) })
         }
-        // Nothing is held of the fleet that was free.
+        // The lock of the other fleet was released.
         #expect(throws: Never.self) { _ = try FleetLock(in: StateDirectory(base: stage.folder, cluster: "a"), verb: "apply") }
         _ = consume other
     }
 
-    /// One fleet's step does not answer: the other one's passes go on, the watchdog is fed, and the status says who is at work.
+    /// A step of one fleet hangs: the other fleet's passes continue, the watchdog is fed, and the status names the busy fleet.
     @Test func aSlowFleetDelaysNoOther() async throws {
         let stage = try DaemonStage()
         for name in ["slow", "quick"] { try stage.write(name) }
@@ -74,7 +74,7 @@ import Testing
         world.open()
         try await run
         stage.systemd.mark()
-        // What was asked for before the step answered may still be there.
+        // Messages from before the step's answer may still be queued.
         var last = ""
         while case let text = await stage.systemd.inbox.next(), text != "MARK" { last = text }
         #expect(last == "" || last.contains("EXTEND"))
@@ -91,7 +91,7 @@ import Testing
         for name in names { _ = await ears[name]!.inbox.next("reloaded") }
         #expect(await stage.systemd.inbox.next("RELOADING=1").contains("MONOTONIC_USEC="))
         #expect(await stage.systemd.inbox.next("READY=1").contains("STATUS="))
-        // A bad file is refused, the other fleet's counts.
+        // The bad file is refused, the other fleet's file takes effect.
         try "{ nonsense".write(toFile: stage.file("b"), atomically: true, encoding: .utf8)
         #expect(await ears["b"]!.inbox.next("refused") == "refused: it has errors")
         stage.signal(SIGHUP)
@@ -101,7 +101,7 @@ import Testing
         try await run
     }
 
-    /// A sink hangs on the loop's own thread: for as long as that lasts, systemd hears nothing.
+    /// A sink blocks the loop's thread: meanwhile systemd receives nothing.
     @Test func aHungLoopGivesNoSignOfLife() async throws {
         let stage = try DaemonStage()
         try stage.write("a")
@@ -111,7 +111,7 @@ import Testing
         _ = await stage.systemd.inbox.next("WATCHDOG=1")
         stage.signal(SIGHUP)
         _ = await stage.systemd.inbox.next("RELOADING=1")
-        // Time for many signs of life, which is what is tested here; nothing is waited for.
+        // Long enough for many watchdog messages, of which there must be none.
         try await Task.sleep(for: .milliseconds(300))
         stage.systemd.mark()
         #expect(await stage.systemd.inbox.next() == "MARK")
@@ -123,43 +123,43 @@ import Testing
     }
 }
 
-/// What the loop knows, as a value.
+/// `DaemonState`, as a value.
 @Suite struct WatchTests {
-    private static func post(_ name: String, _ stage: DaemonStage) throws -> Post {
+    private static func runner(_ name: String, _ stage: DaemonStage) throws -> FleetRunner {
         try stage.write(name)
         let source = stage.source(name, GatedWorld())
-        return Post(source, site: try source.open(), interval: 300, stamp: nil, sinks: [])
+        return FleetRunner(source, context: try source.open(), interval: 300, stamp: nil, sinks: [])
     }
 
     @Test func saysHowManyAndWhen() throws {
         let stage = try DaemonStage()
-        var post = try Self.post("a", stage)
+        var runner = try Self.runner("a", stage)
         var plan = Plan(cluster: "a", lines: [])
         plan.lines = [Plan.Line(node: "a-cp-n1", pool: "servers", decision: .settled, then: [])]
         let ledger = Ledger(cluster: "a", clusterID: "", clusterCIDR: "", serviceCIDR: "")
-        post.passEnded(
+        runner.passEnded(
             .success(.init(plan: plan, seen: Observation(), ledger: ledger, effects: 0, ranOutOfTime: false)), uptime: 1000, chance: 0.5)
-        var watch = Watch(posts: [post])
-        #expect(watch.status(uptime: 1258, awake: 0) == "converged 1/1, next pass in 42 s")
-        watch.posts[0].passEnded(.failure(DaemonStage.Bad(description: "no route")), uptime: 1300, chance: 0.5)
-        #expect(watch.status(uptime: 1301, awake: 0) == "converged 1/1, failed: no route, next pass in 4 s")
-        (watch.posts[0].brake, watch.posts[0].began) = (.init(), 50)
-        #expect(watch.status(uptime: 1301, awake: 57.5) == "converged 1/1, failed: no route, at work for 7 s")
-        watch.posts.append(try Self.post("b", stage))
-        watch.stoppingSince = 57
-        #expect(watch.status(uptime: 1301, awake: 60) == "2 fleets, converged 1/2, a failed: no route, a at work for 10 s, stopping")
+        var state = DaemonState(runners: [runner])
+        #expect(state.status(uptime: 1258, awake: 0) == "converged 1/1, next pass in 42 s")
+        state.runners[0].passEnded(.failure(DaemonStage.Bad(description: "no route")), uptime: 1300, chance: 0.5)
+        #expect(state.status(uptime: 1301, awake: 0) == "converged 1/1, failed: no route, next pass in 4 s")
+        (state.runners[0].brake, state.runners[0].began) = (.init(), 50)
+        #expect(state.status(uptime: 1301, awake: 57.5) == "converged 1/1, failed: no route, at work for 7 s")
+        state.runners.append(try Self.runner("b", stage))
+        state.stoppingSince = 57
+        #expect(state.status(uptime: 1301, awake: 60) == "2 fleets, converged 1/2, a failed: no route, a at work for 10 s, stopping")
     }
 
     @Test func knowsAPassThatHangs() throws {
         let stage = try DaemonStage()
-        var watch = Watch(posts: [try Self.post("a", stage)])
-        #expect(watch.isSound(awake: 1e9))
-        (watch.posts[0].brake, watch.posts[0].began) = (.init(), 1000)
-        #expect(watch.isSound(awake: 1000 + 300 + 619) && !watch.isSound(awake: 1000 + 300 + 620))
-        watch.stoppingSince = 2000
-        #expect(watch.needsTime(awake: 2619) && !watch.needsTime(awake: 2620))
-        watch.posts[0].brake = nil
-        #expect(!watch.needsTime(awake: 2001) && watch.isDone)
+        var state = DaemonState(runners: [try Self.runner("a", stage)])
+        #expect(state.isSound(awake: 1e9))
+        (state.runners[0].brake, state.runners[0].began) = (.init(), 1000)
+        #expect(state.isSound(awake: 1000 + 300 + 619) && !state.isSound(awake: 1000 + 300 + 620))
+        state.stoppingSince = 2000
+        #expect(state.needsTime(awake: 2619) && !state.needsTime(awake: 2620))
+        state.runners[0].brake = nil
+        #expect(!state.needsTime(awake: 2001) && state.isDone)
     }
 
     @Test func knowsWhichErrorsAskTheOperator() {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Reconciler
 
-/// Notices as a daemon gives them, from few words.
+/// Short constructors of notices.
 enum Say {
     static let fleet = FleetFile.parse(
         #"{apiVersion: "exedev-k8s/v1", cluster: {name: "demo", k3s: "v1.34.9+k3s1", servers: 1}, pools: {web: {nodes: 1}}}"#, file: "f"

@@ -7,7 +7,7 @@ import Synchronization
 import TestSupport
 import Testing
 
-/// Keeps what it is told; with a gate, only when that is open.
+/// Records events; with a gate, only once it is open.
 private final class Recorder: Outlet {
     let name = "recorder"
     let told = Log<Announcement>()
@@ -24,7 +24,7 @@ private final class Recorder: Outlet {
 }
 
 @Suite struct NotifierTests {
-    /// As the daemon does it: serves while `body` runs, then closes and waits.
+    /// Serves while `body` runs, then closes and waits, as the daemon does.
     private func delivering(_ notifier: Notifier, _ body: () async throws -> Void) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { await notifier.serve() }
@@ -69,7 +69,7 @@ private final class Recorder: Outlet {
             notifier.note(Say.started)
             notifier.note(Say.settled)
             #expect(await eventually { slow.told.all.count == 1 })
-            // Ten more; the loop is not held up by the one that is under way.
+            // Ten more; the running delivery does not delay the loop.
             for _ in 0..<5 {
                 notifier.note(Say.repair)
                 notifier.note(Say.settled)
@@ -102,7 +102,7 @@ private final class Recorder: Outlet {
         }
     }
 
-    /// Whatever becomes of an event, its address and its key are in nothing that is said.
+    /// Neither the URL nor the key appears in the log, whatever happens to an event.
     @Test func secretsAreInNoEntry() async throws {
         let receiver = try Receiver { .init(status: [200, 500, 301, 404][$0 % 4]) }
         let said = Log<LogEntry>()

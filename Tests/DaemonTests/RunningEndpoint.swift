@@ -5,7 +5,7 @@ import Testing
 
 @testable import Daemon
 
-/// An endpoint with a state of its own, which ends with the test.
+/// An endpoint with its own state directory. It ends with the test.
 struct RunningEndpoint: ~Copyable {
     let scratch: Scratch
     let state: StateDirectory
@@ -37,7 +37,7 @@ struct RunningEndpoint: ~Copyable {
         return try await offPool { try EndpointClient.get(path, at: socket, patience: 300) }
     }
 
-    /// On the port, with further lines of the head.
+    /// A request to the port, with additional header lines.
     func get(_ path: String, port: UInt16, _ headers: String...) async throws -> EndpointClient.Reply {
         let request = (["GET \(path) HTTP/1.0"] + headers).joined(separator: "\r\n") + "\r\n\r\n"
         return try await offPool { try EndpointClient.exchange(request, on: try connected(port), patience: 300) }
@@ -60,7 +60,7 @@ private func connected(_ port: UInt16) throws -> Int32 {
     return descriptor
 }
 
-/// Blocking work on a thread of its own: the answers need the concurrency pool.
+/// Runs blocking work on its own thread: the endpoint needs the concurrency pool.
 func offPool<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
     try await withCheckedThrowingContinuation { continuation in
         Thread.detachNewThread { continuation.resume(with: Result(catching: body)) }

@@ -5,7 +5,7 @@ import Live
 @testable import Daemon
 @testable import Reconciler
 
-/// What a daemon may have seen.
+/// Sample observations of a daemon.
 enum Samples {
     static let now = 1_795_000_000.0
 
@@ -26,7 +26,7 @@ enum Samples {
 
     struct Unreadable: Error {}
 
-    /// Every node of the fleet settled and ready, but for what `decisions` says of some; VMs of the names in `gone` are not listed.
+    /// Every node settled and ready, except for `decisions`; the VMs in `gone` are not listed.
     static func result(_ fleet: DesiredFleet, _ decisions: [String: Decision] = [:], gone: Set<String> = []) -> Reconciler.Result {
         var seen = Observation()
         seen.vms = Dictionary(
@@ -55,7 +55,7 @@ enum Samples {
             ranOutOfTime: false)
     }
 
-    /// Of one pass.
+    /// The traffic of one pass.
     static let traffic = {
         var traffic = Traffic()
         traffic.requests = [.init("new", 200): 2, .init("ls", nil): 1]
@@ -66,24 +66,24 @@ enum Samples {
     static let step = Action.forget(node: "demo-web-n1")
 }
 
-/// What is known after some events, a second apart.
+/// A `FleetStatus` after some events, one second apart.
 struct Story {
-    var standing = Standing()
+    var fleetStatus = FleetStatus()
     var time = Samples.now
 
     mutating func note(_ notices: Notice...) {
         for notice in notices {
             time += 1
-            standing.note(notice, now: time, uptime: time)
+            fleetStatus.note(notice, now: time, uptime: time)
         }
     }
 
     mutating func beat(_ pulse: Pulse) {
         time += 1
-        standing.beat(pulse, now: time, uptime: time)
+        fleetStatus.beat(pulse, now: time, uptime: time)
     }
 
-    /// A pass that sends a request and takes a second longer than it takes to tell.
+    /// A pass that sends a request and takes one second more.
     mutating func pass(_ end: Notice...) {
         beat(.passBegan { Samples.traffic })
         for notice in end { note(notice) }

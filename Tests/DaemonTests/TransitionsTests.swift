@@ -6,7 +6,7 @@ import Testing
     struct Row: Sendable, CustomTestStringConvertible {
         var testDescription: String
         var notices: [Notice]
-        /// For each notice what is told: kind, and the node if there is one.
+        /// The expected transitions of each notice: kind, and node if any.
         var told: [[String]]
 
         init(_ name: String, _ steps: [(Notice, [String])]) {
@@ -84,8 +84,8 @@ import Testing
 
 @Suite struct NewsTests {
     @Test func saysOneEntryPerTransition() {
-        var news = News()
-        func kinds(_ notice: Notice) -> [String] { news.entries(notice).map { $0.kind.rawValue + ($0.node.map { " " + $0 } ?? "") } }
+        var changes = LogChanges()
+        func kinds(_ notice: Notice) -> [String] { changes.entries(notice).map { $0.kind.rawValue + ($0.node.map { " " + $0 } ?? "") } }
         #expect(kinds(Say.started) == ["started"])
         #expect(kinds(Say.waiting) == ["nodeWaiting a", "nodeSettled b", "fleetNotSettled"])
         #expect(kinds(Say.waiting) == [])
@@ -95,7 +95,7 @@ import Testing
         #expect(kinds(.event(.nodeSettled("a"))) == [])
         #expect(kinds(Say.failed) == ["passFailed"])
         #expect(kinds(Say.failed) == [])
-        #expect(kinds(Say.settled) == ["fleetSettled"], "that it is well again is news")
+        #expect(kinds(Say.settled) == ["fleetSettled"], "the recovery is logged too")
         #expect(kinds(Say.massLoss) == ["breakerOpen", "nodeBlocked a", "nodeBlocked b", "fleetNotSettled"])
         #expect(kinds(Say.settled) == ["breakerClosed", "nodeSettled a", "nodeSettled b", "fleetSettled"])
         let blind = Notice.event(.lookFailed(.vms, reason: "no route"))

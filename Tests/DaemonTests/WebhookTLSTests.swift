@@ -5,8 +5,7 @@ import Testing
 
 @testable import Live
 
-/// `openssl s_server` on a port of its own, with a certificate from a CA that was made for it and that nobody else knows. It prints what it
-/// is sent. Ended with the value that holds it.
+/// `openssl s_server` with a certificate of a private CA. It prints what it receives, and ends with this value.
 private final class TLSServer {
     let port: String
     private let folder: String
@@ -21,7 +20,7 @@ private final class TLSServer {
         let issuer = ["-CA", folder + "/ca.pem", "-CAkey", folder + "/ca.key"]
         try await Self.openssl(
             ["req", "-x509", "-keyout", folder + "/key.pem", "-out", folder + "/cert.pem"] + names + issuer + Self.newKey, folder)
-        // It ends a connection when its standard input ends: a pipe that it holds open itself never does.
+        // It closes the connection at the end of its standard input, so it gets a pipe that it holds open itself.
         try #require(mkfifo(folder + "/in", 0o600) == 0)
         let script = "exec openssl s_server -accept 127.0.0.1:0 -cert \"$0/cert.pem\" -key \"$0/key.pem\" 0<> \"$0/in\""
         let process = try ChildProcess(["sh", "-c", script, folder], environment: [:], folder: folder)
@@ -43,7 +42,7 @@ private final class TLSServer {
         try #require(ended.status == 0, "\(ended.all)")
     }
 
-    /// Sends a line as a client that knows the CA and verifies as libcurl does.
+    /// Sends a line as a client that trusts the CA and verifies as libcurl does.
     func send(_ line: String) async throws -> ChildProcess.Ended {
         let words = ["openssl", "s_client", "-connect", "127.0.0.1:" + port, "-CAfile", folder + "/ca.pem"]
         let checks = ["-verify_return_error", "-verify_ip", "127.0.0.1", "-brief"]
@@ -56,7 +55,7 @@ private final class TLSServer {
 }
 
 extension WebhookTests {
-    /// It says who it is, and nobody whom this machine trusts says so too.
+    /// The certificate is valid, but this machine does not trust its CA.
     @Test func deliversNothingToAReceiverThatNobodyVouchesFor() async throws {
         let scratch = try Scratch()
         let server = try await TLSServer(in: scratch.path)
@@ -64,7 +63,7 @@ extension WebhookTests {
         let why = try #require(await webhook.deliver(Array(#"{"kind":"settled"}"#.utf8)))
         #expect(why.contains("certificate") && why.hasSuffix(", 6 times") && !why.contains("s3cret"), "\(why)")
         #expect(await server.prints("alert unknown ca"), "\(server.said)")
-        // The certificate is good to who knows the CA, and what is delivered is printed: so nothing was.
+        // A client that trusts the CA accepts the certificate and its text is printed, so nothing was delivered before.
         let known = try await server.send("from a friend")
         #expect(known.status == 0 && known.all.contains("Verification: OK"), "\(known.all)")
         #expect(await server.prints("from a friend"), "\(server.said)")

@@ -7,7 +7,7 @@ import Testing
 
 @testable import Live
 
-/// Takes POSTs on a port of its own and answers as it is told.
+/// A server for POSTs with scripted responses.
 final class Receiver: Sendable {
     struct Answer: Sendable {
         var status = 200
@@ -18,7 +18,7 @@ final class Receiver: Sendable {
     private let server: HTTPServer
     private let taken: Log<HTTPRequest>
 
-    /// `answer` is given how many requests came before.
+    /// `answer` receives the number of earlier requests.
     init(_ answer: @escaping @Sendable (Int) -> Answer) throws {
         let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         var address = sockaddr_in()
@@ -47,12 +47,12 @@ final class Receiver: Sendable {
     var url: String { "http://127.0.0.1:\(port)/hook/s3cret-path" }
 }
 
-/// What came, in its order.
+/// The received requests, in order.
 final class Log<Element: Sendable>: Sendable {
     private let list = Mutex<[Element]>([])
     var all: [Element] { list.withLock { $0 } }
 
-    /// How many there were before.
+    /// The number of requests before this one.
     @discardableResult func add(_ element: Element) -> Int {
         list.withLock {
             $0.append(element)
@@ -65,7 +65,7 @@ final class Log<Element: Sendable>: Sendable {
     static let key = "correct horse"
 
     private func deliver(to receiver: Receiver, clock: StillClock = StillClock()) async throws -> String? {
-        // A long deadline, for a machine that is slow and busy: no test here is about it.
+        // A long deadline for slow machines: no test here is about it.
         let webhook = try Webhook(url: receiver.url, secret: Array(Self.key.utf8), clock: clock, deadline: .seconds(300))
         return await webhook.deliver(Array(#"{"kind":"settled"}"#.utf8))
     }
@@ -77,7 +77,7 @@ final class Log<Element: Sendable>: Sendable {
         #expect(request.method == "POST" && request.path == "/hook/s3cret-path" && request.headers["content-type"] == "application/json")
         let time = try #require(request.headers["x-exedev-k8s-timestamp"])
         #expect(time == "1795000000")
-        // As a receiver would check it.
+        // Verifies the signature as a receiver does.
         let signature = hex(hmacSHA256(key: Array(Self.key.utf8), Array("\(time).".utf8) + Array(request.body)))
         #expect(request.headers["x-exedev-k8s-signature"] == "sha256=" + signature)
         #expect(request.headers["expect"] == nil)

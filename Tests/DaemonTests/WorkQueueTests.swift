@@ -24,7 +24,7 @@ import Testing
         #expect(queue.adds == 1 && queue.depth == 0 && queue.waits.count == 1 && queue.waits.sum == 0)
     }
 
-    /// The plan came to another mind: it was an item and is none.
+    /// The plan changed: the step is no item any more.
     @Test func leavesTheQueueWhenItIsNoLongerAskedFor() {
         var queue = WorkQueue()
         queue.wait([Self.first], 10)

@@ -5,14 +5,14 @@ import Live
 
 extension Verb {
     static let daemon = Verb(
-        name: "daemon", summary: "keep fleets as their files ask, for ever; reloads a file when it changes and all on SIGHUP",
+        name: "daemon", summary: "apply fleet files for ever; reloads a file when it changes, and all on SIGHUP",
         operands: "[options]",
         options: Arguments.Option.common.filter { $0.name != "json" && $0.name != "file" } + [
-            .list("file", "a fleet file (default fleet.json); given several times, several fleets are kept side by side"),
+            .list("file", "a fleet file (default fleet.json); repeatable, for several fleets"),
             .value("interval", "seconds between two passes over a settled fleet (default 300)"),
             .value("log", "plain, json, journal, or auto: journal under systemd, else plain (default auto)"),
-            .value("listen", "serve /metrics, /healthz, /readyz and /status on ADDRESS:PORT too; loopback unless --allow-user is there"),
-            .list("allow-user", "an exe.dev user id that may ask there through exe.dev's proxy, and nobody else; repeatable"),
+            .value("listen", "serve /metrics, /healthz, /readyz and /status on ADDRESS:PORT too; loopback only, without --allow-user"),
+            .list("allow-user", "an exe.dev user id that is allowed there, through exe.dev's proxy only; repeatable"),
         ] + Arguments.Option.outlets
     ) { arguments, terminal in
         _ = try arguments.operands(upTo: 0)
@@ -55,7 +55,7 @@ extension Verb {
             let place = try Workplace.open(arguments, file: file) {
                 log.say(LogEntry($0.severity == .error ? .fileProblem : .fileWarning, "\($0)"))
             }
-            return Site(fleet: place.fleet, state: place.state, world: place.world) {
+            return FleetContext(fleet: place.fleet, state: place.state, world: place.world) {
                 place.world.traffic
             } close: {
                 await place.world.close()

@@ -41,12 +41,12 @@ extension Verb {
         return .done
     }
 
-    /// An empty list may be that of another account: what opens a cluster is not thrown away for it.
+    /// An empty list may be that of another account, so the cluster's secrets are kept.
     private static func forget(_ place: Workplace, _ arguments: Arguments, _ terminal: Terminal) throws -> ExitStatus {
         terminal.say("No VM carries the tag \(place.fleet.cluster.tag).")
         let ledger = try place.state.loadLedger { terminal.say("WARNING: \($0)") }
         if ledger.map({ $0.founder != nil || !$0.vms.isEmpty }) == true {
-            terminal.say("The ledger and the tokens of a cluster are in \(place.state.path) and would be forgotten.")
+            terminal.say("The ledger and the tokens of a cluster in \(place.state.path) would be removed.")
             guard try agrees(place.fleet.cluster.name, 0, arguments, terminal) else { return .failed }
         }
         try place.state.forgetCluster()
@@ -56,7 +56,7 @@ extension Verb {
     private static func show(_ event: Event, _ terminal: Terminal) {
         switch event {
         case .actionFinished(let action, _): terminal.say("removed \(action.node)")
-        case .lookFailed(_, let reason): terminal.say("the cluster does not answer and cannot be asked for its lease: \(reason)")
+        case .lookFailed(_, let reason): terminal.say("the cluster does not answer, so its Lease cannot be read: \(reason)")
         case .waiting(_, let reason): terminal.say("waiting for \(reason)")
         default: break
         }

@@ -16,7 +16,7 @@ extension Verb {
     ) { arguments, terminal in
         _ = try arguments.operands(upTo: 0)
         let place = try Workplace.open(arguments, terminal)
-        let result = try await place.look(place.ledger(terminal))
+        let result = try await place.observe(place.ledger(terminal))
         let facts = FleetFacts(fleet: place.fleet, seen: result.seen, ledger: result.ledger, now: SystemClock().now)
         guard let control = facts.controlPlane, let name = facts.serverName, let vm = result.seen.vms?[name] else {
             throw Failure(facts.controlPlaneReason, advice: "run apply first")
@@ -35,7 +35,7 @@ extension Verb {
         return .done
     }
 
-    /// A kubeconfig is often a link into somebody's dotfiles; the link stays.
+    /// Keeps a symbolic link: a kubeconfig often is one.
     private static func resolvingLinks(_ file: String) -> String {
         guard let path = realpath(file, nil) else { return file }
         defer { free(path) }

@@ -3,8 +3,8 @@ import Live
 package import Reconciler
 import Synchronization
 
-/// Tells others of the daemon's transitions. Every outlet has a queue of its own, so that neither the loop nor another outlet waits for it;
-/// when a queue is full, the oldest of it goes.
+/// Delivers the daemon's transitions. Every outlet has a queue of its own, so that it delays neither the loop nor another outlet. A full
+/// queue drops its oldest event.
 package final class Notifier: NoticeSink {
     private struct State {
         var transitions = Transitions()
@@ -20,7 +20,7 @@ package final class Notifier: NoticeSink {
     private let clock: any WallClock
     private let log: @Sendable (LogEntry) -> Void
 
-    /// At most `queue` events wait for an outlet, and what is not delivered `grace` seconds after the end is lost.
+    /// At most `queue` events wait for an outlet. Events that are not delivered `grace` seconds after `close` are lost.
     package init(
         _ outlets: [any Outlet], queue: Int = 64, grace: Double = 5, clock: any WallClock = SystemClock(),
         log: @escaping @Sendable (LogEntry) -> Void
@@ -45,11 +45,11 @@ package final class Notifier: NoticeSink {
             return overrun
         }
         for line in overrun {
-            log(LogEntry(.notifyFailed, "the \(line.outlet.name) cannot keep up: its queue is full, and the oldest events are dropped"))
+            log(LogEntry(.notifyFailed, "the \(line.outlet.name) is too slow: its queue is full, and the oldest events are dropped"))
         }
     }
 
-    /// Delivers until everything told before `close` is delivered, or the grace is over.
+    /// Returns when every event before `close` is delivered, or the grace period is over.
     package func serve() async {
         await withTaskGroup(of: Bool.self) { group in
             for line in lines {
@@ -85,13 +85,13 @@ package final class Notifier: NoticeSink {
     }
 }
 
-/// An outlet and what waits for it.
+/// An outlet and its queue.
 private final class Line: Sendable {
     let outlet: any Outlet
     let announcements: AsyncStream<Announcement>
     private let door: AsyncStream<Announcement>.Continuation
     private let room: Int
-    /// Events were dropped, and that was said, since the queue was last half empty.
+    /// Events were dropped, and that was logged, since the queue was last half empty.
     private let isOverrun = Atomic(false)
 
     init(_ outlet: any Outlet, room: Int) {
@@ -99,7 +99,7 @@ private final class Line: Sendable {
         (announcements, door) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(room))
     }
 
-    /// True when that has begun to push older ones out.
+    /// True for the first event that pushes an older one out.
     func put(_ announcement: Announcement) -> Bool {
         switch door.yield(announcement) {
         case .dropped: return !isOverrun.exchange(true, ordering: .relaxed)

@@ -1,28 +1,28 @@
 import FleetCore
 import Reconciler
 
-/// A change of state that somebody outside wants to be told of.
+/// A change of state that a webhook or hook receives.
 package struct Transition: Sendable, Hashable {
-    /// The names are for programs: they never change.
+    /// Programs rely on the names: they never change.
     package enum Kind: String, Sendable, Hashable, CaseIterable, Codable {
-        /// Everything is as the file asks.
+        /// The fleet is as the fleet file asks.
         case settled
-        /// It was, and is not any more, though the file is the same.
+        /// The fleet was settled and is not, and the file did not change.
         case drifted
         /// A node needs the operator.
         case blocked
-        /// So much is gone at once that nothing is made anew.
+        /// Too many VMs are gone at once: none is created.
         case breakerOpen
         case breakerClosed
-        /// A pass came to no end: exe.dev cannot be reached, a token expired, the disk is full.
+        /// A pass failed: exe.dev cannot be reached, a token expired, the disk is full.
         case passFailed
-        /// Passes come to an end again.
+        /// Passes succeed again.
         case recovered
     }
 
     package var kind: Kind
     package var node: String?
-    /// A sentence for people.
+    /// A sentence for the operator.
     package var text: String
     package var reason: String?
     /// What the operator can do.
@@ -33,29 +33,29 @@ package struct Transition: Sendable, Hashable {
     }
 }
 
-/// Tells the transitions among what is noticed; the same state is told once. A daemon that starts knows nothing of the one before, so it
-/// tells once what it finds: a fleet that is settled, a node that is blocked.
+/// Derives transitions from notices; an unchanged state is reported once. A daemon that starts does not know the state before, so it
+/// reports what it finds: a fleet that is settled, a node that is blocked.
 package struct Transitions: Sendable {
-    /// Nodes that one pass tells of, one event each; of more than these the last event tells the number.
+    /// Events for nodes in one pass. If there are more nodes, the last event has their number.
     static let nodesAtOnce = 16
 
     private enum Fleet {
         case unknown
         case settled
-        /// Settled, and the file was read anew since: what is done next was asked for.
+        /// Settled before a new file took effect: the next change is intended, no drift.
         case settledBefore
         case unsettled
     }
 
     private var fleet = Fleet.unknown
-    /// By node: why, as it was told.
+    /// The reported reason of each blocked node.
     private var blocked: [String: String] = [:]
     private var breakerIsOpen = false
     private var isFailing = false
 
     package init() {}
 
-    /// What others are to be told because of this notice.
+    /// The transitions of this notice.
     package mutating func note(_ notice: Notice) -> [Transition] {
         switch notice {
         case .event(.actionStarted(let action, let because)):
@@ -100,7 +100,7 @@ package struct Transitions: Sendable {
         }
     }
 
-    /// Those that the breaker holds back are told by its own transition.
+    /// Nodes that the breaker blocks are left out: the breaker has a transition of its own.
     private mutating func newlyBlocked(_ plan: Plan) -> [Transition] {
         let before = blocked
         blocked = [:]

@@ -1,9 +1,9 @@
 import FleetCore
 import Reconciler
 
-/// What is worth saying: one entry per transition, nothing over a settled fleet. A value, fed with everything that is noticed.
-package struct News: Sendable {
-    /// What was last said of each subject: the words, or what of them counts.
+/// Turns notices into log entries: one entry for each transition, none while the fleet stays settled.
+package struct LogChanges: Sendable {
+    /// The last message, or state, that was logged for each subject.
     private var said: [Subject: String] = [:]
 
     private enum Subject: Hashable {
@@ -16,7 +16,7 @@ package struct News: Sendable {
 
     package init() {}
 
-    /// What of this notice is worth saying now.
+    /// The entries for this notice.
     package mutating func entries(_ notice: Notice) -> [LogEntry] {
         switch notice {
         case .started(let fleet, _):
@@ -24,14 +24,14 @@ package struct News: Sendable {
         case .event(let event): happened(event)
         case .passEnded(let result, let next): ended(result.plan, next: next)
         case .passFailed(let reason, _, let next): failed(reason, next: next)
-        case .reloaded(let fleet): [LogEntry(.reloaded, "read the fleet file anew: \(fleet.nodes.count) nodes")]
+        case .reloaded(let fleet): [LogEntry(.reloaded, "read the new fleet file: \(fleet.nodes.count) nodes")]
         case .reloadRefused(let reason):
             [LogEntry(.reloadRefused, "the new fleet file is refused, the old one stays in force: \(reason)")]
-        case .stopping: [LogEntry(.stopping, "stopping: steps under way are finished, nothing new is begun")]
+        case .stopping: [LogEntry(.stopping, "stopping: running steps are finished, nothing new is started")]
         }
     }
 
-    /// What a node waits for changes by the second; only how a pass left it is worth an entry.
+    /// What a node waits for changes every second, so only its decision at the end of a pass is logged.
     private mutating func happened(_ event: Event) -> [LogEntry] {
         switch event {
         case .waiting, .nodeSettled, .blocked, .actionsQueued, .leaseTaken, .leaseEnded: return []
@@ -41,9 +41,9 @@ package struct News: Sendable {
         case .outcomeUnknown: return [entry(.outcomeUnknown, event)]
         case .ledgerRemarked(let text): return [LogEntry(.ledgerRemarked, text)]
         case .lookFailed(let look, let reason):
-            // That it is well again is news too.
+            // The recovery will be logged too.
             said[.fleet] = nil
-            return isNews(.look(look), reason) ? [entry(.lookFailed, event)] : []
+            return isChange(.look(look), reason) ? [entry(.lookFailed, event)] : []
         }
     }
 
@@ -51,20 +51,20 @@ package struct News: Sendable {
 
     private mutating func failed(_ reason: String, next: Double) -> [LogEntry] {
         said[.fleet] = nil
-        return isNews(.pass, reason) ? [LogEntry(.passFailed, "failed: \(reason); next in \(Int(next)) s")] : []
+        return isChange(.pass, reason) ? [LogEntry(.passFailed, "failed: \(reason); next in \(Int(next)) s")] : []
     }
 
     private mutating func ended(_ plan: Plan, next: Double) -> [LogEntry] {
         said[.pass] = nil
         var entries = breaker(plan)
-        for line in plan.lines where isNews(.node(line.node), line.decision.words) {
+        for line in plan.lines where isChange(.node(line.node), line.decision.words) {
             entries.append(LogEntry(line.decision.logKind, node: line.node, line.decision.words))
         }
         if plan.isSettled {
-            // What cannot be looked at is said again only when it has been well in between.
+            // A failed reading is logged again only after the fleet was settled in between.
             said = said.filter { if case .look = $0.key { false } else { true } }
-            if isNews(.fleet, "settled") { entries.append(LogEntry(.fleetSettled, "settled")) }
-        } else if isNews(.fleet, "not settled") {
+            if isChange(.fleet, "settled") { entries.append(LogEntry(.fleetSettled, "settled")) }
+        } else if isChange(.fleet, "not settled") {
             entries.append(LogEntry(.fleetNotSettled, "not settled; next pass in \(Int(next)) s"))
         }
         return entries
@@ -74,18 +74,18 @@ package struct News: Sendable {
         guard let block = plan.openBreaker else {
             return said.removeValue(forKey: .breaker) == nil ? [] : [LogEntry(.breakerClosed, "the breaker is closed")]
         }
-        // How many are gone may change while it is open.
-        return isNews(.breaker, "open") ? [LogEntry(.breakerOpen, "\(block.reason); \(block.advice)")] : []
+        // The reason has the number of missing VMs, which may change while the breaker is open.
+        return isChange(.breaker, "open") ? [LogEntry(.breakerOpen, "\(block.reason); \(block.advice)")] : []
     }
 
-    private mutating func isNews(_ subject: Subject, _ words: String) -> Bool {
+    private mutating func isChange(_ subject: Subject, _ words: String) -> Bool {
         defer { said[subject] = words }
         return said[subject] != words
     }
 }
 
 extension Plan {
-    /// Why nothing is made anew, while the breaker is open.
+    /// Why no VM is created while the breaker is open; nil while it is closed.
     var openBreaker: Block? {
         for line in lines {
             if case .blocked(let block) = line.decision, block.isBreaker { return block }
