@@ -109,7 +109,7 @@ struct FakeHost {
         FileManager.default.contents(atPath: root + path).map { String(decoding: $0, as: UTF8.self) }
     }
 
-    /// What tells a file that was left alone from one that was written anew with the same text.
+    /// Distinguishes an untouched file from one that was written again with the same text.
     struct FileState: Hashable {
         var mode: UInt32
         var inode: UInt64
@@ -136,7 +136,7 @@ struct FakeHost {
         return all
     }
 
-    /// Files that a script was not done with.
+    /// Temporary files that a script left.
     var leftovers: [String] {
         files().keys.filter { $0.hasSuffix("new") || $0.contains("key") || $0.hasPrefix("/tmp") }.sorted()
     }

@@ -4,7 +4,7 @@ import K3s
 import Reconciler
 import Testing
 
-/// A script whose connection was cut may still be at work on the host when the next one comes.
+/// A script whose connection was cut may still run when the next one starts.
 @Suite(.enabled(if: FakeHost.works, needsHost)) struct LockTests {
     @Test(arguments: [
         Sample.prepare(.agent), HostOrder.install(Sample.setup(.agent)), .stop(node: "demo-n1", .agent),

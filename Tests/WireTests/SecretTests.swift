@@ -47,7 +47,7 @@ extension WireTests {
             broken.environment["TS_AUTHKEY"] = "tskey-auth-wrong-" + (wire.environment["TS_AUTHKEY"] ?? "")
             try wire.write(pools: ["web": "nodes: 3, share: { port: 8080 }"])
             let refused = try await broken.k8s("apply", "--yes", "--timeout", "20").all
-            // The host told the key, and nobody else does.
+            // The host printed the key, and no program of ours does.
             #expect(refused.contains("<secret tailscale-auth-key>"), "\(refused)")
             said["a refused auth key"] = refused
             return said
@@ -74,7 +74,7 @@ extension WireTests {
             return found
         }
 
-        /// Every file of the state directory and the plan, but those that are there for a secret.
+        /// Every file of the state directory and the plan, except files that hold a secret.
         private static func kept(_ wire: Wire, but secrets: [String]) throws -> [String: String] {
             let names = try #require(FileManager.default.enumerator(atPath: wire.state)).compactMap { $0 as? String }
             let files = names.map { wire.state + "/" + $0 }.filter { !secrets.contains($0) } + [wire.folder + "/plan.json"]
