@@ -11,7 +11,7 @@ struct Terminal: Sendable {
     private var subject = ""
 
     /// The same terminal with a prefix, for one of several fleets.
-    func speaking(of subject: String) -> Terminal {
+    func prefixed(by subject: String) -> Terminal {
         var copy = self
         copy.subject = subject + ": "
         return copy

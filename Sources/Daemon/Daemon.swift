@@ -75,7 +75,7 @@ package struct Daemon: Sendable {
                 let awake = DaemonState.awake
                 manager.pulse(
                     status(state), isSound: state.isSound(awake: awake),
-                    needsSeconds: state.needsTime(awake: awake) ? Self.stretch : nil)
+                    needsSeconds: state.needsTime(awake: awake) ? Self.extensionSeconds : nil)
             }
             group.cancelAll()
         }
@@ -112,7 +112,7 @@ package struct Daemon: Sendable {
     /// Seconds between two checks of the files, and between two watchdog messages.
     private var pulse: Double { min(5, interval, manager.watchdog.map { $0 / 3 } ?? 5) }
     /// Seconds that each request for more time to stop adds; several pulses.
-    private static let stretch = 30
+    private static let extensionSeconds = 30
 
     /// Only wakes the loop: the loop itself feeds the watchdog.
     private static func tick(every seconds: Double, _ continuation: AsyncStream<LoopEvent>.Continuation) async {

@@ -12,7 +12,7 @@ struct DaemonState: Sendable {
     var stoppingSince: Double?
 
     /// Seconds that a running step may still take when nothing new is started: the longest deadline of a step on a host.
-    static let patience = 620.0
+    static let longestStepSeconds = 620.0
 
     var isStopping: Bool { stoppingSince != nil }
     var isBusy: Bool { runners.contains { $0.brake != nil } }
@@ -20,13 +20,13 @@ struct DaemonState: Sendable {
 
     /// Every wait of a pass has a deadline. A pass that outlives all of them hangs, and only a restart ends it.
     func isSound(awake: Double) -> Bool {
-        runners.allSatisfy { $0.brake == nil || awake - $0.began < $0.bound + Self.patience }
+        runners.allSatisfy { $0.brake == nil || awake - $0.began < $0.bound + Self.longestStepSeconds }
     }
 
     /// Whether to request more time to stop: a step is running and within its deadline.
     func needsTime(awake: Double) -> Bool {
         guard isBusy, let stoppingSince else { return false }
-        return awake - stoppingSince < Self.patience
+        return awake - stoppingSince < Self.longestStepSeconds
     }
 
     /// For `systemctl status`: `converged 4/4, next pass in 42 s`.

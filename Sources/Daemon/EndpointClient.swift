@@ -1,9 +1,9 @@
 import Glibc
 import Live
 
-/// Sends one request to a daemon on this machine. Blocks the calling thread for at most `patience` seconds.
+/// Sends one request to a daemon on this machine. Blocks the calling thread for at most `timeoutSeconds` seconds.
 package enum EndpointClient {
-    package static let patience = 3.0
+    package static let timeoutSeconds = 3.0
     private static let cap = 8 << 20
 
     /// A complete response.
@@ -22,26 +22,26 @@ package enum EndpointClient {
     }
 
     /// `socket` is the path of the daemon's socket.
-    package static func get(_ path: String, at socket: String, patience: Double = patience) throws(NoAnswer) -> Reply {
+    package static func get(_ path: String, at socket: String, timeoutSeconds: Double = timeoutSeconds) throws(NoAnswer) -> Reply {
         guard let descriptor = UnixSocket.connect(socket) else {
             let isDead = errno == ENOENT || errno == ECONNREFUSED
             throw NoAnswer(description: isDead ? "no daemon runs" : "the daemon cannot be reached: \(String(cString: strerror(errno)))")
         }
-        return try exchange("GET \(path) HTTP/1.0\r\n\r\n", on: descriptor, patience: patience)
+        return try exchange("GET \(path) HTTP/1.0\r\n\r\n", on: descriptor, timeoutSeconds: timeoutSeconds)
     }
 
     /// Closes the connection. In HTTP/1.0 the response ends with the connection.
-    static func exchange(_ request: String, on descriptor: Int32, patience: Double = patience) throws(NoAnswer) -> Reply {
+    static func exchange(_ request: String, on descriptor: Int32, timeoutSeconds: Double = timeoutSeconds) throws(NoAnswer) -> Reply {
         defer { close(descriptor) }
         // The request fits into any socket's buffer, so one call sends it all.
         guard send(descriptor, request, request.utf8.count, Int32(MSG_NOSIGNAL)) == request.utf8.count else {
             throw NoAnswer(description: "the daemon does not accept the request")
         }
-        return try parse(try read(descriptor, patience))
+        return try parse(try read(descriptor, timeoutSeconds))
     }
 
-    private static func read(_ descriptor: Int32, _ patience: Double) throws(NoAnswer) -> [UInt8] {
-        let end = SystemClock().uptime + patience
+    private static func read(_ descriptor: Int32, _ timeoutSeconds: Double) throws(NoAnswer) -> [UInt8] {
+        let end = SystemClock().uptime + timeoutSeconds
         var answer: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 65536)
         while answer.count <= cap {
@@ -54,7 +54,7 @@ package enum EndpointClient {
             guard count > 0 else { break }
             answer += buffer[..<count]
         }
-        throw NoAnswer(description: "the daemon did not answer in \(Int(patience)) s")
+        throw NoAnswer(description: "the daemon did not answer in \(Int(timeoutSeconds)) s")
     }
 
     static func parse(_ answer: [UInt8]) throws(NoAnswer) -> Reply {

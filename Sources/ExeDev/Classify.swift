@@ -13,7 +13,7 @@ enum Classify {
         case 422: return refusal(command, text)
         case 429: return .throttled(verb: verb, retryAfter: reply.headers["retry-after"].flatMap(seconds))
         case 504: return .timedOut(verb: verb, mayHaveHappened: command.isMutating)
-        case 500...: return .serverTrouble(verb: verb, status: reply.status, mayHaveHappened: command.isMutating)
+        case 500...: return .serverError(verb: verb, status: reply.status, mayHaveHappened: command.isMutating)
         default: return .misunderstood(verb: verb, status: reply.status, text)
         }
     }

@@ -15,7 +15,7 @@ package struct ExeDevClient: Sendable {
     /// 0 to 1, for jitter.
     let random: @Sendable () -> Double
     private var gate: Gate = { true }
-    let tell: @Sendable (ClientNote) -> Void
+    let report: @Sendable (ClientNote) -> Void
 
     /// 429 is refused before the command is read (SDK 0.4.0), so it is always safe to send again.
     static let throttleRetries = 5
@@ -24,9 +24,9 @@ package struct ExeDevClient: Sendable {
 
     package init(
         transport: any ExeDevTransport, sleep: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) },
-        random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }, tell: @escaping @Sendable (ClientNote) -> Void = { _ in }
+        random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }, report: @escaping @Sendable (ClientNote) -> Void = { _ in }
     ) {
-        (self.transport, self.sleep, self.random, self.tell) = (transport, sleep, random, tell)
+        (self.transport, self.sleep, self.random, self.report) = (transport, sleep, random, report)
     }
 
     /// The same client; its mutating commands are sent only while `gate` returns true.
@@ -70,7 +70,7 @@ package struct ExeDevClient: Sendable {
             let documents = try await exchange(command)
             let removal = removal(documents)
             // An error alone (with status 200, facts/exedev.md §1.1), or a response without one of the VMs, proves no removal.
-            guard names.allSatisfy(removal.tells) else {
+            guard names.allSatisfy(removal.mentions) else {
                 try refuseErrors(documents, command)
                 throw ExeDevError.unreadable(verb: command.verb, "it does not say what became of the VM", mayHaveHappened: true)
             }
@@ -152,16 +152,16 @@ package struct ExeDevClient: Sendable {
         let open: Gate = { true }
         let gate = command.isMutating ? self.gate : open
         var throttled = 0
-        var troubles = 0
+        var failures = 0
         while true {
             let failure: ExeDevError
             do throws(TransportFailure) {
                 let reply = try await transport.post(Array(command.line.utf8), deadline: command.deadline, gate: gate)
-                tell(.answered(verb: command.verb, status: reply.status))
+                report(.answered(verb: command.verb, status: reply.status))
                 guard let error = Classify.status(reply, command) else { return reply }
                 failure = error
             } catch {
-                tell(.answered(verb: command.verb, status: nil))
+                report(.answered(verb: command.verb, status: nil))
                 failure = Classify.transport(error, command)
             }
             let pause: Double
@@ -169,14 +169,14 @@ package struct ExeDevClient: Sendable {
             case .throttled(_, let after) where throttled < Self.throttleRetries:
                 pause = min(max(after ?? 0, 0.5 * Double(1 << throttled)) + random(), 60)
                 throttled += 1
-            case .lost, .serverTrouble, .timedOut:
-                guard !command.isMutating, troubles < Self.readRetries else { throw failure }
-                pause = 0.5 * Double(1 << troubles) + random() / 2
-                troubles += 1
+            case .lost, .serverError, .timedOut:
+                guard !command.isMutating, failures < Self.readRetries else { throw failure }
+                pause = 0.5 * Double(1 << failures) + random() / 2
+                failures += 1
             default: throw failure
             }
             do { try await sleep(.seconds(pause)) } catch { throw .lost(verb: command.verb, reason: "cancelled", mayHaveHappened: false) }
-            if case .throttled = failure { tell(.throttled(seconds: pause)) }
+            if case .throttled = failure { report(.throttled(seconds: pause)) }
         }
     }
 }

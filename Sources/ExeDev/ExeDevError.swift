@@ -11,7 +11,7 @@ package enum ExeDevError: Error, Sendable, Hashable, CustomStringConvertible {
     /// 429, after all retries.
     case throttled(verb: String, retryAfter: Double?)
     /// 500, 502 and other server errors.
-    case serverTrouble(verb: String, status: Int, mayHaveHappened: Bool)
+    case serverError(verb: String, status: Int, mayHaveHappened: Bool)
     /// 504: the command exceeded the platform's time limit.
     case timedOut(verb: String, mayHaveHappened: Bool)
     case nameUnavailable(String)
@@ -32,8 +32,8 @@ package enum ExeDevError: Error, Sendable, Hashable, CustomStringConvertible {
 
     package var remedy: Remedy {
         switch self {
-        case .lost(_, _, true), .serverTrouble(_, _, true), .timedOut(_, true), .unreadable(_, _, true): .observeAgain
-        case .lost, .serverTrouble, .timedOut, .unreadable, .vmNotReady: .retry(after: nil)
+        case .lost(_, _, true), .serverError(_, _, true), .timedOut(_, true), .unreadable(_, _, true): .observeAgain
+        case .lost, .serverError, .timedOut, .unreadable, .vmNotReady: .retry(after: nil)
         case .throttled(_, let seconds): .retry(after: seconds.map { .seconds($0) })
         case .notFound: .observeAgain
         case .tokenRefused:
@@ -43,7 +43,7 @@ package enum ExeDevError: Error, Sendable, Hashable, CustomStringConvertible {
         case .misunderstood: .askOperator(advice: "exe.dev's API may have changed: try a newer version of this program")
         case .nameUnavailable(let name):
             .askOperator(advice: "VM names are global on exe.dev: if \(name) is not yours, choose another vmPrefix")
-        case .refused(let verb, _): .askOperator(advice: "see what it says; exedev-ctl exec '\(verb) --help' tells the command's use")
+        case .refused(let verb, _): .askOperator(advice: "read its message; exedev-ctl exec '\(verb) --help' shows the usage")
         }
     }
 
@@ -59,7 +59,7 @@ package enum ExeDevError: Error, Sendable, Hashable, CustomStringConvertible {
         case .notAllowed(let verb, let text): "the API token may not run \(verb) (403): \(text)"
         case .misunderstood(let verb, let status, let text): "exe.dev did not take \(verb) (\(status)): \(text)"
         case .throttled(let verb, _): "exe.dev \(verb): too many requests (429)"
-        case .serverTrouble(let verb, let status, _): "exe.dev \(verb): server trouble (\(status))"
+        case .serverError(let verb, let status, _): "exe.dev \(verb): server error (\(status))"
         case .timedOut(let verb, _): "exe.dev \(verb): the command took longer than exe.dev allows (504)"
         case .nameUnavailable(let name): "the VM name \(name) is not available"
         case .notFound(let verb, let text), .vmNotReady(let verb, let text), .refused(let verb, let text): "exe.dev \(verb): \(text)"

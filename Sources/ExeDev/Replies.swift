@@ -46,7 +46,7 @@ package struct Removal: Sendable, Hashable {
     package var failed: [String: String]
     package var notFound: [String]
 
-    func tells(of name: String) -> Bool { deleted.contains(name) || failed[name] != nil || notFound.contains(name) }
+    func mentions(_ name: String) -> Bool { deleted.contains(name) || failed[name] != nil || notFound.contains(name) }
 }
 
 package struct ShareState: Sendable, Hashable {

@@ -8,7 +8,7 @@ package final class HTTPServer: Sendable {
     /// The most connections; more wait in the socket's backlog.
     private static let connectionLimit: UInt32 = 256
     /// Seconds that a connection may be silent.
-    private static let patience: UInt32 = 30
+    private static let idleTimeoutSeconds: UInt32 = 30
 
     private let bodyLimit: Int
     private let answer: @Sendable (HTTPRequest) async -> HTTPResponse
@@ -41,7 +41,7 @@ package final class HTTPServer: Sendable {
         // The daemon's own reference; `stop` gives it back.
         let me = Unmanaged.passRetained(self)
         let daemon = exedev_mhd_start(
-            descriptor, Self.connectionLimit, Self.patience,
+            descriptor, Self.connectionLimit, Self.idleTimeoutSeconds,
             { context, connection, url, method, _, data, size, slot in
                 let server = Unmanaged<HTTPServer>.fromOpaque(context!).takeUnretainedValue()
                 let call = Call(connection: connection!, url: url!, method: method!, data: data, size: size!, slot: slot!)

@@ -73,19 +73,19 @@ struct Hosts: Sendable {
         }
         guard result.exitStatus == 0 else {
             // Secrets are replaced before the text is cut: half a secret would not be recognized.
-            let errors = secrets.veiled(String(decoding: result.stderr, as: UTF8.self))
+            let errors = secrets.redacted(String(decoding: result.stderr, as: UTF8.self))
             throw Self.failed(result, String(errors.suffix(4000)))
         }
         guard !result.truncated else {
             throw EffectError(
-                "\(vm.name) said more than \(Self.outputLimit >> 20) MiB", remedy: mutates ? .observeAgain : .retry(after: nil))
+                "\(vm.name) printed more than \(Self.outputLimit >> 20) MiB", remedy: mutates ? .observeAgain : .retry(after: nil))
         }
         return String(decoding: result.stdout, as: UTF8.self)
     }
 
     private static let outputLimit = 8 << 20
 
-    func veiled(_ text: String) -> String { secrets.veiled(text) }
+    func redacted(_ text: String) -> String { secrets.redacted(text) }
 
     /// Some images log in as root and may lack sudo (facts/exedev.md §5).
     private static let shell = "if [ \"$(id -u)\" = 0 ]; then sh -eu -s; else sudo -n sh -eu -s; fi"

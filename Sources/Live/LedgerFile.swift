@@ -98,7 +98,7 @@ extension StateDirectory {
 
     /// After destroy: the next fleet of that name is another cluster with other tokens. The ledger is removed last, because a `destroy`
     /// that was interrupted needs it.
-    package func forgetCluster() throws(StateError) {
+    package func removeCluster() throws(StateError) {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
         let copies = names.filter { $0.hasPrefix("ledger.json.") }
         for file in copies + [SecretName.serverToken.rawValue, SecretName.agentToken.rawValue, "ledger.json"] {

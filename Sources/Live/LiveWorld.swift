@@ -20,7 +20,7 @@ package struct LiveWorld: Sendable {
         let token = try ExeDevToken.load(
             environment: environment, file: tokenFile, credentialsDirectory: environment["CREDENTIALS_DIRECTORY"])
         client = ExeDevClient(
-            transport: try CurlTransport(token: token, environment: environment), tell: { [counter] in counter.note($0) })
+            transport: try CurlTransport(token: token, environment: environment), report: { [counter] in counter.note($0) })
         let secrets = Secrets(state: state, overlay: fleet.cluster.overlay, folder: fleetFolder, environment: environment)
         hosts = try Hosts(fleet: fleet, folder: fleetFolder, state: state, environment: environment, secrets: secrets)
         holder = Identity.holder(state)
@@ -67,7 +67,7 @@ extension LiveWorld: WorldWriter {
     package func probe(_ vm: ObservedVM) async throws(EffectError) -> HostProbe {
         let output = try await hosts.run(HostScript.probe(), on: vm, deadline: 30, mutates: false)
         var probe = try Self.reading { () throws(ReadingError) in try HostProbe.parse(output) }
-        probe.journal = probe.journal.map(hosts.veiled)
+        probe.journal = probe.journal.map(hosts.redacted)
         return probe
     }
 

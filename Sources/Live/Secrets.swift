@@ -10,7 +10,7 @@ struct Secrets: Sendable {
     let environment: [String: String]
 
     /// A host's output, with every secret that we may have sent there replaced by its name: programs repeat an argument that they refuse.
-    func veiled(_ text: String) -> String {
+    func redacted(_ text: String) -> String {
         var text = text
         for name in [SecretName.serverToken, .agentToken, .tailscaleAuthKey] {
             guard let secret = name == .tailscaleAuthKey ? try? reveal(name) : state.knownSecret(name), secret.count >= 8 else { continue }

@@ -52,8 +52,8 @@ package enum SSHAgent {
         let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
-        var patience = timeval(tv_sec: 5, tv_usec: 0)
-        setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+        var timeout = timeval(tv_sec: 5, tv_usec: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
         let end = monotonicNanoseconds() + 5_000_000_000
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
@@ -78,8 +78,8 @@ package enum SSHAgent {
         while filled < count {
             let now = monotonicNanoseconds()
             guard now < end else { return nil }
-            var patience = timeval(tv_sec: Int((end - now) / 1_000_000_000), tv_usec: Int((end - now) % 1_000_000_000 / 1000) + 1)
-            setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+            var timeout = timeval(tv_sec: Int((end - now) / 1_000_000_000), tv_usec: Int((end - now) % 1_000_000_000 / 1000) + 1)
+            setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
             let got = bytes.withUnsafeMutableBytes { recv(descriptor, $0.baseAddress! + filled, count - filled, 0) }
             guard got > 0 else { return nil }
             filled += got

@@ -17,12 +17,12 @@ package actor SSHClient {
     private var connecting: [SSHTarget: [CheckedContinuation<Void, Never>]] = [:]
     private nonisolated let opened = Atomic<Int>(0)
     private nonisolated let kept = Atomic<Int>(0)
-    private let patience: Duration
+    private let connectTimeout: Duration
 
-    /// `connectsPerMinute`: exe.dev drops SYNs for minutes after a burst (facts/exedev.md §5, Apr 2026). `patience`: how long a host may take
+    /// `connectsPerMinute`: exe.dev drops SYNs for minutes after a burst (facts/exedev.md §5, Apr 2026). `connectTimeout`: how long a host may take
     /// until it is logged in to.
-    package init(loop: SSHLoop, keys: [UserKey], hostKeys: HostKeyRule, connectsPerMinute: Int, patience: Duration = .seconds(30)) {
-        (self.loop, self.keys, self.rule, self.patience) = (loop, keys, hostKeys, patience)
+    package init(loop: SSHLoop, keys: [UserKey], hostKeys: HostKeyRule, connectsPerMinute: Int, connectTimeout: Duration = .seconds(30)) {
+        (self.loop, self.keys, self.rule, self.connectTimeout) = (loop, keys, hostKeys, connectTimeout)
         pace = Pace(perMinute: max(1, connectsPerMinute))
     }
 
@@ -107,7 +107,7 @@ package actor SSHClient {
         let address = try await Address.resolve(target.host, port: target.port)
         let session = SSHSession(loop: loop, target: target)
         opened.add(1, ordering: .relaxed)
-        try await session.connect(address, keys: keys, rule: rule, deadline: .deadline(patience))
+        try await session.connect(address, keys: keys, rule: rule, deadline: .deadline(connectTimeout))
         return session
     }
 }
@@ -145,12 +145,12 @@ struct Address: Sendable {
     /// Resolves names on another thread than the loop's: the resolver blocks.
     static func resolve(_ host: String, port: Int) async throws(SSHError) -> Address {
         let result: Result<Address, SSHError> = await withCheckedContinuation { continuation in
-            DispatchQueue.global().async { continuation.resume(returning: look(host, port)) }
+            DispatchQueue.global().async { continuation.resume(returning: resolve(host, port)) }
         }
         return try result.get()
     }
 
-    private static func look(_ host: String, _ port: Int) -> Result<Address, SSHError> {
+    private static func resolve(_ host: String, _ port: Int) -> Result<Address, SSHError> {
         var hints = addrinfo()
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
         hints.ai_flags = AI_NUMERICSERV

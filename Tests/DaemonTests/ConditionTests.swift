@@ -16,7 +16,7 @@ import Testing
 
     struct Row: CustomTestStringConvertible, Sendable {
         var name: String
-        var tell: @Sendable (inout Story, DesiredFleet) throws -> Void
+        var events: @Sendable (inout Story, DesiredFleet) throws -> Void
         var want: String
         var testDescription: String { name }
     }
@@ -26,20 +26,21 @@ import Testing
 
     static let rows = [
         Row(
-            name: "before the first pass", tell: { _, _ in }, want: "Settled=Unknown/NotLookedYet Progressing=True/NotLookedYet \(unknown)"),
+            name: "before the first pass", events: { _, _ in },
+            want: "Settled=Unknown/NotLookedYet Progressing=True/NotLookedYet \(unknown)"),
         Row(
-            name: "a settled pass", tell: { $0.pass(.passEnded(Samples.result($1), next: 300)) },
+            name: "a settled pass", events: { $0.pass(.passEnded(Samples.result($1), next: 300)) },
             want: "Settled=True/AllNodesSettled Progressing=False/AllNodesSettled \(fine)"),
         Row(
-            name: "one waits", tell: { $0.pass(.passEnded(Samples.result($1, ["demo-web-n1": wait]), next: 5)) },
+            name: "one waits", events: { $0.pass(.passEnded(Samples.result($1, ["demo-web-n1": wait]), next: 5)) },
             want: "Settled=False/NodesNotSettled Progressing=True/NodesNotSettled \(fine)"),
         Row(
-            name: "one is blocked", tell: { $0.pass(.passEnded(Samples.result($1, ["demo-web-n1": block]), next: 5)) },
+            name: "one is blocked", events: { $0.pass(.passEnded(Samples.result($1, ["demo-web-n1": block]), next: 5)) },
             want: "Settled=False/NodesNotSettled Progressing=False/NodesBlocked Blocked=True/NodesBlocked BreakerOpen=False/NoMassLoss "
                 + "Degraded=False/AllNodesReady"),
         Row(
             name: "the breaker is open",
-            tell: {
+            events: {
                 let gone: Set = ["demo-web-n1", "demo-web-n2"]
                 $0.pass(.passEnded(Samples.result($1, ["demo-web-n1": breaker, "demo-web-n2": breaker], gone: gone), next: 5))
             },
@@ -47,13 +48,13 @@ import Testing
                 + "Degraded=True/NodesNotReady"),
         Row(
             name: "a step is begun in a fleet that was settled",
-            tell: {
+            events: {
                 $0.pass(.passEnded(Samples.result($1), next: 300))
                 $0.pass(.event(.actionStarted(Samples.step, because: "labels differ")))
             }, want: "Settled=False/ActionsUnderWay Progressing=True/ActionsUnderWay \(fine)"),
         Row(
             name: "a pass fails after a settled one",
-            tell: {
+            events: {
                 $0.pass(.passEnded(Samples.result($1), next: 300))
                 $0.pass(.passFailed("exe.dev is down", next: 5))
             },
@@ -61,19 +62,19 @@ import Testing
                 + "Degraded=True/PassFailed"),
         Row(
             name: "a new file is taken",
-            tell: {
+            events: {
                 $0.pass(.passEnded(Samples.result($1), next: 300))
                 $0.note(.reloaded(try Samples.fleet(web: 3)))
             }, want: "Settled=Unknown/NotLookedYet Progressing=True/NotLookedYet \(fine)"),
         Row(
             name: "a new file that says the same",
-            tell: {
+            events: {
                 $0.pass(.passEnded(Samples.result($1), next: 300))
                 $0.note(.reloaded($1))
             }, want: "Settled=True/AllNodesSettled Progressing=False/AllNodesSettled \(fine)"),
         Row(
             name: "a new file is refused",
-            tell: {
+            events: {
                 $0.pass(.passEnded(Samples.result($1), next: 300))
                 $0.note(.reloadRefused("line 3: no"))
             },
@@ -81,7 +82,7 @@ import Testing
                 + "Degraded=True/FleetFileRefused"),
         Row(
             name: "told to stop",
-            tell: {
+            events: {
                 $0.pass(.passEnded(Samples.result($1, ["demo-web-n1": wait]), next: 300))
                 $0.note(.stopping)
             }, want: "Settled=False/NodesNotSettled Progressing=False/Stopping \(fine)"),
@@ -91,7 +92,7 @@ import Testing
         let fleet = try Samples.fleet()
         var story = Story()
         story.note(.started(fleet, run: "r1"))
-        try row.tell(&story, fleet)
+        try row.events(&story, fleet)
         #expect(Self.words(story.fleetStatus.conditions) == row.want)
     }
 

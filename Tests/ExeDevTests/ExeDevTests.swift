@@ -127,20 +127,20 @@ private let row = #"{"vm_name":"web-n1","status":"running","ssh_dest":"a@b@web-n
     }
 
     /// Every attempt is reported, and the time that exe.dev asked to wait.
-    @Test func tellsOfEveryTry() async throws {
+    @Test func reportsEveryAttempt() async throws {
         let good = HTTPReply(status: 200, headers: [:], body: Array(#"{"vms":[]}"#.utf8), isTruncated: false)
         let busy = HTTPReply(status: 429, headers: ["retry-after": "2"], body: [], isTruncated: false)
         let transport = ScriptedTransport([
             .success(busy), .failure(TransportFailure(reason: "reset", wasSent: true)), .success(good),
         ])
-        let told = Mutex<[ClientNote]>([])
-        let client = ExeDevClient(transport: transport, sleep: { _ in }, random: { 0 }, tell: { note in told.withLock { $0.append(note) } })
+        let notes = Mutex<[ClientNote]>([])
+        let client = ExeDevClient(transport: transport, sleep: { _ in }, random: { 0 }) { note in notes.withLock { $0.append(note) } }
         _ = try await client.list(pattern: "secret")
         let want: [ClientNote] = [
             .answered(verb: "ls", status: 429), .throttled(seconds: 2), .answered(verb: "ls", status: nil),
             .answered(verb: "ls", status: 200),
         ]
-        #expect(told.withLock { $0 } == want)
+        #expect(notes.withLock { $0 } == want)
     }
 
     @Test func aTakenNameIsTheOperatorsToChange() async {

@@ -42,7 +42,7 @@ final class SilentHost: Sendable {
 @Suite(.serialized, .timeLimit(.minutes(2))) struct IncidentTests {
     private static func client() -> SSHClient {
         SSHClient(
-            loop: SSHLoop(), keys: [], hostKeys: .knownHosts(KnownHosts("")), connectsPerMinute: 600, patience: .milliseconds(500))
+            loop: SSHLoop(), keys: [], hostKeys: .knownHosts(KnownHosts("")), connectsPerMinute: 600, connectTimeout: .milliseconds(500))
     }
 
     private static func error(of body: () async throws(SSHError) -> ExecResult) async -> SSHError? {

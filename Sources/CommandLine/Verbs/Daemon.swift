@@ -33,8 +33,8 @@ extension Verb {
             let daemon = Daemon(sources: sources, interval: interval, environment: environment) { fleet in
                 let name = fleet.cluster.name
                 let isOne = files.count == 1
-                let speaker = isOne ? terminal : terminal.speaking(of: name)
-                let log = DaemonLog(format: format) { speaker.say($0) }
+                let prefixed = isOne ? terminal : terminal.prefixed(by: name)
+                let log = DaemonLog(format: format) { prefixed.say($0) }
                 return [
                     log, Notifier(outlets) { log.say($0) },
                     Endpoint(version: Program.version, listen: listen, environment: environment, name: isOne ? "exedev-k8s" : name),

@@ -4,7 +4,7 @@ import Reconciler
 /// Turns notices into log entries: one entry for each transition, none while the fleet stays settled.
 package struct LogChanges: Sendable {
     /// The last message, or state, that was logged for each subject.
-    private var said: [Subject: String] = [:]
+    private var logged: [Subject: String] = [:]
 
     private enum Subject: Hashable {
         case node(String)
@@ -42,7 +42,7 @@ package struct LogChanges: Sendable {
         case .ledgerRemarked(let text): return [LogEntry(.ledgerRemarked, text)]
         case .lookFailed(let look, let reason):
             // The recovery will be logged too.
-            said[.fleet] = nil
+            logged[.fleet] = nil
             return isChange(.look(look), reason) ? [entry(.lookFailed, event)] : []
         }
     }
@@ -50,19 +50,19 @@ package struct LogChanges: Sendable {
     private func entry(_ kind: LogKind, _ event: Event) -> LogEntry { LogEntry(kind, node: event.node, event.words) }
 
     private mutating func failed(_ reason: String, next: Double) -> [LogEntry] {
-        said[.fleet] = nil
+        logged[.fleet] = nil
         return isChange(.pass, reason) ? [LogEntry(.passFailed, "failed: \(reason); next in \(Int(next)) s")] : []
     }
 
     private mutating func ended(_ plan: Plan, next: Double) -> [LogEntry] {
-        said[.pass] = nil
+        logged[.pass] = nil
         var entries = breaker(plan)
         for line in plan.lines where isChange(.node(line.node), line.decision.words) {
             entries.append(LogEntry(line.decision.logKind, node: line.node, line.decision.words))
         }
         if plan.isSettled {
             // A failed reading is logged again only after the fleet was settled in between.
-            said = said.filter { if case .look = $0.key { false } else { true } }
+            logged = logged.filter { if case .look = $0.key { false } else { true } }
             if isChange(.fleet, "settled") { entries.append(LogEntry(.fleetSettled, "settled")) }
         } else if isChange(.fleet, "not settled") {
             entries.append(LogEntry(.fleetNotSettled, "not settled; next pass in \(Int(next)) s"))
@@ -72,15 +72,15 @@ package struct LogChanges: Sendable {
 
     private mutating func breaker(_ plan: Plan) -> [LogEntry] {
         guard let block = plan.openBreaker else {
-            return said.removeValue(forKey: .breaker) == nil ? [] : [LogEntry(.breakerClosed, "the breaker is closed")]
+            return logged.removeValue(forKey: .breaker) == nil ? [] : [LogEntry(.breakerClosed, "the breaker is closed")]
         }
         // The reason has the number of missing VMs, which may change while the breaker is open.
         return isChange(.breaker, "open") ? [LogEntry(.breakerOpen, "\(block.reason); \(block.advice)")] : []
     }
 
     private mutating func isChange(_ subject: Subject, _ words: String) -> Bool {
-        defer { said[subject] = words }
-        return said[subject] != words
+        defer { logged[subject] = words }
+        return logged[subject] != words
     }
 }
 

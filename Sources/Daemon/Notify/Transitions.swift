@@ -77,17 +77,17 @@ package struct Transitions: Sendable {
     }
 
     private mutating func ended(_ plan: Plan) -> [Transition] {
-        var told: [Transition] = []
-        if isFailing { told.append(Transition(.recovered, text: "passes come to an end again")) }
+        var transitions: [Transition] = []
+        if isFailing { transitions.append(Transition(.recovered, text: "passes succeed again")) }
         isFailing = false
         if let line = plan.lines.first(where: { !$0.decision.isSettled }) {
-            told += leaveSettled(node: line.node, reason: line.decision.words)
+            transitions += leaveSettled(node: line.node, reason: line.decision.words)
         }
-        told += breaker(plan) + newlyBlocked(plan)
-        guard plan.isSettled else { return told }
-        if fleet == .unknown || fleet == .unsettled { told.append(Transition(.settled, text: "the fleet is as its file asks")) }
+        transitions += breaker(plan) + newlyBlocked(plan)
+        guard plan.isSettled else { return transitions }
+        if fleet == .unknown || fleet == .unsettled { transitions.append(Transition(.settled, text: "the fleet is as its file declares")) }
         fleet = .settled
-        return told
+        return transitions
     }
 
     private mutating func breaker(_ plan: Plan) -> [Transition] {
@@ -104,16 +104,16 @@ package struct Transitions: Sendable {
     private mutating func newlyBlocked(_ plan: Plan) -> [Transition] {
         let before = blocked
         blocked = [:]
-        var told: [Transition] = []
+        var transitions: [Transition] = []
         for line in plan.lines {
             guard case .blocked(let block) = line.decision, !block.isBreaker else { continue }
             blocked[line.node] = block.reason
             guard before[line.node] != block.reason else { continue }
-            told.append(
+            transitions.append(
                 Transition(.blocked, node: line.node, text: "\(line.node) is blocked", reason: block.reason, advice: block.advice))
         }
-        let surplus = told.count - Self.nodesAtOnce
-        guard surplus > 0 else { return told }
-        return told.prefix(Self.nodesAtOnce) + [Transition(.blocked, text: "\(surplus) more nodes are blocked")]
+        let surplus = transitions.count - Self.nodesAtOnce
+        guard surplus > 0 else { return transitions }
+        return transitions.prefix(Self.nodesAtOnce) + [Transition(.blocked, text: "\(surplus) more nodes are blocked")]
     }
 }
