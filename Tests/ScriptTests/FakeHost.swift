@@ -5,10 +5,8 @@ import Shell
 import Simulation
 import Testing
 
-/// A host made of a folder: scripts run in it under the real `/bin/sh`, as root, behind chroot in a mount namespace of their own.
-///
-/// The real `/usr/bin` and `/usr/lib` are bound in for reading only; what scripts write to is the folder's. The binds end with the
-/// namespace, that is with the last process in it, however a test ends.
+/// A fake host in a directory: scripts run under the real `/bin/sh` as root, in a chroot and a mount namespace of their own, with
+/// `/usr/bin` and `/usr/lib` bound read-only. The mounts end with the last process in the namespace.
 struct FakeHost {
     let folder: String
     var root: String { folder + "/root" }

@@ -36,7 +36,7 @@ extension WireTests {
 
         private static let steps = ["create VM", "prepare host", "install k3s", "label and taint", "share"]
 
-        /// Lines that say that a step was begun (`: `) or is done (` done in `).
+        /// Log lines of a step that was started (`: `) or succeeded (` done in `).
         private static func count(_ words: String, in text: String) -> Int {
             text.split(separator: "\n").count { line in steps.contains { line.contains("-n1 ") && line.contains($0 + words) } }
         }

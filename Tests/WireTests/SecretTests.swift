@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 extension WireTests {
-    /// S14: no byte of a secret is in anything that the programs print, keep or leave on a VM, in any encoding that somebody might use.
+    /// S14: nothing that the programs print, store or leave on a VM contains a secret, in any usual encoding.
     @Suite(.serialized) struct SecretTests {
         @Test func noSecretIsWhereItMayBeSeen() async throws {
             try await Wire.run { wire in
@@ -86,7 +86,7 @@ extension WireTests {
             return found
         }
 
-        /// The secrets by name, each in every form; and the files that hold one, which nobody else may read.
+        /// The secrets by name, each in every encoding, and the files that hold one, which only we may read.
         private static func secrets(_ wire: Wire) throws -> (forms: [String: [String]], files: [String]) {
             let folder = wire.state + "/wire"
             let names = try FileManager.default.contentsOfDirectory(atPath: folder)
