@@ -60,7 +60,7 @@ let package = Package(
         // Its functions stay where they are called: each change of executor and back would cost more than most of what they do.
         library("Reconciler", on: ["Digest", "FleetCore", "K3s", "Shell"], [.enableUpcomingFeature("NonisolatedNonsendingByDefault")]),
         library("ExeDev", on: ["CLibcurl", "Shell"]),
-        library("SSH", on: ["CLibssh2", "CLibcrypto"]),
+        library("SSH", on: ["CLibssh2", "CLibcrypto", "Digest"]),
         library("HTTPServer", on: ["CMicrohttpd"]),
         library("Digest", on: ["CLibcrypto"]),
         library("Spawn", on: ["CSpawn"]),

@@ -189,8 +189,11 @@ package struct Daemon: Sendable {
 
     // MARK: passes
 
-    private func begin(_ index: Int, _ fleets: inout DaemonState, _ group: inout TaskGroup<Void>, _ door: AsyncStream<LoopEvent>.Continuation) {
-        guard fleets.runners[index].stopSignal == nil, !fleets.isStopping, SystemClock().uptime >= fleets.runners[index].schedule.next else {
+    private func begin(
+        _ index: Int, _ fleets: inout DaemonState, _ group: inout TaskGroup<Void>, _ door: AsyncStream<LoopEvent>.Continuation
+    ) {
+        guard fleets.runners[index].stopSignal == nil, !fleets.isStopping, SystemClock().uptime >= fleets.runners[index].schedule.next
+        else {
             return
         }
         if let context = fleets.runners[index].successor {

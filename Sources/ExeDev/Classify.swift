@@ -1,6 +1,6 @@
 import FoundationEssentials
 
-/// The one place that reads exe.dev's statuses and words. Words are matched loosely: they are not documented and change.
+/// The only code that reads exe.dev's statuses and messages. Messages are matched loosely: they are undocumented and change.
 enum Classify {
     static func status(_ reply: HTTPReply, _ command: ExeDevCommand) -> ExeDevError? {
         let verb = command.verb
@@ -13,12 +13,12 @@ enum Classify {
         case 422: return refusal(command, text)
         case 429: return .throttled(verb: verb, retryAfter: reply.headers["retry-after"].flatMap(seconds))
         case 504: return .timedOut(verb: verb, mayHaveHappened: command.isMutating)
-        case 500...: return .serverTrouble(verb: verb, status: reply.status, mayHaveHappened: command.isMutating)
+        case 500...: return .serverError(verb: verb, status: reply.status, mayHaveHappened: command.isMutating)
         default: return .misunderstood(verb: verb, status: reply.status, text)
         }
     }
 
-    /// A command that ran and failed, by its words.
+    /// The error of a command that ran and failed, by its message.
     static func refusal(_ command: ExeDevCommand, _ text: String) -> ExeDevError {
         let low = text.lowercased()
         if case .new(let vm) = command, low.contains("not available") { return .nameUnavailable(vm.name) }
@@ -36,7 +36,7 @@ enum Classify {
         .lost(verb: command.verb, reason: failure.reason, mayHaveHappened: command.isMutating && failure.wasSent)
     }
 
-    /// Of a `Retry-After`, an hour at most; nil for a date or for what is no time at all (`nan`, `-1`).
+    /// The seconds of a `Retry-After`, at most an hour; nil for a date or an invalid number (`nan`, `-1`).
     private static func seconds(_ text: String) -> Double? {
         guard let seconds = Double(text), seconds >= 0 else { return nil }
         return min(seconds, 3600)

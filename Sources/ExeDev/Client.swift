@@ -1,10 +1,10 @@
 import FoundationEssentials
 
-/// What a client has to tell of its requests, for whoever counts them.
+/// What a client reports of its requests, for metrics.
 package enum ClientNote: Sendable, Hashable {
-    /// `status`: nil when no answer came.
+    /// `status`: nil without a response.
     case answered(verb: String, status: Int?)
-    /// It waited so long because exe.dev had answered 429.
+    /// The client waited that long after a 429.
     case throttled(seconds: Double)
 }
 
@@ -15,21 +15,21 @@ package struct ExeDevClient: Sendable {
     /// 0 to 1, for jitter.
     let random: @Sendable () -> Double
     private var gate: Gate = { true }
-    let tell: @Sendable (ClientNote) -> Void
+    let report: @Sendable (ClientNote) -> Void
 
     /// 429 is refused before the command is read (SDK 0.4.0), so it is always safe to send again.
     static let throttleRetries = 5
-    /// Reads are sent again after trouble this often.
+    /// How often a read is repeated after a failure.
     static let readRetries = 2
 
     package init(
         transport: any ExeDevTransport, sleep: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) },
-        random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }, tell: @escaping @Sendable (ClientNote) -> Void = { _ in }
+        random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }, report: @escaping @Sendable (ClientNote) -> Void = { _ in }
     ) {
-        (self.transport, self.sleep, self.random, self.tell) = (transport, sleep, random, tell)
+        (self.transport, self.sleep, self.random, self.report) = (transport, sleep, random, report)
     }
 
-    /// The same client, whose commands that change something leave only while `gate` is open.
+    /// The same client; its mutating commands are sent only while `gate` returns true.
     package func gated(_ gate: @escaping Gate) -> ExeDevClient {
         var copy = self
         copy.gate = gate
@@ -41,7 +41,7 @@ package struct ExeDevClient: Sendable {
         let reply: ListReply = try decoded(try await document(of: command), command)
         var vms: [VM] = []
         for row in reply.vms {
-            // A row that is left out would read as "this VM is gone": the whole list is refused instead.
+            // A row left out would mean "this VM is gone", so the whole list is refused.
             do throws(RowError) { vms.append(try row.vm()) } catch {
                 throw .unreadable(verb: "ls", error.description, mayHaveHappened: false)
             }
@@ -69,10 +69,10 @@ package struct ExeDevClient: Sendable {
         do throws(ExeDevError) {
             let documents = try await exchange(command)
             let removal = removal(documents)
-            // An error alone (200 all the same, facts/exedev.md §1.1), or an answer that tells nothing of a VM, removed nothing that is known.
-            guard names.allSatisfy(removal.tells) else {
+            // An error alone (with status 200, facts/exedev.md §1.1), or a response without one of the VMs, proves no removal.
+            guard names.allSatisfy(removal.mentions) else {
                 try refuseErrors(documents, command)
-                throw ExeDevError.unreadable(verb: command.verb, "it does not tell what became of the VM", mayHaveHappened: true)
+                throw ExeDevError.unreadable(verb: command.verb, "it does not say what became of the VM", mayHaveHappened: true)
             }
             return removal
         } catch {
@@ -110,7 +110,7 @@ package struct ExeDevClient: Sendable {
             isPublic: status == "public", port: reply.port?.value, users: (reply.users ?? []).map { $0.email.lowercased() }.sorted())
     }
 
-    /// Runs a command and gives its body as it came; a body that is only an error is thrown.
+    /// Runs a command and returns its body unchanged. Throws when the body is only an error.
     package func exec(_ command: ExeDevCommand) async throws(ExeDevError) -> String {
         let reply = try await send(command)
         if let documents = Body.documents(reply.body) { try refuseErrors(documents, command) }
@@ -147,21 +147,21 @@ package struct ExeDevClient: Sendable {
         }
     }
 
-    /// Sends until there is an answer worth reading.
+    /// Sends, with retries for 429 and for failed reads.
     private func send(_ command: ExeDevCommand) async throws(ExeDevError) -> HTTPReply {
         let open: Gate = { true }
         let gate = command.isMutating ? self.gate : open
         var throttled = 0
-        var troubles = 0
+        var failures = 0
         while true {
             let failure: ExeDevError
             do throws(TransportFailure) {
                 let reply = try await transport.post(Array(command.line.utf8), deadline: command.deadline, gate: gate)
-                tell(.answered(verb: command.verb, status: reply.status))
+                report(.answered(verb: command.verb, status: reply.status))
                 guard let error = Classify.status(reply, command) else { return reply }
                 failure = error
             } catch {
-                tell(.answered(verb: command.verb, status: nil))
+                report(.answered(verb: command.verb, status: nil))
                 failure = Classify.transport(error, command)
             }
             let pause: Double
@@ -169,14 +169,14 @@ package struct ExeDevClient: Sendable {
             case .throttled(_, let after) where throttled < Self.throttleRetries:
                 pause = min(max(after ?? 0, 0.5 * Double(1 << throttled)) + random(), 60)
                 throttled += 1
-            case .lost, .serverTrouble, .timedOut:
-                guard !command.isMutating, troubles < Self.readRetries else { throw failure }
-                pause = 0.5 * Double(1 << troubles) + random() / 2
-                troubles += 1
+            case .lost, .serverError, .timedOut:
+                guard !command.isMutating, failures < Self.readRetries else { throw failure }
+                pause = 0.5 * Double(1 << failures) + random() / 2
+                failures += 1
             default: throw failure
             }
             do { try await sleep(.seconds(pause)) } catch { throw .lost(verb: command.verb, reason: "cancelled", mayHaveHappened: false) }
-            if case .throttled = failure { tell(.throttled(seconds: pause)) }
+            if case .throttled = failure { report(.throttled(seconds: pause)) }
         }
     }
 }

@@ -1,6 +1,6 @@
 import Shell
 
-/// What `new` is asked for. Always with `--no-email`: without it the owner is e-mailed for every VM (facts/exedev.md §1.2).
+/// The arguments of `new`. Always sent with `--no-email`: without it the owner is e-mailed for every VM (facts/exedev.md §1.2).
 package struct NewVM: Sendable, Hashable {
     package var name: String
     package var image: String
@@ -29,7 +29,7 @@ package enum ExeDevCommand: Sendable, Hashable {
     case shareAdd(String, user: String)
     case shareRemove(String, user: String)
     case help
-    /// A line as it was typed.
+    /// A command line as typed.
     case raw(String)
 
     /// `cmd --flag=value … positionals`, each value quoted: the order and the quoting of exe.dev's SDK 0.4.0 (`_wire.py`).
@@ -66,7 +66,7 @@ package enum ExeDevCommand: Sendable, Hashable {
         return first == "share" && words.count > 1 ? words.joined(separator: " ") : first
     }
 
-    /// Sending it twice may do it twice.
+    /// Whether sending it twice may have two effects.
     package var isMutating: Bool {
         switch self {
         case .ls, .whoami, .shareShow, .help: false

@@ -2,17 +2,16 @@ import CLibcurl
 import Dispatch
 import Synchronization
 
-/// One request and what has come back so far.
-///
+/// One request and its response so far.
 /// Unchecked: everything but the atomic is touched only by the lane's queue, which runs one exchange at a time.
 final class Exchange: @unchecked Sendable {
     let body: [UInt8]
-    /// Whole lines, with name and value.
+    /// Complete lines, with name and value.
     let headerLines: [String]
     let deadline: Duration
-    /// More of an answer is not taken.
+    /// The most bytes of a response that are kept.
     let cap: Int
-    /// Asked when its turn has come.
+    /// Checked right before the request is sent.
     let gate: Gate
     let isCancelled = Atomic<Bool>(false)
     var answer: [UInt8] = []
@@ -48,8 +47,7 @@ final class Exchange: @unchecked Sendable {
     }
 }
 
-/// A libcurl handle with its kept connection.
-///
+/// A libcurl handle with its open connection.
 /// Unchecked: the handle and the header list are touched only on `queue`, a serial queue.
 final class Lane: @unchecked Sendable {
     private static let libraryIsReady = curl_global_init(Int(CURL_GLOBAL_DEFAULT))
@@ -70,7 +68,7 @@ final class Lane: @unchecked Sendable {
         curl_easy_cleanup(handle)
     }
 
-    /// Waits for its turn, then for the answer. A cancelled task is answered at once.
+    /// Waits for its turn and for the response. Returns at once when the task is cancelled.
     func send(_ exchange: Exchange, to url: String) async throws(TransportFailure) -> HTTPReply {
         let result: Result<HTTPReply, TransportFailure> = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
@@ -127,8 +125,8 @@ final class Lane: @unchecked Sendable {
         }
     }
 
-    /// A body that cannot be rewound: libcurl would otherwise send a POST again by itself when a kept connection dies without an
-    /// answer, and a command must never be carried out twice.
+    /// A body that cannot be rewound. Otherwise libcurl repeats a POST when an open connection dies without a response, and a command
+    /// must never run twice.
     private func configureBody(_ pointer: UnsafeMutableRawPointer) {
         _ = exedev_curl_set_pointer(handle, CURLOPT_READDATA, pointer)
         _ = exedev_curl_set_data(handle, CURLOPT_READFUNCTION) { buffer, size, count, context in

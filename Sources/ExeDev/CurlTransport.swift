@@ -1,7 +1,6 @@
 import Synchronization
 
-/// `POST /exec` by libcurl: TLS always verified, connections kept, answers bounded.
-///
+/// `POST /exec` by libcurl: TLS is always verified, connections stay open, responses are bounded.
 /// libcurl's easy interface blocks, so it runs on a few serial queues of its own and never on Swift's cooperative threads.
 package final class CurlTransport: ExeDevTransport {
     private static let laneCount = 4

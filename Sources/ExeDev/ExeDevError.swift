@@ -1,39 +1,39 @@
-/// What went wrong at exe.dev, with what to do about it. No case carries a token or an argument of the command.
+/// An error of exe.dev, with its remedy. No case holds a token or an argument of the command.
 package enum ExeDevError: Error, Sendable, Hashable, CustomStringConvertible {
-    /// The answer never came, or was cut; the command may have been carried out.
+    /// No response, or part of one. The command may have run.
     case lost(verb: String, reason: String, mayHaveHappened: Bool)
     /// 401.
     case tokenRefused(String)
     /// 403.
     case notAllowed(verb: String, String)
-    /// 400, 404, 405, 413: we and the server do not speak the same language.
+    /// 400, 404, 405, 413: the server does not understand the request.
     case misunderstood(verb: String, status: Int, String)
     /// 429, after all retries.
     case throttled(verb: String, retryAfter: Double?)
-    /// 500, 502 and other server trouble.
-    case serverTrouble(verb: String, status: Int, mayHaveHappened: Bool)
-    /// 504: the command ran into the platform's own time limit.
+    /// 500, 502 and other server errors.
+    case serverError(verb: String, status: Int, mayHaveHappened: Bool)
+    /// 504: the command exceeded the platform's time limit.
     case timedOut(verb: String, mayHaveHappened: Bool)
     case nameUnavailable(String)
     case notFound(verb: String, String)
-    /// The VM cannot be reached by the platform yet.
+    /// The platform cannot reach the VM yet.
     case vmNotReady(verb: String, String)
-    /// The command ran and said no.
+    /// The command ran and refused.
     case refused(verb: String, String)
-    /// The answer cannot be read.
+    /// The response cannot be decoded.
     case unreadable(verb: String, String, mayHaveHappened: Bool)
 
     package enum Remedy: Sendable, Hashable {
         case retry(after: Duration?)
-        /// Never resend: look what has become of it.
+        /// Never resend: observe what came of it.
         case observeAgain
         case askOperator(advice: String)
     }
 
     package var remedy: Remedy {
         switch self {
-        case .lost(_, _, true), .serverTrouble(_, _, true), .timedOut(_, true), .unreadable(_, _, true): .observeAgain
-        case .lost, .serverTrouble, .timedOut, .unreadable, .vmNotReady: .retry(after: nil)
+        case .lost(_, _, true), .serverError(_, _, true), .timedOut(_, true), .unreadable(_, _, true): .observeAgain
+        case .lost, .serverError, .timedOut, .unreadable, .vmNotReady: .retry(after: nil)
         case .throttled(_, let seconds): .retry(after: seconds.map { .seconds($0) })
         case .notFound: .observeAgain
         case .tokenRefused:
@@ -43,11 +43,11 @@ package enum ExeDevError: Error, Sendable, Hashable, CustomStringConvertible {
         case .misunderstood: .askOperator(advice: "exe.dev's API may have changed: try a newer version of this program")
         case .nameUnavailable(let name):
             .askOperator(advice: "VM names are global on exe.dev: if \(name) is not yours, choose another vmPrefix")
-        case .refused(let verb, _): .askOperator(advice: "see what it says; exedev-ctl exec '\(verb) --help' tells the command's use")
+        case .refused(let verb, _): .askOperator(advice: "read its message; exedev-ctl exec '\(verb) --help' shows the usage")
         }
     }
 
-    /// With all that this program sends. A token's `cmds` match whole paths (facts/exedev.md §3.2): `share` alone allows nothing.
+    /// Includes every command that this program sends. A token's `cmds` match whole paths (facts/exedev.md §3.2): `share` alone allows nothing.
     private static let newToken =
         "ssh exe.dev \"ssh-key generate-api-key --cmds='ls,new,rm,restart,tag,whoami,"
         + "share show,share port,share set-public,share set-private,share add,share remove'\""
@@ -59,7 +59,7 @@ package enum ExeDevError: Error, Sendable, Hashable, CustomStringConvertible {
         case .notAllowed(let verb, let text): "the API token may not run \(verb) (403): \(text)"
         case .misunderstood(let verb, let status, let text): "exe.dev did not take \(verb) (\(status)): \(text)"
         case .throttled(let verb, _): "exe.dev \(verb): too many requests (429)"
-        case .serverTrouble(let verb, let status, _): "exe.dev \(verb): server trouble (\(status))"
+        case .serverError(let verb, let status, _): "exe.dev \(verb): server error (\(status))"
         case .timedOut(let verb, _): "exe.dev \(verb): the command took longer than exe.dev allows (504)"
         case .nameUnavailable(let name): "the VM name \(name) is not available"
         case .notFound(let verb, let text), .vmNotReady(let verb, let text), .refused(let verb, let text): "exe.dev \(verb): \(text)"

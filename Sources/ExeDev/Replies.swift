@@ -1,6 +1,6 @@
 import FoundationEssentials
 
-/// A VM as `ls` or `new` shows it. Only the name and a way to reach it are certain (facts/exedev.md §8.16).
+/// A VM in the output of `ls` or `new`. Only the name and a way to reach it are certain (facts/exedev.md §8.16).
 package struct VM: Sendable, Hashable {
     package var name: String
     package var status: VMStatus
@@ -14,7 +14,7 @@ package struct VM: Sendable, Hashable {
 
 package enum VMStatus: Sendable, Hashable {
     case running, starting, stopped, paused
-    /// It will not come up by itself.
+    /// The VM does not start by itself.
     case failed(String)
     case unknown(String)
 
@@ -36,7 +36,7 @@ package struct VMList: Sendable, Hashable {
 
 package struct CreatedVM: Sendable, Hashable {
     package var vm: VM
-    /// The VM exists and a later step of its set-up failed.
+    /// Set when the VM exists but a later step of its creation failed.
     package var warning: String?
 }
 
@@ -46,7 +46,7 @@ package struct Removal: Sendable, Hashable {
     package var failed: [String: String]
     package var notFound: [String]
 
-    func tells(of name: String) -> Bool { deleted.contains(name) || failed[name] != nil || notFound.contains(name) }
+    func mentions(_ name: String) -> Bool { deleted.contains(name) || failed[name] != nil || notFound.contains(name) }
 }
 
 package struct ShareState: Sendable, Hashable {
@@ -56,7 +56,7 @@ package struct ShareState: Sendable, Hashable {
     package var users: [String]
 }
 
-// MARK: wire shapes
+// MARK: wire formats
 
 /// Numbers come as integers, floats or strings (facts/exedev.md §8.14).
 struct LooseInt: Decodable {
@@ -159,7 +159,7 @@ enum Body {
 
     private static func isJSON(_ data: Data) -> Bool { (try? JSONDecoder().decode(Anything.self, from: data)) != nil }
 
-    /// Any JSON value, its content not looked at.
+    /// Any JSON value; its content is ignored.
     private struct Anything: Decodable {
         init(from decoder: any Decoder) throws {}
     }

@@ -1,8 +1,8 @@
-/// Where a secret may be sent: over https, or over plain http within this machine.
+/// URLs to which a secret may be sent: https, or plain http to this machine.
 enum SafeURL {
-    /// The scheme with its `://`. `name` is the setting's, `cargo` what would be unencrypted; the URL itself may be a secret and is not told.
+    /// The scheme with its `://`. `name` is the setting, `cargo` what would be sent unencrypted. Errors leave out the URL: it may be secret.
     static func check(_ url: String, name: String, cargo: String) throws(EndpointError) -> String {
-        // An accent behind a `/` or an `@` would hide it from what looks at characters, and libcurl looks at bytes.
+        // A combining accent behind a `/` or an `@` hides it from Swift's characters, and libcurl parses bytes.
         guard url.utf8.allSatisfy({ (33...126).contains($0) }) else {
             throw EndpointError(description: "\(name) must be plain ASCII without blanks")
         }
@@ -21,7 +21,7 @@ enum SafeURL {
     }
 }
 
-/// Why an address is not used.
+/// Why a URL is refused.
 package struct EndpointError: Error, Sendable, CustomStringConvertible {
     package var description: String
 }

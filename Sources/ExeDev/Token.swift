@@ -1,10 +1,10 @@
 import FoundationEssentials
 
-/// An API token; it shows itself to nobody.
+/// An API token. Its description does not show it.
 package struct ExeDevToken: Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
     let text: String
 
-    /// Refuses what cannot be a token (facts/exedev.md §3: `exe0.…` or `exe1.…`, 8 KB at most, and fit for a header).
+    /// Throws for a text that cannot be a token (facts/exedev.md §3: `exe0.…` or `exe1.…`, 8 KB at most, and fit for a header).
     package init(_ raw: String, from place: String) throws(TokenError) {
         let trimmed = raw.split(whereSeparator: \.isWhitespace)
         guard let only = trimmed.first else { throw TokenError(description: "\(place) is empty") }

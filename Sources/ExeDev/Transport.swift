@@ -3,7 +3,7 @@ package struct HTTPReply: Sendable, Hashable {
     /// Names in lower case.
     package var headers: [String: String]
     package var body: [UInt8]
-    /// Fewer bytes came than were announced, or more than we take.
+    /// The body is shorter than announced, or longer than the limit.
     package var isTruncated: Bool
 
     package init(status: Int, headers: [String: String], body: [UInt8], isTruncated: Bool) {
@@ -21,14 +21,14 @@ package struct TransportFailure: Error, Sendable, Hashable {
     }
 }
 
-/// Carries one body to `/exec` and its answer back. Knows no command.
+/// Sends one body to `/exec` and returns the response. Knows no command.
 package protocol ExeDevTransport: Sendable {
     func post(_ body: [UInt8], deadline: Duration) async throws(TransportFailure) -> HTTPReply
-    /// The same, unless `gate` is shut when its turn has come.
+    /// The same, but sends nothing if `gate` returns false right before sending.
     func post(_ body: [UInt8], deadline: Duration, gate: @escaping Gate) async throws(TransportFailure) -> HTTPReply
 }
 
-/// Whether something that has waited for its turn may still leave.
+/// Whether a request that has waited may still be sent.
 package typealias Gate = @Sendable () -> Bool
 
 extension TransportFailure {
@@ -36,7 +36,7 @@ extension TransportFailure {
 }
 
 extension ExeDevTransport {
-    /// For transports that let nothing wait.
+    /// For transports without a queue.
     package func post(_ body: [UInt8], deadline: Duration, gate: @escaping Gate) async throws(TransportFailure) -> HTTPReply {
         guard gate() else { throw .shut }
         return try await post(body, deadline: deadline)

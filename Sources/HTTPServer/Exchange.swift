@@ -3,9 +3,9 @@ import FoundationEssentials
 import Glibc
 import Synchronization
 
-/// One request from its headers until libmicrohttpd has done with it, which holds it by its slot.
+/// One request, from its headers until libmicrohttpd releases its slot.
 final class Exchange: Sendable {
-    /// What to do now that the request is whole.
+    /// What to do once the request is complete.
     enum Turn {
         case tooLarge
         case ask(HTTPRequest)
@@ -14,8 +14,8 @@ final class Exchange: Sendable {
         case send(HTTPResponse?)
     }
 
-    /// So much of a body over the limit is read and thrown away: a socket that is closed with bytes unread resets the connection,
-    /// and a client still writing would never see the 413.
+    /// That much of a body over the limit is read and discarded: closing a socket with unread bytes resets the connection, and the
+    /// client would not see the 413.
     private static let courtesy = 1 << 20
 
     private let bodyLimit: Int
@@ -37,7 +37,7 @@ final class Exchange: Sendable {
         state = Mutex(State(request: request))
     }
 
-    /// Whether its announced body is refused before it is read: it is beyond courtesy, or the client waits to be asked for it.
+    /// Whether the announced body is refused unread: it is too long to discard, or the client waits for `100 Continue`.
     var isRefusedUnread: Bool {
         state.withLock { state in
             guard let announced = state.request.headers["content-length"].flatMap({ Int($0) }) else { return false }
@@ -45,7 +45,7 @@ final class Exchange: Sendable {
         }
     }
 
-    /// A piece of the body. False when there is too much even to throw away.
+    /// Takes a part of the body. False when it is too long to discard.
     func take(_ bytes: UnsafeRawBufferPointer) -> Bool {
         state.withLock { state in
             state.received += bytes.count
@@ -58,7 +58,7 @@ final class Exchange: Sendable {
         }
     }
 
-    /// `ask` comes once; after that it is `wait` until the answer is settled.
+    /// `ask` is returned once, then `wait` until the response is known.
     func turn() -> Turn {
         state.withLock { state in
             switch state.phase {
@@ -84,7 +84,7 @@ struct Call {
     let method: UnsafePointer<CChar>
     let data: UnsafePointer<CChar>?
     let size: UnsafeMutablePointer<Int>
-    /// The exchange, retained; empty on the first call.
+    /// The retained exchange; empty on the first call.
     let slot: UnsafeMutablePointer<UnsafeMutableRawPointer?>
 
     func request() -> HTTPRequest {
@@ -121,7 +121,7 @@ extension HTTPResponse {
     static let tooLarge = HTTPResponse(
         status: 413, headers: ["Content-Type": "application/json"], body: Data("{\"error\":\"body too large\"}\n".utf8))
 
-    /// False when there is nothing to send, be it on purpose or because libmicrohttpd finds a header malformed: the connection closes.
+    /// False when the connection is to be closed: on purpose, or because libmicrohttpd finds a header malformed.
     func queue(on connection: OpaquePointer) -> Bool {
         guard let response = make() else { return false }
         defer { MHD_destroy_response(response) }

@@ -2,15 +2,13 @@ import CMicrohttpd
 import Glibc
 import Synchronization
 
-/// HTTP/1.1 by libmicrohttpd: one epoll thread of its own reads and writes, Swift tasks answer.
-///
-/// While a task answers, its connection is suspended: libmicrohttpd then leaves it alone, does not time it out, and does not
-/// notice if the client goes. It serves until `stop`, whether or not anybody still holds it.
+/// HTTP/1.1 by libmicrohttpd: its epoll thread reads and writes, Swift tasks answer. While a task answers, libmicrohttpd suspends the
+/// connection: no timeout, and a client that goes away is not detected. Serves until `stop`.
 package final class HTTPServer: Sendable {
-    /// Connections, answered or waiting; more wait in the socket's backlog.
+    /// The most connections; more wait in the socket's backlog.
     private static let connectionLimit: UInt32 = 256
     /// Seconds that a connection may be silent.
-    private static let patience: UInt32 = 30
+    private static let idleTimeoutSeconds: UInt32 = 30
 
     private let bodyLimit: Int
     private let answer: @Sendable (HTTPRequest) async -> HTTPResponse
@@ -22,21 +20,20 @@ package final class HTTPServer: Sendable {
         var waiting: [ObjectIdentifier: Waiting] = [:]
     }
 
-    /// A suspended connection. Whoever takes it out of the table resumes it, so that happens once.
+    /// A suspended connection. The code that removes it from the table resumes it, so that happens once.
     private struct Waiting {
         var exchange: Exchange
         var connection: Handle
         var task: Task<Void, Never>
     }
 
-    /// Takes a listening socket (which may live in another network namespace, or be AF_UNIX) and owns it: after an error too it is
-    /// not the caller's any more.
+    /// Takes ownership of a listening socket, also when it throws. The socket may be AF_UNIX or in another network namespace.
     package init(
         listeningOn descriptor: Int32, bodyLimit: Int, answer: @escaping @Sendable (HTTPRequest) async -> HTTPResponse
     ) throws(HTTPServerError) {
         self.bodyLimit = bodyLimit
         self.answer = answer
-        // libmicrohttpd would take -1 for leave to open a port of its own.
+        // With -1 libmicrohttpd would open a port of its own.
         guard Self.listens(descriptor) else {
             close(descriptor)
             throw HTTPServerError(description: "descriptor \(descriptor) is no listening socket")
@@ -44,7 +41,7 @@ package final class HTTPServer: Sendable {
         // The daemon's own reference; `stop` gives it back.
         let me = Unmanaged.passRetained(self)
         let daemon = exedev_mhd_start(
-            descriptor, Self.connectionLimit, Self.patience,
+            descriptor, Self.connectionLimit, Self.idleTimeoutSeconds,
             { context, connection, url, method, _, data, size, slot in
                 let server = Unmanaged<HTTPServer>.fromOpaque(context!).takeUnretainedValue()
                 let call = Call(connection: connection!, url: url!, method: method!, data: data, size: size!, slot: slot!)
@@ -55,7 +52,7 @@ package final class HTTPServer: Sendable {
                 slot!.pointee = nil
                 Unmanaged<Exchange>.fromOpaque(exchange).release()
             },
-            // Percent-encoding is the application's affair.
+            // The application decodes percent-encoding.
             { _, _, text in strlen(text!) },
             me.toOpaque())
         guard let daemon else {
@@ -72,13 +69,12 @@ package final class HTTPServer: Sendable {
         return getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &answer, &length) == 0 && answer != 0
     }
 
-    /// Closes the socket and every connection, those with an answer under way too: their tasks are cancelled and what they still
-    /// return is thrown away. Later calls do nothing.
+    /// Closes the socket and every connection. Tasks that still answer are cancelled and their responses discarded. Idempotent.
     package func stop() {
         let (daemon, unanswered) = state.withLock { state in
             let found = (state.daemon, state.waiting.values.map(\.task))
-            // libmicrohttpd aborts the process if it is stopped with a connection suspended. None is suspended after this: it is done
-            // under this lock and never while stopping.
+            // libmicrohttpd aborts the process if it is stopped with a suspended connection. None is suspended after this, because
+            // suspending needs this lock and `stop` prevents it.
             state.isStopping = true
             for waiting in state.waiting.values { Self.resume(waiting, with: nil) }
             state.waiting = [:]
@@ -94,7 +90,7 @@ package final class HTTPServer: Sendable {
 
     // MARK: on libmicrohttpd's thread
 
-    /// False closes the connection without a word.
+    /// False closes the connection without a response.
     private func handle(_ call: Call) -> Bool {
         guard let context = call.slot.pointee else {
             let exchange = Exchange(call.request(), bodyLimit: bodyLimit)
@@ -119,7 +115,7 @@ package final class HTTPServer: Sendable {
         return state.withLock { state in
             guard !state.isStopping else { return false }
             MHD_suspend_connection(connection.pointer)
-            // However fast the answer is, `finish` waits for this lock and so finds the entry.
+            // `finish` waits for this lock, so even a fast response finds the entry.
             let task = Task { finish(exchange, with: await answer(request)) }
             state.waiting[ObjectIdentifier(exchange)] = Waiting(exchange: exchange, connection: connection, task: task)
             return true
@@ -130,7 +126,7 @@ package final class HTTPServer: Sendable {
 
     private func finish(_ exchange: Exchange, with response: HTTPResponse) {
         state.withLock { state in
-            // Not there: `stop` has resumed it, and the connection may be gone.
+            // Without an entry, `stop` has resumed the connection, which may be gone.
             guard let waiting = state.waiting.removeValue(forKey: ObjectIdentifier(exchange)) else { return }
             Self.resume(waiting, with: response)
         }
@@ -142,11 +138,8 @@ package final class HTTPServer: Sendable {
     }
 }
 
-/// libmicrohttpd's daemon or one of its connections.
-///
-/// Unchecked: a pointer to what only libmicrohttpd looks into, and it is given only to functions that may be called from any thread:
-/// MHD_stop_daemon, by the one who took the daemon out of the state, and MHD_resume_connection, on a suspended connection, which
-/// libmicrohttpd does not free.
+/// libmicrohttpd's daemon or one of its connections. Unchecked: only functions that are safe on any thread receive the pointer,
+/// MHD_stop_daemon (once) and MHD_resume_connection (on a suspended connection, which libmicrohttpd does not free).
 private struct Handle: @unchecked Sendable {
     let pointer: OpaquePointer
     init(_ pointer: OpaquePointer) { self.pointer = pointer }

@@ -2,7 +2,7 @@ package import FoundationEssentials
 
 package struct HTTPRequest: Sendable {
     package var method: String
-    /// As it was sent, without the query; percent-encoding is left alone.
+    /// As sent, without the query and with its percent-encoding.
     package var path: String
     /// Names in lower case; the values of a repeated header are joined by ", ".
     package var headers: [String: String]

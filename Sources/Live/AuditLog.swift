@@ -3,12 +3,8 @@ import FoundationEssentials
 package import Reconciler
 import Synchronization
 
-/// Writes `audit.jsonl` in the fleet's folder; only who holds the fleet's lock may. Nothing is sent that was not written down first: the
-/// intent's line is on the disk before the effect leaves, or the effect does not leave. Each line is synced on its own, as an effect takes
-/// seconds, a sync milliseconds, and nothing has to be remembered for the end of a run. An outcome that cannot be written ends nothing:
-/// its intent stands, and `history` tells that no answer was recorded.
-///
-/// Secrets never come here: changes are told by `Change`, and errors are those that the operator reads.
+/// Writes `audit.jsonl` in the fleet's directory; requires the fleet's lock. An effect is sent only after the line of its intent is synced.
+/// An outcome that cannot be written is skipped: `history` then shows that none was recorded. Lines hold no secrets.
 package final class AuditLog: Memory {
     static let file = "/audit.jsonl"
     static let filesKept = 4
@@ -16,7 +12,7 @@ package final class AuditLog: Memory {
     private struct Book: ~Copyable {
         var file: LineFile
         var count = 0
-        /// By node: an effect that has not answered, and the uptime when it was sent.
+        /// The running effect of each node, and the uptime when it was sent.
         var open: [String: (record: AuditRecord, sent: Double)] = [:]
     }
 
@@ -25,7 +21,7 @@ package final class AuditLog: Memory {
     private let clock: any WallClock
     private let book: Mutex<Book>
 
-    /// `plan`: what the effects are part of. Rotates at `limit` bytes.
+    /// `plan`: the plan or pass of the effects. Rotates at `limit` bytes.
     package init(
         in state: StateDirectory, verb: String, run: String, plan: String, clock: any WallClock = SystemClock(), limit: Int = 4 << 20
     ) {
@@ -51,7 +47,7 @@ package final class AuditLog: Memory {
         }
     }
 
-    /// The outcomes among the loop's events.
+    /// Records the outcomes among the loop's events.
     package func note(_ event: Event) {
         switch event {
         case .actionFinished(let action, _): ended(action.node, .done, nil)

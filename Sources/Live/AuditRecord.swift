@@ -1,10 +1,10 @@
 import FleetCore
 import FoundationEssentials
 
-/// One line of `audit.jsonl`. An effect has two: one before it is sent, without an outcome, and one when it answered, which says
-/// everything again. Where the second is missing, the run ended in between.
+/// One line of `audit.jsonl`. An effect has two: one before it is sent, and one with the outcome, which repeats all fields. Without the
+/// second, the run ended in between.
 package struct AuditRecord: Sendable, Equatable, Codable {
-    /// Raised when a field changes its meaning or goes; fields may be added.
+    /// Raised when a field changes its meaning or is removed; fields may be added.
     package static let version = 1
 
     package enum Outcome: String, Sendable, Codable {
@@ -13,7 +13,7 @@ package struct AuditRecord: Sendable, Equatable, Codable {
         case failed
         /// It may have been done; the loop reads.
         case unknown
-        /// A safety rule or the other side said no; the operator is asked.
+        /// A safety rule or the remote side refused; the operator must act.
         case refused
     }
 
@@ -22,11 +22,11 @@ package struct AuditRecord: Sendable, Equatable, Codable {
     package var time: String
     /// `apply`, `daemon` or `destroy`.
     package var verb: String
-    /// One process. The journal's RUN_ID is the same.
+    /// The id of the process; also the journal's RUN_ID.
     package var run: String
-    /// What the effect is part of: of `apply` the plan's `basis`, of the daemon the pass.
+    /// The `basis` of the plan (`apply`), or the pass (`daemon`).
     package var plan: String
-    /// Counts the effects of that plan.
+    /// The number of the effect in that plan.
     package var effect: Int
     package var node: String
     /// As in `plan --json`.
@@ -35,28 +35,28 @@ package struct AuditRecord: Sendable, Equatable, Codable {
     package var after: String
     package var reason: String
     package var outcome: Outcome?
-    /// Why it is not `done`.
+    /// Why the outcome is not `done`.
     package var error: String?
     /// From the intent to the outcome.
     package var seconds: Double?
 
-    /// A name for one run of the program.
+    /// A new id for one run of the program.
     package static func newRun() -> String { StateDirectory.randomHex(bytes: 6) }
 
     package static func time(_ seconds: Double) -> String {
         Date(timeIntervalSince1970: seconds).formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
     }
 
-    /// The way back; nil for another text.
+    /// The inverse of `time`; nil for another format.
     package static func seconds(_ time: String) -> Double? {
         (try? Date(time, strategy: Date.ISO8601FormatStyle(includingFractionalSeconds: true)))?.timeIntervalSince1970
     }
 }
 
-/// What the log says, one record an effect, the oldest first. `time` is when the effect was sent.
+/// The content of the log: one record for each effect, oldest first. `time` is when the effect was sent.
 package struct AuditHistory: Sendable {
     package var effects: [AuditRecord] = []
-    /// Lines that a crash tore or that a newer program wrote.
+    /// Lines that are incomplete after a crash, or written by a newer program.
     package var unreadable = 0
 
     package init(in state: StateDirectory) throws(StateError) {

@@ -1,6 +1,6 @@
 import Glibc
 
-/// One writer per fleet on this machine. The kernel drops the lock when its holder dies, so there is no stale lock to break.
+/// One writer per fleet on this machine. The kernel releases the lock when its holder dies, so no lock is ever stale.
 package struct FleetLock: ~Copyable {
     private let descriptor: Int32
 

@@ -2,35 +2,35 @@ import FoundationEssentials
 import Glibc
 import Spawn
 
-/// Somebody's program that takes events on standard input.
+/// An operator's program that reads events on standard input.
 package struct Hook: Sendable {
-    /// How it went, and what it printed.
+    /// The result of a run.
     package struct Outcome: Sendable, Hashable {
-        /// Nil when all is well.
+        /// Nil when the program succeeded.
         package var failure: String?
-        /// Bounded, without the last line's end; empty when it printed nothing.
+        /// The bounded output without its last line end.
         package var output: String
     }
 
-    /// More of what it prints is thrown away.
+    /// The most bytes of output that are kept.
     static let outputLimit = 8 << 10
 
     private let program: String
     private let path: String
     private let seconds: Double
 
-    /// `path` is the PATH that the program is given.
+    /// `path` is the program's PATH.
     package init(program: String, path: String, seconds: Double = 30) {
         (self.program, self.path, self.seconds) = (program, path, seconds)
     }
 
-    /// Whether there is such a program and this user may run it.
+    /// Whether the program exists and this user may run it.
     package static func isProgram(_ file: String) -> Bool {
         var facts = stat()
         return stat(file, &facts) == 0 && facts.st_mode & S_IFMT == S_IFREG && access(file, X_OK) == 0
     }
 
-    /// `variables` and PATH are all the environment that it has: no token and no credential is ours to hand on.
+    /// The environment holds `variables` and PATH only: no token and no credential is passed on.
     package func run(_ body: [UInt8], variables: [String: String]) async -> Outcome {
         let environment = variables.merging(["PATH": path]) { given, _ in given }
         let confined = Confined(program, environment: environment, seconds: seconds, limit: Self.outputLimit)

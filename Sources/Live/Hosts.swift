@@ -5,7 +5,7 @@ import SSH
 import Shell
 import Synchronization
 
-/// Hosts over SSH: one kept connection a VM, scripts on standard input, failures as remedies.
+/// Runs scripts on hosts over SSH: one open connection for each VM, scripts on standard input, failures with remedies.
 struct Hosts: Sendable {
     private let client: SSHClient
     private let fileUser: String?
@@ -13,7 +13,7 @@ struct Hosts: Sendable {
     private let secrets: Secrets
     private let targets = Targets()
 
-    /// Where the hosts are that were spoken to, by VM.
+    /// The targets of the hosts so far, by VM.
     private final class Targets: Sendable {
         let byName = Mutex<[String: SSHTarget]>([:])
     }
@@ -31,7 +31,7 @@ struct Hosts: Sendable {
     var connectionsOpened: Int { client.connectionsOpened }
     var sessionsKept: Int { client.sessionsKept }
 
-    /// Of a VM that was removed.
+    /// Closes the connection of a VM that was removed.
     func forget(_ name: String) async {
         if let target = targets.byName.withLock({ $0.removeValue(forKey: name) }) { await client.close(target) }
     }
@@ -39,18 +39,17 @@ struct Hosts: Sendable {
     func close() async { await client.closeAll() }
 
     private func target(_ vm: ObservedVM) -> SSHTarget {
-        // Every exe.dev VM shows the one key of the SSH proxy (facts/exedev.md §5): known_hosts knows it by the proxy's name.
+        // Every exe.dev VM shows the key of the SSH proxy (facts/exedev.md §5), which known_hosts lists under the proxy's name.
         SSHTarget(host: vm.address.host, port: vm.address.port ?? defaultPort, user: user(of: vm), hostKeyAlias: nil)
     }
 
-    /// The login name of the fleet file, else what exe.dev says. Where the address names no VM, the name routes (`vm+NAME`, facts/exedev.md §5)
-    /// and is no login.
+    /// The login name of the fleet file, else that of exe.dev. A name that routes (`vm+NAME`, facts/exedev.md §5) is never replaced.
     private func user(of vm: ObservedVM) -> String {
         if let user = vm.address.user, user.contains("+") { return user }
         return fileUser ?? vm.address.user ?? "exedev"
     }
 
-    /// Runs a script as root and returns its standard output. `mutates`: a lost answer then means that the outcome is unknown.
+    /// Runs a script as root and returns its standard output. `mutates`: without an answer the outcome is unknown.
     /// `aside`, `gate`: see `SSHClient.run`.
     func run(
         _ script: Script, on vm: ObservedVM, deadline: Double, mutates: Bool, aside: Bool = false,
@@ -73,22 +72,22 @@ struct Hosts: Sendable {
             throw Self.effect(error, mutates: mutates)
         }
         guard result.exitStatus == 0 else {
-            // Veiled before it is cut: half a secret would not be known again.
-            let errors = secrets.veiled(String(decoding: result.stderr, as: UTF8.self))
+            // Secrets are replaced before the text is cut: half a secret would not be recognized.
+            let errors = secrets.redacted(String(decoding: result.stderr, as: UTF8.self))
             throw Self.failed(result, String(errors.suffix(4000)))
         }
         guard !result.truncated else {
             throw EffectError(
-                "\(vm.name) said more than \(Self.outputLimit >> 20) MiB", remedy: mutates ? .observeAgain : .retry(after: nil))
+                "\(vm.name) printed more than \(Self.outputLimit >> 20) MiB", remedy: mutates ? .observeAgain : .retry(after: nil))
         }
         return String(decoding: result.stdout, as: UTF8.self)
     }
 
     private static let outputLimit = 8 << 20
 
-    func veiled(_ text: String) -> String { secrets.veiled(text) }
+    func redacted(_ text: String) -> String { secrets.redacted(text) }
 
-    /// Root is the login user of some images, and those may lack sudo (facts/exedev.md §5).
+    /// Some images log in as root and may lack sudo (facts/exedev.md §5).
     private static let shell = "if [ \"$(id -u)\" = 0 ]; then sh -eu -s; else sudo -n sh -eu -s; fi"
 
     static func prove(_ hostname: String, is vm: ObservedVM) throws(EffectError) {

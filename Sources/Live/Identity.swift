@@ -1,9 +1,8 @@
 import Digest
 import FleetCore
-import K3s
 import SSH
 
-/// Who we are to a host, and how a host proves who it is.
+/// Our keys for a host, and how a host proves its identity.
 enum Identity {
     /// The fleet file's key, `EXE_DEV_SSH_KEY`, or those of an ssh-agent and the first of the usual files of `~/.ssh`.
     static func keys(_ settings: SSHSettings, folder: String, environment: [String: String]) throws -> [UserKey] {
@@ -12,7 +11,7 @@ enum Identity {
         let agent = environment["SSH_AUTH_SOCK"].flatMap { try? SSHAgent.keys(socket: $0) } ?? []
         for name in ["id_ed25519", "id_ecdsa", "id_rsa"] {
             guard let home = environment["HOME"], try StateDirectory.read("\(home)/.ssh/\(name)") != nil else { continue }
-            // A file that cannot be used is no matter when the agent holds its key.
+            // An unusable file does not matter when the agent holds its key.
             if let key = try? UserKey.file("\(home)/.ssh/\(name)") { return agent + [key] }
             if agent.isEmpty { return [try UserKey.file("\(home)/.ssh/\(name)")] }
         }
@@ -22,7 +21,7 @@ enum Identity {
             advice: "set ssh.keyFile in the fleet file, $EXE_DEV_SSH_KEY or $SSH_AUTH_SOCK; the key must be registered with exe.dev")
     }
 
-    /// This machine's name and a digest of the state directory's place: the same for every run of the same fleet here.
+    /// This machine's name and a digest of the state directory's path: the same for every run of the fleet on this machine.
     static func holder(_ state: StateDirectory) -> String {
         let host = Machine.hostname.filter { $0.isASCII && ($0.isLetter || $0.isNumber || "-._".contains($0)) }
         return "\(host.isEmpty ? "unnamed" : host)/\(sha256Hex(state.path).prefix(8))"

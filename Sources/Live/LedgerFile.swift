@@ -5,13 +5,13 @@ import Reconciler
 import Shell
 import Synchronization
 
-/// `ledger.json` and what stands beside it: `.previous`, the ledger before the last write; `.v<N>`, the last one of an older schema;
-/// `.damaged`, a file that could not be read. A file comes to be by a rename only, and reading changes none of them: `plan` and `status` do.
+/// `ledger.json`, with `.previous` (before the last write), `.v<N>` (the last one of an older schema) and `.damaged` (unreadable).
+/// Files change by rename only, and reading changes none.
 extension StateDirectory {
     private var ledgerFile: String { path + "/ledger.json" }
     private var previousLedgerFile: String { ledgerFile + ".previous" }
 
-    /// Nil when there is none yet. `remark` is told what had to be done to have one; the operator must see it.
+    /// Nil when there is none yet. `remark` receives what the operator must know about its recovery.
     package func loadLedger(remark: (String) -> Void) throws(StateError) -> Ledger? {
         let bytes = try Self.read(ledgerFile)
         guard bytes != nil || access(previousLedgerFile, F_OK) == 0 else { return nil }
@@ -19,7 +19,7 @@ extension StateDirectory {
             guard let bytes else { throw StateError("\(ledgerFile) is gone", advice: Self.restore) }
             let (ledger, schema) = try decode(bytes, of: ledgerFile)
             if schema < shape.schema {
-                remark("\(ledgerFile) is brought from schema \(schema) to \(shape.schema); the old file is kept as ledger.json.v\(schema)")
+                remark("\(ledgerFile) is converted from schema \(schema) to \(shape.schema); the old file stays as ledger.json.v\(schema)")
             }
             return ledger
         } catch let trouble where !trouble.isFinal {
@@ -32,7 +32,7 @@ extension StateDirectory {
         }
     }
 
-    /// The ledger of this fleet, founded now if there is none.
+    /// The ledger of this fleet; a new one if there is none.
     package func ledger(for fleet: DesiredFleet, remark: (String) -> Void) throws(StateError) -> Ledger {
         let cluster = fleet.cluster
         if let ledger = try loadLedger(remark: remark) { return ledger.ranged(as: cluster) }
@@ -46,15 +46,15 @@ extension StateDirectory {
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
         guard let data = try? encoder.encode(ledger) else { throw StateError("the ledger cannot be encoded", advice: nil) }
         let bytes = Array(data)
-        // A pass over a settled fleet learns nothing and writes nothing. That the file says the same is not enough: whoever put it there may have
-        // died before it was durable.
+        // A pass over a settled fleet writes nothing. The content of the file alone is no proof: its writer may have died before the
+        // fsync.
         if stored.isLast(bytes), try Self.read(ledgerFile) == bytes { return }
         try keepOld()
         try Self.replace(ledgerFile, with: bytes)
         stored.note(bytes)
     }
 
-    /// The file that is about to be replaced stays under another name. A damaged one never takes the place of a good one.
+    /// Keeps the old file under another name. A damaged file never replaces a good one.
     private func keepOld() throws(StateError) {
         guard let bytes = try Self.read(ledgerFile) else { return }
         guard let (_, schema) = try? decode(bytes, of: ledgerFile) else { return keep("damaged") }
@@ -72,7 +72,7 @@ extension StateDirectory {
 
     private static let restore = "restore it from a copy; without it the fleet's VMs are not touched"
 
-    /// The ledger in today's shape, and the schema of the file.
+    /// The ledger in the current format, and the schema of the file.
     private func decode(_ bytes: [UInt8], of file: String) throws(StateError) -> (Ledger, schema: Int) {
         guard let schema = try? JSONDecoder().decode(SchemaOnly.self, from: Data(bytes)).schema, schema >= 1 else {
             throw StateError("\(file) cannot be read", advice: Self.restore)
@@ -96,9 +96,9 @@ extension StateDirectory {
         }
     }
 
-    /// After destroy: the next fleet of that name is another cluster, with tokens of its own. The ledger goes last, so that a crash on the
-    /// way leaves what `destroy` needs to go on.
-    package func forgetCluster() throws(StateError) {
+    /// After destroy: the next fleet of that name is another cluster with other tokens. The ledger is removed last, because a `destroy`
+    /// that was interrupted needs it.
+    package func removeCluster() throws(StateError) {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
         let copies = names.filter { $0.hasPrefix("ledger.json.") }
         for file in copies + [SecretName.serverToken.rawValue, SecretName.agentToken.rawValue, "ledger.json"] {
@@ -107,7 +107,7 @@ extension StateDirectory {
     }
 }
 
-/// What was stored last, shared by the copies of one `StateDirectory`.
+/// The ledger that was stored last, shared by the copies of one `StateDirectory`.
 final class StoredLedger: Sendable {
     private let bytes = Mutex<[UInt8]?>(nil)
 

@@ -1,26 +1,26 @@
 import Glibc
 
-/// A file of lines that only grows, 0600 from its first byte. When it is full it becomes `PATH.1`, that one `PATH.2`, and so on; the
-/// oldest goes. There is one writer: whoever holds the fleet's lock.
+/// An append-only file of lines, mode 0600. A full file is rotated to `PATH.1`, that one to `PATH.2`, and so on; the oldest is deleted.
+/// The holder of the fleet's lock is the only writer.
 struct LineFile: ~Copyable {
     private let path: String
-    /// Bytes that a file holds at most, unless one line alone is longer.
+    /// The most bytes in a file, unless one line alone is longer.
     private let limit: Int
-    /// Full files that are kept besides the one that grows.
+    /// Number of rotated files to keep.
     private let kept: Int
     private var descriptor: Int32 = -1
     private var size = 0
-    /// The last line has no end: a crash or a full disk cut it. The next line begins with the missing end, so it stays whole.
+    /// The last line has no line end, after a crash or on a full disk. The next line then starts with one.
     private var isTorn = false
 
-    /// Nothing is made until the first line.
+    /// Creates no file before the first line.
     init(_ path: String, limit: Int, kept: Int) {
         (self.path, self.limit, self.kept) = (path, limit, kept)
     }
 
     deinit { if descriptor >= 0 { close(descriptor) } }
 
-    /// Durable when it returns. One write(2), so that a crash leaves at most one torn line, at the end.
+    /// Durable on return. Uses one write(2), so that a crash leaves at most one incomplete line, at the end.
     mutating func append(_ line: String) throws(StateError) {
         if descriptor < 0 { try begin() }
         let bytes = Array(((isTorn ? "\n" : "") + line + "\n").utf8)
@@ -61,8 +61,8 @@ struct LineFile: ~Copyable {
 
     private static func name(_ path: String, _ number: Int) -> String { number == 0 ? path : "\(path).\(number)" }
 
-    /// Every whole line there is, the oldest first. Needs no lock: files are opened from the newest to the oldest, which is the way that
-    /// they move, so a rotation meanwhile shows a file twice but hides none; the second time it is known by its inode.
+    /// Every complete line, oldest first, without a lock: files are opened from newest to oldest, so a rotation meanwhile shows a file
+    /// twice but hides none, and the inode identifies the second.
     static func lines(of path: String, kept: Int) throws(StateError) -> [Substring] {
         var texts: [String] = []
         var known: Set<ino_t> = []

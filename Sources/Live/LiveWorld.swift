@@ -5,14 +5,14 @@ package import Reconciler
 import SSH
 import Shell
 
-/// The real hands: exe.dev over HTTPS, hosts over SSH.
+/// The effects on the real platform: exe.dev over HTTPS, hosts over SSH.
 package struct LiveWorld: Sendable {
     private(set) var client: ExeDevClient
     private var ticket: Fence.Ticket?
     private let counter = RequestCounter()
     let hosts: Hosts
     let releases: ReleaseSource
-    /// Who we are to other machines that keep this fleet: the state directory has a lock of its own for those on this one.
+    /// Our identity in the cluster's Lease, for other machines that keep this fleet. On one machine there is a lock.
     let holder: String
 
     package init(fleet: DesiredFleet, fleetFolder: String, state: StateDirectory, environment: [String: String], tokenFile: String?) throws
@@ -20,7 +20,7 @@ package struct LiveWorld: Sendable {
         let token = try ExeDevToken.load(
             environment: environment, file: tokenFile, credentialsDirectory: environment["CREDENTIALS_DIRECTORY"])
         client = ExeDevClient(
-            transport: try CurlTransport(token: token, environment: environment), tell: { [counter] in counter.note($0) })
+            transport: try CurlTransport(token: token, environment: environment), report: { [counter] in counter.note($0) })
         let secrets = Secrets(state: state, overlay: fleet.cluster.overlay, folder: fleetFolder, environment: environment)
         hosts = try Hosts(fleet: fleet, folder: fleetFolder, state: state, environment: environment, secrets: secrets)
         holder = Identity.holder(state)
@@ -29,7 +29,7 @@ package struct LiveWorld: Sendable {
             installers: environment["EXEDEV_K8S_INSTALLERS"] ?? ReleaseSource.upstream.installers)
     }
 
-    /// The same world with its writing hands tied: what `plan` and `status` are given.
+    /// The same world without its effects that write: for `plan` and `status`.
     package var reader: any WorldReader { ReadOnlyWorld(world: self) }
 
     package var traffic: Traffic {
@@ -40,7 +40,7 @@ package struct LiveWorld: Sendable {
 
     package func close() async { await hosts.close() }
 
-    /// What `plan --scripts` prints for an action.
+    /// The script of an action, as `plan --scripts` prints it.
     package func shown(_ action: Action, facts: FleetFacts) -> String {
         switch action {
         case .createVM(let step): ExeDevCommand.new(Self.newVM(step)).line
@@ -67,7 +67,7 @@ extension LiveWorld: WorldWriter {
     package func probe(_ vm: ObservedVM) async throws(EffectError) -> HostProbe {
         let output = try await hosts.run(HostScript.probe(), on: vm, deadline: 30, mutates: false)
         var probe = try Self.reading { () throws(ReadingError) in try HostProbe.parse(output) }
-        probe.journal = probe.journal.map(hosts.veiled)
+        probe.journal = probe.journal.map(hosts.redacted)
         return probe
     }
 
@@ -178,7 +178,7 @@ extension LiveWorld: WorldWriter {
     }
 }
 
-/// Holds no method that writes, so nothing that is given one can.
+/// Has no method that writes.
 private struct ReadOnlyWorld: WorldReader {
     let world: LiveWorld
 
@@ -194,7 +194,7 @@ extension ObservedVM {
             createdAt: vm.createdAt, url: vm.httpsURL)
     }
 
-    /// `new` answers without a status, and its tags may be left out: what we asked for in the same call is what it carries.
+    /// The response of `new` has no status and may omit the tags; the VM has those of the request.
     init(_ created: CreatedVM, asked: NewVM) {
         self.init(created.vm)
         if self.tags.isEmpty { self.tags = asked.tags }

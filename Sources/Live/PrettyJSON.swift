@@ -1,7 +1,7 @@
 import FoundationEssentials
 
 extension Encodable {
-    /// What `--json` prints: the same value gives the same text, keys sorted.
+    /// The output of `--json`: sorted keys, so the same value gives the same text.
     package var prettyJSON: String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]

@@ -2,21 +2,20 @@ import FleetCore
 import Reconciler
 import Shell
 
-/// Finds a secret at the moment it is sent.
+/// Looks up a secret when it is sent.
 struct Secrets: Sendable {
     let state: StateDirectory
     let overlay: Overlay
     let folder: String
     let environment: [String: String]
 
-    /// What a host said, with every secret that we may have sent there named and not told: programs repeat what they were given when they
-    /// refuse it.
-    func veiled(_ text: String) -> String {
+    /// A host's output, with every secret that we may have sent there replaced by its name: programs repeat an argument that they refuse.
+    func redacted(_ text: String) -> String {
         var text = text
         for name in [SecretName.serverToken, .agentToken, .tailscaleAuthKey] {
             guard let secret = name == .tailscaleAuthKey ? try? reveal(name) : state.knownSecret(name), secret.count >= 8 else { continue }
             text = text.replacing(secret, with: "<secret \(name)>")
-            // Cut on the host, where nobody knows what is a secret.
+            // The host cuts output without knowing secrets, so the end may hold part of one.
             if let length = (8..<secret.count).last(where: { text.hasSuffix(secret.prefix($0)) }) {
                 text = text.dropLast(length) + "<secret \(name)>"
             }

@@ -2,19 +2,18 @@ import Digest
 package import FleetCore
 import FoundationEssentials
 import Glibc
-import K3s
 import Reconciler
 package import Shell
 
-/// The fleet's folder on this machine: ledger, secrets and the lock, all of them 0600 from their first byte.
+/// The fleet's directory on this machine: ledger, secrets and lock, all with mode 0600 from the start.
 package struct StateDirectory: Sendable {
     package let path: String
     let shape: LedgerShape
-    /// The ledger as this very process has last made it durable.
+    /// The ledger that this process stored last.
     let stored = StoredLedger()
 
-    /// `base` is `--state`, `$STATE_DIRECTORY` or the user's state folder; it must be absolute so that two runs from two folders
-    /// cannot make two clusters (a defect of an earlier tool). `shape` is that of the ledger; a test brings its own.
+    /// `base` is `--state`, `$STATE_DIRECTORY` or the user's state directory. It must be absolute: a relative path means another cluster
+    /// in each working directory. Tests pass another `shape` of the ledger.
     package init(base: String, cluster: String, shape: LedgerShape = .current) throws(StateError) {
         guard base.hasPrefix("/") else {
             throw StateError("the state directory \(base) is not an absolute path", advice: "pass --state with an absolute path")
@@ -24,9 +23,9 @@ package struct StateDirectory: Sendable {
         try Self.makeFolder(path)
     }
 
-    // MARK: secrets that we made ourselves
+    // MARK: generated secrets
 
-    /// The secret's text; made now, from the kernel's randomness, if it is not there.
+    /// The secret's text. Generates it from the kernel's randomness if it does not exist.
     package func secret(_ name: SecretName) throws(StateError) -> String {
         let file = path + "/" + name.rawValue
         if let bytes = try Self.read(file) { return String(decoding: bytes, as: UTF8.self) }
@@ -35,7 +34,7 @@ package struct StateDirectory: Sendable {
         return text
     }
 
-    /// The secret's text if there is one.
+    /// The secret's text, if it exists.
     func knownSecret(_ name: SecretName) -> String? {
         (try? Self.read(path + "/" + name.rawValue))?.map { String(decoding: $0, as: UTF8.self) }
     }
@@ -69,7 +68,7 @@ package struct StateDirectory: Sendable {
         }
     }
 
-    /// Writes a new file beside the old one, makes it durable and renames it: a crash leaves the old or the new, never a torn one.
+    /// Writes a new file, syncs it and renames it over the old one: a crash leaves the old or the new file, never part of one.
     package static func replace(_ file: String, with bytes: [UInt8]) throws(StateError) {
         let temporary = file + ".new"
         unlink(temporary)
@@ -110,7 +109,6 @@ package struct StateDirectory: Sendable {
 package struct StateError: Error, Sendable, CustomStringConvertible {
     package var message: String
     package var advice: String?
-    /// An older copy is of no use against it.
     var isFinal: Bool
 
     package init(_ message: String, advice: String?) {

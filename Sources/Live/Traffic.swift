@@ -1,13 +1,13 @@
 import ExeDev
 import Synchronization
 
-/// What a world has sent so far, and the connections that it keeps.
+/// The requests so far, and the open connections.
 package struct Traffic: Sendable, Hashable {
     /// A kind of request to exe.dev.
     package struct Request: Sendable, Hashable, Comparable {
         /// The command without its arguments: `ls`, `share show`.
         package var command: String
-        /// The HTTP status; nil when no answer came.
+        /// The HTTP status; nil without a response.
         package var status: Int?
 
         package init(_ command: String, _ status: Int?) { (self.command, self.status) = (command, status) }
@@ -17,20 +17,20 @@ package struct Traffic: Sendable, Hashable {
         }
     }
 
-    /// Requests to exe.dev that ended, each try by itself.
+    /// Requests to exe.dev that ended; each attempt counts.
     package var requests: [Request: Int] = [:]
-    /// Seconds waited because exe.dev had answered 429.
+    /// Seconds waited after a 429.
     package var throttledSeconds = 0.0
-    /// SSH connections that were opened.
+    /// SSH connections opened.
     package var connections = 0
-    /// SSH sessions that are kept now.
+    /// SSH sessions that are open now.
     package var sessions = 0
 
     package init() {}
 
     package var requestCount: Int { requests.values.reduce(0, +) }
 
-    /// What has come since; the sessions are those of now.
+    /// The difference to an earlier value; the sessions are those of now.
     package func since(_ before: Traffic) -> Traffic {
         var more = self
         for (request, count) in before.requests { more.requests[request, default: 0] -= count }
@@ -40,7 +40,7 @@ package struct Traffic: Sendable, Hashable {
         return more
     }
 
-    /// With what came later; the sessions are those of later.
+    /// The sum with a later value; the sessions are those of the later one.
     package func adding(_ more: Traffic) -> Traffic {
         var sum = more
         sum.requests.merge(requests, uniquingKeysWith: +)

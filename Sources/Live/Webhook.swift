@@ -1,10 +1,9 @@
 import Digest
 import ExeDev
 import FoundationEssentials
-import K3s
 package import Reconciler
 
-/// Somebody's HTTPS endpoint that takes events, signed with a secret that it shares with us.
+/// An operator's HTTPS endpoint for events, signed with a shared secret.
 package struct Webhook: Sendable {
     static let attempts = 6
     private let post: WebPost
@@ -12,7 +11,7 @@ package struct Webhook: Sendable {
     private let clock: any WallClock
     private let deadline: Duration
 
-    /// Throws without telling `url`, as it may be a secret. `secret` signs; nil sends unsigned. `deadline` is that of one try.
+    /// The error leaves out `url`, which may be a secret. Without `secret` events are unsigned. `deadline` is for one attempt.
     package init(
         url: String, secret: [UInt8]?, clock: any WallClock = SystemClock(), deadline: Duration = .seconds(10)
     ) throws(StateError) {
@@ -24,7 +23,7 @@ package struct Webhook: Sendable {
         (self.secret, self.clock, self.deadline) = (secret, clock, deadline)
     }
 
-    /// The first line of a file that holds a URL or a key; the error names the file alone.
+    /// The first line of a file that holds a URL or a key. The error shows the file's path only.
     package static func secret(file: String) throws(StateError) -> String {
         guard let bytes = try StateDirectory.read(file) else { throw StateError("there is no file \(file)", advice: nil) }
         let line = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline).first
@@ -32,7 +31,7 @@ package struct Webhook: Sendable {
         return String(line)
     }
 
-    /// Sends until it is taken: nil then, or why it was given up. It may arrive twice, when an answer was lost.
+    /// Sends until the event is accepted. Returns nil, or why it was given up. An event may arrive twice when a response was lost.
     package func deliver(_ body: [UInt8]) async -> String? {
         var why = ""
         for attempt in 0..<Self.attempts {
@@ -69,7 +68,7 @@ package struct Webhook: Sendable {
         }
     }
 
-    /// The time is signed too, so that a receiver can refuse what is old: an event that somebody recorded cannot be told again.
+    /// The signature includes the time, so that a receiver can refuse a replayed event.
     func headers(of body: [UInt8]) -> [String] {
         let time = String(Int(clock.now))
         let plain = ["Content-Type: application/json", "X-Exedev-K8s-Timestamp: \(time)"]

@@ -1,4 +1,4 @@
-import CLibcrypto
+import Digest
 import FoundationEssentials
 import Synchronization
 
@@ -23,12 +23,12 @@ package struct KnownHosts: Sendable {
     package init(_ text: String) { add(text) }
 
     mutating func add(_ text: String) {
-        // By bytes: to Swift a CR and LF are one character, which is no LF, and the lines of a file from Windows would be one line.
+        // Splits bytes: in a Swift String CR LF is one character, and a file with CR LF would be one line.
         for line in text.utf8.split(separator: 10) {
             var words = Substring(line).split(whereSeparator: \.isWhitespace).map(String.init)
             guard let first = words.first, !first.hasPrefix("#") else { continue }
             let marker = first.hasPrefix("@") ? words.removeFirst() : nil
-            // A certificate authority vouches for certificates, and we take plain keys only.
+            // A certificate authority signs certificates; we accept plain keys only.
             guard marker != "@cert-authority", words.count >= 3, let key = Data(base64Encoded: words[2]) else { continue }
             entries.append(
                 Entry(
@@ -37,7 +37,7 @@ package struct KnownHosts: Sendable {
         }
     }
 
-    /// Key types on record for a host, so that the host is asked for one that can be compared.
+    /// The key types on record for a host, so that the client asks for one that it can compare.
     package func keyTypes(host: String, port: Int) -> [String] {
         let name = Self.name(host, port)
         return entries.filter { !$0.isRevoked && Self.matches($0.patterns, name) }.map(\.keyType)
@@ -74,14 +74,10 @@ package struct KnownHosts: Sendable {
         guard parts.count == 3, let salt = Data(base64Encoded: String(parts[1])), let want = Data(base64Encoded: String(parts[2])) else {
             return false
         }
-        var out = [UInt8](repeating: 0, count: Int(EVP_MAX_MD_SIZE))
-        var length: UInt32 = 0
-        let (saltBytes, nameBytes) = (Array(salt), Array(name.utf8))
-        HMAC(EVP_sha1(), saltBytes, Int32(saltBytes.count), nameBytes, nameBytes.count, &out, &length)
-        return Array(out[..<Int(length)]) == Array(want)
+        return hmacSHA1(key: Array(salt), Array(name.utf8)) == Array(want)
     }
 
-    /// `*` and `?`, without backtracking more than one star.
+    /// Matches `*` and `?`; backtracks one star only.
     private static func glob(_ pattern: ArraySlice<UInt8>, _ text: ArraySlice<UInt8>) -> Bool {
         var (p, t) = (pattern.startIndex, text.startIndex)
         var star: (p: Int, t: Int)?
@@ -105,25 +101,23 @@ package struct KnownHosts: Sendable {
 
 /// `SHA256:…` as OpenSSH prints it.
 package func fingerprint(_ key: [UInt8]) -> String {
-    var digest = [UInt8](repeating: 0, count: 32)
-    SHA256(key, key.count, &digest)
-    let text = Data(digest).base64EncodedString()
+    let text = Data(sha256(key)).base64EncodedString()
     return "SHA256:" + text.prefix { $0 != "=" }
 }
 
-/// How a host proves itself, before anything about us is told to it.
+/// How a host proves its identity before we log in.
 package enum HostKeyRule: Sendable {
     case fingerprints([String])
     case knownHosts(KnownHosts)
     case trustOnFirstUse(TrustedHosts)
 }
 
-/// Hosts whose first key is taken and required from then on.
+/// Trust on first use: a host's first key is recorded and required from then on.
 package final class TrustedHosts: Sendable {
     private let known: Mutex<KnownHosts>
     private let record: @Sendable (String) throws -> Void
 
-    /// `record` keeps a line of known_hosts; a key that cannot be kept is not taken.
+    /// `record` stores a line of known_hosts. A key that cannot be stored is not accepted.
     package init(_ known: KnownHosts, record: @escaping @Sendable (String) throws -> Void) {
         self.known = Mutex(known)
         self.record = record
@@ -131,7 +125,7 @@ package final class TrustedHosts: Sendable {
 
     func keyTypes(host: String, port: Int) -> [String] { known.withLock { $0.keyTypes(host: host, port: port) } }
 
-    /// Two that meet a host for the first time at once are shown the same key, or one of them is refused.
+    /// Two concurrent first connections to a host must see the same key, or one of them is refused.
     func verdict(host: String, port: Int, key: [UInt8]) -> KnownHosts.Verdict {
         known.withLock { known in
             let verdict = known.verdict(host: host, port: port, key: key)

@@ -2,7 +2,6 @@ import CLibcrypto
 import FoundationEssentials
 
 /// A user's key, parsed once. libssh2 would parse it again at every retry of a login: 70 % of the client's CPU (facts/ssh.md §3).
-///
 /// Unchecked: `pkey` is never changed after `init`, and OpenSSL allows concurrent signing with one key.
 final class PrivateKey: @unchecked Sendable {
     enum Kind { case ed25519, ecdsa, rsa }
@@ -84,19 +83,19 @@ final class PrivateKey: @unchecked Sendable {
     private static func rsa(
         _ n: [UInt8], _ e: [UInt8], _ d: [UInt8], _ iqmp: [UInt8], _ p: [UInt8], _ q: [UInt8]
     ) -> OpaquePointer? {
-        // OpenSSL's own limit for a modulus; what is longer would keep a signature busy for hours.
+        // OpenSSL's own limit for a modulus; a signature with a longer one would take hours.
         guard n.count <= 2049, [e, d, iqmp, p, q].allSatisfy({ $0.count <= n.count }) else { return nil }
         func number(_ bytes: [UInt8]) -> OpaquePointer? { BN_bin2bn(bytes, Int32(bytes.count), nil) }
         guard let key = RSA_new() else { return nil }
         defer { RSA_free(key) }
-        // RSA_set0 takes the numbers over.
+        // RSA_set0 takes ownership of the numbers.
         guard RSA_set0_key(key, number(n), number(e), number(d)) == 1, RSA_set0_factors(key, number(p), number(q)) == 1,
             let pkey = EVP_PKEY_new(), EVP_PKEY_set1_RSA(pkey, key) == 1
         else { return nil }
         return pkey
     }
 
-    /// The signature as SSH wants it, without the type string that libssh2 adds; nil when OpenSSL fails.
+    /// The signature in SSH's format, without the type string that libssh2 adds; nil when OpenSSL fails.
     func sign(_ data: UnsafeBufferPointer<UInt8>) -> [UInt8]? {
         guard let context = EVP_MD_CTX_new() else { return nil }
         defer { EVP_MD_CTX_free(context) }

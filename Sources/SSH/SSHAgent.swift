@@ -1,6 +1,6 @@
 import Glibc
 
-/// Keys that a running ssh-agent holds (draft-miller-ssh-agent). One short exchange per signature over its Unix socket.
+/// Uses the keys of a running ssh-agent (draft-miller-ssh-agent): one short exchange per signature over its Unix socket.
 package enum SSHAgent {
     private enum Message {
         static let requestIdentities: UInt8 = 11
@@ -11,7 +11,7 @@ package enum SSHAgent {
         static let rsaSHA256: [UInt8] = [0, 0, 0, 2]
     }
 
-    /// The keys that we can use, in the agent's order.
+    /// The usable keys, in the agent's order.
     package static func keys(socket path: String) throws(KeyError) -> [UserKey] {
         guard let answer = ask(path, [Message.requestIdentities]), answer.first == Message.identities else {
             throw KeyError(description: "the ssh-agent at \(path) does not answer")
@@ -52,8 +52,8 @@ package enum SSHAgent {
         let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { return nil }
         defer { close(descriptor) }
-        var patience = timeval(tv_sec: 5, tv_usec: 0)
-        setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+        var timeout = timeval(tv_sec: 5, tv_usec: 0)
+        setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
         let end = monotonicNanoseconds() + 5_000_000_000
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
@@ -71,15 +71,15 @@ package enum SSHAgent {
         return receive(length, from: descriptor, until: end)
     }
 
-    /// An agent that sends a byte now and then is not waited for longer than one that sends nothing.
+    /// The deadline holds for the whole answer, not for each byte.
     private static func receive(_ count: Int, from descriptor: Int32, until end: UInt64) -> [UInt8]? {
         var bytes = [UInt8](repeating: 0, count: count)
         var filled = 0
         while filled < count {
             let now = monotonicNanoseconds()
             guard now < end else { return nil }
-            var patience = timeval(tv_sec: Int((end - now) / 1_000_000_000), tv_usec: Int((end - now) % 1_000_000_000 / 1000) + 1)
-            setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
+            var timeout = timeval(tv_sec: Int((end - now) / 1_000_000_000), tv_usec: Int((end - now) % 1_000_000_000 / 1000) + 1)
+            setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &timeout, socklen_t(MemoryLayout<timeval>.size))
             let got = bytes.withUnsafeMutableBytes { recv(descriptor, $0.baseAddress! + filled, count - filled, 0) }
             guard got > 0 else { return nil }
             filled += got

@@ -4,7 +4,7 @@ import FoundationEssentials
 import Glibc
 import Synchronization
 
-/// Sessions by target: one TCP connection each, kept open and used again; starts of connections are paced.
+/// Keeps one session, and one TCP connection, open for each target. Connection attempts are rate-limited.
 package actor SSHClient {
     private let loop: SSHLoop
     private let keys: [UserKey]
@@ -13,27 +13,26 @@ package actor SSHClient {
     private var sessions: [SSHTarget: SSHSession] = [:] {
         didSet { kept.store(sessions.count, ordering: .relaxed) }
     }
-    /// Connections under way, so that two commands for one host share one.
+    /// Connection attempts in progress, so that two commands for one host share one.
     private var connecting: [SSHTarget: [CheckedContinuation<Void, Never>]] = [:]
     private nonisolated let opened = Atomic<Int>(0)
     private nonisolated let kept = Atomic<Int>(0)
-    private let patience: Duration
+    private let connectTimeout: Duration
 
-    /// `connectsPerMinute`: exe.dev drops SYNs for minutes after a burst (facts/exedev.md §5, Apr 2026). `patience`: how long a host may take
+    /// `connectsPerMinute`: exe.dev drops SYNs for minutes after a burst (facts/exedev.md §5, Apr 2026). `connectTimeout`: how long a host may take
     /// until it is logged in to.
-    package init(loop: SSHLoop, keys: [UserKey], hostKeys: HostKeyRule, connectsPerMinute: Int, patience: Duration = .seconds(30)) {
-        (self.loop, self.keys, self.rule, self.patience) = (loop, keys, hostKeys, patience)
+    package init(loop: SSHLoop, keys: [UserKey], hostKeys: HostKeyRule, connectsPerMinute: Int, connectTimeout: Duration = .seconds(30)) {
+        (self.loop, self.keys, self.rule, self.connectTimeout) = (loop, keys, hostKeys, connectTimeout)
         pace = Pace(perMinute: max(1, connectsPerMinute))
     }
 
     package nonisolated var connectionsOpened: Int { opened.load(ordering: .relaxed) }
 
-    /// Sessions that are kept for their next command. One that died in silence is among them until then.
+    /// Number of open sessions. A session that died silently counts until its next use.
     package nonisolated var sessionsKept: Int { kept.load(ordering: .relaxed) }
 
-    /// Runs a command of a POSIX shell with `stdin` as its standard input. The shell tells of a good end itself, so the command must not take its
-    /// place (`exec`). Connects first if need be; a command is never sent twice. `gate` is asked when its turn has come, for connecting may take
-    /// minutes: when it is shut, nothing is sent. `aside`: on a connection of its own, which nobody else waits for and which ends with it.
+    /// Runs a command of a POSIX shell, never twice. It must not `exec`, because the shell reports success after it. Sends nothing if `gate`
+    /// returns false right before sending. `aside`: on a connection of its own, which no other command waits for.
     package func run(
         on target: SSHTarget, command: String, stdin: [UInt8], deadline: Duration, outputLimit: Int, aside: Bool = false,
         gate: @escaping @Sendable () -> Bool = { true }
@@ -57,7 +56,7 @@ package actor SSHClient {
             return try await run(in: session)
         } catch {
             await forget(session, target)
-            // A kept connection that had died in silence: nothing was sent, so one fresh try is safe.
+            // The open connection had died silently and nothing was sent, so one more attempt is safe.
             guard case .disconnected(_, _, false) = error else { throw error }
         }
         let next = try await self.session(for: target)
@@ -69,12 +68,12 @@ package actor SSHClient {
         }
     }
 
-    /// Of a host that is no more.
+    /// Closes the session of a host that no longer exists.
     package func close(_ target: SSHTarget) async {
         await sessions.removeValue(forKey: target)?.close()
     }
 
-    /// One that has ended, unless another has taken its place.
+    /// Removes a session that ended, unless a new one has replaced it.
     private func forget(_ session: SSHSession, _ target: SSHTarget) async {
         if await !session.isAlive, sessions[target] === session { sessions[target] = nil }
     }
@@ -108,7 +107,7 @@ package actor SSHClient {
         let address = try await Address.resolve(target.host, port: target.port)
         let session = SSHSession(loop: loop, target: target)
         opened.add(1, ordering: .relaxed)
-        try await session.connect(address, keys: keys, rule: rule, deadline: .deadline(patience))
+        try await session.connect(address, keys: keys, rule: rule, deadline: .deadline(connectTimeout))
         return session
     }
 }
@@ -117,7 +116,7 @@ package actor SSHClient {
 struct Pace {
     private let interval: UInt64
     private let burst: UInt64
-    /// When the bucket would be full again.
+    /// When the bucket is full again.
     private var full: UInt64 = 0
 
     init(perMinute: Int) {
@@ -143,15 +142,15 @@ struct Address: Sendable {
         bytes.withUnsafeBytes { Glibc.connect(descriptor, $0.baseAddress!.assumingMemoryBound(to: sockaddr.self), socklen_t($0.count)) }
     }
 
-    /// Names are looked up off the loop's thread: the resolver blocks.
+    /// Resolves names on another thread than the loop's: the resolver blocks.
     static func resolve(_ host: String, port: Int) async throws(SSHError) -> Address {
         let result: Result<Address, SSHError> = await withCheckedContinuation { continuation in
-            DispatchQueue.global().async { continuation.resume(returning: look(host, port)) }
+            DispatchQueue.global().async { continuation.resume(returning: resolve(host, port)) }
         }
         return try result.get()
     }
 
-    private static func look(_ host: String, _ port: Int) -> Result<Address, SSHError> {
+    private static func resolve(_ host: String, _ port: Int) -> Result<Address, SSHError> {
         var hints = addrinfo()
         hints.ai_socktype = Int32(SOCK_STREAM.rawValue)
         hints.ai_flags = AI_NUMERICSERV

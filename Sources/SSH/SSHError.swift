@@ -2,20 +2,20 @@
 package enum SSHError: Error, Sendable, Hashable, CustomStringConvertible {
     case unresolved(host: String, reason: String)
     case notConnected(target: String, reason: String)
-    /// Nothing was said in time while connecting: a dead host, or our own connections being dropped.
+    /// No answer while connecting: the host is dead, or exe.dev drops our connections.
     case timedOut(target: String, during: String)
     case hostKeyMismatch(target: String, shown: String, expected: String)
     case hostKeyUnknown(target: String, shown: String)
     case hostKeyRevoked(target: String, shown: String)
     case noCommonAlgorithm(target: String, reason: String)
     case authenticationRefused(target: String, user: String, keys: [String])
-    /// The connection ended; `commandSent` tells whether a command may have run.
+    /// The connection ended. `commandSent`: a command may have run.
     case disconnected(target: String, reason: String, commandSent: Bool)
     /// The command was still running at its deadline.
     case deadlineExceeded(target: String, seconds: Int)
     case cancelled(commandSent: Bool)
 
-    /// The command may have been carried out, in part or whole.
+    /// The command may have run, partly or completely.
     package var outcomeUnknown: Bool {
         switch self {
         case .disconnected(_, _, let sent), .cancelled(let sent): sent
@@ -24,11 +24,11 @@ package enum SSHError: Error, Sendable, Hashable, CustomStringConvertible {
         }
     }
 
-    /// What only the operator can mend; nil when another try may help.
+    /// What the operator can do; nil when a retry may help.
     package var advice: String? {
         switch self {
         case .hostKeyMismatch:
-            "if the host's key was changed on purpose, correct ssh.hostKeys or the known_hosts file; if not, somebody is in between"
+            "if the host's key was changed on purpose, correct ssh.hostKeys or the known_hosts file; if not, the connection may be intercepted"
         case .hostKeyUnknown(_, let shown):
             "check the fingerprint by another way, then put \(shown) into ssh.hostKeys or the key into known_hosts"
         case .hostKeyRevoked: "known_hosts marks this key as revoked"

@@ -2,10 +2,8 @@ import CLibssh2
 import Glibc
 import Synchronization
 
-/// The one thread of all SSH sessions: an epoll loop that is also the executor of the session actors.
-///
-/// Unchecked: `jobs` is behind a mutex, the descriptors never change, and everything else is touched only on the loop's own
-/// thread, which is where every job and every readiness callback runs (`checkIsolated` holds callers to it).
+/// The thread of all SSH sessions: an epoll loop that is also the executor of the session actors. Unchecked: `jobs` has a mutex, the
+/// descriptors are constant, and only the loop's own thread touches the rest (`checkIsolated` verifies it).
 package final class SSHLoop: SerialExecutor, @unchecked Sendable {
     private let jobs = Mutex<[UnownedJob]>([])
     private let epoll: Int32
@@ -13,13 +11,13 @@ package final class SSHLoop: SerialExecutor, @unchecked Sendable {
     private var thread = pthread_t()
     private var waiters: [Int32: Waiter] = [:]
 
-    /// Who waits for a descriptor, until when (monotonic nanoseconds).
+    /// Waiting tasks by descriptor, with their deadline in monotonic nanoseconds.
     private struct Waiter {
         var continuation: CheckedContinuation<Bool, Never>
         var deadline: UInt64
     }
 
-    /// The process's own: a loop is never ended, so whoever opens worlds again and again must not make one each time.
+    /// One loop for the process. A loop never ends, so code that opens worlds repeatedly must share it.
     package static let shared = SSHLoop()
 
     package init() {
@@ -31,7 +29,7 @@ package final class SSHLoop: SerialExecutor, @unchecked Sendable {
         event.data.fd = wake
         epoll_ctl(epoll, EPOLL_CTL_ADD, wake, &event)
         _ = Self.libraryIsReady
-        // The loop lives as long as the process: sessions may outlast whoever made them.
+        // The loop lives as long as the process: sessions may outlive their client.
         let me = Unmanaged.passRetained(self).toOpaque()
         pthread_create(
             &thread, nil,
@@ -74,14 +72,14 @@ package final class SSHLoop: SerialExecutor, @unchecked Sendable {
             var event = epoll_event()
             event.events = EPOLLIN.rawValue | EPOLLONESHOT.rawValue | EPOLLRDHUP.rawValue | (forWriting ? EPOLLOUT.rawValue : 0)
             event.data.fd = descriptor
-            // A second waiter on one descriptor takes over; the first looks again at once.
+            // A second waiter on a descriptor replaces the first, which tries again at once.
             waiters.removeValue(forKey: descriptor)?.continuation.resume(returning: true)
             waiters[descriptor] = Waiter(continuation: continuation, deadline: deadline)
             if epoll_ctl(epoll, EPOLL_CTL_MOD, descriptor, &event) != 0 { epoll_ctl(epoll, EPOLL_CTL_ADD, descriptor, &event) }
         }
     }
 
-    /// Wakes whoever waits for the descriptor; before it is closed, so that nobody waits for a number that means another socket.
+    /// Wakes the waiter of a descriptor. Call it before closing: the number may soon mean another socket.
     func release(_ descriptor: Int32) {
         epoll_ctl(epoll, EPOLL_CTL_DEL, descriptor, nil)
         waiters.removeValue(forKey: descriptor)?.continuation.resume(returning: true)
@@ -139,7 +137,7 @@ func monotonicNanoseconds() -> UInt64 {
 }
 
 extension UInt64 {
-    /// The moment so much from now.
+    /// That long from now, in monotonic nanoseconds.
     static func deadline(_ duration: Duration) -> UInt64 {
         let parts = duration.components
         return monotonicNanoseconds() + UInt64(Swift.max(0, parts.seconds)) * 1_000_000_000 + UInt64(Swift.max(0, parts.attoseconds))

@@ -1,10 +1,5 @@
-/// One POSIX shell word that stands for exactly `text`.
-///
-/// Same rule as Python's `shlex.quote`, which exe.dev's own SDK relies on for `POST /exec`
-/// (PyPI `exedev` 0.4.0, `_wire.py`): safe words stay bare, everything else goes in single quotes
-/// with an embedded `'` written as `'"'"'`.
-///
-/// Quotes are looked for among the bytes, as a shell does: to Swift a `'` with a combining accent behind it is another character.
+/// One POSIX shell word for exactly `text`, by the rule of Python's `shlex.quote`, which exe.dev's SDK uses (PyPI `exedev` 0.4.0).
+/// Works on bytes, as a shell does: to Swift a `'` with a combining accent is another character.
 package func quoted(_ text: String) -> String {
     let isBare = !text.isEmpty && text.utf8.allSatisfy(isBareByte)
     if isBare { return text }

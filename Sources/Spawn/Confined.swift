@@ -4,15 +4,15 @@ package import FoundationEssentials
 import Glibc
 import Synchronization
 
-/// Somebody else's program: run with a deadline and without anything of ours but what it is given.
+/// Runs a foreign program with a deadline, and with nothing of ours but its arguments, input and environment.
 package struct Confined: Sendable {
-    /// How it went.
+    /// The result.
     package struct Ended: Sendable {
         /// The exit status, or 128 and the signal.
         package var status: Int32
         /// Standard output and error together, up to the limit.
         package var output: Data
-        /// It was killed, for time or because nobody waits for it any more.
+        /// It was killed, at its deadline or because its task was cancelled.
         package var wasKilled: Bool
     }
 
@@ -21,8 +21,8 @@ package struct Confined: Sendable {
     private let seconds: Double
     private let limit: Int
 
-    /// `environment` is all that the program sees. It is killed with all that it started after `seconds`; what it prints beyond `limit`
-    /// bytes is thrown away.
+    /// `environment` is the program's whole environment. After `seconds` it is killed with all its children. Output beyond `limit` bytes
+    /// is discarded.
     package init(_ program: String, environment: [String: String], seconds: Double, limit: Int) {
         (self.program, self.environment, self.seconds, self.limit) = (program, environment, seconds, limit)
     }
@@ -53,11 +53,11 @@ package struct Confined: Sendable {
                 wasKilled = true
                 break
             }
-            // Its output says nothing about its end: it may close it and go on, or end and leave it to a child. So both are looked at.
+            // The end of output is not the end of the program: it may close it early or leave it to a child. So both are checked.
             var ready = pollfd(fd: pipes.output, events: Int16(POLLIN), revents: 0)
             if poll(&ready, 1, 20) > 0, !drain(pipes.output, &output) { usleep(20_000) }
         }
-        // Not reaped yet, so the number is still this group's. What it left running goes with it.
+        // Not reaped yet, so the number still means this group. This kills the children that it left.
         kill(-process, SIGKILL)
         let status = Subprocess.reap(process)
         _ = drain(pipes.output, &output)
@@ -78,7 +78,7 @@ package struct Confined: Sendable {
         posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
         return try Subprocess.spawn([program], pipes, environment: environment, attributes: &attributes) { actions in
             posix_spawn_file_actions_adddup2(&actions, 1, 2)
-            // Locks and connections are ours, also those that a library opened without CLOEXEC.
+            // Closes our locks and connections, also those that a library opened without CLOEXEC.
             posix_spawn_file_actions_addclosefrom_np(&actions, 3)
         }
     }
@@ -89,7 +89,7 @@ package struct Confined: Sendable {
         return waitid(P_PID, id_t(process), &facts, WEXITED | WNOHANG | WNOWAIT) == 0 && facts.si_signo != 0
     }
 
-    /// Takes what is there; false when there will be no more.
+    /// Reads the available output; false at its end.
     private func drain(_ descriptor: Int32, _ output: inout Data) -> Bool {
         var chunk = [UInt8](repeating: 0, count: 65536)
         while true {
@@ -101,7 +101,7 @@ package struct Confined: Sendable {
     }
 }
 
-/// Raised once, seen from elsewhere.
+/// A flag that one thread raises and another reads.
 private final class Flag: Sendable {
     private let value = Atomic(false)
     var isRaised: Bool { value.load(ordering: .relaxed) }

@@ -2,10 +2,8 @@ import CSpawn
 package import FoundationEssentials
 import Glibc
 
-/// A program that was run to its end.
-///
-/// Not Foundation's `Process`: on Linux that waits until every process that inherited its socket is gone, so a program
-/// that leaves a daemon behind (a machine's supervisor, `serve`) would never seem to end.
+/// Runs a program to its end. Not Foundation's `Process`: on Linux that waits for every process that inherited its socket, so a program
+/// that starts a daemon (a machine's supervisor, `serve`) would never seem to end.
 package struct Subprocess: Sendable {
     /// Why a program could not be run, or ended badly.
     package struct Failure: Error, CustomStringConvertible {
@@ -18,8 +16,8 @@ package struct Subprocess: Sendable {
     package let status: Int32
     package let output: Data
 
-    /// Blocks the calling thread until the program ended. `input` (below a pipe's 64 KiB) goes to its standard input; its standard
-    /// error is ours unless `quiet`. A daemon that it leaves must have redirected its own standard output.
+    /// Blocks the calling thread until the program ends. `input` must fit into a pipe (64 KiB). Standard error is ours unless `quiet`. A
+    /// daemon that the program starts must redirect its standard output.
     package static func run(_ program: String, _ arguments: [String], input: Data = Data(), quiet: Bool = false) throws -> Subprocess {
         let pipes = try Pipes(input: input)
         let process = try spawn([program] + arguments, pipes) { actions in
@@ -29,7 +27,7 @@ package struct Subprocess: Sendable {
         return Subprocess(status: reap(process), output: output)
     }
 
-    /// Runs a program that must end well.
+    /// Runs a program and throws unless it succeeds.
     package static func check(_ program: String, _ arguments: [String]) throws {
         let ended = try run(program, arguments)
         guard ended.status == 0 else {
@@ -47,9 +45,9 @@ package struct Subprocess: Sendable {
         }
     }
 
-    // MARK: what Confined shares
+    // MARK: shared with Confined
 
-    /// Waits for the program and lets the kernel forget it.
+    /// Waits for the program and reaps it.
     static func reap(_ process: pid_t) -> Int32 {
         var status: Int32 = 0
         while waitpid(process, &status, 0) < 0, errno == EINTR {}
@@ -57,7 +55,7 @@ package struct Subprocess: Sendable {
         return status & 0x7f == 0 ? (status >> 8) & 0xff : 128 + status & 0x7f
     }
 
-    /// Nil for `environment` is ours. The program's standard error is our own unless `adjust` says otherwise.
+    /// Without `environment` the program gets ours. Its standard error is ours unless `adjust` changes that.
     static func spawn(
         _ words: [String], _ pipes: borrowing Pipes, environment: [String: String]? = nil, attributes: inout posix_spawnattr_t,
         adjust: (inout posix_spawn_file_actions_t) -> Void
@@ -93,7 +91,7 @@ package struct Subprocess: Sendable {
 
 /// A program's standard input, filled and closed, and its output. No other program that is started meanwhile inherits an end.
 struct Pipes: ~Copyable {
-    /// Where we read what it prints.
+    /// Our end of its output.
     let output: Int32
     let programsInput: Int32
     let programsOutput: Int32
@@ -107,12 +105,12 @@ struct Pipes: ~Copyable {
             throw Subprocess.Failure(description: "no pipe: errno \(code)")
         }
         (programsInput, output, programsOutput) = (source[0], sink[0], sink[1])
-        // While we hold the end that is read, writing can neither fail nor raise SIGPIPE.
+        // While we hold the reading end, writing can neither fail nor raise SIGPIPE.
         _ = input.withUnsafeBytes { write(source[1], $0.baseAddress, $0.count) }
         close(source[1])
     }
 
-    /// After the start: while we hold the end that is written, there is no end of what the program prints.
+    /// Call it after the start: while we hold the writing end, the program's output has no end.
     func closeProgramsEnds() {
         close(programsInput)
         close(programsOutput)

@@ -4,6 +4,7 @@ import Glibc
 import K3s
 import Live
 import Testing
+
 @testable import Daemon
 @testable import HTTPServer
 

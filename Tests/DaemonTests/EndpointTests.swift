@@ -47,7 +47,7 @@ struct Running: ~Copyable {
     }
 }
 
-private func connected(_ port: UInt16) throws -> Int32 {
+func connected(_ port: UInt16) throws -> Int32 {
     let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
@@ -64,7 +64,7 @@ private func connected(_ port: UInt16) throws -> Int32 {
 }
 
 /// Blocking work on a thread of its own: the answers need the concurrency pool.
-private func offPool<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
+func offPool<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
     try await withCheckedThrowingContinuation { continuation in
         Thread.detachNewThread { continuation.resume(with: Result(catching: body)) }
     }

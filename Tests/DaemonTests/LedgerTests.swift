@@ -218,7 +218,7 @@ import Testing
         let state = try state(scratch, shape: Self.invented, files: ["ledger.json": Self.old])
         try state.store(try #require(try load(state).ledger))
         try StateDirectory.replace(state.path + "/server-token", with: [1])
-        try state.forgetCluster()
+        try state.removeCluster()
         #expect(try files(state).isEmpty)
     }
 }

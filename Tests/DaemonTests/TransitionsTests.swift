@@ -100,10 +100,10 @@ import Testing
         #expect(kinds(Say.massLoss) == ["breakerOpen", "nodeBlocked a", "nodeBlocked b", "fleetNotSettled"])
         #expect(kinds(Say.settled) == ["breakerClosed", "nodeSettled a", "nodeSettled b", "fleetSettled"])
         let blind = Notice.event(.readFailed(.vms, reason: "no route"))
-        #expect(kinds(blind) == ["readFailed"])
+        #expect(kinds(blind) == ["lookFailed"])
         #expect(kinds(blind) == [])
         #expect(kinds(Say.settled) == ["fleetSettled"])
-        #expect(kinds(blind) == ["readFailed"])
+        #expect(kinds(blind) == ["lookFailed"])
         #expect(kinds(.reloaded(Say.fleet)) + kinds(.reloadRefused("x")) + kinds(.stopping) == ["reloaded", "reloadRefused", "stopping"])
     }
 

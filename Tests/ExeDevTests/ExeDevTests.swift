@@ -2,7 +2,7 @@ import ExeDev
 import Synchronization
 import Testing
 
-/// Answers in the order given, and keeps what was sent.
+/// Returns the given responses in order, and records the requests.
 final class ScriptedTransport: ExeDevTransport {
     let replies: Mutex<[Result<HTTPReply, TransportFailure>]>
     let sent = Mutex<[String]>([])
@@ -46,7 +46,7 @@ private let row = #"{"vm_name":"web-n1","status":"running","ssh_dest":"a@b@web-n
 
     @Test func anEmptyListIsNoVM() async throws { #expect(try await ScriptedTransport(200, #"{"vms":[]}"#).client.list().vms.isEmpty) }
 
-    /// What is not a list must never read as "there are no VMs" or as a VM's name.
+    /// A response that is no list must not be read as "no VMs" or as the name of a VM.
     @Test(arguments: ["", "hello world", "{}", "[]", "<html>", #"{"vms":[{"status":"running"}]}"#, #"{"vms":[{"vm_name":"x"}]}"#])
     func refusesWhatIsNoList(body: String) async {
         await #expect(throws: ExeDevError.self) { try await ScriptedTransport(200, body).client.list() }
@@ -76,7 +76,7 @@ private let row = #"{"vm_name":"web-n1","status":"running","ssh_dest":"a@b@web-n
         #expect(old.notFound == ["b"] && old.deleted == [])
     }
 
-    /// 200, and nothing was removed: the VM must not be taken for gone.
+    /// Status 200, but nothing was removed: the VM must not count as gone.
     @Test(arguments: [#"{"error":"internal"}"#, "{}", #"{"deleted":["other"],"failed":[]}"#, #"{"status":"ok"}"#])
     func aRemovalThatTellsNothingIsNoRemoval(body: String) async {
         await #expect(throws: ExeDevError.self) { try await ScriptedTransport(200, body).client.remove(["a"]) }
@@ -126,21 +126,21 @@ private let row = #"{"vm_name":"web-n1","status":"running","ssh_dest":"a@b@web-n
         #expect(transport.count == 6)
     }
 
-    /// Each try counts, and so does the time that exe.dev asked us to wait.
-    @Test func tellsOfEveryTry() async throws {
+    /// Every attempt is reported, and the time that exe.dev asked to wait.
+    @Test func reportsEveryAttempt() async throws {
         let good = HTTPReply(status: 200, headers: [:], body: Array(#"{"vms":[]}"#.utf8), isTruncated: false)
         let busy = HTTPReply(status: 429, headers: ["retry-after": "2"], body: [], isTruncated: false)
         let transport = ScriptedTransport([
             .success(busy), .failure(TransportFailure(reason: "reset", wasSent: true)), .success(good),
         ])
-        let told = Mutex<[ClientNote]>([])
-        let client = ExeDevClient(transport: transport, sleep: { _ in }, random: { 0 }, tell: { note in told.withLock { $0.append(note) } })
+        let notes = Mutex<[ClientNote]>([])
+        let client = ExeDevClient(transport: transport, sleep: { _ in }, random: { 0 }) { note in notes.withLock { $0.append(note) } }
         _ = try await client.list(pattern: "secret")
         let want: [ClientNote] = [
             .answered(verb: "ls", status: 429), .throttled(seconds: 2), .answered(verb: "ls", status: nil),
             .answered(verb: "ls", status: 200),
         ]
-        #expect(told.withLock { $0 } == want)
+        #expect(notes.withLock { $0 } == want)
     }
 
     @Test func aTakenNameIsTheOperatorsToChange() async {

@@ -2,7 +2,7 @@ import ExeDev
 import Synchronization
 import Testing
 
-/// A change that waited for exe.dev to take requests again leaves only while its time is not over.
+/// A mutating request that waited (429) is sent only while its gate is open.
 @Suite struct GateTests {
     private static let busy = HTTPReply(status: 429, headers: [:], body: Array(#"{"error":"slow down"}"#.utf8), isTruncated: false)
     private static let done = HTTPReply(

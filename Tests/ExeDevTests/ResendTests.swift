@@ -4,7 +4,7 @@ import Glibc
 import Synchronization
 import Testing
 
-/// Answers the first four requests on connections that it keeps, and closes on the fifth without a word.
+/// Answers the first four requests with keep-alive, and closes the connection on the fifth without a response.
 private final class DyingServer: Sendable {
     let requests = Atomic<Int>(0)
     let port: UInt16

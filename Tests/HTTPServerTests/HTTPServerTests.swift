@@ -3,7 +3,7 @@ import HTTPServer
 import Synchronization
 import Testing
 
-/// A server that is stopped when the test has no more use for it.
+/// A server that stops at the end of the test.
 private func serving<Value: Sendable>(
     at path: String? = nil, limit: Int = 65536, _ answer: @escaping @Sendable (HTTPRequest) async -> HTTPResponse,
     client: @escaping @Sendable (Place) throws -> Value

@@ -33,7 +33,7 @@ enum Place: Sendable {
 
     struct Refused: Error { var code: Int32 }
 
-    /// Not for children of other tests to inherit: a listener that one of them held would outlive its server.
+    /// Children of other tests must not inherit it: a listener in a child would outlive its server.
     private func socket() -> Int32 {
         switch self {
         case .tcp: Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
@@ -123,7 +123,7 @@ final class Client {
     }
 }
 
-/// Blocking work on a thread of its own: the concurrency pool and Dispatch's queues share few threads, and the answers need them.
+/// Runs blocking work on its own thread: the handlers need the few threads of the concurrency pool.
 func offPool<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) async throws -> Value {
     try await withCheckedThrowingContinuation { continuation in
         Thread.detachNewThread { continuation.resume(with: Result(catching: body)) }

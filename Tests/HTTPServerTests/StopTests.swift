@@ -2,7 +2,7 @@ import Foundation
 import HTTPServer
 import Testing
 
-/// Tells when it is freed.
+/// Reports its deinitialization.
 private final class Sentinel: Sendable {
     private let gone: AsyncStream<Void>.Continuation
     init(_ gone: AsyncStream<Void>.Continuation) { self.gone = gone }
@@ -10,7 +10,7 @@ private final class Sentinel: Sendable {
 }
 
 @Suite(.timeLimit(.minutes(1))) struct StopTests {
-    /// The answers stay under way until after the stop, and the server is freed when the last has come back.
+    /// The handlers return after the stop, and the server is freed with the last one.
     @Test(arguments: [1, 20]) func stopCutsAnswersThatAreUnderWay(count: Int) async throws {
         let (begun, beginning) = AsyncStream<Void>.makeStream()
         let (gone, going) = AsyncStream<Void>.makeStream()
@@ -25,8 +25,8 @@ private final class Sentinel: Sendable {
             }
             return clients.allSatisfy { $0.hasEnded() }
         }
-        var observed = begun.makeAsyncIterator()
-        for _ in 0..<count { await observed.next() }
+        var seen = begun.makeAsyncIterator()
+        for _ in 0..<count { await seen.next() }
         server?.stop()
         server?.stop()
         #expect(try await ended.value)
@@ -39,7 +39,7 @@ private final class Sentinel: Sendable {
     private func make(
         _ descriptor: Int32, _ sentinel: Sentinel, _ beginning: AsyncStream<Void>.Continuation, _ released: AsyncStream<Void>
     ) throws -> HTTPServer {
-        // One consumer, that all answers wait for; not cancelled with them.
+        // One consumer that all handlers wait for; not cancelled with them.
         let free = Task { for await _ in released {} }
         return try HTTPServer(listeningOn: descriptor, bodyLimit: 1) { [sentinel] _ in
             beginning.yield()
@@ -52,7 +52,7 @@ private final class Sentinel: Sendable {
         Task { try await offPool(body) }
     }
 
-    /// Answers and stop race: whoever comes first, nothing is resumed twice and nothing stays suspended.
+    /// Responses and stop race: in either order nothing is resumed twice and nothing stays suspended.
     @Test func stopRacesAnswers() async throws {
         for round in 0..<50 {
             let (descriptor, place) = try Place.listen()
@@ -69,8 +69,8 @@ private final class Sentinel: Sendable {
                     return clients.compactMap { $0.reply() }.allSatisfy { $0.body == "/" }
                 }
             }
-            var observed = begun.makeAsyncIterator()
-            for _ in 0..<(1 + round % 8) { await observed.next() }
+            var seen = begun.makeAsyncIterator()
+            for _ in 0..<(1 + round % 8) { await seen.next() }
             server.stop()
             #expect(try await client.value)
         }

@@ -5,7 +5,7 @@ import TestSupport
 import Testing
 
 @Suite(.serialized) struct AgentTests {
-    /// A real ssh-agent that holds the user's key, ended with the test.
+    /// A real ssh-agent with the user's key. It ends with the test.
     private static func withAgent(_ sshd: RealSSHD, _ body: (String) async throws -> Void) async throws {
         let socket = sshd.folder + "/agent"
         let agent = try RealSSHD.spawn("/usr/bin/ssh-agent", ["-D", "-a", socket])
@@ -13,7 +13,7 @@ import Testing
             kill(agent, SIGKILL)
             waitpid(agent, nil, 0)
         }
-        // The socket's file is there before the agent listens on it.
+        // The socket's file exists before the agent listens on it.
         #expect(await eventually { (try? SSHAgent.keys(socket: socket)) != nil })
         try RealSSHD.run("/usr/bin/env", ["SSH_AUTH_SOCK=\(socket)", "/usr/bin/ssh-add", "-q", "\(sshd.folder)/user"])
         try await body(socket)

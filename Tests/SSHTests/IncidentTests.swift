@@ -3,7 +3,7 @@ import Glibc
 import SSH
 import Testing
 
-/// Accepts connections on loopback and says so much, then nothing for ever.
+/// Accepts connections on loopback, sends a given greeting and then nothing.
 final class SilentHost: Sendable {
     let port: Int
     private let listener: Int32
@@ -24,7 +24,7 @@ final class SilentHost: Sendable {
 
     deinit { close(listener) }
 
-    /// Takes one connection from the kernel's queue and greets it; it stays open until the process ends.
+    /// Accepts one connection and sends the greeting. The connection stays open until the process ends.
     func greet(_ words: String) async -> Int32 {
         await withCheckedContinuation { continuation in
             Thread.detachNewThread { [listener] in
@@ -38,11 +38,11 @@ final class SilentHost: Sendable {
     var target: SSHTarget { SSHTarget(host: "127.0.0.1", port: port, user: "nobody") }
 }
 
-/// What hurt users of other tools on the wire (the numbers are those of facts/peers.md).
+/// Incidents of other tools (numbers as in facts/peers.md).
 @Suite(.serialized, .timeLimit(.minutes(2))) struct IncidentTests {
     private static func client() -> SSHClient {
         SSHClient(
-            loop: SSHLoop(), keys: [], hostKeys: .knownHosts(KnownHosts("")), connectsPerMinute: 600, patience: .milliseconds(500))
+            loop: SSHLoop(), keys: [], hostKeys: .knownHosts(KnownHosts("")), connectsPerMinute: 600, connectTimeout: .milliseconds(500))
     }
 
     private static func error(of body: () async throws(SSHError) -> ExecResult) async -> SSHError? {
@@ -54,7 +54,7 @@ final class SilentHost: Sendable {
         }
     }
 
-    /// The kernel accepts; nobody says a word, or the version and not a word more.
+    /// The kernel accepts the connection; the server sends nothing, or only its version.
     @Test("B19 a host that accepts and is silent hung the tool", arguments: ["", "SSH-2.0-silent\r\n", "SSH-2.0-"])
     func b19(greeting: String) async throws {
         let host = try SilentHost()
@@ -73,7 +73,7 @@ final class SilentHost: Sendable {
         await client.closeAll()
     }
 
-    /// Many at once: no silent host holds up the others, and each ends by its own deadline.
+    /// Many at once: no silent host delays the others, and each ends at its own deadline.
     @Test("B19 one silent host held up the others") func b19Others() async throws {
         let silent = try SilentHost()
         let sshd = try RealSSHD()
@@ -90,7 +90,7 @@ final class SilentHost: Sendable {
         #expect(await hung.value != nil)
     }
 
-    /// A socket is there, as after a forwarded agent's end, and nobody answers on it.
+    /// The socket exists but no agent answers, as after the end of a forwarded agent.
     @Test("B19 an ssh-agent's socket that nobody serves hung the tool") func b19Agent() async throws {
         let folder = NSTemporaryDirectory() + "agent-" + UUID().uuidString
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -106,7 +106,7 @@ final class SilentHost: Sendable {
             }
         }
         try #require(isBound)
-        // On a thread of its own: the exchange blocks for as long as it is patient.
+        // On its own thread: the exchange blocks until its deadline.
         let error: KeyError? = await withCheckedContinuation { continuation in
             Thread.detachNewThread {
                 do throws(KeyError) {
@@ -120,7 +120,7 @@ final class SilentHost: Sendable {
         #expect(error?.description == "the ssh-agent at \(folder)/s does not answer")
     }
 
-    /// The far end of a kept connection dies between two commands, and in the middle of one.
+    /// The peer of an open connection dies between two commands, and during one.
     @Test("B13 an end of file on a kept connection could not be recovered from") func b13() async throws {
         let sshd = try RealSSHD()
         let client = try sshd.client()
@@ -136,7 +136,7 @@ final class SilentHost: Sendable {
         #expect(wasSent && error?.outcomeUnknown == true, "it may have run: it is not sent again")
         let again = try await client.sh(sshd.target, "echo well")
         #expect(again.stdout == Array("well\n".utf8) && client.connectionsOpened == before + 1)
-        // Now it dies while nobody uses it: the next command has a connection of its own, and runs once.
+        // Now it dies while idle: the next command opens a new connection and runs once.
         let pid = try await client.sh(sshd.target, "cut -d ' ' -f 4 /proc/$PPID/stat")
         let session = try #require(pid_t(String(decoding: pid.stdout, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)))
         kill(session, SIGKILL)

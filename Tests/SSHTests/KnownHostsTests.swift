@@ -1,7 +1,5 @@
 import Foundation
-import Glibc
 import SSH
-import Synchronization
 import Testing
 
 @Suite struct KnownHostsTests {

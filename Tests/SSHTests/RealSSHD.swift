@@ -1,19 +1,18 @@
 import Foundation
 import Glibc
 import SSH
-import Synchronization
 import Testing
 
-/// A real sshd on loopback, with keys of its own, ended with the value that holds it.
+/// A real sshd on loopback with its own keys. It ends with this value.
 final class RealSSHD {
     let folder: String
     let port: Int
-    var process: pid_t = 0
+    private var process: pid_t = 0
 
-    /// `options`: more lines of sshd_config.
+    /// `options`: additional lines of sshd_config.
     init(keyType: String = "ed25519", options: String = "") throws {
         folder = NSTemporaryDirectory() + "sshd-" + UUID().uuidString
-        // Below the ports that connections of others are given.
+        // Below the range of ephemeral ports.
         port = Int.random(in: 10000..<32000)
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         try FileManager.default.createDirectory(atPath: "/run/sshd", withIntermediateDirectories: true)
@@ -38,18 +37,18 @@ final class RealSSHD {
         try start()
     }
 
-    func start() throws {
+    private func start() throws {
         process = try Self.spawn("/usr/sbin/sshd", ["-D", "-E", folder + "/log", "-f", folder + "/config"])
     }
 
-    func stop() {
+    private func stop() {
         if process > 0 {
             kill(process, SIGKILL)
             waitpid(process, nil, 0)
         }
     }
 
-    /// Another machine answers there from now on.
+    /// From now on the server shows another host key.
     func changeHostKey() throws {
         stop()
         for suffix in ["", ".pub"] {
@@ -64,7 +63,7 @@ final class RealSSHD {
         try? FileManager.default.removeItem(atPath: folder)
     }
 
-    /// Foundation's `Process` needs a run loop that a test's thread does not have.
+    /// Foundation's `Process` needs a run loop, which a test's thread lacks.
     static func spawn(_ program: String, _ arguments: [String]) throws -> pid_t {
         var pid: pid_t = 0
         var words: [UnsafeMutablePointer<CChar>?] = ([program] + arguments).map { strdup($0) } + [nil]
@@ -94,7 +93,7 @@ final class RealSSHD {
 }
 
 extension SSHClient {
-    /// sshd needs a moment to listen: a refused connection is tried again, a bounded number of times.
+    /// sshd needs a moment to listen: retries refused connections, a bounded number of times.
     func sh(_ target: SSHTarget, _ script: String, stdin: [UInt8]? = nil, command: String = "sh -eu -s", seconds: Int = 20)
         async throws(SSHError) -> ExecResult
     {

@@ -16,7 +16,7 @@ import Testing
         await client.closeAll()
     }
 
-    /// Connecting took long, and the time of the command is over.
+    /// Connecting took so long that the command may no longer be sent.
     @Test func sendsNothingWhenItsTimeIsOver() async throws {
         let sshd = try RealSSHD()
         let client = try sshd.client()
@@ -76,13 +76,13 @@ import Testing
         let client = try sshd.client()
         let result = try await client.sh(sshd.target, "kill -TERM $PPID")
         #expect(result.signal == "TERM" && result.exitStatus == nil)
-        // That of a child is told by its shell.
+        // A child's signal becomes the exit status of its shell.
         let child = try await client.sh(sshd.target, "kill -TERM $$")
         #expect(child.exitStatus == 128 + SIGTERM)
         await client.closeAll()
     }
 
-    /// sshd closes a channel on which nothing was said for a while, and tells no exit status; the command goes on.
+    /// sshd closes an idle channel without an exit status; the command continues.
     @Test func aChannelThatWasCutIsNoGoodEnd() async throws {
         let sshd = try RealSSHD(options: "ChannelTimeout session:*=1s")
         let client = try sshd.client()
@@ -92,7 +92,7 @@ import Testing
         await client.closeAll()
     }
 
-    /// What takes long on a connection of its own keeps nobody waiting.
+    /// A slow command on its own connection delays no other command.
     @Test func whatRunsAsideHoldsNobodyUp() async throws {
         let sshd = try RealSSHD()
         let client = try sshd.client()

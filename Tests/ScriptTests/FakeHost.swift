@@ -6,10 +6,8 @@ import Shell
 import Simulation
 import Testing
 
-/// A host made of a folder: scripts run in it under the real `/bin/sh`, as root, behind chroot in a mount namespace of their own.
-///
-/// The real `/usr/bin` and `/usr/lib` are bound in for reading only; what scripts write to is the folder's. The binds end with the
-/// namespace, that is with the last process in it, however a test ends.
+/// A fake host in a directory: scripts run under the real `/bin/sh` as root, in a chroot and a mount namespace of their own, with
+/// `/usr/bin` and `/usr/lib` bound read-only. The mounts end with the last process in the namespace.
 struct FakeHost {
     let folder: String
     var root: String { folder + "/root" }
@@ -110,7 +108,7 @@ struct FakeHost {
         FileManager.default.contents(atPath: root + path).map { String(decoding: $0, as: UTF8.self) }
     }
 
-    /// What tells a file that was left alone from one that was written anew with the same text.
+    /// Distinguishes an untouched file from one that was written again with the same text.
     struct FileState: Hashable {
         var mode: UInt32
         var inode: UInt64
@@ -137,7 +135,7 @@ struct FakeHost {
         return all
     }
 
-    /// Files that a script was not done with.
+    /// Temporary files that a script left.
     var leftovers: [String] {
         files().keys.filter { $0.hasSuffix("new") || $0.contains("key") || $0.hasPrefix("/tmp") }.sorted()
     }

@@ -8,7 +8,7 @@ enum FakePrograms {
         "rm", "sed", "seq", "sh", "sha256sum", "sort", "tail", "timeout", "tr",
     ]
 
-    /// Notes a call as the kernel saw it: arguments end with US, calls with RS, so that no argument can be mistaken for two.
+    /// Records the arguments of a call: arguments end with US, calls with RS, so that no argument looks like two.
     /// One `printf` a note keeps the two ends of a pipeline from mixing theirs.
     static let log = #"""
         printf '%s\036' "$(/usr/bin/tr '\0' '\037' </proc/$$/cmdline)" >>/log/calls

@@ -37,7 +37,7 @@ import Testing
         }
     }
 
-    /// The machine that has the name now has joined since it was looked at; one at another address is the machine before.
+    /// The current machine of that name joined after the reading; a node at another address is the previous instance.
     @Test(arguments: [("100.64.0.2", true), ("fd7a::2 100.64.0.2", true), ("100.64.0.20", false), ("", false)])
     func whatHasJoinedItselfIsNotForgotten(addresses: String, isItsOwn: Bool) throws {
         try Self.withK3s { host in
@@ -99,7 +99,7 @@ import Testing
         }
     }
 
-    /// Somebody tainted the node, or took a taint away, since it was read; or nobody can say.
+    /// Taints were added or removed since the reading, or cannot be read.
     @Test(arguments: ["4712 a'=1:NoExecute theirs=:NoSchedule mine=1:NoSchedule ", "4712 a'=1:NoExecute ", "4712 ", ""])
     func taintsThatChangedMeanwhileStay(seen: String) throws {
         try Self.withK3s { host in

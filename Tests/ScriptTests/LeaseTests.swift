@@ -3,7 +3,7 @@ import Foundation
 import K3s
 import Testing
 
-/// The Lease as the script on the server takes it, renews it and lets it go; `k3s kubectl` answers what a test says.
+/// The script that acquires, renews and releases the Lease; a fake `k3s kubectl` answers.
 @Suite(.enabled(if: FakeHost.works, needsHost)) struct LeaseTests {
     struct Case: Sendable, CustomTestStringConvertible {
         var testDescription: String
@@ -46,7 +46,7 @@ import Testing
         }
     }
 
-    /// Another one wrote between our look and our write: the server refuses, and nothing is ours.
+    /// Another writer came between our read and our write: the server refuses, and the Lease is not held.
     @Test func aWriteThatIsRefusedTakesNothing() throws {
         try KubectlTests.withK3s { host in
             try Self.write("7|us/1|NOW|600", on: host)

@@ -5,7 +5,7 @@ import K3s
 import Reconciler
 import Testing
 
-/// A script whose connection was cut may still be at work on the host when the next one comes.
+/// A script whose connection was cut may still run when the next one starts.
 @Suite(.enabled(if: FakeHost.works, needsHost)) struct LockTests {
     @Test(arguments: [
         Sample.prepare(.agent), Action.install(Install(Sample.setup(.agent), digest: "d", version: Sample.version)),

@@ -4,7 +4,7 @@ import Reconciler
 import Shell
 import Testing
 
-/// Defects of RX, an earlier tool of this name, in what it said to hosts (facts/peers.md, "Defects read in RX").
+/// Defects of RX, an earlier tool of this name, in its scripts (facts/peers.md, "Defects read in RX").
 @Suite(.enabled(if: FakeHost.works, needsHost)) struct PriorArtTests {
     /// Every step of a pipeline that may fail, failing: the order fails with it, what was there stays, and k3s is not started.
     static let cuts: [Provocation] = [
@@ -27,7 +27,7 @@ import Testing
         }
     }
 
-    /// Each tool in turn is one that fails; whatever the script goes on to do without it, it does not say that all is well.
+    /// Each tool in turn fails: the script must not report success.
     @Test("RX a step ran without set -e", arguments: ["mkdir", "cat", "mv", "chmod", "sha256sum", "cut", "df", "awk"]) func failing(
         tool: String
     ) throws {

@@ -10,7 +10,7 @@ struct Provocation: Sendable, CustomTestStringConvertible {
     var status: Int32
     var message: String
     var order = Sample.prepare()
-    /// The controller's clock is so many seconds ahead.
+    /// Seconds by which the controller's clock is ahead.
     var ahead = 0.0
     var arrange: @Sendable (FakeHost) throws -> Void
 }

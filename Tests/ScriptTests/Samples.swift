@@ -6,10 +6,10 @@ import Testing
 
 @testable import Reconciler
 
-/// Values that a shell would love to take apart.
+/// Values that a shell would split or expand without quotes.
 let hostile = #"it's "q" $HOME \n `id` * ;& ünï"#
 
-/// Secrets as awkward as their sources allow; `fragments` are what must be seen nowhere.
+/// Secrets with special characters; `fragments` must appear nowhere.
 enum Secrets {
     static let values: [SecretName: String] = [
         .serverToken: #"aaSERVERaa '"$PATH \n\\ `id`%s"#, .agentToken: #"bbAGENTbb '"$PATH \n\\ `id`%d"#,
@@ -19,7 +19,7 @@ enum Secrets {
 }
 
 enum Sample {
-    /// The time that the fake host's clock agrees with.
+    /// The time of the fake host's clock.
     static var now: Double { Double(time(nil)) }
 
     static func script(_ action: Action, time: Double = now) -> Script {

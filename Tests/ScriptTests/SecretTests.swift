@@ -72,7 +72,7 @@ import Testing
         }
     }
 
-    /// The shell is hung up on while tailscale has the key, as when sshd goes down.
+    /// The shell receives SIGHUP while tailscale has the key, as when sshd stops.
     @Test func aHangUpLeavesNoKey() throws {
         try FakeHost.with { host in
             let tailscale = #"[ "$1" = up ] || exit 1; read -r _ _ _ shell _ <"/proc/$PPID/stat"; cp /run/*key /state; kill -HUP "$shell""#

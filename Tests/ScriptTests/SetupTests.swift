@@ -16,7 +16,7 @@ import Testing
         return outcome.stdout
     }
 
-    /// Whether the one restart is of this unit, and nobody waits for it.
+    /// Whether the only restart is of this unit, with `--no-block`.
     static func restarts(_ host: FakeHost, _ unit: String) -> Bool {
         host.calls(of: "systemctl", "restart") == [["systemctl", "restart", "--no-block", unit]]
     }
@@ -170,7 +170,7 @@ import Testing
         }
     }
 
-    /// A connection may end anywhere; the shell must not obey what came of the script.
+    /// A connection may end anywhere; the shell must not run part of a script.
     @Test func aCutScriptDoesNothing() throws {
         try FakeHost.with { host in
             let bytes = HostScript.addressed(Sample.script(.deleteNode(DeleteNode(node: "demo-n12", ifSilent: false))), to: "demo-n1").bytes
@@ -180,7 +180,7 @@ import Testing
         }
     }
 
-    /// dash reads 8 KiB at a time: what a child leaves of standard input is all that the shell gets to see of a longer script.
+    /// dash reads 8 KiB at a time: a child that reads standard input would swallow the rest of a longer script.
     @Test func noChildEatsTheScript() throws {
         try FakeHost.with { host in
             try Self.run(Sample.prepare(), on: host)

@@ -12,7 +12,7 @@ import Testing
         "ExeDev": ["CLibcurl", "Dispatch", "FoundationEssentials", "Shell", "Synchronization"],
         "Digest": ["CLibcrypto"],
         "HTTPServer": ["CMicrohttpd", "FoundationEssentials", "Glibc", "Synchronization"],
-        "SSH": ["CLibcrypto", "CLibssh2", "Dispatch", "FoundationEssentials", "Glibc", "Synchronization"],
+        "SSH": ["CLibcrypto", "CLibssh2", "Digest", "Dispatch", "FoundationEssentials", "Glibc", "Synchronization"],
         "Live": [
             "Digest", "ExeDev", "FleetCore", "FoundationEssentials", "Glibc", "K3s", "Reconciler", "SSH", "Shell", "Spawn",
             "Synchronization",

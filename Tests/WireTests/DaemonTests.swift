@@ -36,13 +36,12 @@ extension WireTests {
 
         private static let steps = ["create VM", "prepare host", "install k3s", "patch labels and taints", "share"]
 
-        /// Lines that say that a step was begun (`: `) or is done (` done in `).
+        /// Log lines of a step that was started (`: `) or succeeded (` done in `).
         private static func count(_ words: String, in text: String) -> Int {
             text.split(separator: "\n").count { line in steps.contains { line.contains("-n1 ") && line.contains($0 + words) } }
         }
 
-        /// What a node went on with after the daemon was told to stop: it ends the step under way, and then nothing more. Which step that is
-        /// depends on how quick the machine is.
+        /// The steps of a node after the stop signal: only the running step ends. Which one that is depends on the machine's speed.
         private static func begunAfterAnEnd(in text: String) -> [Substring] {
             var ended: Set<Substring> = []
             var begun: [Substring] = []
@@ -68,7 +67,7 @@ extension WireTests {
             }
         }
 
-        /// Killed again and again while the file is edited: in the end the fleet is what the file asks, and no name was asked for twice.
+        /// Killed repeatedly while the file is edited: the fleet ends as the file declares, and no name was requested twice.
         @Test func survivesBeingKilledWhileTheFileIsEdited() async throws {
             let environment = ProcessInfo.processInfo.environment
             let seed = environment["KILL_SEED"].flatMap(UInt64.init) ?? UInt64.random(in: 0..<1_000_000)
@@ -87,7 +86,7 @@ extension WireTests {
                 #expect(await Self.settles(last), "seed \(seed): \(last.saidSoFar)")
                 print("soak: seed \(seed), \(rounds) rounds, \(try await Self.figures(of: last, wire))")
                 #expect(await Self.end(last).status == 0)
-                // What a write had not finished is gone with the next one.
+                // The next write removes the leftovers of an unfinished one.
                 let files = try FileManager.default.contentsOfDirectory(atPath: wire.state + "/wire")
                 #expect(!files.contains { $0.hasSuffix(".new") || $0.hasSuffix(".damaged") }, "seed \(seed): \(files)")
                 #expect(try wire.vms().keys.sorted() == ["wire-cp-n1", "wire-web-n1", "wire-web-n2"], "seed \(seed)")
@@ -97,7 +96,7 @@ extension WireTests {
             }
         }
 
-        /// What a daemon that keeps a settled fleet holds, and what it and those before it have sent.
+        /// The descriptors of a daemon over a settled fleet, and the requests so far.
         private static func figures(of daemon: ChildProcess, _ wire: Wire) async throws -> String {
             let process = "/proc/\(daemon.id)/"
             let descriptors = try FileManager.default.contentsOfDirectory(atPath: process + "fd").count
@@ -139,7 +138,7 @@ extension WireTests {
                     let isKept = await eventually { daemon.saidSoFar.contains("\(name): the fleet        settled") }
                     #expect(isKept, "\(daemon.saidSoFar)")
                 }
-                // What is wrong with one of them is no matter to the other.
+                // A problem of one fleet does not affect the other.
                 try "{ nonsense".write(toFile: other, atomically: true, encoding: .utf8)
                 let isRefused = await eventually { daemon.saidSoFar.contains("blog: the new fleet file is refused") }
                 #expect(isRefused, "\(daemon.saidSoFar)")

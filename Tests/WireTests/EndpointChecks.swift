@@ -38,12 +38,12 @@ extension Wire {
         func status(of type: String) -> String? { conditions.first { $0.type == type }?.status }
     }
 
-    /// With the daemon up: its word, without a request to exe.dev; a look of one's own when asked for.
+    /// `status` uses a running daemon, without a request to exe.dev; with `--live` it observes itself.
     private func expectStatus() async throws {
         let answer = try JSONDecoder().decode(Status.self, from: Data(try await ask("/status").utf8))
         #expect(answer.settled && answer.nodes.map(\.name) == ["wire-cp-n1"])
         let told = try await k8s("status", "--json")
-        #expect(told.status == 0 && told.err.contains("from the daemon, which looked"), "\(told.all)")
+        #expect(told.status == 0 && told.err.contains("from the daemon, observed"), "\(told.all)")
         let status = try JSONDecoder().decode(Status.self, from: Data(told.out.utf8))
         #expect(status.status(of: "Settled") == "True" && status.status(of: "BreakerOpen") == "False", "\(told.out)")
         #expect(status.conditions.allSatisfy { $0.lastTransitionTime != nil && $0.observedGeneration == 1 }, "\(told.out)")

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 extension WireTests {
-    /// What goes wrong between us and exe.dev, and afterwards on its machines.
+    /// Faults between us and exe.dev, and on its machines.
     @Suite(.serialized) struct FaultTests {
         @Test(arguments: [
             #"{"command":"new","nth":1,"times":2,"fault":"lostReply"}"#, #"{"command":"new","nth":2,"fault":"status504Done"}"#,
@@ -89,7 +89,7 @@ extension WireTests {
             }
         }
 
-        /// Who was let in by the file is let out by it; whom somebody else let in stays.
+        /// A user that the file dropped loses access; a grant of someone else stays.
         @Test func letsGuestsInAndOut() async throws {
             try await Wire.run { wire in
                 try wire.write(pools: ["web": #"nodes: 1, share: { port: 8080, users: ["Ada@Example.org", "bob@example.org"] }"#])
@@ -112,7 +112,7 @@ extension WireTests {
             }
         }
 
-        /// 200, and all that it says is an error: the VM is there, and is not forgotten.
+        /// Status 200 with an error only: the VM exists, and its record stays.
         @Test func aRemovalThatWasNoneIsDoneAgain() async throws {
             try await Wire.run { wire in
                 try wire.write(pools: ["web": "nodes: 1"])
@@ -178,7 +178,7 @@ extension WireTests {
             }
         }
 
-        /// `rm` frees the name at once and takes its time with the machine: whoever asks for the name meanwhile gets another machine.
+        /// `rm` frees the name at once but removes the machine later: a `new` meanwhile gets another machine.
         @Test func aNameThatIsAskedForAgainGetsAMachineOfItsOwn() async throws {
             try await Wire.run { wire in
                 #expect(try await wire.ctl("new --name=wire-web-n1").status == 0)

@@ -37,7 +37,7 @@ extension WireTests {
             print(ended.out)
         }
 
-        /// A settled fleet costs two looks a pass, and a daemon that has made many passes is no larger than one that has made few.
+        /// A settled fleet costs two reads a pass, and memory does not grow with the number of passes.
         @Test func aSettledFleetCostsTwoLooksAndNoMemory() async throws {
             let ended = try await Self.sim("soak", "--passes", "300", "--nodes", "100")
             #expect(ended.status == 0, "\(ended.all)")

@@ -3,7 +3,7 @@ import TestSupport
 import Testing
 
 extension WireTests {
-    /// S14: no byte of a secret is in anything that the programs print, keep or leave on a VM, in any encoding that somebody might use.
+    /// S14: nothing that the programs print, store or leave on a VM contains a secret, in any usual encoding.
     @Suite(.serialized) struct SecretTests {
         @Test func noSecretIsWhereItMayBeSeen() async throws {
             try await Wire.run { wire in
@@ -47,7 +47,7 @@ extension WireTests {
             broken.environment["TS_AUTHKEY"] = "tskey-auth-wrong-" + (wire.environment["TS_AUTHKEY"] ?? "")
             try wire.write(pools: ["web": "nodes: 3, share: { port: 8080 }"])
             let refused = try await broken.k8s("apply", "--yes", "--timeout", "20").all
-            // The host told the key, and nobody else does.
+            // The host printed the key, and no program of ours does.
             #expect(refused.contains("<secret tailscale-auth-key>"), "\(refused)")
             said["a refused auth key"] = refused
             return said
@@ -74,7 +74,7 @@ extension WireTests {
             return found
         }
 
-        /// Every file of the state directory and the plan, but those that are there for a secret.
+        /// Every file of the state directory and the plan, except files that hold a secret.
         private static func kept(_ wire: Wire, but secrets: [String]) throws -> [String: String] {
             let names = try #require(FileManager.default.enumerator(atPath: wire.state)).compactMap { $0 as? String }
             let files = names.map { wire.state + "/" + $0 }.filter { !secrets.contains($0) } + [wire.folder + "/plan.json"]
@@ -86,7 +86,7 @@ extension WireTests {
             return found
         }
 
-        /// The secrets by name, each in every form; and the files that hold one, which nobody else may read.
+        /// The secrets by name, each in every encoding, and the files that hold one, which only we may read.
         private static func secrets(_ wire: Wire) throws -> (forms: [String: [String]], files: [String]) {
             let folder = wire.state + "/wire"
             let names = try FileManager.default.contentsOfDirectory(atPath: folder)

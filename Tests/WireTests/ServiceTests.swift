@@ -83,7 +83,7 @@ extension WireTests {
             #expect(status.err.contains("from the daemon") && status.out.contains("wire-web-n2"), "\(status.all)")
         }
 
-        /// A hook, under the unit's hardening: it tells what it was given, and tries to see what it must not.
+        /// A hook under the unit's hardening: it prints its input, and tries to read what it must not.
         private static let hook = """
             cat > /usr/local/bin/hook <<'END'
             #!/bin/sh

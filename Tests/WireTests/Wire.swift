@@ -46,7 +46,7 @@ struct Wire: Sendable {
         }
     }
 
-    /// Ends the simulator as a crash would; its machines live on. It is gone when this returns.
+    /// Kills the simulator; its machines keep running. It is gone when this returns.
     func killSimulator() async throws {
         let text = try String(contentsOfFile: sim + "/serve.pid", encoding: .utf8)
         let process = try #require(pid_t(text.trimmingCharacters(in: .whitespacesAndNewlines)))
@@ -60,11 +60,11 @@ struct Wire: Sendable {
 
     private func down() async { _ = try? await exec("exedev-sim", ["down", "--state", sim]) }
 
-    /// Mounts and network namespaces of this simulator, whatever others are up.
+    /// The mounts and network namespaces of this simulator only.
     var leftovers: [String] {
         let mounts = (try? String(contentsOfFile: "/proc/mounts", encoding: .utf8)) ?? ""
         let namespaces = (try? FileManager.default.contentsOfDirectory(atPath: "/run/netns")) ?? []
-        // FNV-1a of the state's path is in every name that the simulator gives.
+        // Every name of the simulator contains FNV-1a of the state's path.
         let hash = sim.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
         let prefix = "xs" + String(hash, radix: 16).suffix(6) + "-"
         return mounts.split(separator: "\n").filter { $0.contains(folder) }.map(String.init) + namespaces.filter { $0.hasPrefix(prefix) }
@@ -127,13 +127,13 @@ struct Wire: Sendable {
         return Dictionary(uniqueKeysWithValues: try JSONDecoder().decode(Table.self, from: data).vms.map { ($0.name, $0) })
     }
 
-    /// Commands that exe.dev was asked for so far, with the status of each in front: `200 new --name=…`.
+    /// The commands so far, each after its status: `200 new --name=…`.
     func requests() -> [String] {
         let text = (try? String(contentsOfFile: sim + "/requests.log", encoding: .utf8)) ?? ""
         return text.split(separator: "\n").map { line in line.split(separator: " ").dropFirst().joined(separator: " ") }
     }
 
-    /// Every `new` that was refused because its name was taken, with what was asked for before it.
+    /// Every `new` that was refused because its name was taken, with the commands before it.
     var refusedCreations: [String] {
         let all = requests()
         return all.indices.filter { all[$0].hasPrefix("422 new") }.map { all[max(0, $0 - 15)...$0].joined(separator: "\n") }

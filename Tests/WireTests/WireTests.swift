@@ -56,7 +56,7 @@ import Testing
         #expect(status.nodes.first { $0.name == "wire-batch-n1" }?.taints == ["exedev.dev/pool=batch:NoSchedule"])
     }
 
-    /// Neither what we were given nor what we made ourselves is anywhere but in 0600 files.
+    /// Secrets, given and generated ones, are in files of mode 0600 only.
     private static func expectNoSecrets(_ wire: Wire, _ runs: [ChildProcess.Ended]) async throws {
         let folder = wire.state + "/wire/"
         let made = try ["server-token", "agent-token"].map { try String(contentsOfFile: folder + $0, encoding: .utf8) }

@@ -68,7 +68,8 @@ extension Verb {
         return agreed
     }
 
-    private static func finish(_ result: Reconciler.Result, _ place: CommandContext, _ arguments: Arguments, _ terminal: Terminal) -> ExitStatus
+    private static func finish(_ result: Reconciler.Result, _ place: CommandContext, _ arguments: Arguments, _ terminal: Terminal)
+        -> ExitStatus
     {
         if arguments.has("json") { terminal.out(place.document(result).json) }
         let traffic = place.world.traffic

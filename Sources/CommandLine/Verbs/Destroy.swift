@@ -36,7 +36,7 @@ extension Verb {
             throw Failure(error.message, advice: advice)
         }
         guard left.isEmpty else { throw Failure("still there: \(left.joined(separator: ", "))", advice: "run destroy again") }
-        try place.state.forgetCluster()
+        try place.state.removeCluster()
         terminal.say("The fleet \(name) is gone.")
         return .done
     }
@@ -49,7 +49,7 @@ extension Verb {
             terminal.say("The ledger and the tokens of a cluster are in \(place.state.path) and would be forgotten.")
             guard try agrees(place.fleet.cluster.name, 0, arguments, terminal) else { return .failed }
         }
-        try place.state.forgetCluster()
+        try place.state.removeCluster()
         return .done
     }
 
