@@ -24,7 +24,7 @@ package struct Observer: Sendable {
             case (.host(let name), let vm?): return .host(name, .probed(try await world.probe(vm)))
             case (.cluster, let vm?): return .cluster(.read(try await world.readCluster(on: vm)))
             case (.host, nil), (.cluster, nil), (.nothing, _):
-                return .failed(target, EffectError("there is no VM to target at", remedy: .retry(after: nil)))
+                return .failed(target, EffectError("there is no VM to read", remedy: .retry(after: nil)))
             }
         } catch {
             return Self.observed(of: error, at: target)

@@ -233,7 +233,7 @@ import Testing
                 }
             ) { world in install(on: "demo-cp-n1", world) { $0.disable = ["traefik"] } },
             Row(
-                "S12 a look that acts", LookingWritesNothing(), "a look has an effect", arrange: { $0.processes[0].mode = .read },
+                "S12 a look that acts", LookingWritesNothing(), "a read has an effect", arrange: { $0.processes[0].mode = .read },
                 when: removed),
             Row("S12 an apply that acts", LookingWritesNothing(), when: removed),
         ]

@@ -11,7 +11,7 @@ import Testing
         soak.world.state.withLock { $0.vanish("demo-web-n1") }
         let second = soak.pass()
         let wrong = try #require(second)
-        #expect(wrong.contains("looks: ") && wrong.contains("createVM demo-web-n1"), "\(wrong)")
+        #expect(wrong.contains("reads: ") && wrong.contains("createVM demo-web-n1"), "\(wrong)")
         let third = soak.pass()
         #expect(third == nil)
     }

@@ -40,7 +40,7 @@ enum SoakCommand {
         }
         let milliseconds = (cpuSeconds - began) * 1000 / Double(options.passes)
         let growth = residentBytes - residentEarly
-        print("\(options.passes) passes, each 1 list of VMs, 1 reading of the cluster, 0 reads at hosts, 0 effects")
+        print("\(options.passes) passes, each 1 list of VMs, 1 reading of the cluster, 0 probes of hosts, 0 effects")
         print("and no more than 1 write of the ledger")
         print(String(format: "%.2f ms of CPU a pass, that of the simulated world among them", milliseconds))
         print(

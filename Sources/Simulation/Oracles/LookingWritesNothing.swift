@@ -6,6 +6,6 @@ struct LookingWritesNothing: Oracle {
     static let name = "S12 looking writes nothing"
 
     func before(_ request: Request, _ world: WorldState, _ history: History) -> String? {
-        request.process.mode == .read ? "a target has an effect" : nil
+        request.process.mode == .read ? "a read has an effect" : nil
     }
 }

@@ -129,7 +129,7 @@ extension WorldState {
     private static func refusal(_ fault: Fault.Kind?) -> EffectError? {
         switch fault {
         case .unreachable: EffectError("timed out", remedy: .retry(after: nil))
-        case .refused: EffectError("the host key is another", remedy: .askOperator(advice: "target why"))
+        case .refused: EffectError("the host key is another", remedy: .askOperator(advice: "see why"))
         default: nil
         }
     }
