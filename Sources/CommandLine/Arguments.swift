@@ -1,6 +1,6 @@
-/// A verb's words, split into options and operands by a table of what the verb knows.
+/// A verb's arguments, split into options and operands.
 struct Arguments {
-    /// One option: `--name VALUE`, `--name=VALUE` or, when it takes none, `--name`.
+    /// One option: `--name VALUE`, `--name=VALUE` or, without a value, `--name`.
     struct Option {
         var name: String
         var takesValue: Bool
@@ -8,7 +8,7 @@ struct Arguments {
 
         static func flag(_ name: String, _ meaning: String) -> Option { Option(name: name, takesValue: false, meaning: meaning) }
         static func value(_ name: String, _ meaning: String) -> Option { Option(name: name, takesValue: true, meaning: meaning) }
-        /// It may be given several times; of others the last one counts.
+        /// A repeatable option. Of another option the last value counts.
         static func list(_ name: String, _ meaning: String) -> Option { Option(name: name, takesValue: true, meaning: meaning) }
     }
 
@@ -43,12 +43,12 @@ struct Arguments {
     }
 
     func has(_ flag: String) -> Bool { flags.contains(flag) }
-    /// The last one, when it was given more than once.
+    /// The last value of an option.
     func value(_ name: String) -> String? { values[name]?.last }
-    /// Of an option that may be repeated.
+    /// All values of a repeatable option.
     func values(_ name: String) -> [String] { values[name] ?? [] }
 
-    /// At most `count` operands are meant; more are a mistake worth naming.
+    /// The operands; throws when there are more than `count`.
     func operands(upTo count: Int) throws(UsageError) -> [String] {
         guard operands.count <= count else { throw UsageError("did not expect \(operands[count])") }
         return operands

@@ -1,7 +1,7 @@
 import ExeDev
 import FoundationEssentials
 
-/// The program `exedev-ctl`: single exe.dev commands with the daemon's client.
+/// The program `exedev-ctl`: sends single exe.dev commands.
 package enum Control {
     package static func run(_ words: [String]) async -> Int32 {
         let terminal = Terminal()
@@ -26,7 +26,7 @@ package enum Control {
         } catch let error as ExeDevError {
             terminal.say("exedev-ctl: \(error)")
             if case .askOperator(let advice) = error.remedy { terminal.say("  \(advice)") }
-            if case .observeAgain = error.remedy { terminal.say("  it is not known whether it was done: look with exedev-ctl exec ls") }
+            if case .observeAgain = error.remedy { terminal.say("  the outcome is unknown: check with exedev-ctl exec ls") }
             return ExitStatus.failed.rawValue
         } catch {
             terminal.say("exedev-ctl: \(error)")

@@ -1,4 +1,4 @@
-/// What an operator is told when a verb cannot go on: what is wrong, and what helps.
+/// Why a verb cannot go on, and what the operator can do.
 struct Failure: Error, CustomStringConvertible {
     var message: String
     var advice: String?

@@ -1,11 +1,9 @@
-/// Brings one cluster's entries into a kubeconfig that has others.
-///
-/// Works on text, so that everything else in the file keeps its bytes. Only the block style that kubectl writes is understood; anything
-/// else is refused rather than guessed at.
+/// Merges one cluster's entries into a kubeconfig. Works on text, so that all other entries keep their bytes; refuses anything but the
+/// block style that kubectl writes.
 enum KubeconfigMerge {
     private static let sections = ["clusters", "contexts", "users"]
 
-    /// `existing` with the entries of `added` in the place of those of the same names. Its current context stays.
+    /// `existing`, with entries of the same names replaced by those of `added`. Keeps its current context.
     static func merge(_ added: String, into existing: String, file: String) throws(Failure) -> String {
         var document = try Document(existing, file: file)
         let new = try Document(added, file: "the server's kubeconfig")
@@ -53,7 +51,7 @@ enum KubeconfigMerge {
             return Self.split(block.lines.dropFirst())
         }
 
-        /// A list's items, each beginning with its dash; lines before the first dash are none.
+        /// The items of a list, each starting with its dash. Lines before the first dash are ignored.
         private static func split(_ lines: some Sequence<String>) -> [[String]] {
             var items: [[String]] = []
             var indent: Int?
@@ -89,7 +87,7 @@ enum KubeconfigMerge {
             blocks[index].lines = [section + ":"] + items.flatMap { $0 }
         }
 
-        /// Nothing in it but what k3s writes.
+        /// Whether it holds only what k3s writes.
         private static func isOurs(_ item: [String]) -> Bool {
             let known: Set<String> = [
                 "name", "cluster", "context", "user", "server", "certificate-authority-data", "client-certificate-data", "client-key-data",
@@ -100,7 +98,7 @@ enum KubeconfigMerge {
             }
         }
 
-        /// The value of the item's own `name`, not of one deeper inside.
+        /// The value of the item's own `name`, not of a nested one.
         private static func name(of item: [String]) -> String? {
             let depth = item[0].prefix { $0 == " " }.count + 2
             for (index, line) in item.enumerated() {

@@ -2,7 +2,7 @@ import Daemon
 import Live
 
 extension Arguments.Option {
-    /// Whom a daemon tells of transitions.
+    /// The options for a daemon's webhook and hook.
     static let outlets: [Arguments.Option] = [
         .value("webhook", "POST events as JSON to this https URL (others may see it in the list of processes)"),
         .value("webhook-file", "a file with that URL, when it is a secret (else systemd's credential webhook-url)"),
@@ -12,7 +12,7 @@ extension Arguments.Option {
 }
 
 extension Arguments {
-    /// Those that the options and systemd's credentials name; a `Failure` when one cannot be used.
+    /// The outlets in the options and in systemd's credentials. Throws a `Failure` when one is unusable.
     func outlets(environment: [String: String]) throws -> [any Outlet] {
         do {
             return [try webhook(credentials: environment["CREDENTIALS_DIRECTORY"]), try hook(path: environment["PATH"])].compactMap { $0 }

@@ -2,16 +2,16 @@ import FoundationEssentials
 import Glibc
 import Synchronization
 
-/// The only place that prints. Data goes to standard output, everything said to the operator to standard error.
+/// The only code that prints: data to standard output, messages to standard error.
 struct Terminal: Sendable {
     let outIsTerminal = isatty(STDOUT_FILENO) == 1
     let inIsTerminal = isatty(STDIN_FILENO) == 1
     let errorIsTerminal = isatty(STDERR_FILENO) == 1
-    /// Stands before everything said to the operator.
+    /// The prefix of messages.
     private var subject = ""
 
-    /// The same terminal, for what is said of one of several.
-    func speaking(of subject: String) -> Terminal {
+    /// The same terminal with a prefix, for one of several fleets.
+    func prefixed(by subject: String) -> Terminal {
         var copy = self
         copy.subject = subject + ": "
         return copy
@@ -44,9 +44,9 @@ package enum ExitStatus: Int32, Sendable {
     case failed = 1
     /// `plan`: there is something to do.
     case changes = 2
-    /// `apply`: only waiting ran out of time.
+    /// `apply`: timed out while waiting.
     case stillWaiting = 3
     case usage = 64
-    /// `daemon`: the fleet file or what it points to cannot be used; systemd does not restart for that.
+    /// `daemon`: the fleet file, a key or a token is unusable; systemd does not restart the unit.
     case configuration = 78
 }

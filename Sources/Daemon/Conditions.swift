@@ -1,9 +1,8 @@
 import FleetCore
 import K3s
 
-/// What `kubectl` would show of the fleet's state, in the shape of a Kubernetes condition.
+/// A condition of the fleet, in the form of a Kubernetes condition.
 package struct Condition: Sendable, Hashable, Codable {
-    /// What is judged.
     package enum Kind: String, Sendable, Codable {
         case settled = "Settled"
         case progressing = "Progressing"
@@ -12,7 +11,6 @@ package struct Condition: Sendable, Hashable, Codable {
         case degraded = "Degraded"
     }
 
-    /// Whether it is so.
     package enum Status: String, Sendable, Codable {
         case yes = "True"
         case no = "False"
@@ -23,16 +21,16 @@ package struct Condition: Sendable, Hashable, Codable {
     package var status: Status
     package var reason: String
     package var message: String
-    /// When `status` last changed, as the daemon observed it; nil where nobody has watched.
+    /// When `status` last changed; nil without a daemon.
     package var lastTransitionTime: String?
-    /// Which reading of the fleet file it is about; nil without a daemon.
+    /// The generation of the fleet file that it is about; nil without a daemon.
     package var observedGeneration: Int?
 
     init(_ type: Kind, _ status: Status, _ reason: String, _ message: String = "") {
         (self.type, self.status, self.reason, self.message) = (type, status, reason, message)
     }
 
-    /// The conditions of now; one whose status stayed keeps the time of its last change.
+    /// The new conditions; one with an unchanged status keeps its time.
     static func merged(_ new: [Condition], over old: [Condition], time: String, generation: Int) -> [Condition] {
         new.map { condition in
             var condition = condition
@@ -45,8 +43,7 @@ package struct Condition: Sendable, Hashable, Codable {
 }
 
 extension LastResult {
-    /// What one read tells without knowing who acts on it. That is not whether somebody works on the fleet, nor, as an operator is there to
-    /// judge, whether the breaker is open.
+    /// The conditions of one observation. `Progressing` and `BreakerOpen` are missing: they need a daemon.
     var conditions: [Condition] { [settled, blocked, degraded] }
 
     var settled: Condition {
@@ -55,7 +52,7 @@ extension LastResult {
         return Condition(.settled, .no, "NodesNotSettled", Self.list(open))
     }
 
-    /// Under a daemon, which does what can be done.
+    /// Only under a daemon, which works on what is not settled.
     var progressing: Condition {
         let open = plan.items.filter { !$0.decision.isSettled }
         let moving = open.filter { if case .blocked = $0.decision { false } else { true } }
@@ -88,7 +85,7 @@ extension LastResult {
         return some.joined(separator: "; ") + more
     }
 
-    /// A message of a large fleet stays readable.
+    /// Keeps the message of a large fleet short.
     private static func few(_ words: [String]) -> (some: [String], more: String) {
         (Array(words.prefix(5)), words.count > 5 ? " and \(words.count - 5) more" : "")
     }

@@ -4,8 +4,8 @@ import Glibc
 import Live
 import Reconciler
 
-/// Reconciles for ever: on a schedule, on a signal, when a fleet file changes. One loop, fed by events; passes run beside it, one a fleet, so
-/// that a fleet that is slow or fails delays no other.
+/// Reconciles for ever: on a schedule, on a signal, when a fleet file changes. One loop handles events; each fleet's passes are tasks of
+/// their own, so that a fleet that is slow or fails delays no other.
 package struct Daemon: Sendable {
     private let sources: [FleetSource]
     private let interval: Double
@@ -13,7 +13,7 @@ package struct Daemon: Sendable {
     private let manager: ServiceManager
     private let run = AuditRecord.newRun()
 
-    /// `sinks` makes those of one fleet; they are kept for as long as the daemon runs.
+    /// `sinks` makes the sinks of one fleet. They live as long as the daemon.
     package init(
         sources: [FleetSource], interval: Double, environment: [String: String],
         sinks: @escaping @Sendable (DesiredFleet) -> [any NoticeSink]
@@ -25,67 +25,69 @@ package struct Daemon: Sendable {
     enum LoopEvent: Sendable {
         case tick
         case signal(Int32)
-        /// Of the fleet's index.
+        /// With the fleet's index.
         case passEnded(Int, Result<Reconciler.Result, any Error>)
     }
 
-    /// A fleet file, or a key or token that it needs, cannot be used: starting again would not help.
+    /// A fleet file, key or token is unusable: a restart would not help.
     package struct Unusable: Error, Sendable, CustomStringConvertible {
         package var reason: String
         package var description: String { reason }
     }
 
-    /// Returns when it was told to stop; throws `Unusable`, or why it cannot start now (another run holds a fleet).
+    /// Returns after a stop signal. Throws `Unusable`, or why it cannot start now (another run holds the lock of a fleet).
     package func run() async throws {
         try await run { Signals([SIGTERM, SIGINT, SIGHUP], handler: $0) }
     }
 
-    /// `listen` is given whom to tell of a signal, and returns what is kept for as long as signals are heard.
+    /// `listen` installs the handler of signals and returns the object that keeps it installed.
     func run(listen: (@escaping @Sendable (Int32) -> Void) -> AnyObject) async throws {
-        var fleets = try open()
-        let locks = try fleets.runners.map { Held(try FleetLock(in: $0.context.state, verb: "daemon")) }
-        do { for runner in fleets.runners { try runner.open() } } catch {
-            for runner in fleets.runners { runner.close() }
+        var state = try open()
+        let locks = try state.runners.map { Held(try FleetLock(in: $0.context.state, verb: "daemon")) }
+        do { for runner in state.runners { try runner.open() } } catch {
+            for runner in state.runners { runner.close() }
             throw error
         }
-        let (inbox, door) = AsyncStream<LoopEvent>.makeStream()
-        let ears = listen { door.yield(.signal($0)) }
-        manager.ready(status(fleets))
-        for runner in fleets.runners { runner.tell(.started(runner.context.fleet, run: run)) }
+        let (events, continuation) = AsyncStream<LoopEvent>.makeStream()
+        let signals = listen { continuation.yield(.signal($0)) }
+        manager.ready(status(state))
+        for runner in state.runners { runner.send(.started(runner.context.fleet, run: run)) }
         await withTaskGroup(of: Void.self) { group in
-            for sink in fleets.runners.flatMap(\.sinks) { group.addTask { await sink.serve() } }
-            await keep(&fleets, inbox, door)
-            for runner in fleets.runners { runner.close() }
+            for sink in state.runners.flatMap(\.sinks) { group.addTask { await sink.serve() } }
+            await keep(&state, events, continuation)
+            for runner in state.runners { runner.close() }
         }
-        for runner in fleets.runners { await runner.context.close() }
-        withExtendedLifetime((ears, locks)) {}
+        for runner in state.runners { await runner.context.close() }
+        withExtendedLifetime((signals, locks)) {}
     }
 
     /// The loop.
-    private func keep(_ fleets: inout DaemonState, _ inbox: AsyncStream<LoopEvent>, _ door: AsyncStream<LoopEvent>.Continuation) async {
+    private func keep(
+        _ state: inout DaemonState, _ events: AsyncStream<LoopEvent>, _ continuation: AsyncStream<LoopEvent>.Continuation
+    ) async {
         await withTaskGroup(of: Void.self) { group in
-            group.addTask { await Self.tick(every: pulse, door) }
-            for await happening in inbox {
-                for runner in fleets.runners { runner.beat(.alive) }
-                note(happening, &fleets)
-                if fleets.isDone { break }
-                for index in fleets.runners.indices { begin(index, &fleets, &group, door) }
+            group.addTask { await Self.tick(every: pulse, continuation) }
+            for await event in events {
+                for runner in state.runners { runner.beat(.alive) }
+                note(event, &state)
+                if state.isDone { break }
+                for index in state.runners.indices { begin(index, &state, &group, continuation) }
                 let awake = DaemonState.awake
                 manager.pulse(
-                    status(fleets), isSound: fleets.isSound(awake: awake),
-                    needsSeconds: fleets.needsTime(awake: awake) ? Self.stretch : nil)
+                    status(state), isSound: state.isSound(awake: awake),
+                    needsSeconds: state.needsTime(awake: awake) ? Self.extensionSeconds : nil)
             }
             group.cancelAll()
         }
     }
 
-    /// A lock is no value that an array could hold.
+    /// Boxes a lock: an array cannot hold a noncopyable value.
     private final class Held {
         let lock: FleetLock
         init(_ lock: consuming FleetLock) { self.lock = lock }
     }
 
-    /// Every file is read before anything begins, and all that is wrong is said at once.
+    /// Reads every file before anything starts, and reports all problems at once.
     private func open() throws(Unusable) -> DaemonState {
         var runners: [FleetRunner] = []
         var problems: [String] = []
@@ -94,7 +96,7 @@ package struct Daemon: Sendable {
             do {
                 let context = try source.open()
                 if let other = runners.first(where: { $0.context.state.path == context.state.path }) {
-                    problems.append("\(source.file): the cluster \(context.fleet.cluster.name) is kept from \(other.source.file) already")
+                    problems.append("\(source.file): the cluster \(context.fleet.cluster.name) is already managed by \(other.source.file)")
                 }
                 runners.append(FleetRunner(source, context: context, interval: interval, stamp: stamp, sinks: sinks(context.fleet)))
             } catch {
@@ -107,47 +109,47 @@ package struct Daemon: Sendable {
 
     // MARK: time
 
-    /// Seconds between two reads the files, and two signs of life.
+    /// Seconds between two checks of the files, and between two watchdog messages.
     private var pulse: Double { min(5, interval, manager.watchdog.map { $0 / 3 } ?? 5) }
-    /// Seconds that each call for more time to stop asks for; several pulses.
-    private static let stretch = 30
+    /// Seconds that each request for more time to stop adds; several pulses.
+    private static let extensionSeconds = 30
 
-    /// Only wakes the loop: the signs of life are the loop's own.
-    private static func tick(every seconds: Double, _ door: AsyncStream<LoopEvent>.Continuation) async {
-        repeat { door.yield(.tick) } while (try? await Task.sleep(for: .milliseconds(Int(seconds * 1000)))) != nil
+    /// Only wakes the loop: the loop itself feeds the watchdog.
+    private static func tick(every seconds: Double, _ continuation: AsyncStream<LoopEvent>.Continuation) async {
+        repeat { continuation.yield(.tick) } while (try? await Task.sleep(for: .milliseconds(Int(seconds * 1000)))) != nil
     }
 
-    private func status(_ fleets: DaemonState) -> String { fleets.status(uptime: SystemClock().uptime, awake: DaemonState.awake) }
+    private func status(_ state: DaemonState) -> String { state.status(uptime: SystemClock().uptime, awake: DaemonState.awake) }
 
-    // MARK: what happened
+    // MARK: events
 
-    private func note(_ happening: LoopEvent, _ fleets: inout DaemonState) {
-        switch happening {
+    private func note(_ event: LoopEvent, _ state: inout DaemonState) {
+        switch event {
         case .tick:
-            let changed = fleets.runners.indices.filter { FileStamp(fleets.runners[$0].source.file) != fleets.runners[$0].stamp }
-            if !changed.isEmpty { reload(changed, &fleets) }
-        case .signal(SIGHUP): reload(Array(fleets.runners.indices), &fleets)
-        case .signal: stop(&fleets)
-        case .passEnded(let index, let result): ended(result, &fleets.runners[index], isStopping: fleets.isStopping)
+            let changed = state.runners.indices.filter { FileStamp(state.runners[$0].source.file) != state.runners[$0].stamp }
+            if !changed.isEmpty { reload(changed, &state) }
+        case .signal(SIGHUP): reload(Array(state.runners.indices), &state)
+        case .signal: stop(&state)
+        case .passEnded(let index, let result): ended(result, &state.runners[index], isStopping: state.isStopping)
         }
     }
 
-    private func stop(_ fleets: inout DaemonState) {
-        // Told twice. Every write of the ledger is whole, and what was sent without an answer is read for by the next run.
-        guard !fleets.isStopping else { _exit(128 + SIGTERM) }
-        fleets.stoppingSince = DaemonState.awake
+    private func stop(_ state: inout DaemonState) {
+        // The second signal. Every write of the ledger is atomic, and the next run observes what came of unanswered requests.
+        guard !state.isStopping else { _exit(128 + SIGTERM) }
+        state.stoppingSince = DaemonState.awake
         manager.stopping()
-        for runner in fleets.runners {
+        for runner in state.runners {
             runner.stopSignal?.set()
-            runner.tell(.stopping)
+            runner.send(.stopping)
         }
     }
 
-    private func reload(_ indices: [Int], _ fleets: inout DaemonState) {
-        guard !fleets.isStopping else { return }
+    private func reload(_ indices: [Int], _ state: inout DaemonState) {
+        guard !state.isStopping else { return }
         manager.reloading()
-        for index in indices { reload(&fleets.runners[index]) }
-        manager.ready(status(fleets))
+        for index in indices { reload(&state.runners[index]) }
+        manager.ready(status(state))
     }
 
     private func reload(_ runner: inout FleetRunner) {
@@ -157,13 +159,13 @@ package struct Daemon: Sendable {
             guard context.state.path == runner.context.state.path else {
                 throw StateError("the cluster's name or the state directory changed", advice: "restart the service for another cluster")
             }
-            // A pass under way goes on with what it began with until its next step; then the new file counts.
+            // The running pass finishes its steps with the old file; the next pass uses the new one.
             runner.successor = context
             runner.stopSignal?.set()
             runner.schedule.hurry(now: SystemClock().uptime)
-            runner.tell(.reloaded(context.fleet))
+            runner.send(.reloaded(context.fleet))
         } catch {
-            runner.tell(.reloadRefused("\(error)"))
+            runner.send(.reloadRefused("\(error)"))
         }
     }
 
@@ -173,12 +175,12 @@ package struct Daemon: Sendable {
         runner.passEnded(result, uptime: SystemClock().uptime, chance: .random(in: 0...1))
         let next = runner.schedule.next - SystemClock().uptime
         switch result {
-        case .success(let result): runner.tell(.passEnded(result, next: next))
-        case .failure(let error): runner.tell(.passFailed("\(error)", asksOperator: Self.asksOperator(error), next: next))
+        case .success(let result): runner.send(.passEnded(result, next: next))
+        case .failure(let error): runner.send(.passFailed("\(error)", asksOperator: Self.asksOperator(error), next: next))
         }
     }
 
-    /// Both kinds of error carry advice when somebody must do something.
+    /// Both kinds of error carry advice when the operator must act.
     static func asksOperator(_ error: any Error) -> Bool {
         switch error {
         case let error as EffectError: if case .askOperator = error.remedy { true } else { false }
@@ -190,40 +192,38 @@ package struct Daemon: Sendable {
     // MARK: passes
 
     private func begin(
-        _ index: Int, _ fleets: inout DaemonState, _ group: inout TaskGroup<Void>, _ door: AsyncStream<LoopEvent>.Continuation
+        _ index: Int, _ state: inout DaemonState, _ group: inout TaskGroup<Void>, _ continuation: AsyncStream<LoopEvent>.Continuation
     ) {
-        guard fleets.runners[index].stopSignal == nil, !fleets.isStopping, SystemClock().uptime >= fleets.runners[index].schedule.next
-        else {
-            return
-        }
-        if let context = fleets.runners[index].successor {
-            let old = fleets.runners[index].context
+        let isDue = SystemClock().uptime >= state.runners[index].schedule.next
+        guard isDue, state.runners[index].stopSignal == nil, !state.isStopping else { return }
+        if let context = state.runners[index].successor {
+            let old = state.runners[index].context
             group.addTask { await old.close() }
-            (fleets.runners[index].context, fleets.runners[index].successor) = (context, nil)
+            (state.runners[index].context, state.runners[index].successor) = (context, nil)
         }
         let stopSignal = StopSignal()
-        (fleets.runners[index].stopSignal, fleets.runners[index].began) = (stopSignal, DaemonState.awake)
-        fleets.runners[index].passes += 1
-        let runner = fleets.runners[index]
+        (state.runners[index].stopSignal, state.runners[index].began) = (stopSignal, DaemonState.awake)
+        state.runners[index].passes += 1
+        let runner = state.runners[index]
         let before = runner.context.traffic()
         runner.beat(.passBegan { [traffic = runner.context.traffic] in traffic().since(before) })
         group.addTask {
             do {
-                door.yield(.passEnded(index, .success(try await pass(of: runner, stopSignal))))
+                continuation.yield(.passEnded(index, .success(try await pass(of: runner, stopSignal))))
             } catch {
-                door.yield(.passEnded(index, .failure(error)))
+                continuation.yield(.passEnded(index, .failure(error)))
             }
         }
     }
 
     private func pass(of runner: FleetRunner, _ stopSignal: StopSignal) async throws -> Reconciler.Result {
         let context = runner.context
-        let ledger = try context.state.ledger(for: context.fleet) { runner.tell(.event(.ledgerRemarked($0))) }
+        let ledger = try context.state.ledger(for: context.fleet) { runner.send(.event(.ledgerRemarked($0))) }
         try context.state.store(ledger)
         let clock = SystemClock()
         let audit = AuditLog(in: context.state, verb: "daemon", run: run, plan: "pass-\(runner.passes)")
         let reconciler = Reconciler(fleet: context.fleet, clock: clock, isAttended: false) {
-            runner.tell(.event($0))
+            runner.send(.event($0))
             audit.note($0)
         }
         return try await reconciler.converge(

@@ -4,29 +4,29 @@ import K3s
 import Live
 import Reconciler
 
-/// All that the loop knows: a post for each fleet. Times are seconds on the monotonic clock, which goes on while the machine sleeps; `awake` is one that stands while the
-/// machine sleeps, for what must not be late because of that.
+/// The state of the daemon's loop: a runner for each fleet. `uptime` is in seconds of CLOCK_BOOTTIME, `awake` of CLOCK_MONOTONIC,
+/// which stops while the machine is suspended.
 struct DaemonState: Sendable {
     var runners: [FleetRunner]
-    /// When it was told to stop (`awake`).
+    /// When the stop was requested (`awake`).
     var stoppingSince: Double?
 
-    /// Seconds that a step under way may still take when nothing new is begun: the longest deadline of a step on a host.
-    static let patience = 620.0
+    /// Seconds that a running step may still take when nothing new is started: the longest deadline of a step on a host.
+    static let longestStepSeconds = 620.0
 
     var isStopping: Bool { stoppingSince != nil }
     var isBusy: Bool { runners.contains { $0.stopSignal != nil } }
     var isDone: Bool { isStopping && !isBusy }
 
-    /// Every wait of a pass has a deadline: one that is still under way when all of them are over hangs, and only a restart ends it.
+    /// Every wait of a pass has a deadline. A pass that outlives all of them hangs, and only a restart ends it.
     func isSound(awake: Double) -> Bool {
-        runners.allSatisfy { $0.stopSignal == nil || awake - $0.began < $0.bound + Self.patience }
+        runners.allSatisfy { $0.stopSignal == nil || awake - $0.began < $0.bound + Self.longestStepSeconds }
     }
 
-    /// More time to stop is asked for while a step is under way and within its deadline.
+    /// Whether to request more time to stop: a step is running and within its deadline.
     func needsTime(awake: Double) -> Bool {
         guard isBusy, let stoppingSince else { return false }
-        return awake - stoppingSince < Self.patience
+        return awake - stoppingSince < Self.longestStepSeconds
     }
 
     /// For `systemctl status`: `converged 4/4, next pass in 42 s`.
@@ -51,68 +51,5 @@ struct DaemonState: Sendable {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
         return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
-    }
-}
-
-/// What the loop knows of one fleet.
-struct FleetRunner: Sendable {
-    let source: FleetSource
-    let sinks: [any NoticeSink]
-    var context: FleetContext
-    var schedule: Schedule
-    var stamp: FileStamp?
-    /// A reading of the file that takes over when the pass under way has ended.
-    var successor: FleetContext?
-    /// Passes that were begun.
-    var passes = 0
-    /// Of the pass under way.
-    var stopSignal: StopSignal?
-    /// When it was begun (`DaemonState.awake`).
-    var began = 0.0
-    /// The nodes that the last pass left settled.
-    private var settled: Set<String> = []
-    /// What the last pass complained of.
-    private(set) var trouble: String?
-
-    init(_ source: FleetSource, context: FleetContext, interval: Double, stamp: FileStamp?, sinks: [any NoticeSink]) {
-        (self.source, self.context, self.stamp, self.sinks) = (source, context, stamp, sinks)
-        schedule = Schedule(interval: interval)
-    }
-
-    var name: String { context.fleet.cluster.name }
-    var settledCount: Int { context.fleet.nodes.count { settled.contains($0.name) } }
-    /// Seconds after which a pass begins nothing any more, so that a node that cannot be mended keeps nobody from reading at the others
-    /// again.
-    var bound: Double { max(60, schedule.interval) }
-
-    func tell(_ notice: Notice) { for sink in sinks { sink.note(notice) } }
-    func beat(_ pulse: Pulse) { for sink in sinks { sink.beat(pulse) } }
-
-    /// Only who holds the fleet's lock may.
-    func open() throws { for sink in sinks { try sink.open(in: context.state) } }
-    func close() { for sink in sinks { sink.close() } }
-
-    mutating func passEnded(_ result: Result<Reconciler.Result, any Error>, uptime: Double, chance: Double) {
-        switch result {
-        case .success(let result):
-            settled = Set(result.plan.items.filter(\.decision.isSettled).map(\.node))
-            trouble = result.plan.isSettled ? nil : "not settled"
-            schedule.passEnded(settled: result.plan.isSettled, effects: result.effects, now: uptime, chance: chance)
-        case .failure(let error):
-            trouble = "failed: \(error)"
-            schedule.passEnded(settled: false, effects: 0, now: uptime, chance: chance)
-        }
-    }
-}
-
-/// What changes when a file is written or replaced.
-struct FileStamp: Sendable, Equatable {
-    private let words: [Int64]
-
-    /// Nil when there is no file.
-    init?(_ file: String) {
-        var facts = stat()
-        guard stat(file, &facts) == 0 else { return nil }
-        words = [Int64(facts.st_ino), Int64(facts.st_size), Int64(facts.st_mtim.tv_sec), Int64(facts.st_mtim.tv_nsec)]
     }
 }

@@ -1,8 +1,8 @@
 import Glibc
 
-/// One message to a Unix datagram socket: what systemd and its journal listen on.
+/// Sends one message to a Unix datagram socket, such as those of systemd and the journal.
 package enum Datagram {
-    /// Zero, or the errno that says why it was not sent.
+    /// Zero, or the errno of the failure.
     package static func send(_ bytes: [UInt8], to path: String) -> Int32 {
         let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { return errno }

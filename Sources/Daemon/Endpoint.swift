@@ -4,14 +4,14 @@ package import Live
 package import Reconciler
 import Synchronization
 
-/// The daemon over HTTP: `/metrics`, `/healthz`, `/readyz` and `/status`, on a Unix socket in the fleet's folder and, if told to, on a port.
+/// The daemon over HTTP: `/metrics`, `/healthz`, `/readyz` and `/status`, on a Unix socket in the fleet's directory and optionally on a port.
 package final class Endpoint: NoticeSink {
     private let version: String
     private let listen: ListenAddress?
     private let runtimeDirectory: String?
     private let name: String
     private let clock: any WallClock
-    private let status = Mutex(FleetStatus())
+    private let fleetStatus = Mutex(FleetStatus())
     private let served = Mutex(Served())
 
     private struct Served {
@@ -26,23 +26,23 @@ package final class Endpoint: NoticeSink {
         }
     }
 
-    /// With a runtime directory (systemd's `RuntimeDirectory=`) the socket is there, as `name`.sock, and in the fleet's folder a link to it.
+    /// With a runtime directory (systemd's `RuntimeDirectory=`) the socket is `name`.sock in it, and the fleet's directory has a link to it.
     package init(
         version: String, listen: ListenAddress?, environment: [String: String], name: String = "exedev-k8s",
         clock: any WallClock = SystemClock()
     ) {
         (self.version, self.listen, self.name, self.clock) = (version, listen, name, clock)
-        // Of several, the unit's own comes first.
+        // The unit's own directory comes first.
         runtimeDirectory = environment["RUNTIME_DIRECTORY"]?.split(separator: ":").first.map(String.init)
     }
 
-    /// Where every program on this machine finds the daemon of a fleet.
+    /// The path at which programs on this machine find the daemon of a fleet.
     package static func socket(in state: StateDirectory) -> String { state.path + "/daemon.sock" }
 
     /// The port that it listens on.
     var port: UInt16? { served.withLock { $0.port } }
 
-    /// Only who holds the fleet's lock may.
+    /// Requires the fleet's lock.
     package func open(in state: StateDirectory) throws {
         try served.withLock { served in
             do {
@@ -64,37 +64,35 @@ package final class Endpoint: NoticeSink {
 
     package func close() { served.withLock { $0.end() } }
 
-    /// `address`: nil on the Unix socket, where the file's mode says who may ask.
+    /// `address`: nil on the Unix socket, where the file's mode controls access.
     private func serve(_ descriptor: Int32, _ address: ListenAddress?) throws(HTTPServerError) -> HTTPServer {
         // The server keeps this alive until `close`.
         try HTTPServer(listeningOn: descriptor, bodyLimit: 1024) { [self] request in
             if let address, let refusal = request.refusal(allowedUsers: address.allowedUsers) { return refusal }
             let uptime = clock.uptime
-            return status.withLock { $0 }.answer(request, uptime: uptime, version: version)
+            return fleetStatus.withLock { $0 }.answer(request, uptime: uptime, version: version)
         }
     }
 
-    /// Learns from what the daemon says.
     package func note(_ notice: Notice) {
         let (now, uptime) = (clock.now, clock.uptime)
-        status.withLock { $0.note(notice, now: now, uptime: uptime) }
+        fleetStatus.withLock { $0.note(notice, now: now, uptime: uptime) }
     }
 
-    /// Learns how the loop goes.
     package func beat(_ pulse: Pulse) {
         let (now, uptime) = (clock.now, clock.uptime)
-        status.withLock { $0.beat(pulse, now: now, uptime: uptime) }
+        fleetStatus.withLock { $0.beat(pulse, now: now, uptime: uptime) }
     }
 }
 
-/// A name in the file system that is removed only while it is still what we put there.
+/// A file of ours. It is removed only while its path still leads to it.
 private struct OwnFile: Sendable {
     private let path: String
     private let identity: [UInt64]?
 
     init(_ path: String) { (self.path, identity) = (path, Self.identity(path)) }
 
-    /// A symbolic link, in the place of whatever link was there.
+    /// A symbolic link; replaces an existing one.
     init(linkAt path: String, to target: String) throws(StateError) {
         let new = path + ".new"
         unlink(new)

@@ -3,17 +3,17 @@ import HTTPServer
 import Live
 
 extension HTTPRequest {
-    /// Why it is not answered; nil when its sender may ask. exe.dev's proxy writes these headers itself (facts/exedev.md §7, doc:proxy);
-    /// a VM cannot reach another one's ports, so behind the proxy nobody else can.
+    /// The refusal, or nil when the sender is allowed. exe.dev's proxy sets these headers itself (facts/exedev.md §7, doc:proxy), and
+    /// no VM reaches the ports of another one.
     func refusal(allowedUsers: Set<String>) -> HTTPResponse? {
         if allowedUsers.isEmpty { return isForThisMachine ? nil : .plain(403, "this listener answers for this machine only") }
         guard let user = headers["x-exedev-userid"], !user.isEmpty else {
-            return .plain(401, "exe.dev's proxy has not said who asks", ["WWW-Authenticate": "exe.dev"])
+            return .plain(401, "the request has no user id of exe.dev's proxy", ["WWW-Authenticate": "exe.dev"])
         }
-        return allowedUsers.contains(user) ? nil : .plain(403, "this user may not ask here")
+        return allowedUsers.contains(user) ? nil : .plain(403, "this user is not allowed")
     }
 
-    /// Not from a page in somebody's browser whose name was made to resolve to 127.0.0.1.
+    /// Prevents DNS rebinding: a web page whose name resolves to 127.0.0.1 sends another Host.
     private var isForThisMachine: Bool {
         guard let host = headers["host"]?.lowercased() else { return true }
         let end = host.hasPrefix("[") ? host.firstIndex(of: "]").map { host.index(after: $0) } : host.firstIndex(of: ":")
@@ -43,9 +43,9 @@ extension FleetStatus {
         switch page {
         case .metrics: return .make(200, OpenMetrics.contentType, metrics(version: version, uptime: uptime))
         case .healthz:
-            return isAlive(uptime: uptime) ? .plain(200, "ok") : .plain(503, "the loop has given no sign of life for a while")
+            return isAlive(uptime: uptime) ? .plain(200, "ok") : .plain(503, "the loop has not run for 30 s or more")
         case .readyz: return unreadiness.map { .plain(503, $0) } ?? .plain(200, "ok")
-        // Without lastResult there is nothing to show of the nodes: who asks had better read itself.
+        // Without a result there are no nodes to show: the client should observe the fleet itself.
         case .status: return .make(lastResult == nil ? 503 : 200, "application/json", document.prettyJSON + "\n")
         }
     }

@@ -1,12 +1,12 @@
 import Glibc
 import Live
 
-/// One question to a daemon on this machine. It blocks for `patience` at most: for a verb, which has nothing else to do.
+/// Sends one request to a daemon on this machine. Blocks the calling thread for at most `timeoutSeconds` seconds.
 package enum EndpointClient {
-    package static let patience = 3.0
+    package static let timeoutSeconds = 3.0
     private static let cap = 8 << 20
 
-    /// A whole answer.
+    /// A complete response.
     package struct Reply: Sendable {
         package var status: Int
         /// Names in lower case.
@@ -14,34 +14,34 @@ package enum EndpointClient {
         package var body: [UInt8]
     }
 
-    /// Why there is none, in words for the operator.
+    /// Why there is no response, as a message for the operator.
     package struct NoAnswer: Error, Sendable, CustomStringConvertible {
         package var description: String
 
         package init(description: String) { self.description = description }
     }
 
-    /// `socket` is the path of the daemon's.
-    package static func get(_ path: String, at socket: String, patience: Double = patience) throws(NoAnswer) -> Reply {
+    /// `socket` is the path of the daemon's socket.
+    package static func get(_ path: String, at socket: String, timeoutSeconds: Double = timeoutSeconds) throws(NoAnswer) -> Reply {
         guard let descriptor = UnixSocket.connect(socket) else {
             let isDead = errno == ENOENT || errno == ECONNREFUSED
-            throw NoAnswer(description: isDead ? "no daemon runs" : "the daemon cannot be asked: \(String(cString: strerror(errno)))")
+            throw NoAnswer(description: isDead ? "no daemon runs" : "the daemon cannot be reached: \(String(cString: strerror(errno)))")
         }
-        return try exchange("GET \(path) HTTP/1.0\r\n\r\n", on: descriptor, patience: patience)
+        return try exchange("GET \(path) HTTP/1.0\r\n\r\n", on: descriptor, timeoutSeconds: timeoutSeconds)
     }
 
-    /// Closes the connection. In HTTP/1.0 its end is the answer's end.
-    static func exchange(_ request: String, on descriptor: Int32, patience: Double = patience) throws(NoAnswer) -> Reply {
+    /// Closes the connection. In HTTP/1.0 the response ends with the connection.
+    static func exchange(_ request: String, on descriptor: Int32, timeoutSeconds: Double = timeoutSeconds) throws(NoAnswer) -> Reply {
         defer { close(descriptor) }
-        // Small enough for any socket's buffer.
+        // The request fits into any socket's buffer, so one call sends it all.
         guard send(descriptor, request, request.utf8.count, Int32(MSG_NOSIGNAL)) == request.utf8.count else {
-            throw NoAnswer(description: "the daemon takes no question")
+            throw NoAnswer(description: "the daemon does not accept the request")
         }
-        return try parse(try read(descriptor, patience))
+        return try parse(try read(descriptor, timeoutSeconds))
     }
 
-    private static func read(_ descriptor: Int32, _ patience: Double) throws(NoAnswer) -> [UInt8] {
-        let end = SystemClock().uptime + patience
+    private static func read(_ descriptor: Int32, _ timeoutSeconds: Double) throws(NoAnswer) -> [UInt8] {
+        let end = SystemClock().uptime + timeoutSeconds
         var answer: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 65536)
         while answer.count <= cap {
@@ -54,7 +54,7 @@ package enum EndpointClient {
             guard count > 0 else { break }
             answer += buffer[..<count]
         }
-        throw NoAnswer(description: "the daemon did not answer in \(Int(patience)) s")
+        throw NoAnswer(description: "the daemon did not answer in \(Int(timeoutSeconds)) s")
     }
 
     static func parse(_ answer: [UInt8]) throws(NoAnswer) -> Reply {

@@ -2,14 +2,14 @@ package import FleetCore
 package import Live
 package import Reconciler
 
-/// One fleet as its file asked when it was last read, and the hands for it.
+/// One fleet as its file declared when it was last read, with its state directory and its effects.
 package struct FleetContext: Sendable {
     package var fleet: DesiredFleet
     package var state: StateDirectory
     package var world: any WorldWriter
-    /// What the world has sent so far.
+    /// The requests and connections so far.
     package var traffic: @Sendable () -> Traffic
-    /// Lets go of the world's connections.
+    /// Closes the connections.
     package var close: @Sendable () async -> Void
 
     package init(
@@ -20,12 +20,12 @@ package struct FleetContext: Sendable {
     }
 }
 
-/// Where a fleet is asked for.
+/// A fleet file.
 package struct FleetSource: Sendable {
     let file: String
     let open: @Sendable () throws -> FleetContext
 
-    /// `open` reads the fleet file again each time and throws when it cannot be used.
+    /// `open` reads the fleet file each time and throws when it is unusable.
     package init(file: String, open: @escaping @Sendable () throws -> FleetContext) {
         (self.file, self.open) = (file, open)
     }

@@ -2,32 +2,32 @@ import FleetCore
 import Live
 import Reconciler
 
-/// All that the endpoint can tell. A value: what the daemon says goes in, with the time as a parameter.
+/// Everything that the endpoint shows: a pure value, made from notices and pulses with the time as a parameter.
 struct FleetStatus: Sendable {
     private(set) var fleet: DesiredFleet?
-    /// Counts the fleet files that took effect since the start, each other than the one before.
+    /// Number of fleet files that took effect since the start. An unchanged file does not count.
     private(set) var generation = 0
-    /// The generation that the last pass which ended was over.
+    /// The generation of the last pass that ended.
     private(set) var observedGeneration = 0
-    /// Why the newest fleet file is not the one in force.
+    /// Why the newest fleet file was refused; nil when it is in force.
     private(set) var refusal: String?
     private(set) var isStopping = false
-    /// Of the last pass that ended.
+    /// The result of the last pass that ended.
     private(set) var lastResult: LastResult?
     /// Why the last pass failed; nil when it ended.
     private(set) var failure: String?
     private(set) var lastConverged: Double?
     private(set) var conditions: [Condition] = []
     private(set) var counts = Counts()
-    /// The loop's last sign of life, and the beginning of the pass under way: seconds on the monotonic clock.
+    /// The last pulse of the loop, and the start of the running pass, in seconds of the monotonic clock.
     private(set) var lastSign: Double?
     private var passBegan: Double?
-    /// Of the last pass that was begun.
+    /// The traffic of the last pass that was started.
     private var traffic: (@Sendable () -> Traffic)?
     private(set) var queue = WorkQueue()
-    /// Until when the cluster's Lease is ours, on the monotonic clock.
+    /// When the cluster's Lease that we hold expires, on the monotonic clock.
     private var leasedUntil: Double?
-    /// Something was changed that no pass has read to its end.
+    /// A step was started that no pass has observed the end of.
     private var isChanging = false
 
     struct Effect: Hashable, Sendable {
@@ -37,20 +37,20 @@ struct FleetStatus: Sendable {
 
     enum PassResult: String, Sendable, CaseIterable { case success, error, requeue, requeueAfter = "requeue_after" }
 
-    /// What only ever grows.
+    /// The counters.
     struct Counts: Sendable {
         var passes: [PassResult: Int] = [:]
-        /// Of the passes: those that failed until the operator does something, and those that ran out of time.
+        /// Passes that failed and need the operator, and passes that timed out.
         var (terminal, timeouts) = (0, 0)
         var effects: [Effect: Int] = [:]
-        /// Of the passes that are over.
+        /// The traffic of the passes that ended.
         var traffic = Traffic()
         var seconds = Histogram()
     }
 
     var isPassUnderWay: Bool { passBegan != nil }
 
-    /// What was sent so far, by the pass under way too, and the sessions of now.
+    /// Everything sent so far, the running pass included, and the current number of sessions.
     var sent: Traffic {
         guard let more = traffic?() else { return counts.traffic }
         var sent = isPassUnderWay ? counts.traffic.adding(more) : counts.traffic
@@ -58,19 +58,19 @@ struct FleetStatus: Sendable {
         return sent
     }
 
-    /// The loop has come round not long ago: it ticks every five seconds at least.
+    /// Whether the loop runs: it ticks every five seconds at least.
     func isAlive(uptime: Double) -> Bool { lastSign.map { uptime - $0 < 30 } ?? false }
 
-    /// The Lease is ours at this moment.
+    /// Whether we hold the Lease now.
     func isLeader(uptime: Double) -> Bool { leasedUntil.map { uptime < $0 } ?? false }
 
-    /// Why no pass speaks for the fleet file in force; nil when one does.
+    /// Why `/readyz` fails; nil once a pass has ended over the fleet file in force.
     var unreadiness: String? {
         if isStopping { return "stopping" }
-        return generation > 0 && isObserved ? nil : Self.unlooked
+        return generation > 0 && isObserved ? nil : Self.notObserved
     }
 
-    // MARK: what the daemon says
+    // MARK: input
 
     mutating func note(_ notice: Notice, now: Double, uptime: Double) {
         switch notice {
@@ -130,7 +130,7 @@ struct FleetStatus: Sendable {
         case .actionFinished(let action, _): ended(action.node, .done, uptime)
         case .actionFailed(let action, _, _): ended(action.node, .failed, uptime)
         case .outcomeUnknown(let action, _): ended(action.node, .unknown, uptime)
-        // Of a node without an effect under way it is the plan's word, not an outcome.
+        // Without a running effect on the node this is a decision of the plan, not an outcome.
         case .blocked(let node, _): ended(node, .refused, uptime)
         case .leaseTaken(let until): leasedUntil = until
         case .leaseEnded: leasedUntil = nil
@@ -144,10 +144,10 @@ struct FleetStatus: Sendable {
     }
 }
 
-// MARK: what follows from it
+// MARK: output
 
 extension FleetStatus {
-    /// What `/status` answers.
+    /// The response of `/status`.
     var document: StatusDocument {
         StatusDocument(cluster: fleet?.cluster.name ?? "", lastResult: lastResult, conditions: conditions)
     }
@@ -158,32 +158,32 @@ extension FleetStatus {
             generation: observedGeneration)
     }
 
-    private static let unlooked = "no pass has ended since the fleet file was read"
-    private static let underWay = "steps were begun that no pass has yet looked at to its end"
+    private static let notObserved = "no pass has ended since the fleet file was read"
+    private static let underWay = "steps were started and no pass has observed their end yet"
     private var isObserved: Bool { observedGeneration == generation }
 
     private var settled: Condition {
         if let failure { return Condition(.settled, .unknown, "PassFailed", failure) }
         if isChanging { return Condition(.settled, .no, "ActionsUnderWay", Self.underWay) }
-        guard let lastResult, isObserved else { return Condition(.settled, .unknown, "NotLookedYet", Self.unlooked) }
+        guard let lastResult, isObserved else { return Condition(.settled, .unknown, "NotLookedYet", Self.notObserved) }
         return lastResult.settled
     }
 
     private var progressing: Condition {
-        if isStopping { return Condition(.progressing, .no, "Stopping", "nothing new is begun") }
+        if isStopping { return Condition(.progressing, .no, "Stopping", "nothing new is started") }
         if let failure { return Condition(.progressing, .no, "PassFailed", failure) }
         if isChanging { return Condition(.progressing, .yes, "ActionsUnderWay", Self.underWay) }
-        guard let lastResult, isObserved else { return Condition(.progressing, .yes, "NotLookedYet", Self.unlooked) }
+        guard let lastResult, isObserved else { return Condition(.progressing, .yes, "NotLookedYet", Self.notObserved) }
         return lastResult.progressing
     }
 
-    private var blocked: Condition { lastResult?.blocked ?? Condition(.blocked, .unknown, "NotLookedYet", Self.unlooked) }
+    private var blocked: Condition { lastResult?.blocked ?? Condition(.blocked, .unknown, "NotLookedYet", Self.notObserved) }
 
-    private var breakerOpen: Condition { lastResult?.breakerOpen ?? Condition(.breakerOpen, .unknown, "NotLookedYet", Self.unlooked) }
+    private var breakerOpen: Condition { lastResult?.breakerOpen ?? Condition(.breakerOpen, .unknown, "NotLookedYet", Self.notObserved) }
 
     private var degraded: Condition {
         if let failure { return Condition(.degraded, .yes, "PassFailed", failure) }
         if let refusal { return Condition(.degraded, .yes, "FleetFileRefused", refusal) }
-        return lastResult?.degraded ?? Condition(.degraded, .unknown, "NotLookedYet", Self.unlooked)
+        return lastResult?.degraded ?? Condition(.degraded, .unknown, "NotLookedYet", Self.notObserved)
     }
 }

@@ -2,7 +2,7 @@ package import FleetCore
 import K3s
 package import Reconciler
 
-/// What one read or pass found, as the endpoint and `status` ask for it.
+/// The result of the last pass, or of one observation: what the endpoint and `status` show.
 package struct LastResult: Sendable {
     let fleet: DesiredFleet
     let plan: Plan
@@ -10,7 +10,6 @@ package struct LastResult: Sendable {
     /// When it ended (seconds since 1970).
     let time: Double
 
-    /// What came of a read `fleet`.
     package init(_ result: Reconciler.Result, fleet: DesiredFleet, time: Double) {
         (self.fleet, self.time) = (fleet, time)
         (plan, observed) = (result.plan, result.observed)
@@ -18,10 +17,10 @@ package struct LastResult: Sendable {
 
     func isReady(_ node: String) -> Bool { observed.node(node)?.ready == .ready }
 
-    /// VMs that carry our tag; nil when exe.dev did not answer.
+    /// The VMs with the fleet's tag; nil when exe.dev did not answer.
     var owned: [ObservedVM]? { observed.vms?.values.filter { $0.tags.contains(fleet.cluster.tag) } }
 
-    /// Why nothing is made again, when so much is gone at once.
+    /// Why no VM is created while the breaker is open; nil while it is closed.
     var breaker: String? {
         for line in plan.items {
             if case .blocked(let reason) = line.decision, reason.isBreaker { return reason.text }
@@ -31,7 +30,7 @@ package struct LastResult: Sendable {
 }
 
 extension Decision {
-    /// What keeps a node from being settled; empty when nothing does.
+    /// Why the node is not settled; empty when it is.
     var drift: String {
         switch self {
         case .settled: ""
@@ -42,7 +41,7 @@ extension Decision {
         }
     }
 
-    /// One word for counting.
+    /// The label of the metric `exedev_k8s_decisions`.
     var kind: String {
         switch self {
         case .settled: "settled"

@@ -1,14 +1,14 @@
 import Glibc
 
-/// Where the endpoint listens beside its Unix socket, and who may ask there. There is none that lets strangers in.
+/// The port of the endpoint, and the users that may access it. A port that other machines reach requires allowed users.
 package struct ListenAddress: Sendable {
-    /// Of an IPv4 or IPv6 address, four or sixteen; never a name, which could be resolved to somewhere else tomorrow.
+    /// The four or sixteen bytes of an IP address. Names are not accepted: they can resolve to another address later.
     let bytes: [UInt8]
     let port: UInt16
-    /// exe.dev user ids, one of which a request must name. Empty when whoever is on this machine may ask.
+    /// exe.dev user ids. Empty: every process on this machine is allowed.
     let allowedUsers: Set<String>
 
-    /// Why a text is no such address.
+    /// Why a text is no usable address.
     package struct Unusable: Error, Sendable, CustomStringConvertible {
         package var description: String
     }
@@ -26,14 +26,14 @@ package struct ListenAddress: Sendable {
         try self.init(host: host == "localhost" ? "127.0.0.1" : host.filter { !"[]".contains($0) }, port: port, allowedUsers: allowedUsers)
     }
 
-    /// Port 0 is any that is free.
+    /// Port 0: the kernel chooses.
     init(host: String, port: UInt16, allowedUsers: [String]) throws(Unusable) {
         guard let bytes = Self.bytes(of: host) else { throw Unusable(description: "\(host) is no IP address") }
         (self.bytes, self.port, self.allowedUsers) = (bytes, port, Set(allowedUsers))
         guard allowedUsers.allSatisfy({ !$0.isEmpty }) else { throw Unusable(description: "an allowed user has no id") }
         let isLoopback = bytes.count == 4 ? bytes[0] == 127 : bytes.last == 1 && bytes.dropLast().allSatisfy { $0 == 0 }
         guard isLoopback || !allowedUsers.isEmpty else {
-            throw Unusable(description: "\(host) can be reached from elsewhere: say with --allow-user who may ask, or listen on 127.0.0.1")
+            throw Unusable(description: "\(host) can be reached by other machines: pass --allow-user, or listen on 127.0.0.1")
         }
     }
 

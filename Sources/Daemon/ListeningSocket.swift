@@ -1,11 +1,10 @@
 import Glibc
 import Live
 
-/// Sockets for the endpoint. A function that fails leaves nothing behind.
+/// Listening sockets for the endpoint. A function that throws leaves no file and no descriptor.
 enum ListeningSocket {
-    /// Takes the place of a socket whose process is gone, never that of one that answers or of any other file.
-    ///
-    /// It is made under another name and renamed, so that nobody can connect before it is ours alone.
+    /// Replaces a socket whose process is gone, but not one that answers, nor another file. The socket is created under another name and
+    /// renamed, so that no other user can connect before its mode is set.
     static func unix(_ path: String) throws(StateError) -> Int32 {
         try claim(path)
         let new = path + ".new"
@@ -29,7 +28,7 @@ enum ListeningSocket {
             throw StateError("\(path) is in the endpoint's way and is no socket", advice: "move it away")
         }
         if let probe = UnixSocket.connect(path) { close(probe) } else if errno == ECONNREFUSED || errno == ENOENT { return }
-        throw StateError("somebody else listens on \(path)", advice: "end that process, or give each daemon a runtime directory of its own")
+        throw StateError("another process listens on \(path)", advice: "end that process, or give each daemon its own runtime directory")
     }
 
     static func tcp(_ address: ListenAddress) throws(StateError) -> Int32 {
@@ -92,7 +91,7 @@ extension StateError {
 
 /// Addresses of Unix sockets.
 enum UnixSocket {
-    /// Calls with the address of a socket. A path too long for one is reached through its folder's descriptor.
+    /// Calls `body` with the address of `path`. A path that is too long is reached through a descriptor of its directory.
     static func call(_ path: String, _ body: (UnsafePointer<sockaddr>, socklen_t) -> Int32) -> Int32 {
         var address = sockaddr_un()
         let room = MemoryLayout.size(ofValue: address.sun_path)
@@ -115,7 +114,7 @@ enum UnixSocket {
         }
     }
 
-    /// A connection, which does not block; nil with `errno` when there is none to be had.
+    /// A non-blocking connection; nil, with `errno` set, when it fails.
     static func connect(_ path: String) -> Int32? {
         let kind = Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue) | Int32(SOCK_NONBLOCK.rawValue)
         let descriptor = socket(AF_UNIX, kind, 0)

@@ -1,17 +1,17 @@
 package import FleetCore
 package import Reconciler
 
-/// What the daemon has to say of one fleet; whoever shows it decides how.
+/// A notification about one fleet. Each sink decides how to show it.
 package enum Notice: Sendable {
-    /// `run`: what the audit log calls this process.
+    /// `run`: the id of this process in the audit log.
     case started(DesiredFleet, run: String)
     case event(Event)
     /// `next`: seconds until the next pass.
     case passEnded(Reconciler.Result, next: Double)
-    /// `asksOperator`: trying again alone will not mend it.
+    /// `asksOperator`: a retry alone will not help.
     case passFailed(String, asksOperator: Bool = false, next: Double)
     case reloaded(DesiredFleet)
-    /// The new file cannot be used; the old one stays in force.
+    /// The new file is unusable; the old one stays in force.
     case reloadRefused(String)
     case stopping
 }

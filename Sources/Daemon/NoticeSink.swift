@@ -1,14 +1,14 @@
 package import Live
 
-/// Somebody who is told what the daemon has to say: its log, its endpoint, its hooks. Told from several tasks at once, and never to wait:
-/// what takes time is queued by the sink.
+/// Receives the notices of one fleet: the log, the endpoint, the webhook and hook. Called from several tasks at once. Calls must return
+/// at once; a sink queues what takes time.
 package protocol NoticeSink: Sendable {
     func note(_ notice: Notice)
     func beat(_ pulse: Pulse)
-    /// Told once, when the fleet's lock is held; an error ends the daemon.
+    /// Called once, when the fleet's lock is held. An error ends the daemon.
     func open(in state: StateDirectory) throws
-    /// What it does beside being told, until it is closed and a little longer.
+    /// Runs the sink's own work until shortly after `close`.
     func serve() async
-    /// Nothing more will be told.
+    /// No call follows this one.
     func close()
 }

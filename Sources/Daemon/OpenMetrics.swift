@@ -74,7 +74,7 @@ struct Histogram: Sendable {
         4, 4.5, 5, 6, 7, 8, 9, 10, 15, 20, 25, 30, 40, 50, 60, 120, 300, 600,
     ]
 
-    /// By bucket, what fell into it and into none before; the last one has no bound.
+    /// Values by bucket, not cumulated; the last bucket has no bound.
     private var buckets = [Int](repeating: 0, count: bounds.count + 1)
     private(set) var sum = 0.0
     var count: Int { buckets.reduce(0, +) }

@@ -1,17 +1,17 @@
 package import Live
 
-/// How the loop goes, told more often than anybody would log it.
+/// The progress of the loop; too frequent for a log.
 package enum Pulse: Sendable {
-    /// The loop has come round.
+    /// The loop handled an event.
     case alive
-    /// `traffic`: what this pass has sent so far, whenever it is asked.
+    /// `traffic` returns what this pass has sent so far.
     case passBegan(traffic: @Sendable () -> Traffic)
-    /// A new fleet file or the end of the service ended the pass early; no notice tells of it.
+    /// A new fleet file or the end of the service ended the pass early. There is no notice for it.
     case passCutShort
 }
 
 extension NoticeSink {
-    // Most have no use for these.
+    // Most sinks do not need these.
     package func beat(_ pulse: Pulse) {}
     package func open(in state: StateDirectory) throws {}
     package func serve() async {}

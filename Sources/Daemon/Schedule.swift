@@ -1,4 +1,4 @@
-/// When the next pass is due. A value with time and chance as parameters; seconds on a clock that never jumps.
+/// When the next pass is due, in seconds of the monotonic clock. A pure value: time and randomness are parameters.
 struct Schedule: Sendable {
     /// Seconds between two passes over a settled fleet.
     let interval: Double
@@ -10,8 +10,8 @@ struct Schedule: Sendable {
         self.interval = interval
     }
 
-    /// A settled fleet is read again after the interval; soon when something was just changed, as what follows from a change shows
-    /// early; one that is not settled after a pause that doubles. `chance` is from 0 to 1: many daemons must not all ask at once.
+    /// A settled fleet waits for the interval, or at most 30 s after a change; others back off exponentially. `chance`, from 0 to 1, adds
+    /// jitter.
     mutating func passEnded(settled: Bool, effects: Int, now: Double, chance: Double) {
         troubles = settled ? 0 : troubles + 1
         let pause =
@@ -23,7 +23,7 @@ struct Schedule: Sendable {
         next = now + pause * (0.9 + 0.2 * chance)
     }
 
-    /// The file changed or somebody asked.
+    /// Makes the next pass due now: the file changed, or a signal asked for it.
     mutating func hurry(now: Double) {
         next = now
         troubles = 0

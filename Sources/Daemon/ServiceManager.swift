@@ -1,9 +1,9 @@
 import Glibc
 
-/// What systemd is told over `NOTIFY_SOCKET` (sd_notify(3)); nothing when nobody listens.
+/// Notifies systemd over `NOTIFY_SOCKET` (sd_notify(3)). Does nothing without that variable.
 struct ServiceManager: Sendable {
     private let path: String?
-    /// Seconds between two signs of life that systemd accepts; nil when it does not watch.
+    /// The unit's `WatchdogSec=`; nil without a watchdog.
     let watchdog: Double?
 
     init(environment: [String: String]) {
@@ -14,8 +14,8 @@ struct ServiceManager: Sendable {
 
     func ready(_ status: String) { send("READY=1", Self.status(status)) }
 
-    /// Called by the loop each time that something happened, at the least at each tick. `isSound`: something hangs when it is false, and the
-    /// sign of life is withheld. `needsSeconds`: the stop is not done in that time; it counts from each message again.
+    /// Called by the loop after each event. Without `isSound` a pass hangs, and the watchdog is not fed. `needsSeconds` extends the stop
+    /// timeout, counted from this message.
     func pulse(_ status: String, isSound: Bool, needsSeconds seconds: Int?) {
         var fields = [Self.status(status)]
         if watchdog != nil, isSound { fields.append("WATCHDOG=1") }
@@ -23,7 +23,7 @@ struct ServiceManager: Sendable {
         send(fields)
     }
 
-    /// `ready` ends it.
+    /// `ready` ends the reload.
     func reloading() {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
@@ -32,7 +32,7 @@ struct ServiceManager: Sendable {
 
     func stopping() { send("STOPPING=1") }
 
-    /// One line of bounded length: each further line would be a message of its own.
+    /// One line of bounded length: a second line would be another field.
     private static func status(_ text: String) -> String {
         "STATUS=" + text.split(whereSeparator: \.isNewline).joined(separator: " / ").prefix(800)
     }
@@ -41,7 +41,7 @@ struct ServiceManager: Sendable {
 
     private func send(_ fields: [String]) {
         guard let path else { return }
-        // Best effort: whoever does not listen any more has no use for it.
+        // Best effort: systemd may have closed the socket.
         _ = Datagram.send(Array(fields.joined(separator: "\n").utf8), to: path)
     }
 }

@@ -1,7 +1,7 @@
 import Dispatch
 import Glibc
 
-/// Signals as values. They are taken from their default effect as long as this lives.
+/// Delivers signals to a handler. While this object lives, they have no default effect.
 final class Signals {
     private let sources: [any DispatchSourceSignal]
 

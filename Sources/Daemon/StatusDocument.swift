@@ -7,12 +7,12 @@ package struct StatusDocument: Codable, Sendable {
     package var formatVersion = 2
     package var cluster: String
     package var settled: Bool
-    /// When the fleet was read: `2026-11-24T05:12:07.123Z`. Nil while nobody has.
+    /// When the fleet was observed: `2026-11-24T05:12:07.123Z`. Nil before the first observation.
     package var time: String?
     package var conditions: [Condition]
     package var nodes: [Node]
 
-    /// A line of the plan and what was observed of its node.
+    /// An item of the plan and the observation of its node.
     package struct Node: Codable, Sendable {
         package var name: String
         package var pool: String
@@ -22,19 +22,19 @@ package struct StatusDocument: Codable, Sendable {
         package var address: String
         package var labels: [String: String]
         package var taints: [String]
-        /// The labels that we read after, by key; all of them are in `labels`.
+        /// The keys of the labels that the fleet file manages; all of them are in `labels`.
         package var managed: [String]
         /// Why the node is not settled (see docs/reasons.md), and the same in words; `text` is empty when it is settled.
         package var code: Reason.Code?
         package var text: String
     }
 
-    /// Of a read that nobody acts on.
+    /// For an observation without a daemon.
     package init(_ lastResult: LastResult) {
         self.init(cluster: lastResult.fleet.cluster.name, lastResult: lastResult, conditions: lastResult.conditions)
     }
 
-    /// Whole seconds since the read; nil when there was none.
+    /// Whole seconds since the observation; nil when there was none.
     package func age(now: Double) -> Int? { time.flatMap(AuditRecord.seconds).map { max(0, Int(now - $0)) } }
 
     init(cluster: String, lastResult: LastResult?, conditions: [Condition]) {

@@ -1,7 +1,7 @@
 import FleetCore
 
-/// The steps of a fleet as a work queue, in the words of client-go: an item is a step on a node. It is added when it could be begun, leaves the
-/// queue when it is begun or no longer asked for, and is done when its outcome is told. A step that failed is no item while its back-off lasts.
+/// The steps of a fleet as a work queue in the sense of client-go: an item is a step on a node. It is added when it could be started,
+/// leaves the queue when it is started or no longer needed, and is done with its outcome. A step in back-off is no item.
 struct WorkQueue: Sendable {
     private struct Item: Hashable, Sendable {
         var node: String
@@ -10,23 +10,23 @@ struct WorkQueue: Sendable {
         init(_ action: Action) { (node, step) = (action.node, action.kind) }
     }
 
-    /// Since when each item waits for its turn.
+    /// When each waiting item was added.
     private var ready: [Item: Double] = [:]
-    /// By node, what was begun there and when.
+    /// The running step of each node, and when it was started.
     private var begun: [String: (step: StepKind, at: Double)] = [:]
-    /// By node, the step that failed there last.
+    /// The last step of each node, if it failed.
     private var failed: [String: StepKind] = [:]
 
     private(set) var adds = 0
     private(set) var retries = 0
-    /// Seconds that items waited for their turn.
+    /// Seconds that items waited in the queue.
     private(set) var waits = Histogram()
-    /// Seconds from a beginning to its outcome.
+    /// Seconds from the start of a step to its outcome.
     private(set) var works = Histogram()
 
     var depth: Int { ready.count }
 
-    /// Seconds that each item under way has taken so far.
+    /// Seconds that each running item has taken so far.
     func unfinished(_ uptime: Double) -> [Double] { begun.values.map { max(0, uptime - $0.at) } }
 
     mutating func wait(_ actions: [Action], _ uptime: Double) {
@@ -38,7 +38,7 @@ struct WorkQueue: Sendable {
         }
     }
 
-    /// What is begun at once was never told of as waiting.
+    /// A step that is started at once was never reported as waiting.
     mutating func begin(_ action: Action, _ uptime: Double) {
         let since = ready.removeValue(forKey: Item(action))
         adds += since == nil ? 1 : 0
@@ -47,7 +47,7 @@ struct WorkQueue: Sendable {
         begun[action.node] = (action.kind, uptime)
     }
 
-    /// The step that ended; nil when none was under way on that node.
+    /// The step that ended; nil when none was running on that node.
     mutating func end(_ node: String, isDone: Bool, _ uptime: Double) -> StepKind? {
         guard let (step, at) = begun.removeValue(forKey: node) else { return nil }
         works.observe(uptime - at)
@@ -55,7 +55,7 @@ struct WorkQueue: Sendable {
         return step
     }
 
-    /// Nothing waits or is under way between passes. `nodes`: those of the plan, when there is one.
+    /// Nothing waits or runs between passes. `nodes`: the nodes of the plan, if there is one.
     mutating func endPass(nodes: Set<String>?) {
         (ready, begun) = ([:], [:])
         if let nodes { failed = failed.filter { nodes.contains($0.key) } }

@@ -96,7 +96,7 @@ import Testing
         try endpoint.open(in: state)
         defer { endpoint.close() }
         let socket = Endpoint.socket(in: state)
-        #expect(try await offPool { try EndpointClient.get("/metrics", at: socket, patience: 300).status } == 200)
+        #expect(try await offPool { try EndpointClient.get("/metrics", at: socket, timeoutSeconds: 300).status } == 200)
     }
 
     @Test func socketsAreNotInherited() throws {

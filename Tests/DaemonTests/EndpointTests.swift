@@ -32,18 +32,18 @@ struct Running: ~Copyable {
 
     func ask(_ request: String) async throws -> EndpointClient.Reply {
         let socket = socket
-        return try await offPool { try EndpointClient.exchange(request, on: try #require(UnixSocket.connect(socket)), patience: 300) }
+        return try await offPool { try EndpointClient.exchange(request, on: try #require(UnixSocket.connect(socket)), timeoutSeconds: 300) }
     }
 
     func get(_ path: String) async throws -> EndpointClient.Reply {
         let socket = socket
-        return try await offPool { try EndpointClient.get(path, at: socket, patience: 300) }
+        return try await offPool { try EndpointClient.get(path, at: socket, timeoutSeconds: 300) }
     }
 
     /// On the port, with further lines of the head.
     func get(_ path: String, port: UInt16, _ headers: String...) async throws -> EndpointClient.Reply {
         let request = (["GET \(path) HTTP/1.0"] + headers).joined(separator: "\r\n") + "\r\n\r\n"
-        return try await offPool { try EndpointClient.exchange(request, on: try connected(port), patience: 300) }
+        return try await offPool { try EndpointClient.exchange(request, on: try connected(port), timeoutSeconds: 300) }
     }
 }
 

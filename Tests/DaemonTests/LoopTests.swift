@@ -28,7 +28,7 @@ import Testing
         let error = await #expect(throws: Daemon.Unusable.self) {
             try await stage.run([stage.source("a", GatedWorld()), stage.source("b", GatedWorld())])
         }
-        #expect(error?.reason == "\(stage.file("b")): the cluster a is kept from \(stage.file("a")) already")
+        #expect(error?.reason == "\(stage.file("b")): the cluster a is already managed by \(stage.file("a"))")
     }
 
     @Test func refusesAFleetThatAnotherRunHolds() async throws {

@@ -105,10 +105,10 @@ import Testing
         # HELP exedev_k8s_reconcile_errors Passes that failed.
         exedev_k8s_reconcile_errors_total 1
         # TYPE exedev_k8s_terminal_reconcile_errors counter
-        # HELP exedev_k8s_terminal_reconcile_errors Passes that failed until the operator does something.
+        # HELP exedev_k8s_terminal_reconcile_errors Passes that failed and need the operator.
         exedev_k8s_terminal_reconcile_errors_total 1
         # TYPE exedev_k8s_reconcile_timeouts counter
-        # HELP exedev_k8s_reconcile_timeouts Passes that ran out of time.
+        # HELP exedev_k8s_reconcile_timeouts Passes that timed out.
         exedev_k8s_reconcile_timeouts_total 1
         # TYPE exedev_k8s_reconcile_time_seconds histogram
         # UNIT exedev_k8s_reconcile_time_seconds seconds
@@ -116,100 +116,100 @@ import Testing
         exedev_k8s_reconcile_time_seconds_count 4
         exedev_k8s_reconcile_time_seconds_sum 14
         # TYPE exedev_k8s_active_workers gauge
-        # HELP exedev_k8s_active_workers Passes under way.
+        # HELP exedev_k8s_active_workers Running passes.
         exedev_k8s_active_workers 1
         # TYPE exedev_k8s_max_concurrent_reconciles gauge
-        # HELP exedev_k8s_max_concurrent_reconciles Passes that may be under way at once.
+        # HELP exedev_k8s_max_concurrent_reconciles Passes that may run at once.
         exedev_k8s_max_concurrent_reconciles 1
         # TYPE exedev_k8s_leader gauge
-        # HELP exedev_k8s_leader Whether the cluster's Lease is ours now: it is taken to change a cluster that answers, and given back after.
+        # HELP exedev_k8s_leader Whether this process holds the cluster's Lease: it is acquired before a change and released after it.
         exedev_k8s_leader 1
         # TYPE exedev_k8s_last_converged_timestamp_seconds gauge
         # UNIT exedev_k8s_last_converged_timestamp_seconds seconds
         # HELP exedev_k8s_last_converged_timestamp_seconds When a pass last left the fleet settled; 0 before the first.
         exedev_k8s_last_converged_timestamp_seconds 1795000003
         # TYPE exedev_k8s_workqueue_depth gauge
-        # HELP exedev_k8s_workqueue_depth Steps on nodes that could be begun and wait for their turn: for a free place or for the Lease.
+        # HELP exedev_k8s_workqueue_depth Steps on nodes that are ready to start and wait for a free slot or for the Lease.
         exedev_k8s_workqueue_depth 1
         # TYPE exedev_k8s_workqueue_adds counter
-        # HELP exedev_k8s_workqueue_adds Steps on nodes that could be begun.
+        # HELP exedev_k8s_workqueue_adds Steps on nodes that became ready to start.
         exedev_k8s_workqueue_adds_total 6
         # TYPE exedev_k8s_workqueue_queue_duration_seconds histogram
         # UNIT exedev_k8s_workqueue_queue_duration_seconds seconds
-        # HELP exedev_k8s_workqueue_queue_duration_seconds How long a step waited for its turn; 0 when it was begun at once.
+        # HELP exedev_k8s_workqueue_queue_duration_seconds How long a step waited before it was started; 0 without a wait.
         exedev_k8s_workqueue_queue_duration_seconds_count 5
         exedev_k8s_workqueue_queue_duration_seconds_sum 1
         # TYPE exedev_k8s_workqueue_work_duration_seconds histogram
         # UNIT exedev_k8s_workqueue_work_duration_seconds seconds
-        # HELP exedev_k8s_workqueue_work_duration_seconds How long a step took until its outcome was told, whatever that was.
+        # HELP exedev_k8s_workqueue_work_duration_seconds How long a step took until its outcome, whatever it was.
         exedev_k8s_workqueue_work_duration_seconds_count 4
         exedev_k8s_workqueue_work_duration_seconds_sum 4
         # TYPE exedev_k8s_workqueue_unfinished_work_seconds gauge
         # UNIT exedev_k8s_workqueue_unfinished_work_seconds seconds
-        # HELP exedev_k8s_workqueue_unfinished_work_seconds How long the steps under way have taken so far, together.
+        # HELP exedev_k8s_workqueue_unfinished_work_seconds How long the running steps have taken so far, together.
         exedev_k8s_workqueue_unfinished_work_seconds 2
         # TYPE exedev_k8s_workqueue_longest_running_processor_seconds gauge
         # UNIT exedev_k8s_workqueue_longest_running_processor_seconds seconds
-        # HELP exedev_k8s_workqueue_longest_running_processor_seconds How long the oldest step under way has taken so far.
+        # HELP exedev_k8s_workqueue_longest_running_processor_seconds How long the oldest running step has taken so far.
         exedev_k8s_workqueue_longest_running_processor_seconds 2
         # TYPE exedev_k8s_workqueue_retries counter
-        # HELP exedev_k8s_workqueue_retries Steps that were begun on a node where the same step had failed last.
+        # HELP exedev_k8s_workqueue_retries Steps that were started on a node whose last step of the kind failed.
         exedev_k8s_workqueue_retries_total 3
         # TYPE exedev_k8s_api_requests counter
-        # HELP exedev_k8s_api_requests Requests to exe.dev by command and HTTP status, none if no answer came; each try counts.
+        # HELP exedev_k8s_api_requests Requests to exe.dev by command and HTTP status (none without an answer); each attempt counts.
         exedev_k8s_api_requests_total{cmd="ls",code="none"} 4
         exedev_k8s_api_requests_total{cmd="ls",code="200"} 10
         exedev_k8s_api_requests_total{cmd="new",code="200"} 8
         exedev_k8s_api_requests_total{cmd="new",code="429"} 1
         # TYPE exedev_k8s_api_throttle_seconds counter
         # UNIT exedev_k8s_api_throttle_seconds seconds
-        # HELP exedev_k8s_api_throttle_seconds Seconds waited before a request was sent again that exe.dev had answered with 429.
+        # HELP exedev_k8s_api_throttle_seconds Seconds waited after exe.dev answered with 429.
         exedev_k8s_api_throttle_seconds_total 6
         # TYPE exedev_k8s_ssh_connections counter
-        # HELP exedev_k8s_ssh_connections SSH connections that were opened.
+        # HELP exedev_k8s_ssh_connections SSH connections opened.
         exedev_k8s_ssh_connections_total 4
         # TYPE exedev_k8s_ssh_sessions gauge
-        # HELP exedev_k8s_ssh_sessions SSH sessions that are kept; one that died in silence is counted until its next use.
+        # HELP exedev_k8s_ssh_sessions Open SSH sessions; one that died silently counts until its next use.
         exedev_k8s_ssh_sessions 2
         # TYPE exedev_k8s_effects counter
-        # HELP exedev_k8s_effects Steps that answered, by what came of them.
+        # HELP exedev_k8s_effects Steps by outcome.
         exedev_k8s_effects_total{kind="purgeIdentity",result="done"} 1
         exedev_k8s_effects_total{kind="purgeIdentity",result="failed"} 1
         exedev_k8s_effects_total{kind="purgeIdentity",result="unknown"} 1
         exedev_k8s_effects_total{kind="purgeIdentity",result="refused"} 1
         # TYPE exedev_k8s_desired_nodes gauge
-        # HELP exedev_k8s_desired_nodes Nodes that the fleet file asks for.
+        # HELP exedev_k8s_desired_nodes Nodes in the fleet file.
         exedev_k8s_desired_nodes{pool="servers"} 1
         exedev_k8s_desired_nodes{pool="web"} 3
         # TYPE exedev_k8s_observed_nodes gauge
-        # HELP exedev_k8s_observed_nodes Of those, how many exe.dev lists with our tag.
+        # HELP exedev_k8s_observed_nodes Desired nodes that exe.dev lists with the fleet's tag.
         exedev_k8s_observed_nodes{pool="servers"} 1
         exedev_k8s_observed_nodes{pool="web"} 1
         # TYPE exedev_k8s_ready_nodes gauge
-        # HELP exedev_k8s_ready_nodes Of those, how many the cluster calls ready.
+        # HELP exedev_k8s_ready_nodes Desired nodes that are ready in the cluster.
         exedev_k8s_ready_nodes{pool="servers"} 1
         exedev_k8s_ready_nodes{pool="web"} 1
         # TYPE exedev_k8s_decisions gauge
-        # HELP exedev_k8s_decisions What the last pass left the nodes with.
+        # HELP exedev_k8s_decisions Nodes by the decision at the end of the last pass.
         exedev_k8s_decisions{decision="settled"} 2
         exedev_k8s_decisions{decision="act"} 0
         exedev_k8s_decisions{decision="wait"} 0
         exedev_k8s_decisions{decision="blocked"} 1
         exedev_k8s_decisions{decision="reported"} 0
         # TYPE exedev_k8s_vm_budget_used gauge
-        # HELP exedev_k8s_vm_budget_used VMs with our tag.
+        # HELP exedev_k8s_vm_budget_used VMs with the fleet's tag.
         exedev_k8s_vm_budget_used 2
         # TYPE exedev_k8s_vm_budget_limit gauge
         # HELP exedev_k8s_vm_budget_limit limits.maxVMs.
         exedev_k8s_vm_budget_limit 25
         # TYPE exedev_k8s_breaker_open gauge
-        # HELP exedev_k8s_breaker_open Whether so many VMs are gone at once that none is made anew.
+        # HELP exedev_k8s_breaker_open Whether the breaker is open: too many VMs are gone at once, and none is created.
         exedev_k8s_breaker_open 1
         # TYPE exedev_k8s_spec_generation gauge
-        # HELP exedev_k8s_spec_generation Fleet files that took effect since the start, each other than the one before.
+        # HELP exedev_k8s_spec_generation Fleet files that took effect since the start; an unchanged file does not count.
         exedev_k8s_spec_generation 2
         # TYPE exedev_k8s_observed_generation gauge
-        # HELP exedev_k8s_observed_generation The generation that the last pass which ended was over.
+        # HELP exedev_k8s_observed_generation The generation of the last pass that ended.
         exedev_k8s_observed_generation 1
         # TYPE exedev_k8s_spec_refused gauge
         # HELP exedev_k8s_spec_refused Whether the newest fleet file has errors and an older one is in force.

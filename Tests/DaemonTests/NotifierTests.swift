@@ -49,7 +49,7 @@ private final class Recorder: Outlet {
                 "text":"a is blocked","time":"2026-11-18T11:06:40.000Z"}
                 """,
                 """
-                {"cluster":"demo","formatVersion":1,"id":"r1-2","kind":"settled","runID":"r1","text":"the fleet is as its file asks",\
+                {"cluster":"demo","formatVersion":1,"id":"r1-2","kind":"settled","runID":"r1","text":"the fleet is as its file declares",\
                 "time":"2026-11-18T11:06:40.000Z"}
                 """,
             ])

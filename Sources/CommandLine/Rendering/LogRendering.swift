@@ -2,22 +2,22 @@ import Daemon
 import FoundationEssentials
 import Live
 
-/// What stands beside every entry of a daemon's log.
+/// The fields that every entry of a daemon's log has.
 struct LogContext: Sendable, Hashable {
-    /// Nil until the fleet file could be read.
+    /// Nil until the fleet file was read.
     var cluster: String?
-    /// What the audit log calls this process.
+    /// The id of this process in the audit log.
     var run: String?
 }
 
 extension LogEntry {
-    /// A line, or several when the text has several.
+    /// As plain text; several lines when the text has several.
     var plain: String {
         guard let subject = node ?? kind.subject else { return text }
         return subject.padded(to: 16) + " " + text
     }
 
-    /// As sd-daemon(3) has it: the priority in front of every line.
+    /// In the format of sd-daemon(3): the priority in front of every line.
     var prefixed: String {
         plain.split(separator: "\n", omittingEmptySubsequences: false).map { "<\(kind.priority.rawValue)>\($0)" }.joined(separator: "\n")
     }
@@ -44,7 +44,7 @@ extension LogEntry {
     /// The journal's native protocol (systemd.io/JOURNAL_NATIVE_PROTOCOL): `NAME=value`, or, when the value has several lines, the name
     /// alone, then the value's length as 64 bits, little-endian, then the value.
     func journal(_ context: LogContext) -> [UInt8] {
-        // A datagram has an end: 100 KiB is well below any limit of the kernel's, and beyond what anybody reads.
+        // 100 KiB is well below the kernel's limit for a datagram.
         let message = Array(plain.utf8.prefix(100 << 10))
         let fields: [(String, [UInt8]?)] = [
             ("MESSAGE", message), ("PRIORITY", Array(String(kind.priority.rawValue).utf8)), ("MESSAGE_ID", Array(kind.messageID.utf8)),
@@ -63,7 +63,7 @@ extension LogEntry {
 }
 
 extension LogKind {
-    /// What a line begins with that is about no node.
+    /// The prefix of a line that is about no node.
     fileprivate var subject: String? {
         switch self {
         case .fleetSettled, .fleetNotSettled, .breakerOpen, .breakerClosed: "the fleet"

@@ -4,13 +4,13 @@ import FoundationEssentials
 import K3s
 import Live
 
-/// A plan as a machine reads it, and as `--out` keeps it. `formatVersion` changes when a field changes its meaning or goes; fields may be added.
+/// A plan as JSON, for `--json` and `--out`. `formatVersion` is raised when a field changes its meaning or is removed; fields may be added.
 struct PlanDocument: Codable {
     static let version = 2
 
     var formatVersion = PlanDocument.version
     var cluster: String
-    /// Fingerprint of the fleet file, the cluster and everything observed that the plan rests on: `apply FILE` refuses another.
+    /// Fingerprint of the fleet file, the cluster and the observation behind the plan: `apply FILE` refuses another.
     var basis: String
     var settled: Bool
     var summary: String
@@ -29,7 +29,7 @@ struct PlanDocument: Codable {
         var advice: String?
         /// Steps that follow the first one.
         var then: [String]
-        /// With `--scripts`: what the step would send, secrets left out.
+        /// With `--scripts`: the step's script, without secrets.
         var script: String?
     }
 
@@ -45,16 +45,16 @@ struct PlanDocument: Codable {
         nodes = plan.items.map(Node.init)
     }
 
-    /// What applying this document allows.
+    /// The steps that applying this document allows.
     var approval: [String: Set<StepKind>] {
         Dictionary(
             nodes.map { node in (node.node, Set(([node.step].compactMap { $0 } + node.then).compactMap(StepKind.init(rawValue:)))) },
             uniquingKeysWith: { $0.union($1) })
     }
 
-    /// The fingerprint: who the plan is for, what it decided, and the VMs it observed.
+    /// The fingerprint of the fleet file, the cluster, the decisions and the observed VMs.
     static func basis(of plan: Plan, observed: Observation, ledger: Ledger, fleetText: String) -> String {
-        // Before anything was made, the cluster's id is drawn again by each run and means nothing.
+        // Before anything was created, each run draws a new cluster id.
         let isFounded = ledger.founder != nil || !ledger.nodes.isEmpty
         var lines = [fleetText, isFounded ? ledger.clusterID : ""]
         for line in plan.items {

@@ -1,6 +1,6 @@
 import FleetCore
 
-/// A plan as an operator reads it.
+/// A plan as text for the operator.
 enum PlanText {
     static func render(_ plan: Plan) -> String {
         let shown = plan.items.filter { $0.decision != .settled }

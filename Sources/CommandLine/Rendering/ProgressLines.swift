@@ -1,7 +1,7 @@
 import FleetCore
 import Live
 
-/// One line per thing that happened, with the time since the start.
+/// One line for each event, with the time since the start.
 struct ProgressLines: Sendable {
     let terminal: Terminal
     let clock = SystemClock()

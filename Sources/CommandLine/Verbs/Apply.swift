@@ -4,17 +4,17 @@ import Reconciler
 
 extension Verb {
     static let apply = Verb(
-        name: "apply", summary: "make the fleet as the file asks; ends when it is settled (exit 0), blocked (1) or out of time (3)",
+        name: "apply", summary: "make the changes; ends when the fleet is settled (exit 0), blocked (1) or timed out (3)",
         operands: "[PLANFILE] [options]",
         options: Arguments.Option.common + [
             .flag("yes", "do not ask"),
-            .flag("unattended", "nobody reads the plan: many VMs gone at once are no reason to make them anew (implies --yes)"),
+            .flag("unattended", "without an operator: when many VMs are gone at once, create none (implies --yes)"),
             .value("timeout", "seconds until waiting ends (default 1800)"),
         ]
     ) { arguments, terminal in
         let planFile = try arguments.operands(upTo: 1).first
         guard let timeout = Double(arguments.value("timeout") ?? "1800"), timeout > 0 else { throw UsageError("--timeout takes seconds") }
-        let place = try CommandContext.open(arguments, terminal)
+        let place = try Workplace.open(arguments, terminal)
         let lock = try FleetLock(in: place.state, verb: "apply")
         let status = try await converge(place, planFile, arguments, terminal, timeout: timeout)
         await place.world.close()
@@ -23,11 +23,11 @@ extension Verb {
     }
 
     private static func converge(
-        _ place: CommandContext, _ planFile: String?, _ arguments: Arguments, _ terminal: Terminal, timeout: Double
+        _ place: Workplace, _ planFile: String?, _ arguments: Arguments, _ terminal: Terminal, timeout: Double
     ) async throws -> ExitStatus {
         let ledger = try place.ledger(terminal)
         try place.state.store(ledger)
-        let before = try await place.look(ledger)
+        let before = try await place.observe(ledger)
         let document = place.document(before)
         var approval: Reconciler.Approval?
         if let planFile { approval = try approve(planFile, document) }
@@ -46,7 +46,7 @@ extension Verb {
         return finish(result, place, arguments, terminal)
     }
 
-    /// A saved plan is applied only on the ground that it was made on.
+    /// Refuses a saved plan when the fleet file or the observation has changed.
     private static func approve(_ file: String, _ now: PlanDocument) throws -> Reconciler.Approval {
         guard let bytes = try StateDirectory.read(file) else { throw Failure("there is no plan \(file)") }
         let saved = try PlanDocument.read(String(decoding: bytes, as: UTF8.self), file: file)
@@ -68,8 +68,7 @@ extension Verb {
         return agreed
     }
 
-    private static func finish(_ result: Reconciler.Result, _ place: CommandContext, _ arguments: Arguments, _ terminal: Terminal)
-        -> ExitStatus
+    private static func finish(_ result: Reconciler.Result, _ place: Workplace, _ arguments: Arguments, _ terminal: Terminal) -> ExitStatus
     {
         if arguments.has("json") { terminal.out(place.document(result).json) }
         let traffic = place.world.traffic

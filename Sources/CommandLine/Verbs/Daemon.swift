@@ -5,21 +5,21 @@ import Live
 
 extension Verb {
     static let daemon = Verb(
-        name: "daemon", summary: "keep fleets as their files ask, for ever; reloads a file when it changes and all on SIGHUP",
+        name: "daemon", summary: "apply fleet files for ever; reloads a file when it changes, and all on SIGHUP",
         operands: "[options]",
         options: Arguments.Option.common.filter { $0.name != "json" && $0.name != "file" } + [
-            .list("file", "a fleet file (default fleet.json); given several times, several fleets are kept side by side"),
+            .list("file", "a fleet file (default fleet.json); repeatable, for several fleets"),
             .value("interval", "seconds between two passes over a settled fleet (default 300)"),
             .value("log", "plain, json, journal, or auto: journal under systemd, else plain (default auto)"),
-            .value("listen", "serve /metrics, /healthz, /readyz and /status on ADDRESS:PORT too; loopback unless --allow-user is there"),
-            .list("allow-user", "an exe.dev user id that may ask there through exe.dev's proxy, and nobody else; repeatable"),
+            .value("listen", "serve /metrics, /healthz, /readyz and /status on ADDRESS:PORT too; loopback only, without --allow-user"),
+            .list("allow-user", "an exe.dev user id that is allowed there, through exe.dev's proxy only; repeatable"),
         ] + Arguments.Option.outlets
     ) { arguments, terminal in
         _ = try arguments.operands(upTo: 0)
         guard let interval = Double(arguments.value("interval") ?? "300"), interval >= 1, interval <= 86400 else {
             throw UsageError("--interval takes seconds, from 1 to 86400")
         }
-        let files = arguments.values("file").isEmpty ? [CommandContext.standardFile] : arguments.values("file")
+        let files = arguments.values("file").isEmpty ? [Workplace.standardFile] : arguments.values("file")
         let listen = try listenAddress(arguments)
         guard listen == nil || files.count == 1 else {
             throw UsageError("--listen serves one fleet: start a daemon for each that needs it")
@@ -33,8 +33,8 @@ extension Verb {
             let daemon = Daemon(sources: sources, interval: interval, environment: environment) { fleet in
                 let name = fleet.cluster.name
                 let isOne = files.count == 1
-                let speaker = isOne ? terminal : terminal.speaking(of: name)
-                let log = DaemonLog(format: format) { speaker.say($0) }
+                let prefixed = isOne ? terminal : terminal.prefixed(by: name)
+                let log = DaemonLog(format: format) { prefixed.say($0) }
                 return [
                     log, Notifier(outlets) { log.say($0) },
                     Endpoint(version: Program.version, listen: listen, environment: environment, name: isOne ? "exedev-k8s" : name),
@@ -52,7 +52,7 @@ extension Verb {
 
     private static func source(_ file: String, _ arguments: Arguments, _ log: DaemonLog) -> FleetSource {
         FleetSource(file: file) {
-            let place = try CommandContext.open(arguments, file: file) {
+            let place = try Workplace.open(arguments, file: file) {
                 log.say(LogEntry($0.severity == .error ? .fileProblem : .fileWarning, "\($0)"))
             }
             return FleetContext(fleet: place.fleet, state: place.state, world: place.world) {

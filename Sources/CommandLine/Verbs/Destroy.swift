@@ -9,7 +9,7 @@ extension Verb {
         options: Arguments.Option.common + [.value("confirm", "the cluster's name, instead of typing it")]
     ) { arguments, terminal in
         _ = try arguments.operands(upTo: 0)
-        let place = try CommandContext.open(arguments, terminal)
+        let place = try Workplace.open(arguments, terminal)
         let lock = try FleetLock(in: place.state, verb: "destroy")
         let status = try await remove(place, arguments, terminal)
         await place.world.close()
@@ -17,7 +17,7 @@ extension Verb {
         return status
     }
 
-    private static func remove(_ place: CommandContext, _ arguments: Arguments, _ terminal: Terminal) async throws -> ExitStatus {
+    private static func remove(_ place: Workplace, _ arguments: Arguments, _ terminal: Terminal) async throws -> ExitStatus {
         let name = place.fleet.cluster.name
         let audit = AuditLog(in: place.state, verb: "destroy", run: AuditRecord.newRun(), plan: "destroy")
         let destruction = Destruction(of: place.fleet, in: place.world, memory: audit, clock: SystemClock()) { event in
@@ -41,12 +41,12 @@ extension Verb {
         return .done
     }
 
-    /// An empty list may be that of another account: what opens a cluster is not thrown away for it.
-    private static func forget(_ place: CommandContext, _ arguments: Arguments, _ terminal: Terminal) throws -> ExitStatus {
+    /// An empty list may be that of another account, so the cluster's secrets are kept.
+    private static func forget(_ place: Workplace, _ arguments: Arguments, _ terminal: Terminal) throws -> ExitStatus {
         terminal.say("No VM carries the tag \(place.fleet.cluster.tag).")
         let ledger = try place.state.loadLedger { terminal.say("WARNING: \($0)") }
         if ledger.map({ $0.founder != nil || !$0.nodes.isEmpty }) == true {
-            terminal.say("The ledger and the tokens of a cluster are in \(place.state.path) and would be forgotten.")
+            terminal.say("The ledger and the tokens of a cluster in \(place.state.path) would be removed.")
             guard try agrees(place.fleet.cluster.name, 0, arguments, terminal) else { return .failed }
         }
         try place.state.removeCluster()
@@ -56,7 +56,7 @@ extension Verb {
     private static func show(_ event: Event, _ terminal: Terminal) {
         switch event {
         case .actionFinished(let action, _): terminal.say("removed \(action.node)")
-        case .readFailed(_, let reason): terminal.say("the cluster does not answer and cannot be asked for its lease: \(reason)")
+        case .readFailed(_, let reason): terminal.say("the cluster does not answer, so its Lease cannot be read: \(reason)")
         case .waiting(_, let reason): terminal.say("waiting for \(reason)")
         default: break
         }

@@ -4,7 +4,7 @@ import Live
 
 extension Verb {
     static let history = Verb(
-        name: "history", summary: "show what was done to the fleet, the newest last; asks nobody but the audit log", operands: "[options]",
+        name: "history", summary: "show every effect that was sent, the newest last; reads the audit log only", operands: "[options]",
         options: Arguments.Option.common.filter { $0.name != "token-file" } + [
             .value("node", "only this node"),
             .value("run", "only this run; the beginning of its id is enough"),
@@ -13,8 +13,8 @@ extension Verb {
     ) { arguments, terminal in
         _ = try arguments.operands(upTo: 0)
         let since = try arguments.value("since").map { try moment($0, now: SystemClock().now) }
-        let (_, fleet) = try CommandContext.readFleet(arguments.value("file") ?? "fleet.json", terminal)
-        let state = try StateDirectory(base: CommandContext.stateBase(arguments), cluster: fleet.cluster.name)
+        let (_, fleet) = try Workplace.readFleet(arguments.value("file") ?? "fleet.json", terminal)
+        let state = try StateDirectory(base: Workplace.stateBase(arguments), cluster: fleet.cluster.name)
         let history = try AuditHistory(in: state)
         let document = HistoryDocument(
             cluster: fleet.cluster.name, history.effects, node: arguments.value("node"), run: arguments.value("run"), since: since)
@@ -25,7 +25,7 @@ extension Verb {
         return .done
     }
 
-    /// In the log's own notation.
+    /// A time in the format of the log.
     static func moment(_ text: String, now: Double) throws(UsageError) -> String {
         let units: [Character: Double] = ["s": 1, "m": 60, "h": 3600, "d": 86400]
         if let last = text.last, let unit = units[last], let count = Double(text.dropLast()), count >= 0 {
@@ -41,14 +41,14 @@ extension Verb {
     }
 }
 
-/// The audit log as it is shown, one value for text and JSON. `formatVersion` changes when a field changes its meaning or goes.
+/// The output of `history`, as text and JSON. `formatVersion` is raised when a field changes its meaning or is removed.
 struct HistoryDocument: Codable {
     var formatVersion = 1
     var cluster: String
-    /// The fields are those of the log (`AuditRecord`); without `outcome`, no answer was recorded.
+    /// The records of the log. Without `outcome`, none was recorded.
     var effects: [AuditRecord]
 
-    /// `since` as the log writes times.
+    /// `since`: a time in the format of the log.
     init(cluster: String, _ effects: [AuditRecord], node: String? = nil, run: String? = nil, since: String? = nil) {
         self.cluster = cluster
         self.effects = effects.filter { effect in
@@ -70,7 +70,7 @@ struct HistoryDocument: Codable {
 extension AuditRecord {
     fileprivate var row: [String] {
         [
-            // Tenths of a second are for programs.
+            // Without fractions of a second: those are for programs.
             time.prefix(19) + "Z", "\(verb) \(run)", node, StepKind(rawValue: step)?.words ?? step, ending, "\(before) → \(after)",
             reason + (error.map { "; " + $0.split(whereSeparator: \.isNewline).joined(separator: "; ") } ?? ""),
         ]

@@ -15,8 +15,8 @@ extension Verb {
         ]
     ) { arguments, terminal in
         _ = try arguments.operands(upTo: 0)
-        let place = try CommandContext.open(arguments, terminal)
-        let result = try await place.look(place.ledger(terminal))
+        let place = try Workplace.open(arguments, terminal)
+        let result = try await place.observe(place.ledger(terminal))
         let facts = FleetFacts(fleet: place.fleet, observed: result.observed, ledger: result.ledger, now: SystemClock().now)
         guard let control = facts.controlPlane.endpoint, let vm = result.observed.vms?[control.name] else {
             throw Failure(facts.controlPlane.reason.text, advice: "run apply first")
@@ -35,7 +35,7 @@ extension Verb {
         return .done
     }
 
-    /// A kubeconfig is often a link into somebody's dotfiles; the link stays.
+    /// Keeps a symbolic link: a kubeconfig often is one.
     private static func resolvingLinks(_ file: String) -> String {
         guard let path = realpath(file, nil) else { return file }
         defer { free(path) }

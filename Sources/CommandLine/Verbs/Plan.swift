@@ -13,8 +13,8 @@ extension Verb {
         ]
     ) { arguments, terminal in
         _ = try arguments.operands(upTo: 0)
-        let place = try CommandContext.open(arguments, terminal)
-        let result = try await place.look(place.ledger(terminal))
+        let place = try Workplace.open(arguments, terminal)
+        let result = try await place.observe(place.ledger(terminal))
         var document = place.document(result)
         if let file = arguments.value("out") { try StateDirectory.replace(file, with: Array((document.json + "\n").utf8)) }
         if arguments.has("scripts") { document.add(scripts: scripts(result, place)) }
@@ -28,8 +28,8 @@ extension Verb {
         return result.plan.isSettled ? .done : .changes
     }
 
-    /// By node, what its first step would send.
-    private static func scripts(_ result: Reconciler.Result, _ place: CommandContext) -> [String: String] {
+    /// The script of each node's first step.
+    private static func scripts(_ result: Reconciler.Result, _ place: Workplace) -> [String: String] {
         let facts = FleetFacts(fleet: place.fleet, observed: result.observed, ledger: result.ledger, now: SystemClock().now)
         let pairs = result.plan.actions.map { ($0.node, place.world.shown($0, facts: facts)) }
         return Dictionary(pairs, uniquingKeysWith: { first, _ in first })

@@ -5,38 +5,38 @@ import Live
 
 extension Verb {
     static let status = Verb(
-        name: "status", summary: "show VMs, nodes, versions and drift, as the daemon saw them if one runs; changes nothing",
-        operands: "[options]", options: Arguments.Option.common + [.flag("live", "look now, whether or not a daemon runs")]
+        name: "status", summary: "show VMs, nodes, versions and drift, from the daemon if one runs; changes nothing",
+        operands: "[options]", options: Arguments.Option.common + [.flag("live", "observe the fleet now, even if a daemon runs")]
     ) { arguments, terminal in
         _ = try arguments.operands(upTo: 0)
         let answer = arguments.has("live") ? nil : try daemonsAnswer(arguments, terminal)
-        let document = if let answer { answer } else { try await look(arguments, terminal) }
+        let document = if let answer { answer } else { try await observe(arguments, terminal) }
         terminal.out(arguments.has("json") ? document.prettyJSON : document.text)
         return .done
     }
 
-    private static func look(_ arguments: Arguments, _ terminal: Terminal) async throws -> StatusDocument {
-        let place = try CommandContext.open(arguments, terminal)
-        let result = try await place.look(place.ledger(terminal))
+    private static func observe(_ arguments: Arguments, _ terminal: Terminal) async throws -> StatusDocument {
+        let place = try Workplace.open(arguments, terminal)
+        let result = try await place.observe(place.ledger(terminal))
         await place.world.close()
         return StatusDocument(LastResult(result, fleet: place.fleet, time: SystemClock().now))
     }
 
-    /// What the daemon of the same fleet on this machine observed last; nil when none answers.
+    /// The status of the fleet's daemon on this machine; nil when none answers.
     private static func daemonsAnswer(_ arguments: Arguments, _ terminal: Terminal) throws -> StatusDocument? {
-        let (_, fleet) = try CommandContext.readFleet(arguments.value("file") ?? "fleet.json", terminal)
-        let state = try StateDirectory(base: CommandContext.stateBase(arguments), cluster: fleet.cluster.name)
+        let (_, fleet) = try Workplace.readFleet(arguments.value("file") ?? "fleet.json", terminal)
+        let state = try StateDirectory(base: Workplace.stateBase(arguments), cluster: fleet.cluster.name)
         do throws(EndpointClient.NoAnswer) {
             let reply = try EndpointClient.get("/status", at: Endpoint.socket(in: state))
-            guard reply.status == 200 else { throw EndpointClient.NoAnswer(description: "the daemon has not seen the fleet yet") }
+            guard reply.status == 200 else { throw EndpointClient.NoAnswer(description: "the daemon has not observed the fleet yet") }
             guard let document = try? JSONDecoder().decode(StatusDocument.self, from: Data(reply.body)),
                 let age = document.age(now: SystemClock().now)
             else { throw EndpointClient.NoAnswer(description: "the daemon is of another version than this program") }
-            let news = document.conditions.first { $0.type == .settled && $0.reason != "NodesNotSettled" }?.message ?? ""
-            terminal.say("from the daemon, which looked \(age) s ago (--live looks now)" + (news.isEmpty ? "" : "; " + news))
+            let changes = document.conditions.first { $0.type == .settled && $0.reason != "NodesNotSettled" }?.message ?? ""
+            terminal.say("from the daemon, observed \(age) s ago (--live observes now)" + (changes.isEmpty ? "" : "; " + changes))
             return document
         } catch {
-            terminal.say("\(error): looking now")
+            terminal.say("\(error): observing now")
             return nil
         }
     }

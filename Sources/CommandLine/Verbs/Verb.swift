@@ -1,8 +1,8 @@
-/// One word of the program. A verb is registered in `Program.verbs` and nowhere else.
+/// A verb of the program, registered in `Program.verbs`.
 struct Verb: Sendable {
     var name: String
     var summary: String
-    /// What stands after the verb in its usage line.
+    /// The operands in the usage line.
     var operands: String
     var options: [Arguments.Option]
     var run: @Sendable (Arguments, Terminal) async throws -> ExitStatus

@@ -1,10 +1,10 @@
-/// One thing worth saying. How it reads, as a line, as JSON or in the journal, is decided by whoever shows it.
+/// One entry of the daemon's log, independent of its format.
 package struct LogEntry: Sendable, Hashable {
-    /// What it is about: a program filters by this.
+    /// What programs filter by.
     package var kind: LogKind
     /// Nil when it is about the fleet or the daemon.
     package var node: String?
-    /// For people; may have several lines.
+    /// The message; may have several lines.
     package var text: String
 
     package init(_ kind: LogKind, node: String? = nil, _ text: String) {
@@ -12,14 +12,14 @@ package struct LogEntry: Sendable, Hashable {
     }
 }
 
-/// syslog(3)'s, as far as they are used.
+/// The priorities of syslog(3) that are used.
 package enum LogPriority: Int, Sendable, Hashable {
     case error = 3
     case warning = 4
     case notice = 5
     case info = 6
 
-    /// As JSON says it.
+    /// The name in JSON.
     package var name: String {
         switch self {
         case .error: "error"
@@ -30,17 +30,17 @@ package enum LogPriority: Int, Sendable, Hashable {
     }
 }
 
-/// What the daemon may say. The names and their MESSAGE_IDs are for programs: neither ever changes.
+/// The kinds of log entries. Programs rely on the names and the MESSAGE_IDs: neither ever changes.
 package enum LogKind: String, Sendable, Hashable, CaseIterable {
     case started
     case reloaded
     case reloadRefused
-    /// A mistake in the fleet file, one entry each.
+    /// An error in the fleet file, one entry each.
     case fileProblem
-    /// What the fleet file says and is probably not meant.
+    /// A warning about the fleet file.
     case fileWarning
     case cannotStart
-    /// The ledger on disk was not as it should be.
+    /// The ledger on disk was damaged or old.
     case ledgerRemarked
     case stopping
     case effectStarted
@@ -49,23 +49,22 @@ package enum LogKind: String, Sendable, Hashable, CaseIterable {
     case outcomeUnknown
     case readFailed = "lookFailed"
     case nodeSettled
-    /// What a pass could not wait for, and the next one goes on with.
+    /// The pass ended with work left, which the next pass continues.
     case nodePending
     case nodeWaiting
     case nodeBlocked
-    /// Seen, not asked for, and left alone on purpose.
+    /// Observed, not in the fleet file, and left alone.
     case nodeReported
     case fleetSettled
     case fleetNotSettled
     case passFailed
     case breakerOpen
     case breakerClosed
-    /// A webhook or hook did not take an event.
+    /// A webhook or hook did not accept an event.
     case notifyFailed
-    /// What a hook printed.
+    /// The output of a hook.
     case hookSaid
 
-    /// How loud.
     package var priority: LogPriority { entry.0 }
 
     /// The journal's MESSAGE_ID, a UUID without dashes: `journalctl MESSAGE_ID=…` finds everything of this kind.

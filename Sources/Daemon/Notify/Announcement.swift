@@ -2,19 +2,19 @@ package import FleetCore
 import FoundationEssentials
 import Live
 
-/// One event as it is told to others: the body of a webhook's POST, and what a hook reads.
+/// One event: the body of a webhook's POST, and the standard input of a hook.
 package struct Announcement: Sendable, Hashable, Codable {
-    /// Raised when a field changes its meaning or goes; fields and kinds may be added.
+    /// Raised when a field changes its meaning or is removed; fields and kinds may be added.
     package var formatVersion = 1
-    /// The same when an event is sent again, and of no other event.
+    /// Unique; a repeated delivery has the same id.
     package var id: String
     /// A `Transition.Kind`.
     package var kind: String
     package var cluster: String
     package var node: String?
-    /// What the audit log calls the daemon's process.
+    /// The id of the daemon's process in the audit log.
     package var runID: String
-    /// When it was noticed: `2026-11-24T05:12:07.123Z`.
+    /// When it happened: `2026-11-24T05:12:07.123Z`.
     package var time: String
     package var text: String
     package var reason: String?
@@ -30,7 +30,7 @@ package struct Announcement: Sendable, Hashable, Codable {
         (reason, advice) = (transition.reason.map(Self.bounded), transition.advice.map(Self.bounded))
     }
 
-    /// A host's last words may be long, and an event has to go through a pipe at once.
+    /// A host's output may be long, and an event must fit into a pipe.
     private static func bounded(_ text: String) -> String { text.utf8.count <= 4096 ? text : text.prefix(1024) + "…" }
 
     /// One line, keys sorted.

@@ -3,8 +3,8 @@ import Live
 package import Reconciler
 import Synchronization
 
-/// Tells others of the daemon's transitions. Every outlet has a queue of its own, so that neither the loop nor another outlet waits for it;
-/// when a queue is full, the oldest of it goes.
+/// Delivers the daemon's transitions. Every outlet has a queue of its own, so that it delays neither the loop nor another outlet. A full
+/// queue drops its oldest event.
 package final class Notifier: NoticeSink {
     private struct State {
         var transitions = Transitions()
@@ -14,18 +14,18 @@ package final class Notifier: NoticeSink {
     }
 
     private let state = Mutex(State())
-    private let lines: [Line]
+    private let queues: [OutletQueue]
     private let grace: Double
     private let ending: (stream: AsyncStream<Void>, continuation: AsyncStream<Void>.Continuation)
     private let clock: any WallClock
     private let log: @Sendable (LogEntry) -> Void
 
-    /// At most `queue` events wait for an outlet, and what is not delivered `grace` seconds after the end is lost.
+    /// At most `queue` events wait for an outlet. Events that are not delivered `grace` seconds after `close` are lost.
     package init(
         _ outlets: [any Outlet], queue: Int = 64, grace: Double = 5, clock: any WallClock = SystemClock(),
         log: @escaping @Sendable (LogEntry) -> Void
     ) {
-        lines = outlets.map { Line($0, room: queue) }
+        queues = outlets.map { OutletQueue($0, capacity: queue) }
         (self.grace, self.clock, self.log) = (grace, clock, log)
         ending = AsyncStream.makeStream()
     }
@@ -33,28 +33,28 @@ package final class Notifier: NoticeSink {
     package func note(_ notice: Notice) {
         let now = clock.now
         // Under the lock, so that events go into the queues in the order of their numbers.
-        let overrun: [Line] = state.withLock { state in
+        let overflowing: [OutletQueue] = state.withLock { state in
             if case .started(let fleet, let run) = notice { (state.cluster, state.run) = (fleet.cluster.name, run) }
-            var overrun: [Line] = []
+            var overflowing: [OutletQueue] = []
             for transition in state.transitions.note(notice) {
                 state.count += 1
                 let announcement = Announcement(
                     transition, number: state.count, cluster: state.cluster, run: state.run, time: now)
-                overrun += lines.filter { $0.put(announcement) }
+                overflowing += queues.filter { $0.put(announcement) }
             }
-            return overrun
+            return overflowing
         }
-        for line in overrun {
-            log(LogEntry(.notifyFailed, "the \(line.outlet.name) cannot keep up: its queue is full, and the oldest events are dropped"))
+        for queue in overflowing {
+            log(LogEntry(.notifyFailed, "the \(queue.outlet.name) is too slow: its queue is full, and the oldest events are dropped"))
         }
     }
 
-    /// Delivers until everything told before `close` is delivered, or the grace is over.
+    /// Returns when every event before `close` is delivered, or the grace period is over.
     package func serve() async {
         await withTaskGroup(of: Bool.self) { group in
-            for line in lines {
+            for queue in queues {
                 group.addTask {
-                    await self.serve(line)
+                    await self.serve(queue)
                     return true
                 }
             }
@@ -63,51 +63,51 @@ package final class Notifier: NoticeSink {
                 try? await clock.sleep(seconds: grace)
                 return false
             }
-            var left = lines.count
+            var left = queues.count
             while left > 0, await group.next() == true { left -= 1 }
             group.cancelAll()
         }
     }
 
     package func close() {
-        for line in lines { line.finish() }
+        for queue in queues { queue.finish() }
         ending.continuation.finish()
     }
 
-    private func serve(_ line: Line) async {
-        for await announcement in line.announcements {
+    private func serve(_ queue: OutletQueue) async {
+        for await announcement in queue.announcements {
             guard !Task.isCancelled else { return }
-            let delivery = await line.outlet.deliver(announcement)
-            let about = "the \(line.outlet.name) (\(announcement.kind))"
+            let delivery = await queue.outlet.deliver(announcement)
+            let about = "the \(queue.outlet.name) (\(announcement.kind))"
             if !delivery.output.isEmpty { log(LogEntry(.hookSaid, node: announcement.node, "\(about) says: \(delivery.output)")) }
             if let failure = delivery.failure { log(LogEntry(.notifyFailed, node: announcement.node, "\(about) failed: \(failure)")) }
         }
     }
 }
 
-/// An outlet and what waits for it.
-private final class Line: Sendable {
+/// An outlet and its queue.
+private final class OutletQueue: Sendable {
     let outlet: any Outlet
     let announcements: AsyncStream<Announcement>
-    private let door: AsyncStream<Announcement>.Continuation
-    private let room: Int
-    /// Events were dropped, and that was said, since the queue was last half empty.
-    private let isOverrun = Atomic(false)
+    private let continuation: AsyncStream<Announcement>.Continuation
+    private let capacity: Int
+    /// Events were dropped, and that was logged, since the queue was last half empty.
+    private let hasOverflowed = Atomic(false)
 
-    init(_ outlet: any Outlet, room: Int) {
-        (self.outlet, self.room) = (outlet, room)
-        (announcements, door) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(room))
+    init(_ outlet: any Outlet, capacity: Int) {
+        (self.outlet, self.capacity) = (outlet, capacity)
+        (announcements, continuation) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(capacity))
     }
 
-    /// True when that has begun to push older ones out.
+    /// True for the first event that pushes an older one out.
     func put(_ announcement: Announcement) -> Bool {
-        switch door.yield(announcement) {
-        case .dropped: return !isOverrun.exchange(true, ordering: .relaxed)
-        case .enqueued(let left) where left * 2 >= room: isOverrun.store(false, ordering: .relaxed)
+        switch continuation.yield(announcement) {
+        case .dropped: return !hasOverflowed.exchange(true, ordering: .relaxed)
+        case .enqueued(let left) where left * 2 >= capacity: hasOverflowed.store(false, ordering: .relaxed)
         default: break
         }
         return false
     }
 
-    func finish() { door.finish() }
+    func finish() { continuation.finish() }
 }

@@ -1,18 +1,18 @@
 package import Live
 
-/// Somebody outside who learns of transitions, one at a time.
+/// A receiver of events, one at a time.
 package protocol Outlet: Sendable {
-    /// What the log calls it. Never an address, which may be a secret.
+    /// The name in the log. Never an address, which may be a secret.
     var name: String { get }
-    /// Returns when it was taken or given up, with what is worth a word in the log.
+    /// Returns when the event was accepted or given up, with what to log.
     func deliver(_ announcement: Announcement) async -> Delivery
 }
 
-/// How it went.
+/// The result of a delivery.
 package struct Delivery: Sendable, Hashable {
-    /// Why it was given up; nil when it was taken.
+    /// Why it was given up; nil when it was accepted.
     package var failure: String?
-    /// What the other side printed.
+    /// The output of the receiver.
     package var output = ""
 
     package init(failure: String?, output: String = "") {

@@ -1,28 +1,28 @@
 package import FleetCore
 import Reconciler
 
-/// A change of state that somebody outside wants to be told of.
+/// A change of state that a webhook or hook receives.
 package struct Transition: Sendable, Hashable {
-    /// The names are for programs: they never change.
+    /// Programs rely on the names: they never change.
     package enum Kind: String, Sendable, Hashable, CaseIterable, Codable {
-        /// Everything is as the file asks.
+        /// The fleet is as the fleet file asks.
         case settled
-        /// It was, and is not any more, though the file is the same.
+        /// The fleet was settled and is not, and the file did not change.
         case drifted
         /// A node needs the operator.
         case blocked
-        /// So much is gone at once that nothing is made again.
+        /// Too many VMs are gone at once: none is created.
         case breakerOpen
         case breakerClosed
-        /// A pass came to no end: exe.dev cannot be reached, a token expired, the disk is full.
+        /// A pass failed: exe.dev cannot be reached, a token expired, the disk is full.
         case passFailed
-        /// Passes come to an end again.
+        /// Passes succeed again.
         case recovered
     }
 
     package var kind: Kind
     package var node: String?
-    /// A sentence for people.
+    /// A sentence for the operator.
     package var text: String
     package var reason: String?
     /// Of the reason; nil where it is no node's.
@@ -40,29 +40,29 @@ package struct Transition: Sendable, Hashable {
     }
 }
 
-/// Tells the transitions among what is noticed; the same state is told once. A daemon that starts knows nothing of the one before, so it
-/// tells once what it finds: a fleet that is settled, a node that is blocked.
+/// Derives transitions from notices; an unchanged state is reported once. A daemon that starts does not know the state before, so it
+/// reports what it finds: a fleet that is settled, a node that is blocked.
 package struct Transitions: Sendable {
-    /// Nodes that one pass tells of, one event each; of more than these the last event tells the number.
+    /// Events for nodes in one pass. If there are more nodes, the last event has their number.
     static let nodesAtOnce = 16
 
     private enum Fleet {
         case unknown
         case settled
-        /// Settled, and the file was read again since: what is done next was asked for.
+        /// Settled before a new file took effect: the next change is intended, no drift.
         case settledBefore
         case unsettled
     }
 
     private var fleet = Fleet.unknown
-    /// By node: why, as it was reported last.
+    /// The reported reason of each blocked node.
     private var blocked: [String: Reason.Code] = [:]
     private var breakerIsOpen = false
     private var isFailing = false
 
     package init() {}
 
-    /// What others are to be told because of this notice.
+    /// The transitions of this notice.
     package mutating func note(_ notice: Notice) -> [Transition] {
         switch notice {
         case .event(.actionStarted(let action, let reason)):
@@ -84,43 +84,42 @@ package struct Transitions: Sendable {
     }
 
     private mutating func ended(_ plan: Plan) -> [Transition] {
-        var told: [Transition] = []
-        if isFailing { told.append(Transition(.recovered, text: "passes come to an end again")) }
+        var transitions: [Transition] = []
+        if isFailing { transitions.append(Transition(.recovered, text: "passes succeed again")) }
         isFailing = false
         if let line = plan.items.first(where: { !$0.decision.isSettled }) {
-            told += leaveSettled(node: line.node, reason: line.decision.words)
+            transitions += leaveSettled(node: line.node, reason: line.decision.words)
         }
-        told += breaker(plan) + newlyBlocked(plan)
-        guard plan.isSettled else { return told }
-        if fleet == .unknown || fleet == .unsettled { told.append(Transition(.settled, text: "the fleet is as its file asks")) }
+        transitions += breaker(plan) + newlyBlocked(plan)
+        guard plan.isSettled else { return transitions }
+        if fleet == .unknown || fleet == .unsettled { transitions.append(Transition(.settled, text: "the fleet is as its file declares")) }
         fleet = .settled
-        return told
+        return transitions
     }
 
     private mutating func breaker(_ plan: Plan) -> [Transition] {
-        let block = plan.openBreaker
-        defer { breakerIsOpen = block != nil }
-        switch (breakerIsOpen, block) {
-        case (false, let reason?):
-            return [Transition(.breakerOpen, text: "the breaker is open", reason)]
+        let reason = plan.openBreaker
+        defer { breakerIsOpen = reason != nil }
+        switch (breakerIsOpen, reason) {
+        case (false, let reason?): return [Transition(.breakerOpen, text: "the breaker is open", reason)]
         case (true, nil): return [Transition(.breakerClosed, text: "the breaker is closed")]
         default: return []
         }
     }
 
-    /// Those that the breaker holds back are told by its own transition.
+    /// Nodes that the breaker blocks are left out: the breaker has a transition of its own.
     private mutating func newlyBlocked(_ plan: Plan) -> [Transition] {
         let before = blocked
         blocked = [:]
-        var told: [Transition] = []
+        var transitions: [Transition] = []
         for line in plan.items {
             guard case .blocked(let reason) = line.decision, !reason.isBreaker else { continue }
             blocked[line.node] = reason.code
             guard before[line.node] != reason.code else { continue }
-            told.append(Transition(.blocked, node: line.node, text: "\(line.node) is blocked", reason))
+            transitions.append(Transition(.blocked, node: line.node, text: "\(line.node) is blocked", reason))
         }
-        let surplus = told.count - Self.nodesAtOnce
-        guard surplus > 0 else { return told }
-        return told.prefix(Self.nodesAtOnce) + [Transition(.blocked, text: "\(surplus) more nodes are blocked")]
+        let surplus = transitions.count - Self.nodesAtOnce
+        guard surplus > 0 else { return transitions }
+        return transitions.prefix(Self.nodesAtOnce) + [Transition(.blocked, text: "\(surplus) more nodes are blocked")]
     }
 }

@@ -4,8 +4,8 @@ import Glibc
 import Live
 import Reconciler
 
-/// What a verb works with: the fleet as asked for, its folder on this machine, and the world.
-struct CommandContext {
+/// What a verb works with: the declared fleet, its state directory and the world.
+struct Workplace {
     var fleetText: String
     var fleet: DesiredFleet
     var state: StateDirectory
@@ -13,21 +13,21 @@ struct CommandContext {
 
     static let standardFile = "fleet.json"
 
-    static func open(_ arguments: Arguments, _ terminal: Terminal) throws -> CommandContext {
+    static func open(_ arguments: Arguments, _ terminal: Terminal) throws -> Workplace {
         try open(arguments, file: arguments.value("file") ?? standardFile) { terminal.say("\($0)") }
     }
 
-    /// `report` takes the problems of the fleet file.
-    static func open(_ arguments: Arguments, file: String, report: (Diagnostic) -> Void) throws -> CommandContext {
+    /// `report` receives the problems of the fleet file.
+    static func open(_ arguments: Arguments, file: String, report: (Diagnostic) -> Void) throws -> Workplace {
         let (text, fleet) = try readFleet(file, report)
         let state = try StateDirectory(base: stateBase(arguments), cluster: fleet.cluster.name)
         let world = try LiveWorld(
             fleet: fleet, fleetFolder: folder(of: file), state: state, environment: ProcessInfo.processInfo.environment,
             tokenFile: arguments.value("token-file"))
-        return CommandContext(fleetText: text, fleet: fleet, state: state, world: world)
+        return Workplace(fleetText: text, fleet: fleet, state: state, world: world)
     }
 
-    /// The fleet file, or every problem of it at once.
+    /// The fleet file, or all its problems.
     static func readFleet(_ file: String, _ terminal: Terminal) throws -> (text: String, fleet: DesiredFleet) {
         try readFleet(file) { terminal.say("\($0)") }
     }
@@ -56,13 +56,13 @@ struct CommandContext {
         return String(file[..<slash])
     }
 
-    /// The fleet's ledger; what had to be done to have one is said aloud.
+    /// The fleet's ledger. Prints what the operator must know about its recovery.
     func ledger(_ terminal: Terminal) throws -> Ledger {
         try state.ledger(for: fleet) { terminal.say("WARNING: \($0)") }
     }
 
-    /// One read everything, and the plan that follows. Writes nothing.
-    func look(_ ledger: Ledger) async throws -> Reconciler.Result {
+    /// Observes everything once and makes the plan. Writes nothing.
+    func observe(_ ledger: Ledger) async throws -> Reconciler.Result {
         try await Reconciler(fleet: fleet, clock: SystemClock(), tell: { _ in }).observe(world.reader, ledger: ledger)
     }
 
