@@ -1,4 +1,4 @@
-/// What happened, in the past tense. The reconciler emits these; whoever shows or stores them decides how.
+/// What happened, in the past tense. The reconciler emits these; the code that shows or stores them decides how.
 package enum Event: Sendable {
     case actionStarted(Action, Reason)
     case actionFinished(Action, seconds: Double)

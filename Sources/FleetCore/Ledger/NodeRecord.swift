@@ -72,12 +72,12 @@ package enum Sharing: Sendable, Hashable {
     case notSet
     /// As it was read back after it was set.
     case known(Share)
-    /// A change is on its way or its outcome is lost: users whom we may have granted access.
+    /// A change is on its way or its outcome is lost: users that we may have granted access.
     case uncertain(grants: [String])
 
     package var share: Share? { if case .known(let share) = self { share } else { nil } }
 
-    /// Users whom we have granted access, or may have; in lower case, which earlier versions did not write.
+    /// Users that we have granted access, or may have; in lower case, which earlier versions did not write.
     package var grants: [String] {
         switch self {
         case .notSet: []

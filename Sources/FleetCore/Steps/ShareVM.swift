@@ -7,7 +7,7 @@ package struct ShareVM: Step {
 
     package let node: String
     package let share: Share
-    /// Users whom we granted access and who lose it.
+    /// Users that we granted access and that lose it.
     package let revoking: [String]
 
     package init(node: String, _ share: Share, revoking: [String]) { (self.node, self.share, self.revoking) = (node, share, revoking) }

@@ -85,7 +85,7 @@ final class NspawnMachines: Machines {
 /// Lets one at a time be done to the machine of a name. A name is free again as soon as `rm` was told, and may be asked for again while
 /// the old machine is still being taken away: its folder and its network have that name too.
 private actor Turns {
-    /// By name, whoever waits; there is an entry while somebody has the turn.
+    /// The waiting tasks by name; there is an entry while somebody has the turn.
     private var waiting: [String: [CheckedContinuation<Void, Never>]] = [:]
 
     nonisolated func alone<Failure>(with name: String, _ body: () async throws(Failure) -> Void) async throws(Failure) {

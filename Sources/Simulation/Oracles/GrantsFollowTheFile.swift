@@ -1,7 +1,7 @@
 import FleetCore
 import K3s
 
-/// Nobody but those whom the file names has access at the end: a run without faults may have the same flaw, so it is no measure.
+/// Only users that the file names have access at the end: a run without faults may have the same flaw, so it is no measure.
 struct GrantsFollowTheFile: EndOracle {
     static let name = "sharing"
 

@@ -2,7 +2,7 @@ import FleetCore
 import K3s
 import Reconciler
 
-/// Something that happened, which the world reports for whoever judges it. It carries what a moment later may not be so any more.
+/// Something that happened, which the world reports to the oracles. It carries what a moment later may not be so any more.
 enum Occurrence: Sendable {
     /// A trial begins, with these nodes ready.
     case began(ready: Set<String>)

@@ -3,7 +3,7 @@ package import Reconciler
 import Synchronization
 
 /// A world that lives in this process: no threads of its own, no wall time. The thread that calls `run` does everything, and when nothing
-/// is ready the virtual clock jumps to whoever wakes next. The same seed gives the same trace.
+/// is ready the virtual clock jumps to the task that wakes next. The same seed gives the same trace.
 package final class SimulatedWorld: Sendable {
     package let state: JudgedState
     private let disabledRules: Set<SafetyRule>

@@ -69,7 +69,7 @@ package struct Stage: Sendable {
             Ending(facts: facts.filter { !names.contains($0.name) })
         }
 
-        /// The same, whoever is let in.
+        /// The same, for any user that is let in.
         var withoutShares: Ending {
             Ending(
                 facts: facts.compactMap { fact in

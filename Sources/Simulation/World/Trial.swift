@@ -128,7 +128,7 @@ struct Course {
         }
     }
 
-    /// The breaker opens for nobody, and tells whom it waits for.
+    /// An open breaker waits for the operator, who is then there.
     private mutating func callTheOperator() {
         guard scenario.isAttended, case .plan(let plan)? = outcomes.last else { return }
         let isOpen = plan.items.contains { $0.decision.reason?.isBreaker == true }
@@ -261,7 +261,7 @@ struct Course {
 }
 
 extension Plan {
-    /// A line a node, for whoever reads a failure.
+    /// One line per node, for the reader of a failure.
     package var words: String {
         items.map { line in
             switch line.decision {
