@@ -67,7 +67,7 @@ import Testing
         #expect(try String(contentsOfFile: Endpoint.socket(in: state), encoding: .utf8) == "mine")
     }
 
-    /// A successor's socket outlives the end of whoever was there before.
+    /// A successor's socket outlives the end of the process before it.
     @Test func onlyOurOwnSocketIsRemoved() async throws {
         let running = try Running()
         unlink(running.socket)

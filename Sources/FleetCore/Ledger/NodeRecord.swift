@@ -79,11 +79,13 @@ package enum Sharing: Sendable, Hashable {
 
     /// Users that we have granted access, or may have; in lower case, which earlier versions did not write.
     package var grants: [String] {
-        switch self {
-        case .notSet: []
-        case .known(let share): Set(share.users.map { $0.lowercased() }).sorted()
-        case .uncertain(let users): Set(users.map { $0.lowercased() }).sorted()
-        }
+        let users =
+            switch self {
+            case .notSet: [String]()
+            case .known(let share): share.users
+            case .uncertain(let grants): grants
+            }
+        return Set(users.map { $0.lowercased() }).sorted()
     }
 }
 

@@ -58,7 +58,7 @@ extension Join {
     }
 
     /// A removal that had begun when the file came to ask for the node again: k3s is started where it may have been stopped, then the cordon is
-    /// disabledRules.
+    /// lifted.
     private static let wantedAgain: Rule = { joined, facts in
         let want = joined.want
         let uncordon = Decision.act(.uncordon(Uncordon(node: want.name)), .wantedAgain)
@@ -112,7 +112,7 @@ extension Join {
 
     private static let differingShare: Rule = { joined, _ in sharing(joined.want, joined.node.instance.sharing) }
 
-    /// A node that is not to be shared any more is private, and users whom we granted access lose it when the file names them no more. Access
+    /// A node that is not to be shared any more is private, and users that we granted access lose it when the file names them no more. Access
     /// that others granted stays.
     static func sharing(_ want: DesiredNode, _ sharing: Sharing) -> Decision? {
         guard let share = want.share ?? (sharing == .notSet ? nil : .initial) else { return nil }

@@ -17,7 +17,7 @@ package indirect enum Action: Sendable, Hashable {
     case deleteNode(DeleteNode)
     case removeVM(RemoveVM)
 
-    /// What is known of it. The only switch over all steps.
+    /// What is known of it. Beside `StepKind.type` the only switch over all steps.
     package var step: any Step {
         switch self {
         case .createVM(let step): step

@@ -37,7 +37,4 @@ package struct NodeFacts: Sendable {
         guard let attempt, let at else { return false }
         return attempt.notBefore <= facts.now && at < attempt.notBefore
     }
-
-    /// Its cluster was read and has its node.
-    package var isInCluster: Bool { node != nil }
 }

@@ -142,7 +142,7 @@ extension WorldState {
         beat()
     }
 
-    /// All but the heartbeats, which are observed by whoever reads the cluster and by nobody else.
+    /// All but the heartbeats, which only a reader of the cluster observes.
     mutating func proceed() {
         while let index = late.firstIndex(where: { $0.at <= now }) {
             let effect = late.remove(at: index).effect
