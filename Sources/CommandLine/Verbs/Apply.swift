@@ -14,7 +14,7 @@ extension Verb {
     ) { arguments, terminal in
         let planFile = try arguments.operands(upTo: 1).first
         guard let timeout = Double(arguments.value("timeout") ?? "1800"), timeout > 0 else { throw UsageError("--timeout takes seconds") }
-        let place = try Workplace.open(arguments, terminal)
+        let place = try CommandContext.open(arguments, terminal)
         let lock = try FleetLock(in: place.state, verb: "apply")
         let status = try await converge(place, planFile, arguments, terminal, timeout: timeout)
         await place.world.close()
@@ -23,7 +23,7 @@ extension Verb {
     }
 
     private static func converge(
-        _ place: Workplace, _ planFile: String?, _ arguments: Arguments, _ terminal: Terminal, timeout: Double
+        _ place: CommandContext, _ planFile: String?, _ arguments: Arguments, _ terminal: Terminal, timeout: Double
     ) async throws -> ExitStatus {
         let ledger = try place.ledger(terminal)
         try place.state.store(ledger)
@@ -68,7 +68,7 @@ extension Verb {
         return agreed
     }
 
-    private static func finish(_ result: Reconciler.Result, _ place: Workplace, _ arguments: Arguments, _ terminal: Terminal) -> ExitStatus
+    private static func finish(_ result: Reconciler.Result, _ place: CommandContext, _ arguments: Arguments, _ terminal: Terminal) -> ExitStatus
     {
         if arguments.has("json") { terminal.out(place.document(result).json) }
         let traffic = place.world.traffic

@@ -19,7 +19,7 @@ extension Verb {
         guard let interval = Double(arguments.value("interval") ?? "300"), interval >= 1, interval <= 86400 else {
             throw UsageError("--interval takes seconds, from 1 to 86400")
         }
-        let files = arguments.values("file").isEmpty ? [Workplace.standardFile] : arguments.values("file")
+        let files = arguments.values("file").isEmpty ? [CommandContext.standardFile] : arguments.values("file")
         let listen = try listenAddress(arguments)
         guard listen == nil || files.count == 1 else {
             throw UsageError("--listen serves one fleet: start a daemon for each that needs it")
@@ -52,7 +52,7 @@ extension Verb {
 
     private static func source(_ file: String, _ arguments: Arguments, _ log: DaemonLog) -> FleetSource {
         FleetSource(file: file) {
-            let place = try Workplace.open(arguments, file: file) {
+            let place = try CommandContext.open(arguments, file: file) {
                 log.say(LogEntry($0.severity == .error ? .fileProblem : .fileWarning, "\($0)"))
             }
             return FleetContext(fleet: place.fleet, state: place.state, world: place.world) {

@@ -9,7 +9,7 @@ extension Verb {
         options: Arguments.Option.common + [.value("confirm", "the cluster's name, instead of typing it")]
     ) { arguments, terminal in
         _ = try arguments.operands(upTo: 0)
-        let place = try Workplace.open(arguments, terminal)
+        let place = try CommandContext.open(arguments, terminal)
         let lock = try FleetLock(in: place.state, verb: "destroy")
         let status = try await remove(place, arguments, terminal)
         await place.world.close()
@@ -17,7 +17,7 @@ extension Verb {
         return status
     }
 
-    private static func remove(_ place: Workplace, _ arguments: Arguments, _ terminal: Terminal) async throws -> ExitStatus {
+    private static func remove(_ place: CommandContext, _ arguments: Arguments, _ terminal: Terminal) async throws -> ExitStatus {
         let name = place.fleet.cluster.name
         let audit = AuditLog(in: place.state, verb: "destroy", run: AuditRecord.newRun(), plan: "destroy")
         let destruction = Destruction(of: place.fleet, in: place.world, memory: audit, clock: SystemClock()) { event in
@@ -42,7 +42,7 @@ extension Verb {
     }
 
     /// An empty list may be that of another account, so the cluster's secrets are kept.
-    private static func forget(_ place: Workplace, _ arguments: Arguments, _ terminal: Terminal) throws -> ExitStatus {
+    private static func forget(_ place: CommandContext, _ arguments: Arguments, _ terminal: Terminal) throws -> ExitStatus {
         terminal.say("No VM carries the tag \(place.fleet.cluster.tag).")
         let ledger = try place.state.loadLedger { terminal.say("WARNING: \($0)") }
         if ledger.map({ $0.founder != nil || !$0.nodes.isEmpty }) == true {

@@ -13,8 +13,8 @@ extension Verb {
     ) { arguments, terminal in
         _ = try arguments.operands(upTo: 0)
         let since = try arguments.value("since").map { try moment($0, now: SystemClock().now) }
-        let (_, fleet) = try Workplace.readFleet(arguments.value("file") ?? "fleet.json", terminal)
-        let state = try StateDirectory(base: Workplace.stateBase(arguments), cluster: fleet.cluster.name)
+        let (_, fleet) = try CommandContext.readFleet(arguments.value("file") ?? "fleet.json", terminal)
+        let state = try StateDirectory(base: CommandContext.stateBase(arguments), cluster: fleet.cluster.name)
         let history = try AuditHistory(in: state)
         let document = HistoryDocument(
             cluster: fleet.cluster.name, history.effects, node: arguments.value("node"), run: arguments.value("run"), since: since)

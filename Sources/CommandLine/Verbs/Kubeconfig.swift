@@ -15,7 +15,7 @@ extension Verb {
         ]
     ) { arguments, terminal in
         _ = try arguments.operands(upTo: 0)
-        let place = try Workplace.open(arguments, terminal)
+        let place = try CommandContext.open(arguments, terminal)
         let result = try await place.observe(place.ledger(terminal))
         let facts = FleetFacts(fleet: place.fleet, observed: result.observed, ledger: result.ledger, now: SystemClock().now)
         guard let control = facts.controlPlane.endpoint, let vm = result.observed.vms?[control.name] else {

@@ -13,7 +13,7 @@ extension Verb {
         ]
     ) { arguments, terminal in
         _ = try arguments.operands(upTo: 0)
-        let place = try Workplace.open(arguments, terminal)
+        let place = try CommandContext.open(arguments, terminal)
         let result = try await place.observe(place.ledger(terminal))
         var document = place.document(result)
         if let file = arguments.value("out") { try StateDirectory.replace(file, with: Array((document.json + "\n").utf8)) }
@@ -29,7 +29,7 @@ extension Verb {
     }
 
     /// The script of each node's first step.
-    private static func scripts(_ result: Reconciler.Result, _ place: Workplace) -> [String: String] {
+    private static func scripts(_ result: Reconciler.Result, _ place: CommandContext) -> [String: String] {
         let facts = FleetFacts(fleet: place.fleet, observed: result.observed, ledger: result.ledger, now: SystemClock().now)
         let pairs = result.plan.actions.map { ($0.node, place.world.shown($0, facts: facts)) }
         return Dictionary(pairs, uniquingKeysWith: { first, _ in first })

@@ -16,7 +16,7 @@ extension Verb {
     }
 
     private static func observe(_ arguments: Arguments, _ terminal: Terminal) async throws -> StatusDocument {
-        let place = try Workplace.open(arguments, terminal)
+        let place = try CommandContext.open(arguments, terminal)
         let result = try await place.observe(place.ledger(terminal))
         await place.world.close()
         return StatusDocument(LastResult(result, fleet: place.fleet, time: SystemClock().now))
@@ -24,8 +24,8 @@ extension Verb {
 
     /// The status of the fleet's daemon on this machine; nil when none answers.
     private static func daemonsAnswer(_ arguments: Arguments, _ terminal: Terminal) throws -> StatusDocument? {
-        let (_, fleet) = try Workplace.readFleet(arguments.value("file") ?? "fleet.json", terminal)
-        let state = try StateDirectory(base: Workplace.stateBase(arguments), cluster: fleet.cluster.name)
+        let (_, fleet) = try CommandContext.readFleet(arguments.value("file") ?? "fleet.json", terminal)
+        let state = try StateDirectory(base: CommandContext.stateBase(arguments), cluster: fleet.cluster.name)
         do throws(EndpointClient.NoAnswer) {
             let reply = try EndpointClient.get("/status", at: Endpoint.socket(in: state))
             guard reply.status == 200 else { throw EndpointClient.NoAnswer(description: "the daemon has not observed the fleet yet") }

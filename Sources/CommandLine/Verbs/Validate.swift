@@ -8,7 +8,7 @@ extension Verb {
     ) { arguments, terminal in
         let operands = try arguments.operands(upTo: 1)
         let file = operands.first ?? arguments.value("file") ?? "fleet.json"
-        let (_, fleet) = try Workplace.readFleet(file, terminal)
+        let (_, fleet) = try CommandContext.readFleet(file, terminal)
         let servers = fleet.nodes.filter { $0.role == .server }.count
         terminal.out(
             "\(file) is good: fleet \(fleet.cluster.name), \(servers) server, \(fleet.nodes.count - servers) agents, k3s \(fleet.cluster.k3s)"

@@ -5,7 +5,7 @@ import Live
 import Reconciler
 
 /// What a verb works with: the declared fleet, its state directory and the world.
-struct Workplace {
+struct CommandContext {
     var fleetText: String
     var fleet: DesiredFleet
     var state: StateDirectory
@@ -13,18 +13,18 @@ struct Workplace {
 
     static let standardFile = "fleet.json"
 
-    static func open(_ arguments: Arguments, _ terminal: Terminal) throws -> Workplace {
+    static func open(_ arguments: Arguments, _ terminal: Terminal) throws -> CommandContext {
         try open(arguments, file: arguments.value("file") ?? standardFile) { terminal.say("\($0)") }
     }
 
     /// `report` receives the problems of the fleet file.
-    static func open(_ arguments: Arguments, file: String, report: (Diagnostic) -> Void) throws -> Workplace {
+    static func open(_ arguments: Arguments, file: String, report: (Diagnostic) -> Void) throws -> CommandContext {
         let (text, fleet) = try readFleet(file, report)
         let state = try StateDirectory(base: stateBase(arguments), cluster: fleet.cluster.name)
         let world = try LiveWorld(
             fleet: fleet, fleetFolder: folder(of: file), state: state, environment: ProcessInfo.processInfo.environment,
             tokenFile: arguments.value("token-file"))
-        return Workplace(fleetText: text, fleet: fleet, state: state, world: world)
+        return CommandContext(fleetText: text, fleet: fleet, state: state, world: world)
     }
 
     /// The fleet file, or all its problems.
