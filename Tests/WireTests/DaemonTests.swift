@@ -177,7 +177,7 @@ extension WireTests {
                 let daemon = try Self.start(wire)
                 #expect(await Self.settles(daemon))
                 try await wire.killSimulator()
-                #expect(await eventually { daemon.saidSoFar.contains("looking failed") }, "\(daemon.saidSoFar)")
+                #expect(await eventually { daemon.saidSoFar.contains("read failed") }, "\(daemon.saidSoFar)")
                 // Taken before exe.dev is back: the daemon may be the first to see it, and says that it is settled once.
                 let before = daemon.saidSoFar.count
                 try await wire.up()

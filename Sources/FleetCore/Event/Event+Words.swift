@@ -1,5 +1,5 @@
 extension Event {
-    /// Whom it happened to; nil when that is no one node.
+    /// The node or VM it is about; nil when it is not about one of them.
     package var node: String? {
         switch self {
         case .actionStarted(let action, _), .actionFinished(let action, _), .actionFailed(let action, _, _),
@@ -18,19 +18,19 @@ extension Event {
             "\(action.words) done in \(Int(seconds * 10 + 0.5) / 10).\(Int(seconds * 10 + 0.5) % 10) s"
         case .actionFailed(let action, let reason, let retry):
             "\(action.words) failed: \(reason)" + (retry.map { "; again in \(Int($0)) s" } ?? "")
-        case .outcomeUnknown(let action, let reason): "\(action.words): outcome unknown (\(reason)); looking again"
-        case .readFailed(_, let reason): "looking failed: \(reason)"
+        case .outcomeUnknown(let action, let reason): "\(action.words): outcome unknown (\(reason)); observing before it is retried"
+        case .readFailed(_, let reason): "read failed: \(reason)"
         case .waiting(_, let reason): "waits: \(reason.text)"
         case .blocked(_, let reason): "blocked: \(reason.text); \(reason.advice)"
         case .nodeSettled: "settled"
         case .ledgerRemarked(let text): "WARNING: \(text)"
-        case .actionsQueued(let actions): "\(actions.count) steps wait for their turn"
-        case .leaseTaken: "the cluster's lease is ours"
-        case .leaseEnded: "the cluster's lease is not ours any more"
+        case .actionsQueued(let actions): "\(actions.count) steps are queued"
+        case .leaseTaken: "the cluster's lease is held by this machine"
+        case .leaseEnded: "the cluster's lease is no longer held by this machine"
         }
     }
 
-    /// It is counted, and nobody reads it: it says nothing of the fleet.
+    /// It is counted in metrics and not logged.
     package var isSilent: Bool {
         switch self {
         case .actionsQueued, .leaseTaken, .leaseEnded: true
