@@ -1,11 +1,11 @@
 package import Shell
 
-/// One writer per cluster, also across machines: a Lease of Kubernetes itself. The server's clock judges it, for asking and answering alike.
+/// One writer per cluster, also across machines: a Kubernetes Lease. Only the server's clock decides when it expires.
 extension HostScript {
     static let leaseName = "exedev-k8s"
 
-    /// Takes or renews the Lease for `seconds` unless somebody else's is still good; see `LeaseAnswer`. The object's version makes the
-    /// write fail when another one came between.
+    /// Acquires or renews the Lease for `seconds` unless another holder's has not expired; see `LeaseAnswer`. `resourceVersion` makes the
+    /// write fail when another write came between.
     package static func holdLease(holder: String, seconds: Int) -> Script {
         seenLease(holder) + """
             if [ -n "$holder" ] && [ "$holder" != "$me" ]; then
@@ -17,8 +17,8 @@ extension HostScript {
                 """
     }
 
-    /// Lets go, so that another machine need not wait; does nothing when it is not ours. The name of who held it last stays: whoever takes it
-    /// next learns that somebody else was at work.
+    /// Releases the Lease, so that another machine need not wait; does nothing when it is not ours. `holderIdentity` stays: the next holder
+    /// learns from it that another machine may have changed the cluster.
     package static func releaseLease(holder: String) -> Script {
         seenLease(holder) + #"[ "$holder" = "$me" ] || exit 0"# + putLease(seconds: 1, time: "-2 seconds")
     }
@@ -49,11 +49,11 @@ extension HostScript {
 
 /// What `holdLease` printed.
 package enum LeaseAnswer: Sendable, Hashable {
-    /// And nobody else's since it was ours before, if it was.
+    /// Held by us. No other machine has held it since we last did.
     case ours
-    /// Ours now; the last to hold it was somebody else, who may have changed anything.
+    /// Held by us now. Another machine held it before and may have changed anything.
     case taken(from: String)
-    /// Somebody else's is good for so many more seconds.
+    /// Held by another machine; `left` is the number of seconds until it expires.
     case held(by: String, left: Int)
 
     package static func parse(_ output: String) throws(ReadingError) -> LeaseAnswer {

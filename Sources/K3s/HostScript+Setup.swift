@@ -45,8 +45,8 @@ extension HostScript {
     /// What a script reports as done outlasts a power cut, which exe.dev's `restart` is: it syncs nothing in the guest (facts/exedev.md §1.2, §8.8).
     static let durable = Script(raw: "sync -f / 2>/dev/null || sync")
 
-    /// One script at a time: one whose connection was cut may still be at work here, and another machine may have sent one. The kernel takes the
-    /// lock back from whoever ends. `flock` is util-linux's, which a host may lack only if it is no Debian or Ubuntu.
+    /// One script at a time: one whose connection was cut, or one of another machine, may still run here. The kernel releases the lock when its
+    /// process ends. `flock` is part of util-linux; Debian and Ubuntu always have it.
     static let alone = Script(
         raw: """
             umask 077
@@ -56,10 +56,8 @@ extension HostScript {
             fi
             """)
 
-    /// `put FILE MODE`: standard input becomes FILE by rename; when it was not so before, a restart of k3s is called for.
-    ///
-    /// That is noted in a file because `put` runs in a pipeline, where a variable would be lost, and because the note must outlive a cut
-    /// between the change and the restart. It need not outlive a boot, which starts k3s anyway.
+    /// `put FILE MODE`: replaces FILE with standard input by rename and, if it changed, marks k3s for a restart. The mark is a file in /run: a
+    /// variable would be lost in a pipeline or when the script is cut before the restart; a boot starts k3s anyway.
     static let atomicWrite = Script(
         raw: """
             LC_ALL=C; export LC_ALL

@@ -1,9 +1,9 @@
 package import Shell
 
-/// What is said to a host. Every script runs as root on standard input of `sh -eu -s`, may be run twice, and keeps secrets out of
-/// every argument list: they are written by the shell's own `printf`.
+/// The scripts that run on a host. Each is read by root's `sh -eu -s` from standard input, may be run twice, and keeps secrets out of
+/// every argument list: the shell's own `printf` writes them.
 package enum HostScript {
-    /// What is really sent for a script. On exe.dev the address and the key decide whose VM answers, so nothing is done on a host of another
+    /// The script as it is sent. On exe.dev the address and the key decide whose VM answers, so nothing is done on a host of another
     /// name. The braces make the shell read all of it before it does any of it: a connection cut half-way then does nothing, and no child
     /// can eat the rest of the script from the standard input that it shares with the shell. kubectl speaks to the host's own cluster, whatever
     /// the login's environment or root's kubeconfig name.
@@ -87,10 +87,10 @@ package enum HostScript {
                 """)
     }
 
-    /// Deletes what a former machine of that name left in the cluster: its Node and its node password (facts/k3s.md §6.1). `sparing`: the address
-    /// of the machine that has the name now; a Node that has it is that machine's own, which somebody else may have let join meanwhile.
+    /// Deletes the Node and the node password of a previous VM of that name (facts/k3s.md §6.1). `sparing`: the address of the current VM; a Node
+    /// with that InternalIP is kept, since the current VM may have joined meanwhile.
     package static func forget(node: String, sparing address: String?) -> Script {
-        let look: Script =
+        let keepCurrent: Script =
             if let address {
                 """
                 at=$(k3s kubectl get node \(node) --ignore-not-found -o jsonpath=\(addressPath))
@@ -98,7 +98,7 @@ package enum HostScript {
 
                 """
             } else { "" }
-        return look + """
+        return keepCurrent + """
             k3s kubectl delete node \(node) --ignore-not-found
             k3s kubectl -n kube-system delete secret \(node + ".node-password.k3s") --ignore-not-found
             """
@@ -106,7 +106,7 @@ package enum HostScript {
 
     private static let addressPath = "{.status.addresses[?(@.type==\"InternalIP\")].address}"
 
-    /// `mark`: an annotation that says whose cordon it is.
+    /// `mark`: the annotation that records that this program set the cordon.
     package static func cordon(name: String, mark: String) -> Script {
         """
         k3s kubectl annotate node \(name) \(mark + "=yes") --overwrite
@@ -121,8 +121,8 @@ package enum HostScript {
         """
     }
 
-    /// Evicts a node's pods; ends with a failure when they are not gone in time, and the node stays cordoned. `isSilent`: its kubelet will end none
-    /// of them, so that those that were told to go a minute ago are not waited for (kubectl's reference, `drain`).
+    /// Evicts a node's pods; fails when they are not gone in time, and the node stays cordoned. `isSilent`: the kubelet does not respond, so the
+    /// drain does not wait for pods deleted more than 60 s ago (`kubectl drain --skip-wait-for-delete-timeout`).
     package static func drain(name: String, timeoutSeconds: Int, isSilent: Bool) -> Script {
         let skip: Script = isSilent ? " --skip-wait-for-delete-timeout=60" : ""
         return "k3s kubectl drain \(name) --ignore-daemonsets --delete-emptydir-data \("--timeout=\(timeoutSeconds)s")\(skip)"
@@ -136,8 +136,8 @@ package enum HostScript {
             """
     }
 
-    /// Deletes the node and its password, and makes sure that the node is gone. `ifSilent`: one whose kubelet is heard of stays, and the script
-    /// fails, for it would come back, and its pods run on meanwhile.
+    /// Deletes the node and its password, and makes sure that the node is gone. `ifSilent`: fails if the kubelet
+    /// still reports, because its pods run on and it would register the node again.
     package static func deleteNode(name: String, ifSilent: Bool) -> Script {
         let proof: Script = """
             ready=$(k3s kubectl get node \(name) --ignore-not-found -o jsonpath=\(readyPath))

@@ -1,10 +1,8 @@
 import FleetCore
 import K3s
 
-/// What this run knows of the cluster's Lease. A value; times are seconds on the monotonic clock.
-///
-/// Before anything is changed in a fleet whose cluster answers, the Lease must be ours for a while longer. A process that was paused finds
-/// its Lease too old when it wakes, asks again, and learns that another machine has acquired it.
+/// What this run knows of the cluster's Lease; times are seconds on the monotonic clock. A cluster that answers is changed only while the Lease
+/// is ours for a while longer. A process that was paused finds its Lease expired and asks again.
 struct LeaseState {
     static let duration = 60.0
     /// What must be left of it before something is begun.

@@ -22,7 +22,7 @@ extension Run {
         }
     }
 
-    /// A sleeper that is long overdue tells that nothing went on meanwhile, whoever is heard first.
+    /// A timer that fires long after it was due shows that the process was paused: what was observed before is too old.
     private mutating func noticeStandstill(_ uptime: Double) {
         guard let due = sleepers.first, uptime > due + Self.standstill else { return }
         sleepers.removeAll { $0 <= uptime }
@@ -32,7 +32,7 @@ extension Run {
     private mutating func note(_ answer: Result<LeaseAnswer, EffectError>, _ uptime: Double, _ tell: (Event) -> Void) {
         let mayBeNew = lease.mayHaveTaken
         lease.note(answer, uptime)
-        // Who holds on and is not held back decides nothing else by it.
+        // A renewal changes the plan only if actions wait for the Lease.
         if isHeldBack || lease.block(uptime) != nil { isNews = true }
         switch answer {
         case .success(.ours), .success(.taken):

@@ -100,14 +100,14 @@ extension Run {
         }
     }
 
-    // MARK: what is told
+    // MARK: events
 
     /// One event for each change of what a node waits for.
     mutating func report(_ tell: (Event) -> Void) {
         guard !awaitsReading else { return }
         reportQueue(pendingWork.actions, tell)
         for item in plan.items where !acting.contains(item.node) {
-            guard told.updateValue(item.decision, forKey: item.node) != item.decision else { continue }
+            guard reported.updateValue(item.decision, forKey: item.node) != item.decision else { continue }
             switch item.decision {
             case .settled: tell(.nodeSettled(item.node))
             case .wait(let wait): tell(.waiting(node: item.node, wait.reason))

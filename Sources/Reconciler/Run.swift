@@ -32,18 +32,18 @@ struct Run {
     var clusterAskedAt: Moment?
     /// Nodes that the reading of the cluster under way may still see as they were.
     var missedByLook: Set<String> = []
-    /// When those wake that sleep for the loop, the earliest first.
+    /// When the loop's timers fire, the earliest first.
     var sleepers: [Double] = []
     var effects = 0
     var ranOutOfTime = false
-    /// Somebody pulled the stopSignal.
+    /// A stop signal arrived.
     var wasStopped = false
-    /// The platform refuses us as a whole: nothing can go on.
+    /// exe.dev refuses the account or the token: nothing can go on.
     var failure: EffectError?
     var nextLook = Double.infinity
-    /// What was told last of a node or VM.
-    var told: [String: Decision] = [:]
-    /// What was told of as waiting for its turn.
+    /// The decision that was last reported for each node or VM.
+    var reported: [String: Decision] = [:]
+    /// The queue that was last reported.
     var queued: [Action] = []
 
     init(

@@ -35,7 +35,7 @@ import Testing
         }
     }
 
-    @Test("B2 the lost first server was made anew, and with it an empty cluster") func b2() throws {
+    @Test("B2 the lost first server was recreated, and with it an empty cluster") func b2() throws {
         let stage = try Stage.named("server lost")
         for isAttended in [true, false] {
             var world = stage.start

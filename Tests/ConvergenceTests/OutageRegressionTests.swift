@@ -3,7 +3,7 @@ import Testing
 
 @testable import Simulation
 
-/// Schedules that failed once outages, power cuts and faults at looks were among them; see `RegressionTests`.
+/// Schedules that failed once outages, power cuts and faults at reads were among them; see `RegressionTests`.
 @Suite struct OutageRegressionTests {
     /// exe.dev was down for an hour, from any step on: nothing is done to the fleet in that time, and all of it afterwards.
     @Test(arguments: ["first create", "shrink", "pool renamed", "VM vanished"]) func anHourWithoutExeDevDoesNoHarm(scenario: String) throws
@@ -11,7 +11,7 @@ import Testing
         for effect in 0..<8 { #expect(try RegressionTests.run(scenario, [Fault(.outage(3600), at: .effect(effect))]) == []) }
     }
 
-    /// Seed 7754: an agent whose VM had vanished was made anew at the version of an upgrade that its server had not had.
+    /// Seed 7754: an agent whose VM had vanished was recreated at the version of an upgrade that its server had not had.
     @Test(arguments: 0..<4) func noAgentIsNewerThanItsServer(at read: Int) throws {
         #expect(try RegressionTests.run("version upgrade", [Fault(.vanish(0), at: .read(read))]) == [])
     }
@@ -109,7 +109,7 @@ import Testing
         #expect(try RegressionTests.run("shrink", faults, web: 8, seed: 620_002_266, restartsAfter: 1) == [])
     }
 
-    /// Over 10 nodes, seed 650376936: a machine that another one had made anew, after its node had fallen silent, was waited for for ever by a ledger
+    /// Over 10 nodes, seed 650376936: a machine that another one had recreated, after its node had fallen silent, was waited for for ever by a ledger
     /// that did not know it.
     @Test(arguments: [1.0, 10, 30, Trial.pause]) func whoHasAnotherAddressIsAnother(restartsAfter: Double) throws {
         let faults = [

@@ -37,7 +37,7 @@ import Testing
         #expect(plan.items.map(\.node) == fleet.nodes.map(\.name) && plan.actions.count { $0.kind == .createVM } == fleet.nodes.count)
     }
 
-    /// An error that reads as "no VMs" would be as bad: then everything is made anew.
+    /// An error that reads as "no VMs" would be as bad: then everything is recreated.
     @Test(
         "RX a banner became a VM",
         arguments: [

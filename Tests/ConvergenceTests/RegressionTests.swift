@@ -64,7 +64,7 @@ import Testing
         #expect(try Self.run("label and taint change", [Fault(.partialList(1), at: .read(read))]) == [])
     }
 
-    /// Seed 3103: what was seen inside a VM that vanished was taken for the inside of the one made anew.
+    /// Seed 3103: what was seen inside a VM that vanished was taken for the inside of the recreated one.
     @Test(arguments: 0..<20) func aVMMadeAnewIsLookedAtAnew(vanishes effect: Int) throws {
         for victim in 0..<3 {
             let faults = [Fault(.crashBefore, at: .effect(11)), Fault(.vanish(victim), at: .effect(effect))]
@@ -146,7 +146,7 @@ import Testing
         #expect(try Self.run("quota of the account", faults) == [])
     }
 
-    /// Seed 6043509: the answer to a takeover of the Lease was lost, and the next one, that the Lease is ours, was taken for news of old: what had
+    /// Seed 6043509: the answer to a takeover of the Lease was lost, and the next one, that the Lease is ours, was taken for an old one: what had
     /// been seen before the other machine's work was acted on.
     @Test(arguments: 0..<4) func aTakeoverThatNobodyHeardOfIsOne(at ask: Int) throws {
         for effect in 4..<8 {
@@ -196,7 +196,7 @@ import Testing
         }
     }
 
-    /// Over 10 nodes, seed 917550: a node was restarted while another one of its pool was made anew.
+    /// Over 10 nodes, seed 917550: a node was restarted while another one of its pool was recreated.
     @Test(arguments: 0..<10) func whatIsMadeAnewCountsAsDown(at effect: Int) throws {
         for victim in 0..<4 {
             let faults = [Fault(.vanish(victim), at: .effect(effect)), Fault(.pause(5), at: .effect(effect + 1))]
@@ -241,7 +241,7 @@ import Testing
         #expect(try Self.run("pool renamed", faults, seed: 30_159_949, restartsAfter: restartsAfter) == [])
     }
 
-    /// Over 10 nodes, seed 20348935: a VM that was made anew and that the file did not ask for any more was taken for the half removed one before.
+    /// Over 10 nodes, seed 20348935: a recreated VM that the file did not ask for any more was taken for the half removed one before.
     @Test func aMachineMadeAnewHasNoRemovalOfOld() throws {
         let faults = [
             Fault(.vanish(7), at: .effect(1)), Fault(.crashAfter, at: .effect(3)), Fault(.apiServerDown, at: .read(5)),

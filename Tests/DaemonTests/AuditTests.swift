@@ -146,7 +146,7 @@ final class StillClock: WallClock {
         #expect(try AuditHistory(in: state).effects.last?.run == "r2")
     }
 
-    /// Whoever reads while another one rotates sees every line, and none twice.
+    /// A reader sees every line once while another process rotates the log.
     @Test func isReadWhileItRotates() async throws {
         let scratch = try Scratch()
         let state = try scratch.state()

@@ -94,7 +94,7 @@ import Testing
         #expect(Hook.isProgram("/bin/sh") && !Hook.isProgram(file) && !Hook.isProgram("/bin") && !Hook.isProgram("/none"))
     }
 
-    /// Killed, and not yet reaped by whoever does that in a container.
+    /// Killed, and perhaps still a zombie until the container's init reaps it.
     private static func isDead(_ process: pid_t) -> Bool {
         guard let text = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8) else { return true }
         return text.split(separator: ")").last?.split(separator: " ").first == "Z"

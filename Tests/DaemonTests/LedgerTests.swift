@@ -131,7 +131,7 @@ import Testing
         #expect(error?.message.contains(words) == true && error?.message.contains("ledger.json") == true && error?.advice != nil)
     }
 
-    /// At every byte: a file that was cut is not read, the one before it is, and somebody is told.
+    /// At every byte: a file that was cut is not read, the one before it is, and a warning is given.
     /// A settled pass writes nothing: the file stays the very same one, and `.previous` the one before.
     @Test func doesNotWriteTheSameTwice() throws {
         let scratch = try Scratch()
@@ -184,7 +184,7 @@ import Testing
         #expect(now.remarks == [] && now.ledger == older)
     }
 
-    /// Nobody has the ranges before a server was told to found the cluster: a file that is corrected is heeded.
+    /// No node uses the ranges before the first server is started: a corrected fleet file takes effect.
     @Test func rangesAreTheFilesUntilTheCluster() throws {
         let scratch = try Scratch()
         let state = try state(scratch, files: [:])

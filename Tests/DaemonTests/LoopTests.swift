@@ -7,7 +7,7 @@ import Testing
 @testable import Live
 @testable import Reconciler
 
-/// The daemon's loop over several fleets, and what systemd is told meanwhile.
+/// The daemon's loop over several fleets, and its notifications to systemd.
 @Suite(.timeLimit(.minutes(2))) struct LoopTests {
     @Test func startsOnlyWhenEveryFileCanBeUsed() async throws {
         let stage = try DaemonStage()
@@ -18,7 +18,7 @@ import Testing
         let lines = try #require(error?.reason).split(separator: "\n")
         #expect(lines.count == 2 && lines[0].hasPrefix("\(stage.file("b")): ") && lines[1].hasPrefix("\(stage.file("d")): "))
         stage.systemd.mark()
-        #expect(await stage.systemd.inbox.next() == "MARK", "systemd was told something before")
+        #expect(await stage.systemd.inbox.next() == "MARK", "systemd was notified before")
     }
 
     @Test func refusesTwoFilesOfOneCluster() async throws {

@@ -48,10 +48,10 @@ import Testing
         let story = try Self.story()
         let page = story.status.metrics(version: "0.1.0", uptime: story.time)
         // Of 48 effects and 44 buckets what is not empty; the rest of the page word for word.
-        let told = page.split(separator: "\n", omittingEmptySubsequences: false).filter { line in
+        let lines = page.split(separator: "\n", omittingEmptySubsequences: false).filter { line in
             !(line.contains("_effects_total{") && line.hasSuffix(" 0")) && !line.contains("_bucket{")
         }
-        #expect(told.joined(separator: "\n") == Self.want)
+        #expect(lines.joined(separator: "\n") == Self.want)
         #expect(page.components(separatedBy: "_effects_total{").count == 1 + 4 * StepKind.allCases.count)
         #expect(!page.contains("demo-web-n1"))
     }
@@ -61,7 +61,7 @@ import Testing
         #expect(page.hasSuffix("exedev_k8s_build_info{version=\"a\\\"b\\\\c\\nd\"} 1\n# EOF\n"))
         #expect(page.contains("\nexedev_k8s_reconcile_total{result=\"success\"} 0\n"))
         #expect(page.contains("\nexedev_k8s_last_converged_timestamp_seconds 0\n"))
-        #expect(!page.contains("\nexedev_k8s_observed_nodes{"), "nothing is said of what was not seen")
+        #expect(!page.contains("\nexedev_k8s_observed_nodes{"), "what was not observed has no samples")
     }
 
     /// The sessions outlive the pass that opened them, and what it sent is counted once.

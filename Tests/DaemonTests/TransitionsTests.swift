@@ -7,16 +7,16 @@ import Testing
     struct Row: Sendable, CustomTestStringConvertible {
         var testDescription: String
         var notices: [Notice]
-        /// For each notice what is told: kind, and the node if there is one.
-        var told: [[String]]
+        /// The transitions of each notice: kind, and the node if there is one.
+        var want: [[String]]
 
         init(_ name: String, _ steps: [(Notice, [String])]) {
-            (testDescription, notices, told) = (name, steps.map(\.0), steps.map(\.1))
+            (testDescription, notices, want) = (name, steps.map(\.0), steps.map(\.1))
         }
     }
 
     static let rows: [Row] = [
-        Row("settled is told once", [(Say.started, []), (Say.waiting, []), (Say.settled, ["settled"]), (Say.settled, [])]),
+        Row("settled is announced once", [(Say.started, []), (Say.waiting, []), (Say.settled, ["settled"]), (Say.settled, [])]),
         Row(
             "a repair is a drift, then settled",
             [(Say.settled, ["settled"]), (Say.repair, ["drifted a"]), (Say.repair, []), (Say.settled, ["settled"])]),
@@ -39,7 +39,7 @@ import Testing
                 (Say.stuck, ["blocked a"]), (Say.stuck, []), (Say.waiting, []), (Say.stuck, ["blocked a"]), (Say.settled, ["settled"]),
             ]),
         Row(
-            "another reason is told",
+            "another reason is announced",
             [(Say.stuck, ["blocked a"]), (Say.ended(["a": .blocked(.vmForeign(name: "a", tag: "fleet-demo"))]), ["blocked a"])]),
         Row(
             "a pass fails once, then recovers",
@@ -59,8 +59,8 @@ import Testing
     @Test(arguments: rows)
     func tells(row: Row) {
         var transitions = Transitions()
-        let told = row.notices.map { transitions.note($0).map { $0.kind.rawValue + ($0.node.map { " " + $0 } ?? "") } }
-        #expect(told == row.told)
+        let announced = row.notices.map { transitions.note($0).map { $0.kind.rawValue + ($0.node.map { " " + $0 } ?? "") } }
+        #expect(announced == row.want)
     }
 
     @Test func saysWhyAndWhatHelps() {
@@ -77,16 +77,16 @@ import Testing
         var transitions = Transitions()
         let block = Decision.blocked(.controlPlaneBlocked(server: "demo-cp-n1"))
         let many = Say.ended(Dictionary(uniqueKeysWithValues: (100..<200).map { ("n\($0)", block) }))
-        let told = transitions.note(many)
-        #expect(told.count == 17 && told.last?.text == "84 more nodes are blocked" && told.last?.node == nil)
+        let announced = transitions.note(many)
+        #expect(announced.count == 17 && announced.last?.text == "84 more nodes are blocked" && announced.last?.node == nil)
         #expect(transitions.note(many) == [])
     }
 }
 
-@Suite struct NewsTests {
+@Suite struct LogChangesTests {
     @Test func saysOneEntryPerTransition() {
-        var news = LogChanges()
-        func kinds(_ notice: Notice) -> [String] { news.entries(notice).map { $0.kind.rawValue + ($0.node.map { " " + $0 } ?? "") } }
+        var changes = LogChanges()
+        func kinds(_ notice: Notice) -> [String] { changes.entries(notice).map { $0.kind.rawValue + ($0.node.map { " " + $0 } ?? "") } }
         #expect(kinds(Say.started) == ["started"])
         #expect(kinds(Say.waiting) == ["nodeWaiting a", "nodeSettled b", "fleetNotSettled"])
         #expect(kinds(Say.waiting) == [])
@@ -96,7 +96,7 @@ import Testing
         #expect(kinds(.event(.nodeSettled("a"))) == [])
         #expect(kinds(Say.failed) == ["passFailed"])
         #expect(kinds(Say.failed) == [])
-        #expect(kinds(Say.settled) == ["fleetSettled"], "that it is well again is news")
+        #expect(kinds(Say.settled) == ["fleetSettled"], "a recovery is logged")
         #expect(kinds(Say.massLoss) == ["breakerOpen", "nodeBlocked a", "nodeBlocked b", "fleetNotSettled"])
         #expect(kinds(Say.settled) == ["breakerClosed", "nodeSettled a", "nodeSettled b", "fleetSettled"])
         let blind = Notice.event(.readFailed(.vms, reason: "no route"))

@@ -62,7 +62,7 @@ import Testing
         }
     }
 
-    /// The list lacks both web VMs and the batch one: unattended that is no reason to make them anew, and it passes when they are back.
+    /// The list lacks both web VMs and the batch one: unattended that is no reason to recreate them, and the block ends when they are back.
     @Test func makesNothingAnewAfterAMassLossUnlessAskedTo() throws {
         let fleet = try Self.fleet()
         let program = try Program(over: fleet)

@@ -56,7 +56,7 @@ import Testing
         #expect(performs() == true && world.snapshot.machines.map(\.name) == [node.name])
     }
 
-    /// A process that stood still, and a machine that took over: everything is looked at anew.
+    /// The process was paused and another machine acquired the Lease: everything is read again.
     @Test(arguments: [true, false]) func forgetsWhatItSaw(isTakenOver: Bool) throws {
         let clock = VirtualClock()
         var run = Run(

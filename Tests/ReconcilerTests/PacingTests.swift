@@ -6,7 +6,7 @@ import Testing
 
 /// Waiting for a place, and for how long.
 @Suite struct PacingTests {
-    private static let strays = ["demo-old-n1", "demo-old-n2"]
+    private static let unmanagedVMs = ["demo-old-n1", "demo-old-n2"]
 
     /// A settled fleet of which two VMs are asked for no more.
     private static func facts(deletionsPerPass: Int) throws -> FleetFacts {
@@ -17,7 +17,7 @@ import Testing
         (reading.apiReady, reading.clusterID, reading.caHash) = (true, "c1", "ca")
         var ledger = Ledger(cluster: "demo", clusterID: "c1", clusterCIDR: "10.244.0.0/16", serviceCIDR: "10.245.0.0/16")
         (ledger.founder, ledger.caHash) = (fleet.nodes[0].name, "ca")
-        let names = fleet.nodes.map(\.name) + strays
+        let names = fleet.nodes.map(\.name) + unmanagedVMs
         for name in names {
             ledger.nodes[name] = .present(Instance(createdAt: "then"))
         }
@@ -34,7 +34,7 @@ import Testing
 
     private static func decisions(_ facts: FleetFacts) -> [Decision] {
         let plan = Planner.plan(facts)
-        return strays.map { name in plan.items.first { $0.node == name }?.decision ?? .settled }
+        return unmanagedVMs.map { name in plan.items.first { $0.node == name }?.decision ?? .settled }
     }
 
     @Test func oneGoesAndTheOtherWaits() throws {
@@ -46,8 +46,8 @@ import Testing
     /// Who was refused on its way out keeps its place, and nobody waits for it for ever.
     @Test func aPlaceThatIsHeldByTheBlockedBlocks() throws {
         var facts = try Self.facts(deletionsPerPass: 1)
-        facts.ledger.removalReached(.drained, Self.strays[0])
-        facts.notes[Self.strays[0], default: .init()].refusal = .actionRefused("the key is another", advice: "look why")
+        facts.ledger.removalReached(.drained, Self.unmanagedVMs[0])
+        facts.notes[Self.unmanagedVMs[0], default: .init()].refusal = .actionRefused("the key is another", advice: "look why")
         let decisions = Self.decisions(facts)
         #expect(decisions[0] == .blocked(.actionRefused("the key is another", advice: "look why")))
         #expect(
@@ -57,7 +57,7 @@ import Testing
     /// Who was refused before anything was begun has no place.
     @Test func theRefusedTakesNoPlace() throws {
         var facts = try Self.facts(deletionsPerPass: 1)
-        facts.notes[Self.strays[0], default: .init()].refusal = .actionRefused("the key is another", advice: "look why")
+        facts.notes[Self.unmanagedVMs[0], default: .init()].refusal = .actionRefused("the key is another", advice: "look why")
         #expect(Self.decisions(facts)[1].action?.kind == .drain)
     }
 

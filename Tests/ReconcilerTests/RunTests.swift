@@ -63,7 +63,7 @@ import Testing
         run.note(.observed(.vms, .vms([])), at: Moment(clock), tell: { _ in })
         run.decide(at: Moment(clock))
         #expect(run.plan.items.first { $0.node == name }?.decision.action == nil)
-        for (look, _) in run.readsDue(at: Moment(clock)) { _ = run.reads.end(look, clock.uptime) }
+        for (read, _) in run.readsDue(at: Moment(clock)) { _ = run.reads.end(read, clock.uptime) }
         clock.pass(seconds: 3)
         run.decide(at: Moment(clock))
         #expect(run.readsDue(at: Moment(clock)).isEmpty)
@@ -114,7 +114,7 @@ import Testing
         #expect(run.pause(Moment(clock), deadline: start + 1.5) == 0.5)
     }
 
-    /// The loop comes round while it waits for nothing but a look: one that did not has stood still, and what was asked before says nothing.
+    /// The loop turns even while it only waits for a read. If it did not, the process was paused, and answers to earlier reads are dropped.
     @Test(arguments: [(9.0, true), (11, false)]) func whoStoodStillLooksAgain(seconds: Double, isKept: Bool) throws {
         let (fleet, clock) = (try ConvergeTests.fleet(), VirtualClock())
         var run = Self.run(knowing: try #require(fleet.nodes.first?.name), fleet)
@@ -150,7 +150,7 @@ import Testing
         // By a clock that is set back the next reading is not older.
         ledger.comeBack(to: 50)
         #expect(ledger.nodes[name]?.removedAt == 50)
-        // One that is made anew is another one.
+        // A recreated VM is another one.
         let shape = try #require(ConvergeTests.fleet().nodes.first?.vm)
         Bookkeeping.before(.createVM(CreateVM(node: name, vm: shape, ownerTag: "t")), &ledger, now: 60)
         #expect(ledger.nodes[name]?.isOccupant == true && ledger.nodes[name]?.previousCreatedAt == nil)

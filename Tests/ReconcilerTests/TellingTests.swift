@@ -3,9 +3,9 @@ import Reconciler
 import Simulation
 import Testing
 
-/// What the loop tells for whoever counts.
+/// The events that metrics count.
 @Suite struct TellingTests {
-    /// Every hold that begins is told to end, and a fleet that needs no change needs no Lease.
+    /// Every acquired Lease is reported as ended, and a fleet that needs no change needs no Lease.
     @Test func tellsWhetherTheLeaseIsOurs() throws {
         let program = try Program(over: ConvergeTests.fleet())
         func leases(_ label: String) throws -> [String] {
@@ -33,7 +33,7 @@ import Testing
         let events = try program.converge(fleet).events
         let queues = events.compactMap { if case .actionsQueued(let actions) = $0 { actions.map { "\($0.step) \($0.node)" } } else { nil } }
         #expect(queues.contains { $0.count > 1 } && queues.last == [], "\(queues)")
-        #expect(zip(queues, queues.dropFirst()).allSatisfy { $0 != $1 }, "told although nothing had changed")
+        #expect(zip(queues, queues.dropFirst()).allSatisfy { $0 != $1 }, "reported although nothing had changed")
         let again = try program.converge(fleet).events
         #expect(!again.contains { if case .actionsQueued = $0 { true } else { false } }, "over a settled fleet there is nothing to tell")
     }

@@ -6,28 +6,28 @@ import Shell
 import Testing
 
 @Suite(.enabled(if: FakeHost.works, needsHost)) struct SecretTests {
-    /// Both steps that handle secrets, run twice, with everything that the host said put together.
+    /// Both steps that handle secrets, run twice, with everything that the host printed put together.
     static func setUp(_ role: Role, on host: FakeHost) throws -> String {
-        var said = ""
+        var output = ""
         for order in [
             Sample.prepare(role), .install(Install(Sample.setup(role), digest: "d", version: Sample.version)), Sample.prepare(role),
             .install(Install(Sample.setup(role), digest: "d", version: Sample.version)),
         ] {
             let outcome = try host.run(Sample.script(order))
             try #require(outcome.status == 0, "\(outcome.stderr)")
-            said += outcome.stdout + outcome.stderr
+            output += outcome.stdout + outcome.stderr
         }
-        return said
+        return output
     }
 
     @Test(arguments: Role.allCases)
     func nobodySeesThem(role: Role) throws {
         try FakeHost.with { host in
-            let said = try Self.setUp(role, on: host)
+            let output = try Self.setUp(role, on: host)
             let observed = try ["calls", "environ", "modes", "installer"].map { try #require(host.read("/log/\($0)")) }
             #expect(observed.allSatisfy { !$0.isEmpty } && host.calls.count > 50)
             for fragment in Secrets.fragments {
-                #expect(!said.contains(fragment))
+                #expect(!output.contains(fragment))
                 #expect(observed.allSatisfy { !$0.contains(fragment) })
             }
         }

@@ -1,8 +1,7 @@
 import Foundation
 package import Glibc
 
-/// A program that a test runs. Its output goes to files, so that nothing has to be drained and a killed program leaves what it said.
-///
+/// A program that a test runs. Its output goes to files, so that nothing has to be drained and a killed program leaves its output.
 /// Not Foundation's `Process`, whose waiting hangs when several tests wait at once on Linux.
 package final class ChildProcess: Sendable {
     package struct Ended: Sendable {
@@ -87,8 +86,8 @@ package final class ChildProcess: Sendable {
     }
 }
 
-/// Waits until `condition` holds, by looking again every few milliseconds; false when `seconds` have passed without it. What comes at all
-/// comes long before that: the time is for a machine that is slow and busy, and only a test that fails needs it.
+/// Polls `condition` every few milliseconds; false when it does not hold within `seconds`. The limit is long for slow and busy machines;
+/// only a test that fails waits so long.
 package func eventually(within seconds: Double = 300, _ condition: () throws -> Bool) async rethrows -> Bool {
     let end = ContinuousClock.now + .seconds(seconds)
     while ContinuousClock.now < end {

@@ -8,13 +8,13 @@ extension WireTests {
         @Test func noSecretIsWhereItMayBeSeen() async throws {
             try await Wire.run { wire in
                 try wire.write(pools: ["web": "nodes: 1, share: { port: 8080 }"])
-                var said = try await Self.everyVerb(wire)
+                var outputs = try await Self.everyVerb(wire)
                 let secrets = try Self.secrets(wire)
-                for (name, text) in try await Self.inside(wire) { said[name] = text }
-                for (name, text) in try Self.kept(wire, but: secrets.files) { said[name] = text }
-                let silent = said.filter(\.value.isEmpty).map(\.key)
-                #expect(said.count > 25 && silent.isEmpty, "\(said.count), \(silent)")
-                for (name, text) in said {
+                for (name, text) in try await Self.inside(wire) { outputs[name] = text }
+                for (name, text) in try Self.kept(wire, but: secrets.files) { outputs[name] = text }
+                let silent = outputs.filter(\.value.isEmpty).map(\.key)
+                #expect(outputs.count > 25 && silent.isEmpty, "\(outputs.count), \(silent)")
+                for (name, text) in outputs {
                     for (secret, forms) in secrets.forms where forms.contains(where: { text.contains($0) }) {
                         Issue.record("\(name) has \(secret): \(text.prefix(2000))")
                     }
@@ -28,29 +28,29 @@ extension WireTests {
 
         /// What an operator, systemd and Prometheus read, from a plan to the end of a daemon, failures included.
         private static func everyVerb(_ wire: Wire) async throws -> [String: String] {
-            var said: [String: String] = [:]
+            var outputs: [String: String] = [:]
             for words in [
                 ["validate"], ["plan"], ["plan", "--json", "--scripts"], ["plan", "--out", wire.folder + "/plan.json"], ["apply", "--yes"],
                 ["status", "--json"], ["history", "--json"],
-            ] { said[words.joined(separator: " ")] = try await wire.k8s(words).all }
+            ] { outputs[words.joined(separator: " ")] = try await wire.k8s(words).all }
             try wire.write(pools: ["web": "nodes: 2, share: { port: 8080 }"])
             let daemon = try wire.startK8s("daemon", "--interval", "2", "--log", "json")
             #expect(await eventually { daemon.saidSoFar.contains(#""kind":"fleetSettled""#) }, "\(daemon.saidSoFar)")
-            said["argv"] = try String(contentsOfFile: "/proc/\(daemon.id)/cmdline", encoding: .utf8)
-            for path in ["/metrics", "/status"] { said[path] = try await wire.ask(path) }
+            outputs["argv"] = try String(contentsOfFile: "/proc/\(daemon.id)/cmdline", encoding: .utf8)
+            for path in ["/metrics", "/status"] { outputs[path] = try await wire.ask(path) }
             daemon.signal(SIGTERM)
-            said["daemon"] = await daemon.ended().all
+            outputs["daemon"] = await daemon.ended().all
             var broken = wire
             broken.environment["EXE_DEV_API_KEY"] = (wire.environment["EXE_DEV_API_KEY"] ?? "") + "x"
-            said["a refused token"] = try await broken.k8s("plan").all
+            outputs["a refused token"] = try await broken.k8s("plan").all
             broken = wire
             broken.environment["TS_AUTHKEY"] = "tskey-auth-wrong-" + (wire.environment["TS_AUTHKEY"] ?? "")
             try wire.write(pools: ["web": "nodes: 3, share: { port: 8080 }"])
             let refused = try await broken.k8s("apply", "--yes", "--timeout", "20").all
             // The host printed the key, and no program of ours does.
             #expect(refused.contains("<secret tailscale-auth-key>"), "\(refused)")
-            said["a refused auth key"] = refused
-            return said
+            outputs["a refused auth key"] = refused
+            return outputs
         }
 
         /// On every VM, what anyone may read there, units, logs and arguments, and the environments of what runs.

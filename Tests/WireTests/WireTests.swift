@@ -63,13 +63,13 @@ import Testing
         let secrets = made + [wire.environment["TS_AUTHKEY"]!, wire.environment["EXE_DEV_API_KEY"]!]
         let scripts = try await wire.k8s("plan", "--scripts", "--json")
         let ledger = try String(contentsOfFile: folder + "ledger.json", encoding: .utf8)
-        let look = """
+        let collect = """
             cat /etc/systemd/system/k3s*.service* /etc/systemd/system/k3s*.d/* /etc/rancher/k3s/config.yaml
             for process in /proc/[0-9]*; do tr '\\0' '\\n' < $process/cmdline; tr '\\0' '\\n' < $process/environ; done 2>/dev/null
             journalctl --no-pager -q
             """
         var texts = runs.map(\.all) + [scripts.all, ledger, wire.requests().joined(separator: "\n")]
-        for vm in ["wire-cp-n1", "wire-web-n1"] { texts.append(try await wire.inside(vm, look).all) }
+        for vm in ["wire-cp-n1", "wire-web-n1"] { texts.append(try await wire.inside(vm, collect).all) }
         for secret in secrets {
             #expect(secret.count > 20)
             #expect(!texts.contains { $0.contains(secret) })

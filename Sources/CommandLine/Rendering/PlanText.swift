@@ -27,8 +27,8 @@ enum PlanText {
             if case .blocked = line.decision { blocked += 1 }
         }
         let parts = [(creates, "to create"), (changes, "to change"), (removes, "to remove"), (waiting, "waiting"), (blocked, "blocked")]
-        let said = parts.filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" }
-        return said.isEmpty ? "nothing to do" : said.joined(separator: " · ")
+        let counts = parts.filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" }
+        return counts.isEmpty ? "nothing to do" : counts.joined(separator: " · ")
     }
 
     private static func footer(_ plan: Plan) -> [String] {

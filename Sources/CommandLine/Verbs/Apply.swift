@@ -14,36 +14,36 @@ extension Verb {
     ) { arguments, terminal in
         let planFile = try arguments.operands(upTo: 1).first
         guard let timeout = Double(arguments.value("timeout") ?? "1800"), timeout > 0 else { throw UsageError("--timeout takes seconds") }
-        let place = try CommandContext.open(arguments, terminal)
-        let lock = try FleetLock(in: place.state, verb: "apply")
-        let status = try await converge(place, planFile, arguments, terminal, timeout: timeout)
-        await place.world.close()
+        let context = try CommandContext.open(arguments, terminal)
+        let lock = try FleetLock(in: context.state, verb: "apply")
+        let status = try await converge(context, planFile, arguments, terminal, timeout: timeout)
+        await context.world.close()
         _ = consume lock
         return status
     }
 
     private static func converge(
-        _ place: CommandContext, _ planFile: String?, _ arguments: Arguments, _ terminal: Terminal, timeout: Double
+        _ context: CommandContext, _ planFile: String?, _ arguments: Arguments, _ terminal: Terminal, timeout: Double
     ) async throws -> ExitStatus {
-        let ledger = try place.ledger(terminal)
-        try place.state.store(ledger)
-        let before = try await place.observe(ledger)
-        let document = place.document(before)
+        let ledger = try context.ledger(terminal)
+        try context.state.store(ledger)
+        let before = try await context.observe(ledger)
+        let document = context.document(before)
         var approval: Reconciler.Approval?
         if let planFile { approval = try approve(planFile, document) }
         if !arguments.has("json") { terminal.out(PlanText.render(before.plan)) }
-        guard !before.plan.isSettled else { return finish(before, place, arguments, terminal) }
+        guard !before.plan.isSettled else { return finish(before, context, arguments, terminal) }
         guard try agrees(planFile, arguments, terminal) else { return .failed }
         let progress = ProgressLines(terminal: terminal)
         let clock = SystemClock()
-        let audit = AuditLog(in: place.state, verb: "apply", run: AuditRecord.newRun(), plan: document.basis)
-        let reconciler = Reconciler(fleet: place.fleet, clock: clock, isAttended: !arguments.has("unattended")) {
+        let audit = AuditLog(in: context.state, verb: "apply", run: AuditRecord.newRun(), plan: document.basis)
+        let reconciler = Reconciler(fleet: context.fleet, clock: clock, isAttended: !arguments.has("unattended")) {
             progress.show($0)
             audit.note($0)
         }
         let result = try await reconciler.converge(
-            place.world, ledger: ledger, memory: audit, approved: approval, deadline: clock.now + timeout)
-        return finish(result, place, arguments, terminal)
+            context.world, ledger: ledger, memory: audit, approved: approval, deadline: clock.now + timeout)
+        return finish(result, context, arguments, terminal)
     }
 
     /// Refuses a saved plan when the fleet file or the observation has changed.
@@ -68,10 +68,11 @@ extension Verb {
         return agreed
     }
 
-    private static func finish(_ result: Reconciler.Result, _ place: CommandContext, _ arguments: Arguments, _ terminal: Terminal) -> ExitStatus
+    private static func finish(_ result: Reconciler.Result, _ context: CommandContext, _ arguments: Arguments, _ terminal: Terminal)
+        -> ExitStatus
     {
-        if arguments.has("json") { terminal.out(place.document(result).json) }
-        let traffic = place.world.traffic
+        if arguments.has("json") { terminal.out(context.document(result).json) }
+        let traffic = context.world.traffic
         if result.plan.isSettled {
             let sent = "\(traffic.requestCount) API requests, \(traffic.connections) SSH connections"
             terminal.say("Settled. \(result.effects) effects, \(sent).")

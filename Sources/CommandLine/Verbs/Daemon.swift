@@ -52,13 +52,13 @@ extension Verb {
 
     private static func source(_ file: String, _ arguments: Arguments, _ log: DaemonLog) -> FleetSource {
         FleetSource(file: file) {
-            let place = try CommandContext.open(arguments, file: file) {
+            let context = try CommandContext.open(arguments, file: file) {
                 log.say(LogEntry($0.severity == .error ? .fileProblem : .fileWarning, "\($0)"))
             }
-            return FleetContext(fleet: place.fleet, state: place.state, world: place.world) {
-                place.world.traffic
+            return FleetContext(fleet: context.fleet, state: context.state, world: context.world) {
+                context.world.traffic
             } close: {
-                await place.world.close()
+                await context.world.close()
             }
         }
     }

@@ -9,23 +9,23 @@ extension Verb {
         options: Arguments.Option.common + [.value("confirm", "the cluster's name, instead of typing it")]
     ) { arguments, terminal in
         _ = try arguments.operands(upTo: 0)
-        let place = try CommandContext.open(arguments, terminal)
-        let lock = try FleetLock(in: place.state, verb: "destroy")
-        let status = try await remove(place, arguments, terminal)
-        await place.world.close()
+        let context = try CommandContext.open(arguments, terminal)
+        let lock = try FleetLock(in: context.state, verb: "destroy")
+        let status = try await remove(context, arguments, terminal)
+        await context.world.close()
         _ = consume lock
         return status
     }
 
-    private static func remove(_ place: CommandContext, _ arguments: Arguments, _ terminal: Terminal) async throws -> ExitStatus {
-        let name = place.fleet.cluster.name
-        let audit = AuditLog(in: place.state, verb: "destroy", run: AuditRecord.newRun(), plan: "destroy")
-        let destruction = Destruction(of: place.fleet, in: place.world, memory: audit, clock: SystemClock()) { event in
+    private static func remove(_ context: CommandContext, _ arguments: Arguments, _ terminal: Terminal) async throws -> ExitStatus {
+        let name = context.fleet.cluster.name
+        let audit = AuditLog(in: context.state, verb: "destroy", run: AuditRecord.newRun(), plan: "destroy")
+        let destruction = Destruction(of: context.fleet, in: context.world, memory: audit, clock: SystemClock()) { event in
             audit.note(event)
             show(event, terminal)
         }
         let owned = try await destruction.owned().map(\.name)
-        guard !owned.isEmpty else { return try forget(place, arguments, terminal) }
+        guard !owned.isEmpty else { return try forget(context, arguments, terminal) }
         terminal.out(owned.map { "- " + $0 }.joined(separator: "\n"))
         guard try agrees(name, owned.count, arguments, terminal) else { return .failed }
         let left: [String]
@@ -36,20 +36,20 @@ extension Verb {
             throw Failure(error.message, advice: advice)
         }
         guard left.isEmpty else { throw Failure("still there: \(left.joined(separator: ", "))", advice: "run destroy again") }
-        try place.state.removeCluster()
+        try context.state.removeCluster()
         terminal.say("The fleet \(name) is gone.")
         return .done
     }
 
     /// An empty list may be that of another account, so the cluster's secrets are kept.
-    private static func forget(_ place: CommandContext, _ arguments: Arguments, _ terminal: Terminal) throws -> ExitStatus {
-        terminal.say("No VM carries the tag \(place.fleet.cluster.tag).")
-        let ledger = try place.state.loadLedger { terminal.say("WARNING: \($0)") }
+    private static func forget(_ context: CommandContext, _ arguments: Arguments, _ terminal: Terminal) throws -> ExitStatus {
+        terminal.say("No VM carries the tag \(context.fleet.cluster.tag).")
+        let ledger = try context.state.loadLedger { terminal.say("WARNING: \($0)") }
         if ledger.map({ $0.founder != nil || !$0.nodes.isEmpty }) == true {
-            terminal.say("The ledger and the tokens of a cluster in \(place.state.path) would be removed.")
-            guard try agrees(place.fleet.cluster.name, 0, arguments, terminal) else { return .failed }
+            terminal.say("The ledger and the tokens of a cluster in \(context.state.path) would be removed.")
+            guard try agrees(context.fleet.cluster.name, 0, arguments, terminal) else { return .failed }
         }
-        try place.state.removeCluster()
+        try context.state.removeCluster()
         return .done
     }
 

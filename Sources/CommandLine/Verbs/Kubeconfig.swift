@@ -15,15 +15,15 @@ extension Verb {
         ]
     ) { arguments, terminal in
         _ = try arguments.operands(upTo: 0)
-        let place = try CommandContext.open(arguments, terminal)
-        let result = try await place.observe(place.ledger(terminal))
-        let facts = FleetFacts(fleet: place.fleet, observed: result.observed, ledger: result.ledger, now: SystemClock().now)
+        let context = try CommandContext.open(arguments, terminal)
+        let result = try await context.observe(context.ledger(terminal))
+        let facts = FleetFacts(fleet: context.fleet, observed: result.observed, ledger: result.ledger, now: SystemClock().now)
         guard let control = facts.controlPlane.endpoint, let vm = result.observed.vms?[control.name] else {
             throw Failure(facts.controlPlane.reason.text, advice: "run apply first")
         }
-        let raw = try await place.world.kubeconfig(on: vm)
-        await place.world.close()
-        let text = rewritten(raw, server: arguments.value("server") ?? "https://\(control.address):6443", name: place.fleet.cluster.name)
+        let raw = try await context.world.kubeconfig(on: vm)
+        await context.world.close()
+        let text = rewritten(raw, server: arguments.value("server") ?? "https://\(control.address):6443", name: context.fleet.cluster.name)
         guard let file = arguments.value("out") else {
             terminal.out(text.hasSuffix("\n") ? String(text.dropLast()) : text)
             return .done
@@ -31,7 +31,7 @@ extension Verb {
         let old = try StateDirectory.read(file).map { String(decoding: $0, as: UTF8.self) }
         let new = try old.map { old throws(Failure) in try KubeconfigMerge.merge(text, into: old, file: file) } ?? text
         try StateDirectory.replace(resolvingLinks(file), with: Array(new.utf8))
-        terminal.say("wrote \(file); use it with: kubectl --kubeconfig \(file) --context \(place.fleet.cluster.name) get nodes")
+        terminal.say("wrote \(file); use it with: kubectl --kubeconfig \(file) --context \(context.fleet.cluster.name) get nodes")
         return .done
     }
 

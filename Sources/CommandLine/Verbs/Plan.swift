@@ -13,25 +13,25 @@ extension Verb {
         ]
     ) { arguments, terminal in
         _ = try arguments.operands(upTo: 0)
-        let place = try CommandContext.open(arguments, terminal)
-        let result = try await place.observe(place.ledger(terminal))
-        var document = place.document(result)
+        let context = try CommandContext.open(arguments, terminal)
+        let result = try await context.observe(context.ledger(terminal))
+        var document = context.document(result)
         if let file = arguments.value("out") { try StateDirectory.replace(file, with: Array((document.json + "\n").utf8)) }
-        if arguments.has("scripts") { document.add(scripts: scripts(result, place)) }
+        if arguments.has("scripts") { document.add(scripts: scripts(result, context)) }
         if arguments.has("json") {
             terminal.out(document.json)
         } else {
             terminal.out(PlanText.render(result.plan))
             for node in document.nodes { if let script = node.script { terminal.out("\n# \(node.node)\n" + script) } }
         }
-        await place.world.close()
+        await context.world.close()
         return result.plan.isSettled ? .done : .changes
     }
 
     /// The script of each node's first step.
-    private static func scripts(_ result: Reconciler.Result, _ place: CommandContext) -> [String: String] {
-        let facts = FleetFacts(fleet: place.fleet, observed: result.observed, ledger: result.ledger, now: SystemClock().now)
-        let pairs = result.plan.actions.map { ($0.node, place.world.shown($0, facts: facts)) }
+    private static func scripts(_ result: Reconciler.Result, _ context: CommandContext) -> [String: String] {
+        let facts = FleetFacts(fleet: context.fleet, observed: result.observed, ledger: result.ledger, now: SystemClock().now)
+        let pairs = result.plan.actions.map { ($0.node, context.world.shown($0, facts: facts)) }
         return Dictionary(pairs, uniquingKeysWith: { first, _ in first })
     }
 }

@@ -16,10 +16,10 @@ extension Verb {
     }
 
     private static func observe(_ arguments: Arguments, _ terminal: Terminal) async throws -> StatusDocument {
-        let place = try CommandContext.open(arguments, terminal)
-        let result = try await place.observe(place.ledger(terminal))
-        await place.world.close()
-        return StatusDocument(LastResult(result, fleet: place.fleet, time: SystemClock().now))
+        let context = try CommandContext.open(arguments, terminal)
+        let result = try await context.observe(context.ledger(terminal))
+        await context.world.close()
+        return StatusDocument(LastResult(result, fleet: context.fleet, time: SystemClock().now))
     }
 
     /// The status of the fleet's daemon on this machine; nil when none answers.

@@ -41,8 +41,8 @@ package indirect enum JSONValue: Sendable, Hashable, Codable {
     }
 }
 
-/// Today's shape of the ledger and the way there from each older one. Whoever changes what `Ledger` holds in a way that an old file does not
-/// decode raises `Ledger.schema` and adds the step here, with a test over a file of the old shape in DaemonTests/LedgerTests.
+/// The ledger's current schema and the migrations from older ones. If a change to `Ledger` stops old files from decoding, raise
+/// `Ledger.schema` and add a migration here, with a file of the old schema in DaemonTests/LedgerTests.
 package struct LedgerShape: Sendable {
     /// Changes the ledger's fields from one shape to the next; throws a reason when they are not what that shape says. It need not set
     /// `schema`.

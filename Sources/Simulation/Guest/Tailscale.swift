@@ -83,10 +83,10 @@ enum Tailscale {
         func value(_ name: String) -> String? { flags.first { $0.hasPrefix(name + "=") }.map { String($0.dropFirst(name.count + 1)) } }
         let hostname = value("--hostname") ?? ""
         let answer: (status: Int, body: String)
-        var told = ""
+        var authKey = ""
         if let key = value("--auth-key") {
             let text = try key.hasPrefix("file:") ? keyFile(String(key.dropFirst(5))) : key
-            told = text
+            authKey = text
             answer = try GuestHost.http(
                 tailnet + "/up", body: JSON.object([("authKey", .string(text)), ("hostname", .string(hostname))]).text)
         } else {
@@ -94,8 +94,8 @@ enum Tailscale {
         }
         struct Joined: Decodable { var ip: String }
         guard answer.status == 200, let joined = try? JSONDecoder().decode(Joined.self, from: Data(answer.body.utf8)) else {
-            // Unkind: what was given stands in the answer.
-            throw GuestFailure("backend error: invalid key: API key \(told) does not exist")
+            // The worst case: the error message repeats the key that was given.
+            throw GuestFailure("backend error: invalid key: API key \(authKey) does not exist")
         }
         try TailscaleLogin(address: joined.ip, hostname: hostname, isWanted: true).store()
     }

@@ -1,8 +1,7 @@
 import Foundation
 
-/// A thread that stays in the namespace that the program was started in.
-///
-/// Started by the relay's owner, not by the relay's thread and not by Dispatch: a thread is born in the namespace of its maker.
+/// A thread that stays in the namespace that the program was started in. The relay's owner starts it, not the relay's thread or Dispatch:
+/// a thread inherits the namespace of the thread that starts it.
 final class HomeThread: @unchecked Sendable {
     // Safe: `work` and `ended` are touched only with the condition's lock held.
     private let condition = NSCondition()

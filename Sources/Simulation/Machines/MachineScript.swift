@@ -1,7 +1,5 @@
-/// What the simulator does on the host as root, as one shell script that is put beside the state and called by verb.
-///
-/// A script rather than system calls, because its loop must outlive the simulator: a machine keeps running, and keeps being
-/// booted again after a reboot, when `serve` is killed. Everything it makes carries the prefix `xs<ID>-`, so that `down` can find it.
+/// What the simulator does on the host as root: one script, because its boot loop must outlive a `serve` that is killed.
+/// Everything that it makes has the prefix `xs<ID>-`, so that `down` can find it.
 enum MachineScript {
     static let text = #"""
         # exedev-sim's hand on the host. $0 VERB ID [NAME …]; everything it makes is named xs<ID>-….
@@ -139,7 +137,7 @@ enum MachineScript {
             ip -n "$netns" addr add "$address/10" dev tailscale0
             ip -n "$netns" link set tailscale0 up
             ;;
-        down) # ID STATE: everything, whoever left it
+        down) # ID STATE: removes everything, also what an earlier run left
             state=$3
             for group in $(ls -d /sys/fs/cgroup/unified/xs"$id"-* /sys/fs/cgroup/systemd/xs"$id"-* 2>/dev/null | sed 's,.*/,,' | sort -u); do
                 kill_group "$group"

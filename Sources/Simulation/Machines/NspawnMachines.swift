@@ -8,7 +8,7 @@ final class NspawnMachines: Machines {
     let state: StateDirectory
     let image: RootImage
     private let executable: String
-    // Programs are waited for on threads of this queue, never on the two of the concurrency pool.
+    // Waiting for a program blocks a thread of this queue, never one of Swift's cooperative pool.
     private let queue = DispatchQueue(label: "machines", attributes: .concurrent)
     private let running: Routes
     private let turns = Turns()
@@ -38,7 +38,7 @@ final class NspawnMachines: Machines {
     func restart(_ vm: VirtualMachine) async {
         await turns.alone(with: vm.name) {
             try? await script("reset", vm.name)
-            // A machine that was powered off has no supervisor any more; one that has keeps its own (it holds a lock).
+            // A VM that was powered off has no supervisor; a running supervisor holds a lock and stays.
             try? await start(vm)
         }
     }
@@ -82,10 +82,10 @@ final class NspawnMachines: Machines {
     }
 }
 
-/// Lets one at a time be done to the machine of a name. A name is free again as soon as `rm` was told, and may be asked for again while
-/// the old machine is still being taken away: its folder and its network have that name too.
+/// Runs one operation at a time per VM name. `rm` frees a name at once, so a `new` may reuse it while the old VM is still being removed,
+/// and the VM's folder and network carry that name too.
 private actor Turns {
-    /// The waiting tasks by name; there is an entry while somebody has the turn.
+    /// The waiting tasks by name; an entry exists while an operation runs.
     private var waiting: [String: [CheckedContinuation<Void, Never>]] = [:]
 
     nonisolated func alone<Failure>(with name: String, _ body: () async throws(Failure) -> Void) async throws(Failure) {
@@ -110,7 +110,7 @@ private actor Turns {
     }
 }
 
-/// The VMs that the relay serves. It tells the relay itself, so that of two changes at once the later one is told last.
+/// The VMs that the relay serves. The actor sets the relay's routes itself, so that of two concurrent changes the later one wins.
 private actor Routes {
     private let relay: Relay
     private var routes: [Relay.Route] = [] {

@@ -19,8 +19,7 @@ struct SSHFaults: Codable, Sendable, Equatable {
 }
 
 /// Carries SSH from 127.42.x.y in the client's network to 10.42.x.y inside the gateway's namespace: exe.dev's SSH proxy.
-///
-/// One thread owns every socket; it has entered the gateway's namespace, so what it connects starts there.
+/// One thread owns every socket; it has entered the gateway's namespace, so its connections start there.
 final class Relay: @unchecked Sendable {
     // Safe: `routes`, `faults` and `stopped` are touched only under `lock`; everything else belongs to the relay's thread.
     struct Route: Equatable {

@@ -1,7 +1,6 @@
 import Foundation
 
-/// One parser under fire. `check` throws when a property is broken; a trap or an endless loop speaks for itself.
-///
+/// One parser to fuzz. `check` throws when a property is broken; a trap or an endless loop ends the run.
 /// The same entries serve libFuzzer (`make fuzz`) and the seeded generator of FuzzTests.
 struct FuzzEntry: Sendable {
     var name: String
