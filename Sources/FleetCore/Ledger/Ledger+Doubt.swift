@@ -27,9 +27,8 @@ extension NodeRecord {
             (instance.startedAt, instance.poweredOnAt) = (now, now)
             if instance.sharing != .notSet { instance.sharing = .uncertain(grants: instance.sharing.grants) }
         }
-        if case .leaving(let instance, let stage) = record, stage == .stopped || stage == .nodeDeleted {
-            record = .leaving(instance, .drained)
-        }
+        // The file may have asked for it again meanwhile, and pods may have come back.
+        if case .leaving(let instance, let stage) = record, stage != .returning { record = .leaving(instance, .begun) }
         return record
     }
 

@@ -1,0 +1,21 @@
+import FleetCore
+import Testing
+
+/// What a record is worth whose last write was lost.
+@Suite struct DoubtTests {
+    private static let stages: [(before: LeaveStage, after: LeaveStage)] = [
+        (.begun, .begun),
+        // Somebody may have given the node back, and then it was cordoned again: pods may run on it.
+        (.drained, .begun), (.stopped, .begun), (.nodeDeleted, .begun),
+        (.returning, .returning),
+    ]
+
+    @Test(arguments: stages) func assumesTheWorstOfARemoval(before: LeaveStage, after: LeaveStage) {
+        var instance = Instance(createdAt: "today")
+        (instance.startedAt, instance.configuration) = (5, .digest("x"))
+        var ledger = Ledger(cluster: "demo", clusterID: "c1", clusterCIDR: "10.244.0.0/16", serviceCIDR: "10.245.0.0/16")
+        ledger.nodes["n"] = .leaving(instance, before)
+        (instance.startedAt, instance.poweredOnAt, instance.configuration) = (100, 100, .unknown)
+        #expect(ledger.doubted(at: 100).nodes["n"] == .leaving(instance, after))
+    }
+}
