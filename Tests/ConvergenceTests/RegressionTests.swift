@@ -218,8 +218,11 @@ import Testing
         }
     }
 
-    /// Seed 2798 and others: going on from the ledger before the last write, what the last one knew was taken for not done.
-    @Test(arguments: ["VM stopped", "configuration change", "share change", "shrink", "pool renamed", "first create"])
+    /// Seeds 2798, 1716 and others: going on from the ledger before the last write, what the last one knew was taken for not done.
+    @Test(arguments: [
+        "VM stopped", "configuration change", "share change", "shrink", "pool renamed", "first create",
+        "shrink that somebody took back half-way",
+    ])
     func aDamagedLedgerIsDoubted(scenario: String) throws {
         for effect in 0..<12 { #expect(try Self.run(scenario, [Fault(.crashAndDamage, at: .effect(effect))]) == []) }
     }

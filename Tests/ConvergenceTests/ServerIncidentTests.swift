@@ -69,7 +69,7 @@ import Testing
     /// Killed between every two steps of a removal, and once more right after.
     @Test("B10 a crash between removing the member and the machine was never recovered from") func b10() throws {
         let stage = try Stage(Scenario("one less", before: FleetSketch(web: 3).fleet(), after: FleetSketch(web: 2).fleet()))
-        #expect(stage.effects.map(\.words) == ["drain", "stop", "deleteNode", "removeVM"].map { "\($0) demo-web-n3" })
+        #expect(stage.effects.map(\.words) == ["cordon", "drain", "stop", "deleteNode", "removeVM"].map { "\($0) demo-web-n3" })
         let crashes = stage.crashes
         stage.survives(crashes.map { [$0] } + crashes.flatMap { first in crashes.map { [first, $0] } }) { world in
             let name = "demo-web-n3"
@@ -84,10 +84,10 @@ import Testing
         let stage = try Stage(Scenario("three less", before: FleetSketch(web: 4).fleet(), after: FleetSketch(web: 1).fleet()))
         let words = stage.effects.map(\.words)
         let subjects = stage.effects.map(\.subject)
-        #expect(words.count == 12 && Set(subjects).count == 3)
+        #expect(words.count == 15 && Set(subjects).count == 3)
         // Each is gone before the next is begun.
-        for first in stride(from: 0, to: words.count, by: 4) {
-            #expect(words[first..<first + 4] == ["drain", "stop", "deleteNode", "removeVM"].map { "\($0) \(subjects[first])" }[...])
+        for first in stride(from: 0, to: words.count, by: 5) {
+            #expect(words[first..<first + 5] == ["cordon", "drain", "stop", "deleteNode", "removeVM"].map { "\($0) \(subjects[first])" }[...])
         }
         stage.hurts("S6", without: .deletionsPerPass)
     }
@@ -157,7 +157,7 @@ import Testing
         var world = try WorldState.standing(FleetSketch(web: 3).fleet())
         _ = world.clusters[0].change("demo-web-n3") { $0.annotations[ClusterModel.blockedDrain] = "" }
         let run = try Rehearsal(FleetSketch(web: 2).fleet(), in: world)
-        #expect(Set(run.effects) == ["drain demo-web-n3"])
+        #expect(Set(run.effects) == ["cordon demo-web-n3", "drain demo-web-n3"])
         #expect(run.end.machine("demo-web-n3")?.unit != nil && run.end.nodes["demo-web-n3"] != nil)
     }
 

@@ -13,7 +13,15 @@ import Testing
 
     private static let rows: [Row] = [
         row("nothing of ours", nil) { $0.facts.observed.vms?[old] = Situation.vm(old, tags: []) },
-        row("a member", "act drain NotInFleetFile") { $0.unmanaged() },
+        row("a member", "act cordon NotInFleetFile") { $0.unmanaged() },
+        row("a member that somebody else cordoned", "act cordon NotInFleetFile") {
+            $0.unmanaged()
+            $0.node(old) { $0.unschedulable = true }
+        },
+        row("our mark, and made schedulable by somebody", "act cordon NotInFleetFile") {
+            $0.unmanaged(.begun)
+            $0.node(old) { $0.unschedulable = false }
+        },
         row("prune is off", "left PruneDisabled") {
             var fleet = $0.facts.fleet
             fleet.policy.prune = false
@@ -26,9 +34,9 @@ import Testing
             $0.unmanaged()
             $0.facts.observed.cluster = .unreachable("no route")
         },
-        row("the drain was sent", "act drain NotInFleetFile") { $0.unmanaged(.begun) },
+        row("the cordon was sent", "act drain NotInFleetFile") { $0.unmanaged(.begun) },
         row("drained", "act stop NotInFleetFile") { $0.unmanaged(.drained) },
-        row("drained, then made schedulable by somebody", "act drain NotInFleetFile") {
+        row("drained, then made schedulable by somebody", "act cordon NotInFleetFile") {
             $0.unmanaged(.drained)
             $0.node(old) { $0.unschedulable = false }
         },
@@ -82,6 +90,6 @@ import Testing
     @Test func theWayIsTold() throws {
         var situation = try Situation()
         situation.unmanaged()
-        #expect(situation.item(Self.old)?.then == [.stop, .deleteNode, .removeVM])
+        #expect(situation.item(Self.old)?.then == [.drain, .stop, .deleteNode, .removeVM])
     }
 }

@@ -42,6 +42,6 @@ import Testing
 
     @Test func everyStepThatTakesFromALimitIsKnown() {
         let taken = StepKind.allCases.filter { $0.isDestructive || [.createVM, .install].contains($0) }
-        #expect(taken == [.createVM, .install, .drain, .stop, .deleteNode, .removeVM])
+        #expect(taken == [.createVM, .install, .cordon, .drain, .stop, .deleteNode, .removeVM])
     }
 }

@@ -102,7 +102,8 @@ struct Situation {
         reading { reading in
             reading.nodes.append(
                 NodeReading(
-                    name: Self.old, ready: .ready, version: Self.version, internalIP: "100.64.0.9", unschedulable: isOut))
+                    name: Self.old, ready: .ready, version: Self.version, internalIP: "100.64.0.9",
+                    annotations: isOut ? [NodePatch.removing: "yes"] : [:], unschedulable: isOut))
         }
     }
 

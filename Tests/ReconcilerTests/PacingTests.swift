@@ -39,7 +39,7 @@ import Testing
 
     @Test func oneGoesAndTheOtherWaits() throws {
         let decisions = Self.decisions(try Self.facts(deletionsPerPass: 1))
-        #expect(decisions[0].action?.kind == .drain)
+        #expect(decisions[0].action?.kind == .cordon)
         #expect(decisions[1] == .wait(Wait(.limitReached(.deletionsPerPass, 1))))
     }
 
@@ -58,7 +58,7 @@ import Testing
     @Test func theRefusedTakesNoPlace() throws {
         var facts = try Self.facts(deletionsPerPass: 1)
         facts.notes[Self.unmanagedVMs[0], default: .init()].refusal = .actionRefused("the key is another", advice: "look why")
-        #expect(Self.decisions(facts)[1].action?.kind == .drain)
+        #expect(Self.decisions(facts)[1].action?.kind == .cordon)
     }
 
     @Test func noPlaceAtAllIsSaid() throws {

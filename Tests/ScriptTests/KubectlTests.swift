@@ -15,7 +15,8 @@ import Testing
     @Test func wordsArriveUnchanged() throws {
         try Self.withK3s { host in
             let orders = [
-                Action.purgeIdentity(PurgeIdentity(node: hostile)), .drain(Drain(node: hostile, isSilent: false)),
+                Action.purgeIdentity(PurgeIdentity(node: hostile)), .cordon(Cordon(node: hostile)),
+                .drain(Drain(node: hostile, isSilent: false)),
                 .deleteNode(DeleteNode(node: hostile, ifSilent: false)),
             ]
             for order in orders {
@@ -158,11 +159,10 @@ import Testing
         }
     }
 
-    @Test func doesNotDrainWhatItCouldNotCordon() throws {
+    @Test(arguments: ["annotate", "cordon"]) func aCordonThatFailsIsAFailure(verb: String) throws {
         try Self.withK3s { host in
-            try host.write("/state/kubectl-cordon.status", "1")
-            #expect(try host.run(Sample.script(.drain(Drain(node: "demo-n2", isSilent: false)))).status == 1)
-            #expect(Self.asked("drain", on: host).isEmpty)
+            try host.write("/state/kubectl-\(verb).status", "1")
+            #expect(try host.run(Sample.script(.cordon(Cordon(node: "demo-n2")))).status == 1)
         }
     }
 

@@ -50,7 +50,8 @@ import Testing
     @Test("RX nodes of whatever cluster kubectl points at were labelled") func kubeconfig() throws {
         let orders: [Script] =
             [
-                .patchNode(PatchNode(node: "n", Sample.shape)), .drain(Drain(node: "n", isSilent: false)),
+                .patchNode(PatchNode(node: "n", Sample.shape)), .cordon(Cordon(node: "n")),
+                .drain(Drain(node: "n", isSilent: false)),
                 .deleteNode(DeleteNode(node: "n", ifSilent: false)), .purgeIdentity(PurgeIdentity(node: "n")),
                 .uncordon(Uncordon(node: "n")),
             ].map {

@@ -59,7 +59,7 @@ enum Sample {
         .install(Install(setup(.agent), digest: "d", version: Sample.version)),
         .purgeIdentity(PurgeIdentity(node: hostile)), .purgeIdentity(PurgeIdentity(node: hostile, sparing: hostile)),
         .patchNode(PatchNode(node: hostile, shape)),
-        .drain(Drain(node: hostile, isSilent: false)), .uncordon(Uncordon(node: hostile)),
+        .cordon(Cordon(node: hostile)), .drain(Drain(node: hostile, isSilent: false)), .uncordon(Uncordon(node: hostile)),
         .stop(Stop(node: hostile, role: .server)),
         .stop(Stop(node: hostile, role: .agent)), .deleteNode(DeleteNode(node: hostile, ifSilent: false)),
         .deleteNode(DeleteNode(node: hostile, ifSilent: true)),

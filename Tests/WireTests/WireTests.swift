@@ -102,7 +102,7 @@ import Testing
             #expect(try wire.vms().keys.sorted() == ["wire-cp-n1", "wire-web-n1"])
             #expect(try await wire.kubectl("get nodes") == "wire-cp-n1\nwire-web-n1")
             for name in ["wire-web-n3", "wire-batch-n1"] {
-                let steps = ["drain", "stop k3s", "delete node", "remove VM"].map {
+                let steps = ["cordon", "drain", "stop k3s", "delete node", "remove VM"].map {
                     Self.position(of: $0 + " done", for: name, in: shrunk.err)
                 }
                 #expect(!steps.contains(nil) && steps.compactMap { $0 } == steps.compactMap { $0 }.sorted(), "\(shrunk.err)")

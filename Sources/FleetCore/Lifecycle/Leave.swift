@@ -1,8 +1,8 @@
 import K3s
 
-/// The way out: drain → stop k3s → delete node → remove VM. For a VM that carries our tag, and for a Node of ours whose VM is gone.
+/// The way out: cordon → drain → stop k3s → delete node → remove VM. For a VM that carries our tag, and for a Node of ours whose VM is gone.
 enum Leave {
-    static let way: [StepKind] = [.drain, .stop, .deleteNode, .removeVM]
+    static let way: [StepKind] = [.cordon, .drain, .stop, .deleteNode, .removeVM]
 
     static func following(_ action: Action) -> [StepKind] {
         guard let place = way.firstIndex(of: action.kind) else { return [] }
@@ -39,7 +39,7 @@ enum Leave {
         // A node that was drained and can be scheduled on again was given back by somebody, and may have pods.
         let isGivenBack = reading?.unschedulable == false && facts.holds(.drainedStays)
         let isWhole = [nil, .begun, .returning].contains(done) || isGivenBack
-        if let reading, isWhole { return .act(.drain(Drain(node: vm.name, isSilent: reading.ready == .unknown)), .notInFleetFile) }
+        if let reading, isWhole { return .act(evict(reading), .notInFleetFile) }
         if isWhole, reading == nil, mayStillJoin(node, facts) { return .wait(Wait(.nodeMayStillJoin, read: .cluster, every: 2)) }
         let mayRun = done == .drained || (isWhole && reading == nil && node.instance.startedAt != nil)
         if mayRun, !isOutOfReach(node) { return .act(.stop(Stop(node: vm.name, role: .agent)), .notInFleetFile) }
@@ -48,6 +48,12 @@ enum Leave {
             return .act(.deleteNode(DeleteNode(node: vm.name, ifSilent: mayRun || reading == nil)), .notInFleetFile)
         }
         return .act(.removeVM(RemoveVM(node: vm.name)), .notInFleetFile)
+    }
+
+    /// Drains under our own mark alone, by which the cordon is lifted should the file ask for the node again.
+    private static func evict(_ reading: NodeReading) -> Action {
+        let isOurs = reading.unschedulable && reading.annotations[NodePatch.removing] != nil
+        return isOurs ? .drain(Drain(node: reading.name, isSilent: reading.ready == .unknown)) : .cordon(Cordon(node: reading.name))
     }
 
     private static func mayStillJoin(_ node: NodeFacts, _ facts: FleetFacts) -> Bool {

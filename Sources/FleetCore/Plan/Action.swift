@@ -11,6 +11,7 @@ package indirect enum Action: Sendable, Hashable {
     case restart(Restart)
     case patchNode(PatchNode)
     case share(ShareVM)
+    case cordon(Cordon)
     case drain(Drain)
     case uncordon(Uncordon)
     case stop(Stop)
@@ -29,6 +30,7 @@ package indirect enum Action: Sendable, Hashable {
         case .restart(let step): step
         case .patchNode(let step): step
         case .share(let step): step
+        case .cordon(let step): step
         case .drain(let step): step
         case .uncordon(let step): step
         case .stop(let step): step
@@ -46,7 +48,7 @@ package indirect enum Action: Sendable, Hashable {
 
 /// The name of a step: what a saved plan approves for a node, and what the audit log and the metrics record.
 package enum StepKind: String, Sendable, Hashable, Codable, CaseIterable {
-    case createVM, tagVM, startVM, prepare, purgeIdentity, install, restart, patchNode, share, drain, uncordon, stop, deleteNode, removeVM
+    case createVM, tagVM, startVM, prepare, purgeIdentity, install, restart, patchNode, share, cordon, drain, uncordon, stop, deleteNode, removeVM
 
     /// The step of this name.
     package var type: any Step.Type {
@@ -60,6 +62,7 @@ package enum StepKind: String, Sendable, Hashable, Codable, CaseIterable {
         case .restart: Restart.self
         case .patchNode: PatchNode.self
         case .share: ShareVM.self
+        case .cordon: Cordon.self
         case .drain: Drain.self
         case .uncordon: Uncordon.self
         case .stop: Stop.self

@@ -1,10 +1,10 @@
 import K3s
 package import Shell
 
-/// Cordons a node and evicts its pods; fails when they are not gone in time, and the node stays cordoned.
+/// Evicts the pods of a cordoned node; fails when they are not gone in time, and the node stays cordoned.
 package struct Drain: Step {
     package static let kind = StepKind.drain
-    package static let words = "cordon and drain"
+    package static let words = "drain"
     package static let deadlineSeconds = 330.0
     package static let usesOwnConnection = true
     package static let isDestructive = true
@@ -19,11 +19,11 @@ package struct Drain: Step {
     package var takes: LimitName? { .deletionsPerPass }
 
     package func script(_ context: ScriptContext) -> Script? {
-        HostScript.cordon(name: node, mark: NodePatch.removing) + HostScript.drain(name: node, timeoutSeconds: 300, isSilent: isSilent)
+        HostScript.drain(name: node, timeoutSeconds: 300, isSilent: isSilent)
     }
 
     package func change(_ observed: Observation, record: NodeRecord?) -> Change {
-        Change(before: observed.nodeWords(node), after: "cordoned and drained")
+        Change(before: observed.nodeWords(node), after: "drained")
     }
 
     package func before(_ ledger: inout Ledger, now: Double) {

@@ -84,7 +84,8 @@ extension WorldState {
         case .deleteNode(let step): (step.ifSilent ? [Self.proveSilence(of: step.node)] : []) + Self.forget(step.node)
         case .patchNode(let step): [Self.patch(step.node, step.patch)]
         case .restart: [{ $0.startK3s(index) }]
-        case .drain(let step): Self.drain(step.node, skipsTheSilent: step.isSilent)
+        case .cordon(let step): [Self.cordon(step.node)]
+        case .drain(let step): [Self.drain(step.node, skipsTheSilent: step.isSilent)]
         case .uncordon(let step): [Self.uncordon(step.node)]
         case .createVM, .tagVM, .startVM, .share, .removeVM: []
         case .stop:
@@ -206,13 +207,15 @@ extension WorldState {
         }
     }
 
-    /// Cordons with our mark, then evicts.
-    private static func drain(_ node: String, skipsTheSilent: Bool) -> [HostStep] {
-        let cordon = kubectl { cluster, _ throws(ClusterModel.Failure) in
+    private static func cordon(_ node: String) -> HostStep {
+        kubectl { cluster, _ throws(ClusterModel.Failure) in
             try cluster.patch(node, .init(annotations: [NodePatch.removing: "yes"]))
             try cluster.cordon(node)
         }
-        let evict: HostStep = { world in
+    }
+
+    private static func drain(_ node: String, skipsTheSilent: Bool) -> HostStep {
+        { world in
             let drain = kubectl { cluster, now throws(ClusterModel.Failure) in
                 try cluster.drain(node, skipsTheSilent: skipsTheSilent, now: now)
             }
@@ -220,7 +223,6 @@ extension WorldState {
             world.report(.drained(node))
             return nil
         }
-        return [cordon, evict]
     }
 }
 
