@@ -35,8 +35,10 @@ enum Bookkeeping {
         if facts.ledger.founder == nil { facts.ledger.founder = facts.controlPlane.contact }
     }
 
-    /// Seconds that a VM which no pool asks for must be missing from list after list before its record goes.
+    /// Seconds that a VM which no pool asks for must be missing from list after list before its record goes; less if we were removing it.
     static let patience = 600.0
+
+    private static func patience(_ record: NodeRecord) -> Double { record.leaveStage == .nodeDeleted ? listLag : patience }
 
     /// Seconds for which a list may show a VM that is removed.
     static let listLag = 60.0
@@ -55,7 +57,7 @@ enum Bookkeeping {
         let since = min(record.missingSince ?? listedAt, listedAt)
         if since != record.missingSince { facts.ledger.noteMissing(name, since: since) }
         let isUnfinished = record.isHalfRemoved && facts.fleet.policy.prune
-        guard listedAt - since >= patience, !facts.isWanted(name), !isUnfinished, isGone(name, facts) else { return }
+        guard listedAt - since >= patience(record), !facts.isWanted(name), !isUnfinished, isGone(name, facts) else { return }
         facts.ledger.forget(name)
     }
 

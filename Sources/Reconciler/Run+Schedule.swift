@@ -107,7 +107,7 @@ extension Run {
         guard !awaitsReading else { return }
         reportQueue(pendingWork.actions, tell)
         for item in plan.items where !acting.contains(item.node) {
-            guard reported.updateValue(item.decision, forKey: item.node) != item.decision else { continue }
+            if let before = reported.updateValue(item.decision, forKey: item.node), before.reads(like: item.decision) { continue }
             switch item.decision {
             case .settled: tell(.nodeSettled(item.node))
             case .wait(let wait): tell(.waiting(node: item.node, wait.reason))
@@ -125,6 +125,11 @@ extension Run {
 }
 
 extension Decision {
+    /// When a wait is looked at again is nobody's news.
+    fileprivate func reads(like other: Decision) -> Bool {
+        if case .wait(let wait) = self, case .wait(let after) = other { wait.reason == after.reason } else { self == other }
+    }
+
     fileprivate var isOpen: Bool {
         switch self {
         case .act, .wait: true

@@ -48,6 +48,8 @@ import Testing
         #expect(read.json == document.json)
         #expect(read.approval["web-n2"] == [.createVM, .prepare, .install])
         #expect(throws: Failure.self) { try PlanDocument.read("{}", file: "plan.json") }
+        let later = document.json.replacing("\"prepare\"", with: "\"levitate\"")
+        #expect(throws: Failure.self, "what is not known is not left out") { try PlanDocument.read(later, file: "plan.json") }
     }
 
     @Test func pointsAKubeconfigAtTheCluster() {

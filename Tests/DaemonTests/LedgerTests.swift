@@ -24,7 +24,7 @@ import Testing
         (leaving.configuration, leaving.sharing) = (.digest("x"), .known(Share(port: 80, isPublic: true, users: ["a@b.c"])))
         (shared.configuration, shared.sharing, shared.missingSince) = (.unknown, .uncertain(grants: ["a@b.c"]), 5)
         var (lost, request) = (Instance(createdAt: "today"), VMRequest(sentAt: 1.7e9))
-        (lost.previousCreatedAt, lost.missingSince) = ("today", 5)
+        lost.missingSince = 5
         (request.previous, request.missingSince) = (.present(lost), 5)
         return [
             "demo-web-n1": .leaving(leaving, .drained), "demo-web-n2": .present(shared), "demo-web-n3": .requested(request),

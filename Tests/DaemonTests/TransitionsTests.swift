@@ -93,6 +93,8 @@ import Testing
         #expect(kinds(Say.repair) == ["effectStarted a"])
         #expect(kinds(Say.settled) == ["nodeSettled a", "fleetSettled"])
         #expect(kinds(Say.settled) == [], "silence over a settled fleet")
+        #expect(kinds(Say.repair) == ["effectStarted a"])
+        #expect(kinds(Say.settled) == ["nodeSettled a", "fleetSettled"], "what was repaired within one pass is settled again")
         #expect(kinds(.event(.nodeSettled("a"))) == [])
         #expect(kinds(Say.failed) == ["passFailed"])
         #expect(kinds(Say.failed) == [])

@@ -20,7 +20,7 @@ import Testing
         .cleanupNeedsControlPlane(.controlPlaneNotReady(server: "demo-cp-n1", .unread)), .nodeMayStillJoin, .vmRemovalUnconfirmed,
         .nodeRemovalUnconfirmed, .nodeAliveWithoutVM, .nodeSilenceUnconfirmed, .backOff(failure: "502"),
         .k3sJoining(unit: crashing, journal: "bad token"), .nodeDeleting, .nodeNotReady("not ready (KubeletNotReady)"), .nodeSilent,
-        .limitReached(.maxUnavailable, 1), .leaseExpiry(seconds: 60), .limitHeld(.deletionsPerPass, 1, by: ["a", "b"]),
+        .limitReached(.maxUnavailable, 1, by: ["a"]), .leaseExpiry(seconds: 60), .limitHeld(.deletionsPerPass, 1, by: ["a", "b"]),
         .vmForeign(name: "a", tag: "fleet-demo"), .vmPaused(name: "a"), .vmFailed(name: "a", status: "error"),
         .hostRefused("the host key is another", advice: "see why"), .hostMisrouted(vm: "a", hostname: "b"), .hostOfOtherCluster(id: "x"),
         .serverOfOtherCluster(id: nil), .clusterCAChanged, .serverVMGone(name: "a"), .serverDataGone(name: "a"),

@@ -20,6 +20,16 @@ import Testing
         #expect(try Self.decisions("maxUnavailable: 2", Self.reconfigured).allSatisfy { $0 == "act install ConfigurationChanged" })
     }
 
+    /// Who approves the plan approves what has to wait, its first step too.
+    @Test func aStepThatWaitsIsStillToCome() throws {
+        var situation = try Situation("maxUnavailable: 1")
+        Self.reconfigured(&situation)
+        #expect(situation.item(Situation.web)?.then == [.patchNode, .tagVM, .share])
+        #expect(situation.item(Situation.mate)?.then == [.install, .patchNode, .tagVM, .share])
+        situation.facts.ledger.attempts[Situation.web] = .init(count: 1, notBefore: Situation.now + 5, failure: "timed out")
+        #expect(situation.item(Situation.web)?.then == [.install, .patchNode, .tagVM, .share])
+    }
+
     @Test func aNodeThatIsDownTakesAPlace() throws {
         let decisions = try Self.decisions("maxUnavailable: 1") { situation in
             situation.instance { $0.configuration = .digest("before") }

@@ -3,6 +3,7 @@ import Testing
 
 @testable import FleetCore
 @testable import Reconciler
+@testable import Simulation
 
 /// Waiting for a place, and for how long.
 @Suite struct PacingTests {
@@ -40,7 +41,17 @@ import Testing
     @Test func oneGoesAndTheOtherWaits() throws {
         let decisions = Self.decisions(try Self.facts(deletionsPerPass: 1))
         #expect(decisions[0].action?.kind == .cordon)
-        #expect(decisions[1] == .wait(Wait(.limitReached(.deletionsPerPass, 1))))
+        #expect(decisions[1] == .wait(Wait(.limitReached(.deletionsPerPass, 1, by: ["demo-old-n1"]))))
+    }
+
+    /// Killed after `rm` and before its answer was written down: what is missing since counts against maxVMs for a minute, not for ever.
+    @Test func aRemovalWithoutAnAnswerGivesItsPlaceBack() throws {
+        let program = try Program(over: FleetSketch(web: 1, maxVMs: 4).fleet()) {
+            $0.disk?.nodes["demo-old-n1"] = .leaving(Instance(createdAt: "then"), .nodeDeleted)
+        }
+        let run = try program.converge(FleetSketch(web: 2, maxVMs: 4).fleet())
+        #expect(try run.result.get().plan.isSettled && run.effects.contains("createVM demo-web-n2"), "\(run.effects)")
+        #expect(program.world.snapshot.disk?.nodes["demo-old-n1"] == nil)
     }
 
     /// Who was refused on its way out keeps its place, and nobody waits for it for ever.

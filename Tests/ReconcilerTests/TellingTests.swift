@@ -1,7 +1,8 @@
 import FleetCore
 import Reconciler
-import Simulation
 import Testing
+
+@testable import Simulation
 
 /// The events that metrics count.
 @Suite struct TellingTests {
@@ -23,6 +24,17 @@ import Testing
         program.rival("other/1234")
         let lost = try leases("front")
         #expect(!lost.isEmpty && lost.allSatisfy { $0 == "ended" }, "\(lost)")
+    }
+
+    /// One agent at a time: what the second one waits for is told once, not with each look at when it may go on.
+    @Test func tellsAWaitOnce() throws {
+        let program = try Program(over: FleetSketch(web: 2).fleet())
+        var reasons: [Reason] = []
+        for event in try program.converge(FleetSketch(web: 2, kubelet: "64").fleet()).events {
+            if case .waiting("demo-web-n2", let reason) = event { reasons.append(reason) }
+        }
+        #expect(reasons.contains(.limitReached(.maxUnavailable, 1, by: ["demo-web-n1"])), "\(reasons)")
+        #expect(zip(reasons, reasons.dropFirst()).allSatisfy { $0 != $1 }, "\(reasons)")
     }
 
     /// One host at a time: what is begun had waited, unless it was alone, and in the end nobody waits.

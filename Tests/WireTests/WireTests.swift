@@ -216,6 +216,25 @@ import Testing
             let fresh = try await wire.k8s("apply", file)
             #expect(fresh.status == 0, "\(fresh.all)")
             #expect(try wire.vms().count == 3)
+            // Of two that leave one has to wait, and its first step is approved too.
+            try wire.write(pools: ["web": "nodes: 0"])
+            #expect(try await wire.k8s("plan", "--out", file).status == 2)
+            let shrunk = try await wire.k8s("apply", file)
+            #expect(shrunk.status == 0, "\(shrunk.all)")
+            #expect(try wire.vms().keys.sorted() == ["wire-cp-n1"])
+        }
+    }
+
+    @Test func replacesNothingButAPlan() async throws {
+        try await Wire.run { wire in
+            try wire.write(pools: [:])
+            let file = wire.folder + "/fleet.json"
+            let before = FileManager.default.contents(atPath: file)
+            let plan = try await wire.k8s("plan", "--out", file)
+            #expect(plan.status == 1 && plan.err.contains("is not a plan"), "\(plan.all)")
+            #expect(before != nil && FileManager.default.contents(atPath: file) == before)
+            let apply = try await wire.k8s("apply", file, "--yes")
+            #expect(apply.status == 1 && apply.err.contains("apply --file"), "\(apply.all)")
         }
     }
 

@@ -33,6 +33,12 @@ struct PlanDocument: Codable {
         var script: String?
     }
 
+    /// What a plan of any format has.
+    struct Header: Decodable {
+        var formatVersion: Int
+        var basis: String
+    }
+
     mutating func add(scripts: [String: String]) {
         for index in nodes.indices { nodes[index].script = scripts[nodes[index].node] }
     }
@@ -72,11 +78,15 @@ struct PlanDocument: Codable {
 
     static func read(_ text: String, file: String) throws(Failure) -> PlanDocument {
         guard let document = try? JSONDecoder().decode(PlanDocument.self, from: Data(text.utf8)) else {
-            throw Failure("\(file) is not a plan", advice: "make one with: exedev-k8s plan --out \(file)")
+            throw Failure("\(file) is not a plan", advice: "exedev-k8s plan --out makes one; a fleet file is applied with: apply --file \(file)")
         }
         guard document.formatVersion == version else {
             throw Failure(
                 "\(file) has plan format \(document.formatVersion), this program knows \(version)", advice: "plan again with this program")
+        }
+        let steps = document.nodes.flatMap { [$0.step].compactMap { $0 } + $0.then }
+        if let unknown = steps.first(where: { StepKind(rawValue: $0) == nil }) {
+            throw Failure("\(file) has a step that this program does not know: \(unknown)", advice: "plan again with this program")
         }
         return document
     }

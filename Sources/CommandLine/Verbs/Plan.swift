@@ -1,4 +1,5 @@
 import FleetCore
+import FoundationEssentials
 import Live
 import Reconciler
 import Shell
@@ -13,6 +14,7 @@ extension Verb {
         ]
     ) { arguments, terminal in
         _ = try arguments.operands(upTo: 0)
+        if let file = arguments.value("out") { try refuseOther(file) }
         let context = try CommandContext.open(arguments, terminal)
         let result = try await context.observe(context.ledger(terminal))
         var document = context.document(result)
@@ -26,6 +28,13 @@ extension Verb {
         }
         await context.world.close()
         return result.plan.isSettled ? .done : .changes
+    }
+
+    /// Nothing but an earlier plan is replaced.
+    private static func refuseOther(_ file: String) throws {
+        guard let bytes = try StateDirectory.read(file), !bytes.isEmpty else { return }
+        guard (try? JSONDecoder().decode(PlanDocument.Header.self, from: Data(bytes))) == nil else { return }
+        throw Failure("\(file) exists and is not a plan", advice: "choose another name for --out")
     }
 
     /// The script of each node's first step.

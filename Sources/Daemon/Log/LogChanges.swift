@@ -42,7 +42,10 @@ package struct LogChanges: Sendable {
     private mutating func happened(_ event: Event) -> [LogEntry] {
         switch event {
         case .waiting, .nodeSettled, .blocked, .actionsQueued, .leaseTaken, .leaseEnded: return []
-        case .actionStarted: return [entry(.effectStarted, event)]
+        case .actionStarted(let action, _):
+            // It will be settled again, which is logged too.
+            (logged[.fleet], logged[.node(action.node)]) = (nil, nil)
+            return [entry(.effectStarted, event)]
         case .actionFinished: return [entry(.effectDone, event)]
         case .actionFailed: return [entry(.effectFailed, event)]
         case .outcomeUnknown: return [entry(.outcomeUnknown, event)]

@@ -26,6 +26,9 @@ enum LedgerSchema1 {
     private static func requested(_ old: [String: JSONValue], _ sentAt: JSONValue) -> [String: JSONValue] {
         var new: [String: JSONValue] = ["state": "requested", "sentAt": sentAt]
         new["missingSince"] = old["missingSince"]
+        var old = old
+        // While a `new` was on its way, `former` was the machine that bears the name.
+        if old["former"] == old["createdAt"] { old["former"] = nil }
         if let removedAt = old["removed"] {
             new["previous"] = .object(gone(old, removedAt))
         } else if old["createdAt"] != nil {

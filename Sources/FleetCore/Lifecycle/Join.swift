@@ -32,7 +32,7 @@ enum Join {
             switch step {
             case .startVM: false
             case .purgeIdentity: want.role == .agent
-            case .uncordon: node.leaveStage != nil
+            case .uncordon: node.leaveStage != nil && action.kind != .createVM
             case .tagVM: !want.vm.tags.isEmpty && action.kind != .createVM
             case .share: want.share != nil || sharing(want, node.instance.sharing) != nil
             default: true

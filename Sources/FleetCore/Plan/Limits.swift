@@ -20,21 +20,22 @@ enum Limits {
             $0.action == nil && !$0.decision.isSettled && ($0.isLeaving || $0.isCordoned)
         }
         let unlisted = unlistedRemovals(Set(leaving.map { nodes[$0].name }), facts)
-        let free = max(0, limit - held.count - unlisted)
-        let isHopeless = free == 0 && unlisted == 0 && held.allSatisfy { $0.decision.isBlocked }
-        let reason = Reason.limitReached(.deletionsPerPass, limit)
+        let free = max(0, limit - held.count - unlisted.count)
+        let isHopeless = free == 0 && unlisted.isEmpty && held.allSatisfy { $0.decision.isBlocked }
+        let takers = held.map(\.name) + unlisted + order.prefix(free).map { nodes[$0.index].name }
+        let reason = Reason.limitReached(.deletionsPerPass, limit, by: takers.sorted())
         let decision: Decision =
             isHopeless
             ? .blocked(.limitHeld(.deletionsPerPass, limit, by: held.map(\.name).sorted()))
-            : .wait(unlisted > 0 ? Wait(reason, read: .vms, every: 2) : Wait(reason))
+            : .wait(unlisted.isEmpty ? Wait(reason) : Wait(reason, read: .vms, every: 2))
         for (index, _) in order.dropFirst(free) { nodes[index].overrule(decision) }
     }
 
     /// Removals under way whose VM one list leaves out.
-    private static func unlistedRemovals(_ leaving: Set<String>, _ facts: FleetFacts) -> Int {
-        facts.ledger.nodes.count { name, record in
+    private static func unlistedRemovals(_ leaving: Set<String>, _ facts: FleetFacts) -> [String] {
+        facts.ledger.nodes.filter { name, record in
             record.leaveStage != nil && !facts.isWanted(name) && facts.needsSecondList(record) && !leaving.contains(name)
-        }
+        }.map(\.key)
     }
 
     /// A node that may be cordoned already is finished before anything else is begun. One that pods are scheduled on has come back since its
@@ -54,7 +55,7 @@ enum Limits {
         for node in nodes where node.availability(facts).isDown { pools[node.item.pool, default: .init()].add(node, facts) }
         for index in restarts {
             let (availability, pool) = (nodes[index].availability(facts), nodes[index].item.pool)
-            guard pools[pool, default: .init()].grant(availability, limit) else {
+            guard pools[pool, default: .init()].grant(nodes[index].name, availability, limit) else {
                 nodes[index].overrule(pools[pool, default: .init()].wait(limit))
                 continue
             }
@@ -75,39 +76,37 @@ enum Limits {
 
 /// The nodes of a pool that are down.
 private struct Disruption {
-    private var silent = 0
-    private var restarting = 0
+    private var silent: Set<String> = []
+    private var restarting: Set<String> = []
     /// Seconds until the first of the restarted nodes can be observed to be ready.
     private var left = Double.infinity
     /// Of the silent nodes those that need the operator.
-    private var blocked: [String] = []
+    private var blocked: Set<String> = []
 
     mutating func add(_ node: PlannedNode, _ facts: FleetFacts) {
         guard case .restarting(_, let wall, let uptime) = node.availability(facts) else {
-            silent += 1
-            if node.decision.isBlocked { blocked.append(node.name) }
+            silent.insert(node.name)
+            if node.decision.isBlocked { blocked.insert(node.name) }
             return
         }
-        restarting += 1
+        restarting.insert(node.name)
         left = min(left, max(wall - facts.now, uptime - facts.uptime))
     }
 
     /// Whether another node, which is so available, may be restarted; if so it counts from now on. A node that is down already is taken from
     /// nobody: it waits for our own restarts alone, else two that are down wait for each other.
-    mutating func grant(_ availability: Availability, _ limit: Int) -> Bool {
-        let others =
-            availability.isReady
-            ? silent + restarting - (availability.isDown ? 1 : 0)
-            : restarting - (availability.isRestarting ? 1 : 0)
-        guard others < limit else { return false }
-        restarting += availability.isRestarting ? 0 : 1
-        if case .silent = availability { silent -= 1 }
+    mutating func grant(_ name: String, _ availability: Availability, _ limit: Int) -> Bool {
+        let down = availability.isReady ? restarting.union(silent) : restarting
+        guard down.subtracting([name]).count < limit else { return false }
+        restarting.insert(name)
+        silent.remove(name)
         return true
     }
 
     /// For one of them to be up again.
     func wait(_ limit: Int) -> Decision {
-        if restarting == 0, silent == blocked.count { return .blocked(.limitHeld(.maxUnavailable, limit, by: blocked.sorted())) }
-        return .wait(Wait(.limitReached(.maxUnavailable, limit), read: .cluster, every: silent > 0 ? 2 : min(30, max(2, left))))
+        if restarting.isEmpty, silent == blocked { return .blocked(.limitHeld(.maxUnavailable, limit, by: blocked.sorted())) }
+        let reason = Reason.limitReached(.maxUnavailable, limit, by: restarting.union(silent).sorted())
+        return .wait(Wait(reason, read: .cluster, every: silent.isEmpty ? min(30, max(2, left)) : 2))
     }
 }

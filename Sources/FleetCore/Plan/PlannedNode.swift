@@ -11,10 +11,11 @@ struct PlannedNode {
         let (subject, lifecycle) = (NodeFacts.of(name, facts), Lifecycle.of(name, facts))
         guard let decision = lifecycle.decide(subject, facts) else { return nil }
         let pool = facts.desired(name)?.pool ?? subject.node?.labels["exedev.dev/pool"] ?? "-"
-        let admitted = Planner.admitted(decision, subject, facts)
-        let item = Plan.Item(
-            node: name, pool: pool, decision: admitted, then: admitted.action.map { lifecycle.following($0, subject) } ?? [])
-        return PlannedNode(item: item, subject: subject, lifecycle: lifecycle)
+        let then = decision.action.map { lifecycle.following($0, subject) } ?? []
+        let item = Plan.Item(node: name, pool: pool, decision: decision, then: then)
+        var node = PlannedNode(item: item, subject: subject, lifecycle: lifecycle)
+        node.overrule(Planner.admitted(decision, subject, facts))
+        return node
     }
 
     var name: String { item.node }
@@ -26,5 +27,11 @@ struct PlannedNode {
 
     func takes(_ limit: LimitName) -> Bool { action?.step.takes == limit }
     func availability(_ facts: FleetFacts) -> Availability { .of(subject, lifecycle.role, facts) }
-    mutating func overrule(_ decision: Decision) { item.decision = decision }
+
+    /// A step that has to wait is still to come: who approves the plan approves it.
+    mutating func overrule(_ decision: Decision) {
+        if decision.isBlocked { item.then = [] }
+        if case .wait = decision, let action { item.then.insert(action.kind, at: 0) }
+        item.decision = decision
+    }
 }

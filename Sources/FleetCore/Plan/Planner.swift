@@ -30,7 +30,7 @@ package enum Planner {
     static func admitted(_ decision: Decision, _ subject: NodeFacts, _ facts: FleetFacts) -> Decision {
         if !decision.isSettled, let refusal = subject.refusal { return .blocked(refusal) }
         guard case .act(let action, _) = decision else { return decision }
-        if let refusal = Safety.refusal(of: action, facts: facts) { return .blocked(refusal) }
+        if let refusal = Safety.refusal(of: action, facts: facts) { return afterRemovals(refusal, facts) ?? .blocked(refusal) }
         if let wait = waitForLease(subject, facts) ?? backOff(subject, facts) { return .wait(wait) }
         guard let approved = facts.approved, approved[subject.name]?.contains(action.kind) != true, facts.holds(.approval) else {
             return decision
@@ -44,6 +44,13 @@ package enum Planner {
             facts.holds(.clusterAnswersFirst)
         else { return nil }
         return Wait(facts.controlPlane.reason, read: .cluster, every: 1)
+    }
+
+    /// No room for a VM while one is missing that we were removing: soon it is known to be gone.
+    private static func afterRemovals(_ refusal: Reason, _ facts: FleetFacts) -> Decision? {
+        guard case .vmLimitExceeded(_, let unlisted, let limit) = refusal else { return nil }
+        let removed = unlisted.filter { !facts.isWanted($0) && facts.record($0)?.leaveStage == .nodeDeleted }
+        return removed.isEmpty ? nil : .wait(Wait(.limitReached(.maxVMs, limit, by: removed), read: .vms, every: 3, diagnostics: .cluster))
     }
 
     private static func backOff(_ subject: NodeFacts, _ facts: FleetFacts) -> Wait? {

@@ -58,7 +58,7 @@ extension Reason {
         case .nodeNotReady(let words): "the node is \(words)"
         case .nodeSilent: "the node is silent"
         case .leaseExpiry(let seconds): "its lease to run out, which another machine may hold (\(seconds) s)"
-        case .limitReached(let limit, let value): "limits.\(limit.rawValue) is \(value)"
+        case .limitReached(let limit, let value, let names): "limits.\(limit.rawValue) is \(value)\(Self.taken(by: names))"
         default: nil
         }
     }
@@ -87,6 +87,11 @@ extension Reason {
         case .upgradeNotSupported(let from, let to): "upgrade from \(from) to \(to) is not built yet"
         default: nil
         }
+    }
+
+    private static func taken(by names: [String]) -> String {
+        let (first, more) = (names.prefix(3).joined(separator: ", "), names.count - 3)
+        return names.isEmpty ? "" : ", taken by " + first + (more > 0 ? " and \(more) more" : "")
     }
 
     private static func held(_ names: [String]) -> String {

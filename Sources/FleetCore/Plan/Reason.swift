@@ -52,7 +52,8 @@ package indirect enum Reason: Sendable, Hashable {
     case nodeDeleting
     case nodeNotReady(String)
     case nodeSilent
-    case limitReached(LimitName, Int)
+    /// `by`: the nodes that take it.
+    case limitReached(LimitName, Int, by: [String])
     /// On the Lease of a server that gives no answer, which another machine may hold.
     case leaseExpiry(seconds: Int)
 
