@@ -205,7 +205,7 @@ extension HostScript {
             ])
         return Script(lines: [
             alone, atomicWrite, belongs(to: setup.clusterID), founding, files(setup, serverToken, agentToken), unit(setup), durable,
-            start(setup),
+            start,
         ])
     }
 
@@ -264,8 +264,7 @@ extension HostScript {
         """
     }
 
-    private static func start(_ setup: NodeSetup) -> Script {
-        """
+    private static let start: Script = """
         systemctl daemon-reload
         case $(systemctl is-active "$unit" || true) in
         active|activating) ;;
@@ -278,5 +277,4 @@ extension HostScript {
             rm -f "$restart"
         fi
         """
-    }
 }

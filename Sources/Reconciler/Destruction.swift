@@ -69,6 +69,7 @@ package struct Destruction: Sendable {
             case .retry: tell(.actionFailed(action, reason: error.message, retryIn: nil))
             case .observeAgain: tell(.outcomeUnknown(action, reason: error.message))
             case .askOperator(let advice): tell(.blocked(node: vm.name, .actionRefused(error.message, advice: advice)))
+            case .refused(let reason): tell(.blocked(node: vm.name, reason))
             }
             throw error
         }
@@ -124,7 +125,7 @@ package struct Destruction: Sendable {
         (hold.silentSince, hold.hasTold) = (nil, false)
         hold.lease.ask(clock.uptime)
         hold.lease.note(await lease(on: server), clock.uptime)
-        if let block = hold.lease.block(clock.uptime) { throw EffectError(block.text, remedy: .askOperator(advice: block.advice)) }
+        if let block = hold.lease.block(clock.uptime) { throw EffectError(refused: block) }
         return hold.lease.isFirm(clock.uptime)
     }
 

@@ -9,6 +9,8 @@ package struct EffectError: Error, Sendable, CustomStringConvertible {
         /// It may have happened: never resend, read again.
         case observeAgain
         case askOperator(advice: String)
+        /// By a rule of ours; nothing was sent.
+        case refused(Reason)
     }
 
     package var message: String
@@ -17,6 +19,8 @@ package struct EffectError: Error, Sendable, CustomStringConvertible {
     package init(_ message: String, remedy: Remedy) {
         (self.message, self.remedy) = (message, remedy)
     }
+
+    init(refused reason: Reason) { self.init(reason.text, remedy: .refused(reason)) }
 
     package var description: String { message }
 }

@@ -10,7 +10,7 @@ struct Performer: Sendable {
 
     func perform(_ action: Action, facts: FleetFacts) async throws(EffectError) -> StepOutcome {
         if let refusal = Safety.refusal(of: action, facts: facts) {
-            throw EffectError(refusal.text, remedy: .askOperator(advice: refusal.advice))
+            throw EffectError(refused: refusal)
         }
         try ticket.check()
         switch action {

@@ -51,7 +51,7 @@ package struct Reconciler: Sendable {
         return run.result()
     }
 
-    /// Acts until nothing is left to do, everything left is blocked, `deadline` (seconds since 1970) has passed, or the stopSignal is pulled.
+    /// Acts until nothing is left to do, everything left is blocked, `deadline` (seconds since 1970) has passed, or the stop signal is set.
     package func converge(
         _ world: any WorldWriter, ledger: Ledger, memory: any Memory, approved: Approval?, deadline: Double?, stopSignal: StopSignal? = nil
     ) async throws -> Result {

@@ -12,7 +12,8 @@ extension Run {
         case .did(let action, .success(let outcome), let seconds):
             release(action.node)
             facts.notes[action.node]?.asked = nil
-            Bookkeeping.after(action, outcome, &facts.ledger, now: moment.wall)
+            facts.ledger.stepDone(action.node)
+            action.step.after(&facts.ledger, outcome, now: moment.wall)
             action.step.show(outcome, in: &facts.observed)
             invalidate(action.step, .done)
             tell(.actionFinished(action, seconds: seconds))
@@ -39,7 +40,7 @@ extension Run {
             tell(.leaseTaken(until: lease.heldUntil))
             var isNew = mayBeNew
             if case .success(.taken) = answer { isNew = true }
-            if isNew, !facts.disabledRules.contains(.newHold) { leaseAcquired(uptime) }
+            if isNew, facts.holds(.newHold) { leaseAcquired(uptime) }
         case .success(.held):
             generation += 1
             tell(.leaseEnded)
@@ -103,7 +104,7 @@ extension Run {
 
     /// A list that was asked for before a VM came or went must not undo what is known since.
     private mutating func spoil(_ target: ReadTarget) {
-        if !facts.disabledRules.contains(.outdatedRead) { reads.spoil(target) }
+        if facts.holds(.outdatedRead) { reads.spoil(target) }
     }
 
     /// The reading of the cluster stays good for the other nodes.
@@ -127,28 +128,30 @@ extension Run {
     private mutating func failed(_ action: Action, _ error: EffectError, _ now: Double, _ tell: (Event) -> Void) {
         if error.remedy != .observeAgain {
             facts.notes[action.node]?.asked = nil
-            Bookkeeping.undone(action, &facts.ledger)
+            action.step.undone(&facts.ledger)
         }
-        let count = min(max(0, facts.ledger.attempts[action.node]?.count ?? 0), 1_000_000) + 1
-        let backOff = min(300, 2 * Double(1 << min(count, 8)))
+        let backOff = facts.ledger.nextBackOff(action.node)
         switch error.remedy {
         case .retry(let after):
             // Nothing was done, so an intent to create does not stand either.
             creationFailed(action)
-            wait(action, count, max(after ?? 0, backOff), error, now)
+            wait(action, max(after ?? 0, backOff), error, now)
             tell(.actionFailed(action, reason: error.message, retryIn: max(after ?? 0, backOff)))
         case .observeAgain:
-            wait(action, count, type(of: action.step).mayRepeat ? backOff : 1, error, now)
+            wait(action, type(of: action.step).mayRepeat ? backOff : 1, error, now)
             tell(.outcomeUnknown(action, reason: error.message))
-        case .askOperator(let advice):
-            creationFailed(action)
-            // Blocked for the rest of this run; the next one tries at once, for then the operator may have mended it.
-            wait(action, count, 0, error, now)
-            let reason = Reason.actionRefused(error.message, advice: advice)
-            facts.notes[action.node, default: .init()].refusal = reason
-            tell(.blocked(node: action.node, reason))
+        case .askOperator(let advice): refused(action, .actionRefused(error.message, advice: advice), error, now, tell)
+        case .refused(let reason): refused(action, reason, error, now, tell)
         }
         invalidate(action.step, .failed(isUnknown: error.remedy == .observeAgain))
+    }
+
+    /// Blocked for the rest of this run; the next one tries at once, for then the operator may have mended it.
+    private mutating func refused(_ action: Action, _ reason: Reason, _ error: EffectError, _ now: Double, _ tell: (Event) -> Void) {
+        creationFailed(action)
+        wait(action, 0, error, now)
+        facts.notes[action.node, default: .init()].refusal = reason
+        tell(.blocked(node: action.node, reason))
     }
 
     private mutating func creationFailed(_ action: Action) {
@@ -156,7 +159,7 @@ extension Run {
         facts.ledger.requestFailed(step.node)
     }
 
-    private mutating func wait(_ action: Action, _ count: Int, _ seconds: Double, _ error: EffectError, _ now: Double) {
-        facts.ledger.attempts[action.node] = .init(count: count, notBefore: now + seconds, failure: error.message, failedAt: now)
+    private mutating func wait(_ action: Action, _ seconds: Double, _ error: EffectError, _ now: Double) {
+        facts.ledger.stepFailed(action.node, error.message, at: now, again: now + seconds)
     }
 }

@@ -91,7 +91,7 @@ extension Run {
     mutating func begin(_ action: Action, at moment: Moment) {
         mayBeMade.remove(action.node)
         if action.kind == .createVM, facts.record(action.node)?.request != nil { mayBeMade.insert(action.node) }
-        Bookkeeping.before(action, &facts.ledger, now: moment.wall)
+        action.step.before(&facts.ledger, now: moment.wall)
         take(action)
         switch type(of: action.step).mark {
         case .k3sStarted: facts.notes[action.node, default: .init()].started = moment.uptime

@@ -85,14 +85,14 @@ struct Run {
         (decided, isNews) = (moment, false)
         awaitsReading = mayAwaitReading && !isLast
         guard !awaitsReading else { return }
-        Bookkeeping.learn(&facts, listedAt: listedAt)
+        facts.learn(listedAt: listedAt)
         plan = Planner.plan(facts)
         hold(moment.uptime)
     }
 
     /// A cluster that answers is changed only by who holds its Lease; one that does not answer has none to ask for.
     private mutating func hold(_ uptime: Double) {
-        wantsLease = repeats && facts.controlPlane.answers && !plan.actions.isEmpty && !facts.disabledRules.contains(.lease)
+        wantsLease = repeats && facts.controlPlane.answers && !plan.actions.isEmpty && facts.holds(.lease)
         let block = wantsLease ? lease.block(uptime) : nil
         isHeldBack = block != nil
         guard let block else { return }
@@ -113,7 +113,7 @@ struct Run {
     /// Who has the list of VMs alone could decide nothing that the first reading of a cluster which is there does not decide again.
     private var mayAwaitReading: Bool {
         isServerUnread && facts.ledger.caHash != nil && reads.cluster.endedAt == nil && acting.isEmpty
-            && !facts.disabledRules.contains(.clusterAnswersFirst)
+            && facts.holds(.clusterAnswersFirst)
     }
 
     /// Something stands ready to be begun, or was begun under the Lease and is not done.
@@ -121,7 +121,7 @@ struct Run {
 
     /// Until when a change may leave that is decided now.
     func openUntil(uptime: Double) -> Double {
-        guard !facts.disabledRules.contains(.fence) else { return .infinity }
+        guard facts.holds(.fence) else { return .infinity }
         return min(uptime + Self.decisionSpan, needsLease ? lease.heldUntil : .infinity)
     }
 

@@ -1,6 +1,6 @@
 import Synchronization
 
-/// Ends a run between two steps: nothing new is begun, what is under way is waited for. One stopSignal a run.
+/// Ends a run between two steps: nothing new is begun, what is under way is waited for. One for each run.
 package final class StopSignal: Sendable {
     private let flag = Atomic(false)
     private let stream: AsyncStream<Void>
@@ -17,7 +17,7 @@ package final class StopSignal: Sendable {
         ending.finish()
     }
 
-    /// Returns when it is pulled or the waiting task is cancelled.
+    /// Returns when it is set or the waiting task is cancelled.
     func wait() async {
         for await _ in stream {}
     }

@@ -59,7 +59,7 @@ import Testing
         switch remedy {
         case .retry(let after): .retry(after.map { Int($0) })
         case .observeAgain: .observeAgain
-        case .askOperator: .askOperator
+        case .askOperator, .refused: .askOperator
         }
     }
 

@@ -66,10 +66,12 @@ import Testing
         stage.survives([[]] + stage.crashes.map { [$0] }) { $0.machines.isEmpty ? nil : "\($0.names) are left" }
     }
 
+    private static let removal = ["cordon", "drain", "stop", "deleteNode", "removeVM"]
+
     /// Killed between every two steps of a removal, and once more right after.
     @Test("B10 a crash between removing the member and the machine was never recovered from") func b10() throws {
         let stage = try Stage(Scenario("one less", before: FleetSketch(web: 3).fleet(), after: FleetSketch(web: 2).fleet()))
-        #expect(stage.effects.map(\.words) == ["cordon", "drain", "stop", "deleteNode", "removeVM"].map { "\($0) demo-web-n3" })
+        #expect(stage.effects.map(\.words) == Self.removal.map { "\($0) demo-web-n3" })
         let crashes = stage.crashes
         stage.survives(crashes.map { [$0] } + crashes.flatMap { first in crashes.map { [first, $0] } }) { world in
             let name = "demo-web-n3"
@@ -87,7 +89,7 @@ import Testing
         #expect(words.count == 15 && Set(subjects).count == 3)
         // Each is gone before the next is begun.
         for first in stride(from: 0, to: words.count, by: 5) {
-            #expect(words[first..<first + 5] == ["cordon", "drain", "stop", "deleteNode", "removeVM"].map { "\($0) \(subjects[first])" }[...])
+            #expect(words[first..<first + 5] == Self.removal.map { "\($0) \(subjects[first])" }[...])
         }
         stage.hurts("S6", without: .deletionsPerPass)
     }

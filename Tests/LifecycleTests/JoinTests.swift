@@ -120,6 +120,10 @@ import Testing
             $0.facts.observed.hosts[web] = Situation.host()
         },
         Row("its removal had begun", "act uncordon WantedAgain") { $0.facts.ledger.removalReached(.begun, web) },
+        Row("its removal had begun, and its configuration is not known", "act install WantedAgain") {
+            $0.facts.ledger.removalReached(.begun, web)
+            $0.instance { $0.configuration = .unknown }
+        },
         Row("its k3s was stopped for a removal", "act install WantedAgain") { $0.facts.ledger.removalReached(.stopped, web) },
         Row("cordoned by a removal that this ledger does not know", "act uncordon WantedAgain") {
             $0.node { ($0.unschedulable, $0.annotations[NodePatch.removing]) = (true, "yes") }

@@ -37,7 +37,10 @@ import Testing
         #expect(try kept.result.get().plan.isSettled && kept.effects == [])
         let pruned = try program.converge(Self.fleet(web: 1))
         #expect(try pruned.result.get().plan.isSettled)
-        #expect(pruned.effects == ["cordon demo-web-n2", "drain demo-web-n2", "stop demo-web-n2", "deleteNode demo-web-n2", "removeVM demo-web-n2"])
+        #expect(
+            pruned.effects == [
+                "cordon demo-web-n2", "drain demo-web-n2", "stop demo-web-n2", "deleteNode demo-web-n2", "removeVM demo-web-n2",
+            ])
     }
 
     @Test func changesALabelAndNothingElse() throws {

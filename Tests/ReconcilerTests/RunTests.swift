@@ -140,9 +140,9 @@ import Testing
             Action.stop(Stop(node: name, role: .agent)), .deleteNode(DeleteNode(node: name, ifSilent: true)),
             .removeVM(RemoveVM(node: name)),
         ] {
-            Bookkeeping.before(action, &ledger, now: 100)
+            action.step.before(&ledger, now: 100)
             if action.kind == .stop, !isStopped { continue }
-            Bookkeeping.after(action, .done(output: ""), &ledger, now: 100)
+            action.step.after(&ledger, .done(output: ""), now: 100)
         }
         guard !isStopped else { return #expect(ledger.nodes[name] == nil) }
         let record = try #require(ledger.nodes[name])
@@ -152,7 +152,7 @@ import Testing
         #expect(ledger.nodes[name]?.removedAt == 50)
         // A recreated VM is another one.
         let shape = try #require(ConvergeTests.fleet().nodes.first?.vm)
-        Bookkeeping.before(.createVM(CreateVM(node: name, vm: shape, ownerTag: "t")), &ledger, now: 60)
+        CreateVM(node: name, vm: shape, ownerTag: "t").before(&ledger, now: 60)
         #expect(ledger.nodes[name]?.isOccupant == true && ledger.nodes[name]?.previousCreatedAt == nil)
         // Should nothing come of it, the node may still be there.
         ledger.requestFailed(name)

@@ -36,7 +36,6 @@ struct PlanDocument: Codable {
     /// What a plan of any format has.
     struct Header: Decodable {
         var formatVersion: Int
-        var basis: String
     }
 
     mutating func add(scripts: [String: String]) {
@@ -77,12 +76,16 @@ struct PlanDocument: Codable {
     var json: String { prettyJSON }
 
     static func read(_ text: String, file: String) throws(Failure) -> PlanDocument {
-        guard let document = try? JSONDecoder().decode(PlanDocument.self, from: Data(text.utf8)) else {
-            throw Failure("\(file) is not a plan", advice: "exedev-k8s plan --out makes one; a fleet file is applied with: apply --file \(file)")
-        }
-        guard document.formatVersion == version else {
+        guard let header = try? JSONDecoder().decode(Header.self, from: Data(text.utf8)) else {
             throw Failure(
-                "\(file) has plan format \(document.formatVersion), this program knows \(version)", advice: "plan again with this program")
+                "\(file) is not a plan", advice: "exedev-k8s plan --out makes one; a fleet file is applied with: apply --file \(file)")
+        }
+        guard header.formatVersion == version else {
+            throw Failure(
+                "\(file) has plan format \(header.formatVersion), this program knows \(version)", advice: "plan again with this program")
+        }
+        guard let document = try? JSONDecoder().decode(PlanDocument.self, from: Data(text.utf8)) else {
+            throw Failure("\(file) is a plan that was cut or edited", advice: "plan again with this program")
         }
         let steps = document.nodes.flatMap { [$0.step].compactMap { $0 } + $0.then }
         if let unknown = steps.first(where: { StepKind(rawValue: $0) == nil }) {

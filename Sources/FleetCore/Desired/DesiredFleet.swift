@@ -123,7 +123,7 @@ package struct Share: Sendable, Hashable, Codable {
 package struct FleetLimits: Sendable, Hashable {
     /// VMs with our tag that may exist at any instant, creations in flight included.
     package var maxVMs: Int
-    /// VMs removed in one pass at most.
+    /// Nodes on their way out at a time at most.
     package var deletionsPerPass: Int
     /// Hosts worked on at the same time.
     package var hostsAtOnce: Int

@@ -3,7 +3,7 @@ import K3s
 /// What the ledger learns from what was observed.
 extension Ledger {
     /// `since`: seconds since 1970; nil when the VM is listed.
-    package mutating func noteMissing(_ node: String, since: Double?) {
+    mutating func noteMissing(_ node: String, since: Double?) {
         if case .requested(var request) = nodes[node] {
             request.missingSince = since
             nodes[node] = .requested(request)
@@ -12,13 +12,73 @@ extension Ledger {
         }
     }
 
+    /// Whichever process sent the order, the cluster was founded there.
+    mutating func founded(caHash: String, on server: String?) {
+        self.caHash = caHash
+        if founder == nil { founder = server }
+    }
+
     /// Nobody has to know anything of it any more.
-    package mutating func forget(_ node: String) { (nodes[node], attempts[node]) = (nil, nil) }
+    mutating func forget(_ node: String) { (nodes[node], attempts[node]) = (nil, nil) }
 }
 
 extension FleetFacts {
+    /// What was observed and the ledger must know before anything is decided. `listedAt`: when the VMs were listed (seconds since 1970).
+    package mutating func learn(listedAt: Double?) {
+        if let listedAt, let vms = observed.vms {
+            for (name, record) in ledger.nodes { learnMissing(name, record, vms[name], listedAt) }
+        }
+        learnFounding()
+        // Of what no pool asks for and the ledger does not know nothing is learnt: it may be somebody else's.
+        let unmanaged = ledger.nodes.keys.filter { !isWanted($0) && observed.vms?[$0] != nil }
+        for name in fleet.nodes.map({ $0.name }) + unmanaged { learnListed(name) }
+    }
+
+    private mutating func learnFounding() {
+        guard ledger.caHash == nil, case .read(let reading) = observed.cluster, reading.apiReady, ledger.hasMarked(reading),
+            let hash = reading.caHash
+        else { return }
+        ledger.founded(caHash: hash, on: controlPlane.contact)
+    }
+
+    /// Seconds that a VM which no pool asks for must be missing from list after list before its record goes; less if we were removing it.
+    private static func patience(_ record: NodeRecord) -> Double { record.leaveStage == .nodeDeleted ? listLag : 600 }
+
+    /// Seconds for which a list may show a VM that is removed.
+    private static let listLag = 60.0
+
+    /// What the list lacks may be gone or left out, unless exe.dev said that it removed it: of what no pool asks for any more the record is dropped
+    /// after a while, unless its node is still in the cluster, or may be.
+    private mutating func learnMissing(_ name: String, _ record: NodeRecord, _ vm: ObservedVM?, _ listedAt: Double) {
+        if case .gone(let gone) = record { return learnGone(name, gone, vm, listedAt) }
+        guard record.isOccupant else { return }
+        guard vm == nil else {
+            if record.missingSince != nil { ledger.noteMissing(name, since: nil) }
+            return
+        }
+        let since = min(record.missingSince ?? listedAt, listedAt)
+        if since != record.missingSince { ledger.noteMissing(name, since: since) }
+        let isUnfinished = record.isHalfRemoved && fleet.policy.prune
+        guard listedAt - since >= Self.patience(record), !isWanted(name), !isUnfinished, isGone(name) else { return }
+        ledger.forget(name)
+    }
+
+    /// Another machine under the name is not ours to know, nor is one that is listed long after its end.
+    private mutating func learnGone(_ name: String, _ gone: RemovedInstance, _ vm: ObservedVM?, _ listedAt: Double) {
+        let isAnother = vm.map { ($0.createdAt ?? gone.createdAt) != gone.createdAt || listedAt - gone.removedAt > Self.listLag } ?? false
+        if isAnother || (readTime > gone.removedAt && isGone(name)) { ledger.forget(name) }
+    }
+
+    /// Whether the cluster has no such node, or there is no cluster that could have one.
+    private func isGone(_ name: String) -> Bool {
+        if ledger.founder == nil, ledger.caHash == nil { return true }
+        guard case .read(let reading) = observed.cluster, reading.apiReady, ledger.hasMarked(reading), ledger.caHash == reading.caHash
+        else { return false }
+        return observed.node(name) == nil
+    }
+
     /// What the VM, the host and the Node of this name tell that its record does not.
-    package mutating func learnListed(_ name: String) {
+    private mutating func learnListed(_ name: String) {
         guard let vm = observed.vms?[name], isOwned(vm), var record = learned(vm) else { return }
         if record.instance?.hasStaleIdentity == true, hasRunOurs(name) { record.change { $0.hasStaleIdentity = false } }
         if record.instance?.restartedAt != nil, observed.node(name) != nil { record.change { $0.restartedAt = nil } }

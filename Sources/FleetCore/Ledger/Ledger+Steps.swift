@@ -1,5 +1,22 @@
+import K3s
+
 /// What the ledger learns from the steps of the lifecycles.
 extension Ledger {
+    /// Seconds until a step of the node may be sent again, should it fail now.
+    package func nextBackOff(_ node: String) -> Double { min(300, 2 * Double(1 << min(failures(node) + 1, 8))) }
+
+    private func failures(_ node: String) -> Int { min(max(0, attempts[node]?.count ?? 0), 1_000_000) }
+
+    /// `now`, `again`: seconds since 1970.
+    package mutating func stepFailed(_ node: String, _ failure: String, at now: Double, again: Double) {
+        attempts[node] = Attempt(count: failures(node) + 1, notBefore: again, failure: failure, failedAt: now)
+    }
+
+    package mutating func stepDone(_ node: String) { attempts[node] = nil }
+
+    /// Every later host must stage the same bytes.
+    mutating func staged(_ version: K3sVersion, digest: String) { digests[version.description] = digest }
+
     /// `new` is about to be sent. How far the machine before was taken down says nothing of the next one.
     mutating func vmRequested(_ node: String, at now: Double) {
         let before = nodes[node]
@@ -18,6 +35,9 @@ extension Ledger {
         nodes[node] = request.previous
         noteMissing(node, since: request.missingSince)
     }
+
+    /// A server is about to be set up, which founds the cluster unless it is founded.
+    mutating func foundingSent(on server: String) { founder = server }
 
     /// k3s is about to be configured and started. Until the answer is known nobody knows how it is configured, not even should the file go
     /// back to what it was.

@@ -91,7 +91,7 @@ package enum Sharing: Sendable, Hashable {
 
 /// How far a removal is known to have come.
 package enum LeaveStage: String, Sendable, Hashable, Codable {
-    /// The cordon was sent: the node may be cordoned, and pods may run on it.
+    /// Its removal was begun: the node may be cordoned, and pods may run on it.
     case begun
     case drained, stopped, nodeDeleted
     /// The file asks for it again and k3s was told to start: only the cordon is left of the removal.

@@ -66,8 +66,10 @@ extension Join {
         // What this ledger does not know the node tells itself.
         case nil where joined.reading.unschedulable && joined.reading.annotations[NodePatch.removing] != nil: return uncordon
         case nil: return nil
-        case .begun, .returning: return uncordon
-        case .drained, .stopped, .nodeDeleted:
+        case .returning: return uncordon
+        case .begun where joined.node.instance.configuration != .unknown: return uncordon
+        // Of one whose configuration is not known a doubted ledger may have forgotten that k3s was stopped.
+        case .begun, .drained, .stopped, .nodeDeleted:
             guard let overlay = joined.reading.internalIP, facts.controlPlane.answers else {
                 return .wait(Wait(facts.controlPlane.reason, read: .cluster, every: 1))
             }

@@ -1,16 +1,22 @@
 import K3s
 
 /// The way out: cordon → drain → stop k3s → delete node → remove VM. For a VM that carries our tag, and for a Node of ours whose VM is gone.
-enum Leave {
+struct Leave {
+    let role: Role
+    /// Why it leaves.
+    let reason: Reason
+
     static let way: [StepKind] = [.cordon, .drain, .stop, .deleteNode, .removeVM]
 
+    /// How far the node is: the place of its next step on the way.
+    static func progress(_ action: Action) -> Int { way.firstIndex(of: action.kind) ?? 0 }
+
     static func following(_ action: Action) -> [StepKind] {
-        guard let place = way.firstIndex(of: action.kind) else { return [] }
-        return Array(way[(place + 1)...])
+        Array(way[(progress(action) + 1)...])
     }
 
     /// Nil for anything that is not ours.
-    static func decide(_ node: NodeFacts, _ facts: FleetFacts) -> Decision? {
+    func decide(_ node: NodeFacts, _ facts: FleetFacts) -> Decision? {
         if let vm = node.vm { return facts.isOwned(vm) ? withVM(vm, node, facts) : nil }
         guard facts.observed.vms != nil else { return nil }
         return facts.fleet.policy.prune ? pending(node, facts) ?? withoutVM(node, facts) : withoutVM(node, facts)
@@ -18,7 +24,7 @@ enum Leave {
 
     // MARK: its VM is there
 
-    private static func withVM(_ vm: ObservedVM, _ node: NodeFacts, _ facts: FleetFacts) -> Decision {
+    private func withVM(_ vm: ObservedVM, _ node: NodeFacts, _ facts: FleetFacts) -> Decision {
         if node.removedAt != nil { return .wait(Wait(.vmRemovalUnconfirmed, read: .vms, every: 3, diagnostics: .cluster)) }
         if let decision = node.outdated(facts) ?? notRemovable(facts, .pruneDisabled) { return decision }
         // A failed step is tried again by how the node is then.
@@ -26,7 +32,7 @@ enum Leave {
         return nextStep(vm, node, facts)
     }
 
-    private static func notRemovable(_ facts: FleetFacts, _ left: Reason) -> Decision? {
+    private func notRemovable(_ facts: FleetFacts, _ left: Reason) -> Decision? {
         guard facts.fleet.policy.prune else { return .reported(left) }
         guard facts.controlPlane.answers else {
             return .wait(Wait(.removalNeedsControlPlane(facts.controlPlane.reason), read: .cluster, every: 2))
@@ -34,35 +40,35 @@ enum Leave {
         return nil
     }
 
-    private static func nextStep(_ vm: ObservedVM, _ node: NodeFacts, _ facts: FleetFacts) -> Decision {
+    private func nextStep(_ vm: ObservedVM, _ node: NodeFacts, _ facts: FleetFacts) -> Decision {
         let (reading, done) = (node.node, node.leaveStage)
         // A node that was drained and can be scheduled on again was given back by somebody, and may have pods.
         let isGivenBack = reading?.unschedulable == false && facts.holds(.drainedStays)
         let isWhole = [nil, .begun, .returning].contains(done) || isGivenBack
-        if let reading, isWhole { return .act(evict(reading), .notInFleetFile) }
+        if let reading, isWhole { return .act(cordonOrDrain(reading), reason) }
         if isWhole, reading == nil, mayStillJoin(node, facts) { return .wait(Wait(.nodeMayStillJoin, read: .cluster, every: 2)) }
         let mayRun = done == .drained || (isWhole && reading == nil && node.instance.startedAt != nil)
-        if mayRun, !isOutOfReach(node) { return .act(.stop(Stop(node: vm.name, role: .agent)), .notInFleetFile) }
+        if mayRun, !isOutOfReach(node) { return .act(.stop(Stop(node: vm.name, role: role)), reason) }
         // Also when the Node is gone: its password may be left, should the step have been cut between the two.
         if reading != nil || done != .nodeDeleted {
-            return .act(.deleteNode(DeleteNode(node: vm.name, ifSilent: mayRun || reading == nil)), .notInFleetFile)
+            return .act(.deleteNode(DeleteNode(node: vm.name, ifSilent: mayRun || reading == nil)), reason)
         }
-        return .act(.removeVM(RemoveVM(node: vm.name)), .notInFleetFile)
+        return .act(.removeVM(RemoveVM(node: vm.name)), reason)
     }
 
     /// Drains under our own mark alone, by which the cordon is lifted should the file ask for the node again.
-    private static func evict(_ reading: NodeReading) -> Action {
+    private func cordonOrDrain(_ reading: NodeReading) -> Action {
         let isOurs = reading.unschedulable && reading.annotations[NodePatch.removing] != nil
         return isOurs ? .drain(Drain(node: reading.name, isSilent: reading.ready == .unknown)) : .cordon(Cordon(node: reading.name))
     }
 
-    private static func mayStillJoin(_ node: NodeFacts, _ facts: FleetFacts) -> Bool {
-        node.instance.startedAt.map { facts.readTime - $0 < Planner.startDeadline(.agent) } ?? false
+    private func mayStillJoin(_ node: NodeFacts, _ facts: FleetFacts) -> Bool {
+        node.instance.startedAt.map { facts.readTime - $0 < Planner.startDeadline(role) } ?? false
     }
 
     /// Its node is silent and its host did not let us in time after time: there is no k3s left to stop (facts/k3s.md §14.7). That exe.dev calls
     /// the VM stopped is not enough, for the list may be older than its last start.
-    private static func isOutOfReach(_ node: NodeFacts) -> Bool {
+    private func isOutOfReach(_ node: NodeFacts) -> Bool {
         let isSilent = (node.node?.ready ?? .unknown) == .unknown
         return isSilent && (node.known?.isHalfRemoved ?? false) && (node.attempt?.count ?? 0) >= 3
     }
@@ -70,14 +76,14 @@ enum Leave {
     // MARK: its VM is gone
 
     /// A VM that may still come of an earlier `new`, or a Node that may come back.
-    private static func pending(_ node: NodeFacts, _ facts: FleetFacts) -> Decision? {
+    private func pending(_ node: NodeFacts, _ facts: FleetFacts) -> Decision? {
         if let wait = node.createOutcome(facts) { return wait }
         guard node.removedAt != nil, node.node == nil else { return nil }
         return .wait(Wait(.nodeRemovalUnconfirmed, read: .cluster, every: 0.5))
     }
 
     /// Its VM went before its pool did, or while it was removed, by somebody else: its Node, or the password of it, would stay in the cluster.
-    private static func withoutVM(_ node: NodeFacts, _ facts: FleetFacts) -> Decision? {
+    private func withoutVM(_ node: NodeFacts, _ facts: FleetFacts) -> Decision? {
         guard node.known?.createdAt != nil, let decision = node.node.map({ orphaned($0, node, facts) }) ?? unfinished(node, facts) else {
             return nil
         }
@@ -85,7 +91,7 @@ enum Leave {
     }
 
     /// A removal that was begun and whose end is not known: the Node is gone, its password may be left.
-    private static func unfinished(_ node: NodeFacts, _ facts: FleetFacts) -> Decision? {
+    private func unfinished(_ node: NodeFacts, _ facts: FleetFacts) -> Decision? {
         guard facts.fleet.policy.prune, (node.known?.isHalfRemoved ?? false) else { return nil }
         guard facts.controlPlane.answers else {
             return .wait(Wait(.cleanupNeedsControlPlane(facts.controlPlane.reason), read: .cluster, every: 2))
@@ -94,7 +100,7 @@ enum Leave {
         return .act(.deleteNode(DeleteNode(node: node.name, ifSilent: true)), .removalUnfinished)
     }
 
-    private static func orphaned(_ reading: NodeReading, _ node: NodeFacts, _ facts: FleetFacts) -> Decision {
+    private func orphaned(_ reading: NodeReading, _ node: NodeFacts, _ facts: FleetFacts) -> Decision {
         if let decision = notRemovable(facts, .pruneDisabledForNode) { return decision }
         // Silent, and not only not ready: one that says anything at all has a machine, whatever exe.dev lists.
         let since = node.known?.missingSince ?? node.removedAt

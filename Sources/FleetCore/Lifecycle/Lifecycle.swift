@@ -4,16 +4,18 @@ import K3s
 enum Lifecycle: Sendable {
     /// From nothing to a settled node of a pool.
     case join(DesiredNode)
-    /// Out of the cluster and away, keyed by its name alone.
-    case leave
+    /// Out of the cluster and away, whether or not a pool asks for a node of this name; and why.
+    case leave(Role, because: Reason)
 
-    static func of(_ name: String, _ facts: FleetFacts) -> Lifecycle { facts.desired(name).map(join) ?? .leave }
+    static func of(_ name: String, _ facts: FleetFacts) -> Lifecycle {
+        facts.desired(name).map(join) ?? .leave(.agent, because: .notInFleetFile)
+    }
 
     /// Nil: there is nothing of ours to decide about.
     func decide(_ node: NodeFacts, _ facts: FleetFacts) -> Decision? {
         switch self {
         case .join(let want): Join.decide(want, node, facts)
-        case .leave: Leave.decide(node, facts)
+        case .leave(let role, let reason): Leave(role: role, reason: reason).decide(node, facts)
         }
     }
 
@@ -28,7 +30,7 @@ enum Lifecycle: Sendable {
     var role: Role {
         switch self {
         case .join(let want): want.role
-        case .leave: .agent
+        case .leave(let role, _): role
         }
     }
 

@@ -48,7 +48,8 @@ package indirect enum Action: Sendable, Hashable {
 
 /// The name of a step: what a saved plan approves for a node, and what the audit log and the metrics record.
 package enum StepKind: String, Sendable, Hashable, Codable, CaseIterable {
-    case createVM, tagVM, startVM, prepare, purgeIdentity, install, restart, patchNode, share, cordon, drain, uncordon, stop, deleteNode, removeVM
+    case createVM, tagVM, startVM, prepare, purgeIdentity, install, restart, patchNode, share, cordon, drain, uncordon, stop, deleteNode,
+        removeVM
 
     /// The step of this name.
     package var type: any Step.Type {

@@ -12,8 +12,8 @@ package enum Availability: Sendable {
     case up
     /// Not ready, and not by our doing.
     case silent
-    /// Restarted by us so shortly before the cluster was read that its readiness, whatever it is, may be that of before, a reading that is asked
-    /// for later than that, on both clocks, will tell; or it is not ready since, and still may come up until `wall`.
+    /// Restarted by us so shortly before the cluster was read that its readiness may be that of before; a reading that is asked for after `wall`
+    /// and `uptime` will tell. Or it is not ready since, and may come up until `wall`.
     case restarting(isReady: Bool, wall: Double, uptime: Double)
 
     static func of(_ subject: NodeFacts, _ role: Role, _ facts: FleetFacts) -> Availability {
@@ -24,7 +24,7 @@ package enum Availability: Sendable {
         }
         let isReady = node.ready == .ready
         let (byWall, byUptime) = (subject.instance.startedAt ?? -.infinity, subject.started ?? -.infinity)
-        let isStale = staleUntil(subject, facts) != nil
+        let isStale = isStale(subject, facts)
         // One that does not come up is down by our doing for as long as k3s may take.
         let patience = isReady ? Self.staleReadiness : Planner.startDeadline(role)
         let isSlow = !isReady && facts.now - byWall < patience
@@ -32,12 +32,12 @@ package enum Availability: Sendable {
         return .restarting(isReady: isReady, wall: byWall + patience, uptime: byUptime + Self.staleReadiness)
     }
 
-    /// From when on a reading of the cluster shows how a node is that we restarted; nil when the last one was asked for later than that.
-    static func staleUntil(_ subject: NodeFacts, _ facts: FleetFacts) -> (wall: Double, uptime: Double)? {
+    /// Whether the last reading was asked for too soon after our restart of the node to show how it is.
+    private static func isStale(_ subject: NodeFacts, _ facts: FleetFacts) -> Bool {
         let wall = (subject.instance.startedAt ?? -.infinity) + Self.staleReadiness
         let uptime = (subject.started ?? -.infinity) + Self.staleReadiness
         let readAt = facts.readAt ?? (facts.now, facts.uptime)
-        return readAt.wall < wall || readAt.uptime < uptime ? (wall, uptime) : nil
+        return readAt.wall < wall || readAt.uptime < uptime
     }
 
     var isDown: Bool {
@@ -46,8 +46,6 @@ package enum Availability: Sendable {
         case .missing, .silent, .restarting: true
         }
     }
-
-    var isRestarting: Bool { if case .restarting = self { true } else { false } }
 
     var isReady: Bool {
         switch self {

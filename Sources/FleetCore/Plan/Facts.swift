@@ -71,7 +71,8 @@ package struct FleetFacts: Sendable {
 
     func desired(_ name: String) -> DesiredNode? { places[name].map { fleet.nodes[$0] } }
 
-    func holds(_ rule: SafetyRule) -> Bool { !disabledRules.contains(rule) }
+    /// Always true in the product.
+    package func holds(_ rule: SafetyRule) -> Bool { !disabledRules.contains(rule) }
 
     /// Until when a list, or a reading of the cluster, can have waited for something: exe.dev or the server may have been silent since.
     var listTime: Double { min(listedAt ?? now, now) }

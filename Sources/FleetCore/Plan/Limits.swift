@@ -43,7 +43,7 @@ enum Limits {
     private static func progress(_ node: PlannedNode, _ facts: FleetFacts) -> Int {
         let isOut = node.isCordoned || !node.availability(facts).isMember
         let rank = node.isLeaving ? (isOut ? 30 : 20) : node.isCordoned ? 10 : 0
-        return rank + 4 - node.item.then.count
+        return rank + (node.action.map(Leave.progress) ?? 0)
     }
 
     /// A node that is in the cluster is restarted only while its pool has no more than `maxUnavailable` down.

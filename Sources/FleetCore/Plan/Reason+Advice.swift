@@ -40,7 +40,8 @@ extension Reason {
         case .vmsNotListed, .vmNotListed: "run again"
         case .vmExists: "run again to see whose it is"
         case .vmLimitExceeded: "raise limits.maxVMs or shrink a pool"
-        case .vmsVanished: "it closes when they are listed again; if they are really gone, run exedev-k8s apply (stop the daemon before it, if one runs)"
+        case .vmsVanished:
+            "it closes when they are listed again; if they are really gone, run exedev-k8s apply (stop the daemon before it, if one runs)"
         case .foundedElsewhere: "keep the server's name; moving a server is not built yet"
         case .serverNotRemovable: "servers are removed by destroy only"
         case .quorumAtRisk(_, _, _, let silent):

@@ -1,16 +1,15 @@
 import K3s
 
-/// A rule that keeps harm away. The proof by simulation lifts them one at a time to see that their absence is noticed; nothing but
-/// that proof ever lifts one.
+/// A rule that keeps harm away. The proof by simulation disables them one at a time to see that their absence is noticed; nothing else ever does.
 package enum SafetyRule: String, Sendable, Hashable, CaseIterable {
-    // Safety
+    // Plan/Safety
     case ownershipIsSeen, creationFitsBudget, massLossIsNoReason, onlyOneFounding, serversStay, removalIsRecorded, quorumHolds, serversLead
-    // Pacing
+    // Plan/Limits
     case deletionsPerPass, maxUnavailable, maxVMs
-    // Planner
+    // Lifecycle and Planner
     case foreignState, nodeAlive, secondList, creationGrace, freshIdentity, backOff, outdatedReading, lostServer,
         otherCluster, versionStays, clusterAnswersFirst, startGrace, drainedStays
-    // Run
+    // Reconciler
     case approval, outdatedRead, lease, fence, newHold
 
     /// Rules that forbid the same earlier or again, so that the absence of this one alone would not show.

@@ -23,10 +23,9 @@ package struct Prepare: Step {
         Change(before: observed.hostWords(node), after: detail)
     }
 
-    /// Every later host must stage the same bytes.
     package func after(_ ledger: inout Ledger, _ outcome: StepOutcome, now: Double) {
         guard case .done(let output) = outcome, let digest = HostScript.stagedDigest(in: output) else { return }
-        ledger.digests[host.version.description] = digest
+        ledger.staged(host.version, digest: digest)
     }
 
     package func stale(after end: StepEnd, _ observed: Observation) -> [StaleObservation] { [.host] }
