@@ -14,6 +14,10 @@ import Testing
     /// Seed 7754: an agent whose VM had vanished was recreated at the version of an upgrade that its server had not had.
     @Test(arguments: 0..<4) func noAgentIsNewerThanItsServer(at read: Int) throws {
         #expect(try RegressionTests.run("version upgrade", [Fault(.vanish(0), at: .read(read))]) == [])
+        for silence in 0..<5 {
+            let faults = [Fault(.vanish(0), at: .read(read)), Fault(.apiOutage(600), at: .read(silence))]
+            #expect(try RegressionTests.run("version upgrade", faults) == [])
+        }
     }
 
     /// Seed 11648: while exe.dev was silent, a VM that had been started was called stopped by the last list, and reset once a minute.
