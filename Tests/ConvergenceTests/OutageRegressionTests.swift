@@ -14,6 +14,10 @@ import Testing
     /// Seed 7754: an agent whose VM had vanished was recreated at the version of an upgrade that its server had not had.
     @Test(arguments: 0..<4) func noAgentIsNewerThanItsServer(at read: Int) throws {
         #expect(try RegressionTests.run("version upgrade", [Fault(.vanish(0), at: .read(read))]) == [])
+        for silence in 0..<5 {
+            let faults = [Fault(.vanish(0), at: .read(read)), Fault(.apiOutage(600), at: .read(silence))]
+            #expect(try RegressionTests.run("version upgrade", faults) == [])
+        }
     }
 
     /// Seed 11648: while exe.dev was silent, a VM that had been started was called stopped by the last list, and reset once a minute.
@@ -54,9 +58,12 @@ import Testing
     /// Seed 340089517: a dead host was started by somebody between the deletion of its node and its own removal, joined once more, and its node
     /// stayed for ever.
     @Test(arguments: 3..<13) func noNodeOutlivesItsVM(at read: Int) throws {
-        for effect in 4..<8 {
-            let faults = [Fault(.powerCut(4), at: .read(read)), Fault(.api(.status429), at: .effect(effect))]
-            #expect(try RegressionTests.run("shrink by a host that is dead", faults, seed: 340_089_517) == [])
+        for fault in [Fault(.pause(90), at: .effect(4)), Fault(.crashBefore, at: .effect(0)), Fault(.api(.status429), at: .effect(6))] {
+            let faults = [fault, Fault(.powerCut(4), at: .read(read))]
+            for seconds in [10, Trial.pause] {
+                #expect(
+                    try RegressionTests.run("shrink by a host that is dead", faults, seed: 340_089_517, restartsAfter: seconds) == [])
+            }
         }
     }
 
@@ -111,13 +118,14 @@ import Testing
 
     /// Over 10 nodes, seed 650376936: a machine that another one had recreated, after its node had fallen silent, was waited for for ever by a ledger
     /// that did not know it.
-    @Test(arguments: [1.0, 10, 30, Trial.pause]) func whoHasAnotherAddressIsAnother(restartsAfter: Double) throws {
-        let faults = [
-            Fault(.rival, at: .effect(2)), Fault(.crashBefore, at: .effect(9)), Fault(.vanish(9), at: .effect(46)),
-            Fault(.pause(30), at: .effect(53)), Fault(.crashInWrite, at: .save(116)),
-        ]
-        let scenario = "pool renamed in a tight budget"
-        #expect(try RegressionTests.run(scenario, faults, web: 8, seed: 650_376_936, restartsAfter: restartsAfter) == [])
+    @Test(arguments: [(effect: 44, save: 130), (53, 122)]) func whoHasAnotherAddressIsAnother(effect: Int, save: Int) throws {
+        for (rival, crash, pause) in [(2, 5, 5), (1, 18, 2)] {
+            let faults = [
+                Fault(.rival, at: .effect(rival)), Fault(.crashBefore, at: .effect(crash)), Fault(.vanish(9), at: .effect(effect)),
+                Fault(.pause(30), at: .effect(effect + pause)), Fault(.crashInWrite, at: .save(save)),
+            ]
+            #expect(try RegressionTests.run("pool renamed in a tight budget", faults, web: 8) == [])
+        }
     }
 
     /// Seed 420584677: what was approved was taken for done while the server came up again.

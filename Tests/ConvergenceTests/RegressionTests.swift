@@ -21,12 +21,12 @@ import Testing
     }
 
     /// Seed 20781002595: k3s was told to start again on its way out, the answer was lost, and its node was deleted while it ran.
-    @Test(arguments: 8..<22) func anInstallWithoutAnAnswerIsStoppedAgain(at effect: Int) throws {
-        for second in effect + 1..<effect + 6 {
-            let faults = [
-                Fault(.edit(0), at: .effect(3)), Fault(.crashAfterReply, at: .effect(effect)), Fault(.crashAfter, at: .effect(second)),
-            ]
-            #expect(try Self.run("pool renamed", faults) == [])
+    @Test(arguments: 4..<16) func anInstallWithoutAnAnswerIsStoppedAgain(at effect: Int) throws {
+        for edit in 0..<2 {
+            for crash in effect + 1..<effect + 4 {
+                let faults = [Fault(.edit(edit), at: .effect(effect)), Fault(.crashAfterReply, at: .effect(crash))]
+                #expect(try Self.run("pool renamed", faults) == [])
+            }
         }
     }
 
@@ -54,6 +54,9 @@ import Testing
         for effect in 0..<6 {
             let faults = [Fault(.crashAfter, at: .effect(effect)), Fault(.partialList(2), at: .read(read))]
             #expect(try Self.run("pool renamed in a tight budget", faults) == [])
+            // Meanwhile exe.dev takes no new VM.
+            let full = [Fault(.throttle(9), at: .effect(0)), faults[0], Fault(.partialList(2), at: .read(read + 7))]
+            #expect(try Self.run("pool renamed in a tight budget", full, restartsAfter: 10) == [])
         }
     }
 
@@ -107,7 +110,18 @@ import Testing
             let faults = [Fault(.vanish(victim), at: .effect(effect)), Fault(.crashBefore, at: .effect(9))]
             #expect(try Self.run("pool renamed", faults) == [])
             #expect(try Self.run("pool renamed in a tight budget", [faults[0]]) == [])
+            // By a clock that is put forward it has been missing for long.
+            for (crash, jump) in [(11, 18), (15, 18), (9, 14)] {
+                let late = [faults[0], Fault(.crashBefore, at: .effect(crash)), Fault(.clockJump(3600), at: .effect(jump))]
+                #expect(try Self.run("pool renamed", late, restartsAfter: 10) == [])
+            }
         }
+        // Nor its password.
+        let cut = [
+            Fault(.vanish(2), at: .effect(10)), Fault(.host(.cutAfter1), at: .effect(11)),
+            Fault(.clockJump(3600), at: .effect(12 + effect)),
+        ]
+        #expect(try Self.run("pool renamed", cut, restartsAfter: 10) == [])
     }
 
     /// A deletion that was cut between the node and its password was not done again.

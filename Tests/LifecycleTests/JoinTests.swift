@@ -38,6 +38,11 @@ import Testing
             $0.facts.observed.vms?[web] = nil
             $0.withoutNode()
         },
+        Row("no VM, and its server runs an older version", "blocked AgentAheadOfServer") {
+            $0.facts.observed.vms?[web] = nil
+            $0.withoutNode()
+            $0.node(server) { $0.version = K3sVersion("v1.34.8+k3s1") }
+        },
         Row("no VM, a new one on its way", "wait CreateOutcomeUnknown") {
             $0.facts.observed.vms?[web] = nil
             $0.withoutNode()

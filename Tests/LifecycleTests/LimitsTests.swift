@@ -50,6 +50,31 @@ import Testing
         #expect(decisions == ["act createVM VMMissing", "blocked LimitHeld"])
     }
 
+    private static let older = "demo-old-n2"
+
+    /// One list that lacks a VM on its way out does not make room for the next one.
+    @Test func anUnlistedRemovalCounts() throws {
+        var situation = try Situation("deletionsPerPass: 1")
+        situation.facts.listedAt = Situation.now
+        situation.unmanaged()
+        situation.unmanaged(.nodeDeleted, named: Self.older, hasNode: false)
+        situation.facts.observed.vms?[Self.older] = nil
+        #expect(situation.decision(Situation.old) == "wait LimitReached" && situation.item(Self.older) == nil)
+        situation.facts.ledger.change(Self.older) { $0.missingSince = Situation.now - 5 }
+        #expect(situation.decision(Situation.old) == "act cordon NotInFleetFile")
+    }
+
+    /// Of two whose removal had begun the one that pods are scheduled on again takes a place, the other one does not.
+    @Test func whatIsOutAlreadyIsFinishedFirst() throws {
+        var situation = try Situation("deletionsPerPass: 1")
+        situation.unmanaged(.drained)
+        situation.node(Situation.old) { $0.unschedulable = false }
+        situation.unmanaged(.begun, named: Self.older)
+        // By somebody else.
+        situation.node(Self.older) { $0.annotations = [:] }
+        #expect(situation.decision(Self.older) == "act cordon NotInFleetFile" && situation.decision(Situation.old) == "wait LimitReached")
+    }
+
     @Test func everyStepThatTakesFromALimitIsKnown() {
         let taken = StepKind.allCases.filter { $0.isDestructive || [.createVM, .install].contains($0) }
         #expect(taken == [.createVM, .install, .cordon, .drain, .stop, .deleteNode, .removeVM])

@@ -91,18 +91,20 @@ struct Situation {
     mutating func instance(_ name: String = web, _ change: (inout Instance) -> Void) { facts.ledger.change(name, change) }
 
     /// A VM of ours that no pool asks for, with its node; `stage`: how far its removal has come.
-    mutating func unmanaged(_ stage: LeaveStage? = nil, hasNode: Bool = true, _ change: (inout Instance) -> Void = { _ in }) {
-        facts.observed.vms?[Self.old] = Self.vm(Self.old)
+    mutating func unmanaged(
+        _ stage: LeaveStage? = nil, named name: String = Self.old, hasNode: Bool = true, _ change: (inout Instance) -> Void = { _ in }
+    ) {
+        facts.observed.vms?[name] = Self.vm(name)
         var instance = Instance(createdAt: "then")
         instance.startedAt = Self.now - 5000
         change(&instance)
-        facts.ledger.nodes[Self.old] = stage.map { .leaving(instance, $0) } ?? .present(instance)
+        facts.ledger.nodes[name] = stage.map { .leaving(instance, $0) } ?? .present(instance)
         guard hasNode else { return }
         let isOut = stage != nil
         reading { reading in
             reading.nodes.append(
                 NodeReading(
-                    name: Self.old, ready: .ready, version: Self.version, internalIP: "100.64.0.9",
+                    name: name, ready: .ready, version: Self.version, internalIP: "100.64.0.9",
                     annotations: isOut ? [NodePatch.removing: "yes"] : [:], unschedulable: isOut))
         }
     }

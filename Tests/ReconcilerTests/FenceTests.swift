@@ -56,8 +56,15 @@ import Testing
         #expect(performs() == true && world.snapshot.machines.map(\.name) == [node.name])
     }
 
-    /// The process was paused and another machine acquired the Lease: everything is read again.
-    @Test(arguments: [true, false]) func forgetsWhatItSaw(isTakenOver: Bool) throws {
+    /// What tells that nothing is as it was.
+    enum Sign: Sendable, CaseIterable {
+        case takeover, lateTimer
+        /// Something else ended before the timer was heard that was due long before it.
+        case lateAnswer
+    }
+
+    /// The process was paused, or another machine acquired the Lease: everything is read again.
+    @Test(arguments: Sign.allCases) func forgetsWhatItSaw(by sign: Sign) throws {
         let clock = VirtualClock()
         var run = Run(
             fleet: try ConvergeTests.fleet(),
@@ -65,13 +72,17 @@ import Testing
         run.note(.observed(.vms, .vms([])), at: Moment(clock), tell: { _ in })
         #expect(run.facts.observed.vms != nil)
         run.reads.begin(.vms)
-        if isTakenOver {
-            run.note(.leased(.success(.taken(from: "other/1")), uptime: clock.uptime), at: Moment(clock), tell: { _ in })
-        } else {
+        if sign != .takeover {
             run.sleepers = [clock.uptime + 5]
             clock.pass(seconds: 60)
-            run.note(.woke(clock.uptime - 55), at: Moment(clock), tell: { _ in })
         }
+        let event: LoopEvent =
+            switch sign {
+            case .takeover: .leased(.success(.taken(from: "other/1")), uptime: clock.uptime)
+            case .lateTimer: .woke(clock.uptime - 55)
+            case .lateAnswer: .leased(.failure(EffectError("timed out", remedy: .observeAgain)), uptime: clock.uptime)
+            }
+        run.note(event, at: Moment(clock), tell: { _ in })
         #expect(run.facts.observed.vms == nil && run.generation == 1)
         // A look that was under way is of before.
         run.note(.observed(.vms, .vms([])), at: Moment(clock), tell: { _ in })

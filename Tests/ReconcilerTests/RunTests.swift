@@ -31,6 +31,31 @@ import Testing
         #expect(try !Self.afterAnOldList(disabledRules: [.outdatedRead]))
     }
 
+    /// So is what was seen inside the machine before, and what is being read there.
+    @Test func whatWasSeenInsideTheMachineBeforeIsThrownAway() throws {
+        let (fleet, clock) = (try ConvergeTests.fleet(), VirtualClock())
+        let node = try #require(fleet.nodes.first)
+        var run = Self.run(knowing: node.name, fleet)
+        func look() {
+            run.note(.observed(.host(node.name), .host(node.name, .unreachable("of before"))), at: Moment(clock), tell: { _ in })
+        }
+        run.note(.observed(.vms, .vms([])), at: Moment(clock), tell: { _ in })
+        look()
+        #expect(run.facts.observed.hosts[node.name] != nil)
+        let action = Action.createVM(CreateVM(node: node.name, vm: node.vm, ownerTag: fleet.cluster.tag))
+        run.begin(action, at: Moment(clock))
+        run.reads.begin(.host(node.name))
+        let vm = ObservedVM(
+            name: node.name, status: .running, tags: [fleet.cluster.tag], address: .init(host: "h", port: nil, user: nil),
+            createdAt: "later", url: nil)
+        run.note(.did(action, .success(.created(vm)), seconds: 1), at: Moment(clock), tell: { _ in })
+        #expect(run.facts.observed.hosts[node.name] == nil)
+        look()
+        #expect(run.facts.observed.hosts[node.name] == nil)
+        look()
+        #expect(run.facts.observed.hosts[node.name] != nil)
+    }
+
     private static func run(knowing name: String, _ fleet: DesiredFleet) -> Run {
         var ledger = Ledger(cluster: "demo", clusterID: "c1", clusterCIDR: "10.244.0.0/16", serviceCIDR: "10.245.0.0/16")
         ledger.nodes[name] = .present(Instance(createdAt: "then"))
@@ -96,6 +121,39 @@ import Testing
             #expect((step == .createVM) == isCreated)
             clock.pass(seconds: 5)
         }
+    }
+
+    /// A reading that was long on its way shows nobody who joined meanwhile.
+    @Test func aReadingIsAsOldAsItsQuestion() throws {
+        let (fleet, clock) = (try ConvergeTests.fleet(), VirtualClock())
+        let server = try #require(fleet.nodes.first { $0.role == .server }?.name)
+        var run = Self.run(knowing: server, fleet)
+        (run.facts.ledger.founder, run.facts.ledger.caHash) = (server, "ca")
+        let vm = ObservedVM(
+            name: server, status: .running, tags: [fleet.cluster.tag], address: .init(host: "h", port: nil, user: nil), createdAt: "then",
+            url: nil)
+        run.note(.observed(.vms, .vms([vm])), at: Moment(clock), tell: { _ in })
+        run.decide(at: Moment(clock))
+        let asked = clock.now
+        #expect(run.readsDue(at: Moment(clock)).map(\.0) == [.cluster])
+        clock.pass(seconds: 8)
+        run.note(.observed(.cluster, .cluster(.read(ClusterReading()))), at: Moment(clock), tell: { _ in })
+        #expect(run.facts.readAt?.wall == asked && run.facts.readAt?.uptime == asked)
+    }
+
+    /// By a clock that is set back nothing was asked for later than now, else it would be taken for news for as long as the clock was set back.
+    @Test func aClockThatIsSetBackMakesNothingYounger() throws {
+        let (fleet, clock) = (try ConvergeTests.fleet(), VirtualClock())
+        var (run, moment) = (Self.run(knowing: try #require(fleet.nodes.first?.name), fleet), Moment(clock))
+        run.note(.observed(.vms, .vms([])), at: moment, tell: { _ in })
+        run.facts.readAt = (moment.wall, moment.uptime)
+        run.decide(at: moment)
+        let (listedAt, uptime) = (moment.wall, moment.uptime)
+        #expect(run.listedAt == listedAt && run.facts.listedAt == listedAt)
+        (moment.wall, moment.uptime) = (moment.wall - 3600, moment.uptime + 1)
+        run.decide(at: moment)
+        #expect(run.listedAt == moment.wall && run.facts.listedAt == moment.wall)
+        #expect(run.facts.readAt?.wall == moment.wall && run.facts.readAt?.uptime == uptime)
     }
 
     /// Of sleepers that were sent off for a later time none is sent off again when an earlier one has woken.
