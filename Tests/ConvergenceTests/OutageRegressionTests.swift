@@ -106,6 +106,20 @@ import Testing
         }
     }
 
+    /// A node that had rejoined by its own reboot was restarted by a reading of the cluster of ten minutes ago, when its host answered at last.
+    @Test(arguments: 0..<3, 4..<7) func noReadingOfLongAgoRestartsAMember(reboot: Int, dark: Int) throws {
+        let faults = [Fault(.reboot(2), at: .read(reboot)), Fault(.dark(600), at: .read(dark))]
+        #expect(try RegressionTests.run("node deleted by hand", faults) == [])
+    }
+
+    /// Nobody misses a node that was gone, VM and all, before the file asked for it again.
+    @Test func whatWasGoneIsNotDown() throws {
+        for faults in [
+            [Fault(.vanish(3), at: .effect(0)), Fault(.edit(1), at: .effect(5)), Fault(.edit(0), at: .effect(8))],
+            [Fault(.vanish(8), at: .effect(0)), Fault(.crashAfter, at: .effect(4)), Fault(.edit(0), at: .effect(6))],
+        ] { #expect(try RegressionTests.run("shrink", faults, restartsAfter: 30) == []) }
+    }
+
     /// Over 10 nodes, seed 620002266: a pass was taken for the last one although a VM came to be after its last list that a dead process had asked
     /// for, and that its damaged ledger did not know.
     @Test func noLedgerKnowsWhatTheDeadAskedFor() throws {

@@ -27,7 +27,7 @@ import Testing
         var facts = try Self.facts(.present(Instance()))
         let server = try #require(facts.ledger.founder)
         (facts.ledger.founder, facts.ledger.caHash) = (nil, nil)
-        Bookkeeping.learn(&facts, listedAt: 1000)
+        facts.learn(listedAt: 1000)
         #expect(facts.ledger.founder == server && facts.ledger.caHash == "ca")
     }
 
@@ -39,11 +39,11 @@ import Testing
         ] as [(LeaveStage?, Bool, Bool)])
     func whatIsMissingForLongIsForgotten(stage: LeaveStage?, hasNode: Bool, isKept: Bool) throws {
         var instance = Instance(createdAt: "then")
-        instance.missingSince = 1000 - (stage == .nodeDeleted ? Bookkeeping.listLag : Bookkeeping.patience)
+        instance.missingSince = 1000 - (stage == .nodeDeleted ? 60 : 600)
         var facts = try Self.facts(stage.map { .leaving(instance, $0) } ?? .present(instance), hasNode: hasNode)
-        Bookkeeping.learn(&facts, listedAt: 999.5)
+        facts.learn(listedAt: 999.5)
         #expect(facts.ledger.nodes[Self.name] != nil)
-        Bookkeeping.learn(&facts, listedAt: 1000)
+        facts.learn(listedAt: 1000)
         #expect((facts.ledger.nodes[Self.name] != nil) == isKept)
     }
 
@@ -52,7 +52,7 @@ import Testing
     func aRemovedMachineIsForgottenByALaterReading(readAt: Double, hasNode: Bool, isKept: Bool) throws {
         var facts = try Self.facts(.gone(RemovedInstance(createdAt: "then", removedAt: 995)), hasNode: hasNode)
         facts.readAt = (readAt, readAt)
-        Bookkeeping.learn(&facts, listedAt: 1000)
+        facts.learn(listedAt: 1000)
         #expect((facts.ledger.nodes[Self.name] != nil) == isKept)
     }
 }

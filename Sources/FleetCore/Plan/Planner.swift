@@ -9,6 +9,8 @@ package enum Planner {
     static let longestBackOff = 3600.0
     /// Seconds between two lists that must both lack a VM that was here before it is taken for gone.
     static let secondListAfter = 5.0
+    /// Seconds for which a reading of the cluster may be acted by; one may be a minute on its way.
+    static let readingLasts = 90.0
     /// Seconds for which exe.dev's lists may still call a VM stopped that was started; another `restart` would be a power cut (facts/exedev.md §1.2).
     package static let startGrace = 60.0
     /// Seconds k3s may take to join before diagnostics are fetched (facts/k3s.md §9, suggested deadlines).
@@ -31,7 +33,7 @@ package enum Planner {
         if !decision.isSettled, let refusal = subject.refusal { return .blocked(refusal) }
         guard case .act(let action, _) = decision else { return decision }
         if let refusal = Safety.refusal(of: action, facts: facts) { return afterRemovals(refusal, facts) ?? .blocked(refusal) }
-        if let wait = waitForLease(subject, facts) ?? backOff(subject, facts) { return .wait(wait) }
+        if let wait = waitForLease(subject, facts) ?? backOff(subject, facts) ?? waitForReading(facts) { return .wait(wait) }
         guard let approved = facts.approved, approved[subject.name]?.contains(action.kind) != true, facts.holds(.approval) else {
             return decision
         }
@@ -51,6 +53,12 @@ package enum Planner {
         guard case .vmLimitExceeded(_, let unlisted, let limit) = refusal else { return nil }
         let removed = unlisted.filter { !facts.isWanted($0) && facts.record($0)?.leaveStage == .nodeDeleted }
         return removed.isEmpty ? nil : .wait(Wait(.limitReached(.maxVMs, limit, by: removed), read: .vms, every: 3, diagnostics: .cluster))
+    }
+
+    /// Nothing is done by a reading of the cluster that is long past: nodes join and leave meanwhile, and others change them too.
+    private static func waitForReading(_ facts: FleetFacts) -> Wait? {
+        guard facts.controlPlane.answers, let readAt = facts.readAt, facts.uptime - readAt.uptime > readingLasts else { return nil }
+        return Wait(.awaitingClusterRead, read: .cluster, every: 0)
     }
 
     private static func backOff(_ subject: NodeFacts, _ facts: FleetFacts) -> Wait? {

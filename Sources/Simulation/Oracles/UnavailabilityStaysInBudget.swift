@@ -34,6 +34,7 @@ struct UnavailabilityStaysInBudget: Oracle {
         case .install: restarted[name] = world.machine(name)?.unit?.startedAt
         // Nobody misses it.
         case .removeVM: served.remove(name)
+        case .deleteNode where world.at(name) == nil && !world.isMember(name): served.remove(name)
         default: break
         }
         return nil
