@@ -138,14 +138,19 @@ import Testing
         ),
         SpecRow("good keys", FleetText(web: "nodes: 1, labels: {'a.b-c.io/X_1.y-z': 'v', \(long.prefix(63)): ''}")),
         SpecRow(
-            "ours", FleetText(defaults: "labels: {'exedev.dev/pool': 'x', 'a.exedev.dev/b': 'x'}"),
-            #"6 defaults.labels.exedev.dev/pool: "exedev.dev/pool" is reserved: exedev-k8s sets the labels of exedev.dev/ itself; use project or task"#,
-            #"6 defaults.labels.a.exedev.dev/b: "a.exedev.dev/b" is reserved: exedev-k8s sets the labels of exedev.dev/ itself; use project or task"#
-        ),
+            "ours", FleetText(defaults: "labels: {'exedev.dev/pool': 'x', 'exedev.dev/task': 'x'}"),
+            #"6 defaults.labels.exedev.dev/pool: "exedev.dev/pool" is reserved: exedev-k8s sets it itself; use project or task"#,
+            #"6 defaults.labels.exedev.dev/task: "exedev.dev/task" is reserved: exedev-k8s sets it itself; use project or task"#),
         SpecRow(
-            "Kubernetes'", FleetText(defaults: "labels: {'node-role.kubernetes.io/worker': '', 'k8s.io/a': ''}"),
-            #"6 defaults.labels.node-role.kubernetes.io/worker: "node-role.kubernetes.io/worker" is reserved: the labels of kubernetes.io belong to Kubernetes"#,
-            #"6 defaults.labels.k8s.io/a: "k8s.io/a" is reserved: the labels of k8s.io belong to Kubernetes"#),
+            "Kubernetes'",
+            FleetText(defaults: "labels: {'kubernetes.io/hostname': '', 'k8s.io/a': '', 'node-role.kubernetes.io/etcd': ''}"),
+            #"6 defaults.labels.kubernetes.io/hostname: "kubernetes.io/hostname" is reserved: the labels of kubernetes.io belong to Kubernetes"#,
+            #"6 defaults.labels.k8s.io/a: "k8s.io/a" is reserved: the labels of k8s.io belong to Kubernetes"#,
+            #"6 defaults.labels.node-role.kubernetes.io/etcd: "node-role.kubernetes.io/etcd" is reserved: k3s sets it on servers"#),
+        SpecRow(
+            "what kubectl may set",
+            FleetText(
+                defaults: "labels: {'node-role.kubernetes.io/worker': '', 'topology.kubernetes.io/zone': 'a', 'exedev.dev/mine': 'x'}")),
         SpecRow(
             "values", FleetText(web: "nodes: 1, labels: {a: 'x y', b: true, c: '_', d: '\(long)'}"),
             #"7 pools.web.labels.a: "x y" must be at most 63 letters, digits, "-", "_", ".", with a letter or digit at both ends"#,

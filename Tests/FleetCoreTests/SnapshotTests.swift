@@ -43,7 +43,7 @@ import Testing
         fleet.json:12:20: cluster.agentConfig.tls-san: only servers know this key; an agent that finds it crash-loops
         fleet.json:12:38: cluster.agentConfig.kublet-arg: no key of k3s that a fleet file may set; did you mean "kubelet-arg"?
         fleet.json:14:23: defaults.memory: 4 has no unit; write a text such as "4GB" or "512MB"; did you mean "4GB"?
-        fleet.json:14:36: defaults.labels.exedev.dev/pool: "exedev.dev/pool" is reserved: exedev-k8s sets the labels of exedev.dev/ itself; use project or task
+        fleet.json:14:36: defaults.labels.exedev.dev/pool: "exedev.dev/pool" is reserved: exedev-k8s sets it itself; use project or task
         fleet.json:15:10: pools: the file asks for 33 VMs, limits.maxVMs allows 25
         fleet.json:16:5: pools.Web: a pool's name is [a-z][a-z0-9]*(-[a-z0-9]+)*, at most 63 characters and not "servers"
         fleet.json:16:31: pools.Web.taints[0]: must be a taint such as "key=value:NoSchedule" or {key, value, effect}

@@ -71,13 +71,25 @@ struct PoolShape {
     private static func label(_ key: String, _ field: Field) -> String? {
         if let problem = Grammar.keyProblem(key) {
             field.refuseName("\"\(key)\" \(problem)")
-        } else if Grammar.reservation(key, ["exedev.dev"]) != nil {
-            field.refuseName("\"\(key)\" is reserved: exedev-k8s sets the labels of exedev.dev/ itself; use project or task")
-        } else if let domain = Grammar.reservation(key, ["kubernetes.io", "k8s.io"]) {
-            field.refuseName("\"\(key)\" is reserved: the labels of \(domain) belong to Kubernetes")
+        } else if let owner = labelOwner(key) {
+            field.refuseName("\"\(key)\" is reserved: \(owner)")
         }
         return field.string(
             where: { Grammar.labelName($0, mayBeEmpty: true) }, or: Grammar.labelHint)
+    }
+
+    /// Who sets a label that the file may not set. Of Kubernetes' own the file may set those that administrators set with kubectl: roles and topology.
+    private static func labelOwner(_ key: String) -> String? {
+        if ["exedev.dev/pool", "exedev.dev/project", "exedev.dev/task"].contains(key) {
+            return "exedev-k8s sets it itself; use project or task"
+        }
+        if ["control-plane", "master", "etcd"].contains(where: { key == "node-role.kubernetes.io/\($0)" }) {
+            return "k3s sets it on servers"
+        }
+        guard Grammar.reservation(key, ["topology.kubernetes.io", "node-role.kubernetes.io"]) == nil,
+            let domain = Grammar.reservation(key, ["kubernetes.io", "k8s.io"])
+        else { return nil }
+        return "the labels of \(domain) belong to Kubernetes"
     }
 
     private static func taints(_ field: Field) -> [Taint] {
