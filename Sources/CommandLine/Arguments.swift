@@ -1,3 +1,5 @@
+import FleetCore
+
 /// A verb's arguments, split into options and operands.
 struct Arguments {
     /// One option: `--name VALUE`, `--name=VALUE` or, without a value, `--name`.
@@ -29,9 +31,12 @@ struct Arguments {
                 continue
             }
             let name = word.split(separator: "=", maxSplits: 1)[0].drop { $0 == "-" }
-            guard let option = known[String(name)] else { throw UsageError("unknown option \(word)") }
+            guard let option = known[String(name)] else {
+                let hint = nearest(String(name), in: options.map(\.name)).map { "; did you mean --\($0)?" } ?? ""
+                throw UsageError("unknown option \(word)\(hint)")
+            }
             if !option.takesValue {
-                flags.insert(option.name)
+                try set(option.name, word)
             } else if let equals = word.firstIndex(of: "=") {
                 values[option.name, default: []].append(String(word[word.index(after: equals)...]))
             } else if let value = rest.popFirst() {
@@ -39,6 +44,15 @@ struct Arguments {
             } else {
                 throw UsageError("--\(option.name) needs a value")
             }
+        }
+    }
+
+    /// `--flag`, `--flag=true` or `--flag=false`; the last one counts.
+    private mutating func set(_ flag: String, _ word: String) throws(UsageError) {
+        switch word.firstIndex(of: "=").map({ word[word.index(after: $0)...] }) {
+        case nil, "true": flags.insert(flag)
+        case "false": flags.remove(flag)
+        case let value?: throw UsageError("--\(flag) is given or not; it does not take \(value)")
         }
     }
 

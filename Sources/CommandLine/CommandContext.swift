@@ -44,7 +44,8 @@ struct CommandContext {
     }
 
     static func stateBase(_ arguments: Arguments) throws -> String {
-        let environment = ProcessInfo.processInfo.environment
+        // What is set to nothing is not set (XDG Base Directory Specification).
+        let environment = ProcessInfo.processInfo.environment.filter { !$0.value.isEmpty }
         if let path = arguments.value("state") ?? environment["STATE_DIRECTORY"] { return path }
         if let path = environment["XDG_STATE_HOME"] { return path + "/exedev-k8s" }
         guard let home = environment["HOME"] else { throw Failure("there is no $HOME", advice: "pass --state DIR") }

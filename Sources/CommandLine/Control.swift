@@ -1,14 +1,21 @@
 import ExeDev
 import FoundationEssentials
+import Glibc
+import Shell
 
 /// The program `exedev-ctl`: sends single exe.dev commands.
 package enum Control {
     package static func run(_ words: [String]) async -> Int32 {
+        signal(SIGPIPE, SIG_IGN)
+        return await Terminal.ended(status(of: words), as: "exedev-ctl").rawValue
+    }
+
+    private static func status(of words: [String]) async -> ExitStatus {
         let terminal = Terminal()
         let usage = "usage: exedev-ctl exec 'COMMAND LINE' [--token-file FILE]\n\nSends one exe.dev command and prints its answer."
         if words.contains("--help") || words.first == "help" {
             terminal.out(usage)
-            return ExitStatus.done.rawValue
+            return .done
         }
         do {
             let arguments = try Arguments(words, options: [.value("token-file", "a file with the API token")])
@@ -18,19 +25,21 @@ package enum Control {
             let token = try ExeDevToken.load(
                 environment: environment, file: arguments.value("token-file"), credentialsDirectory: environment["CREDENTIALS_DIRECTORY"])
             let client = ExeDevClient(transport: try CurlTransport(token: token, environment: environment))
-            terminal.out(try await client.exec(.raw(operands[1])))
-            return ExitStatus.done.rawValue
+            let command = ExeDevCommand.raw(operands[1])
+            let answer = try await client.exec(command)
+            terminal.out(terminal.outIsTerminal ? OutsideText.lines(answer) : answer)
+            return command.isUnfulfilled(by: answer) ? .failed : .done
         } catch let error as UsageError {
             terminal.say("exedev-ctl: \(error)\n\(usage)")
-            return ExitStatus.usage.rawValue
+            return .usage
         } catch let error as ExeDevError {
             terminal.say("exedev-ctl: \(error)")
             if case .askOperator(let advice) = error.remedy { terminal.say("  \(advice)") }
             if case .observeAgain = error.remedy { terminal.say("  the outcome is unknown: check with exedev-ctl exec ls") }
-            return ExitStatus.failed.rawValue
+            return .failed
         } catch {
             terminal.say("exedev-ctl: \(error)")
-            return ExitStatus.failed.rawValue
+            return .failed
         }
     }
 }

@@ -17,24 +17,41 @@ struct Terminal: Sendable {
         return copy
     }
 
-    func out(_ text: String) { Self.write(text + "\n", to: STDOUT_FILENO) }
-    func say(_ text: String) { Self.write(subject + text + "\n", to: STDERR_FILENO) }
+    /// The error (errno) of the first write to standard output that failed; 0 while none did.
+    static let outputError = Atomic<Int32>(0)
+
+    func out(_ text: String) {
+        let error = Self.write(text + "\n", to: STDOUT_FILENO)
+        if error != 0 { _ = Self.outputError.compareExchange(expected: 0, desired: error, ordering: .relaxed) }
+    }
+
+    /// The status of a program that did what it should and could not say so.
+    static func ended(_ status: ExitStatus, as program: String) -> ExitStatus {
+        let error = outputError.load(ordering: .relaxed)
+        guard error != 0 else { return status }
+        _ = write("\(program): standard output cannot be written: \(String(cString: strerror(error)))\n", to: STDERR_FILENO)
+        return status == .done || status == .changes ? .failed : status
+    }
+
+    func say(_ text: String) { _ = Self.write(subject + text + "\n", to: STDERR_FILENO) }
     func error(_ text: String) { say("exedev-k8s: \(text)") }
 
     /// Asks on a terminal; anything but `yes` is no.
     func confirms(_ question: String, answer: String) -> Bool {
-        Self.write(question + " ", to: STDERR_FILENO)
+        _ = Self.write(question + " ", to: STDERR_FILENO)
         return readLine(strippingNewline: true) == answer
     }
 
-    private static func write(_ text: String, to descriptor: Int32) {
+    /// Returns the error (errno), or 0.
+    private static func write(_ text: String, to descriptor: Int32) -> Int32 {
         var bytes = Array(text.utf8)[...]
         while !bytes.isEmpty {
             let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress!, $0.count) }
             if count < 0 && errno == EINTR { continue }
-            if count <= 0 { return }
+            if count <= 0 { return count < 0 ? errno : EIO }
             bytes = bytes.dropFirst(count)
         }
+        return 0
     }
 }
 

@@ -11,6 +11,7 @@ enum Classify {
         case 401: return .tokenRefused(text)
         case 403: return .notAllowed(verb: verb, text)
         case 422: return refusal(command, text)
+        case 404 where isNotFound(text, nil): return .notFound(verb: verb, text)
         case 429: return .throttled(verb: verb, retryAfter: reply.headers["retry-after"].flatMap(seconds))
         case 504: return .timedOut(verb: verb, mayHaveHappened: command.isMutating)
         case 500...: return .serverError(verb: verb, status: reply.status, mayHaveHappened: command.isMutating)
@@ -27,9 +28,20 @@ enum Classify {
         {
             return .vmNotReady(verb: command.verb, text)
         }
-        if low.contains("not found") { return .notFound(verb: command.verb, text) }
+        if isNotFound(text, nil) { return .notFound(verb: command.verb, text) }
+        if case .new = command, low.contains("maximum number of vms") || low.contains("vm limit") { return .quotaReached(text) }
         if low.contains("unknown command") { return .misunderstood(verb: command.verb, status: 404, text) }
         return .refused(verb: command.verb, text)
+    }
+
+    /// Whether the text says that the VM is not there, and not merely that something else was not found. `name`: nil for any VM.
+    static func isNotFound(_ text: String, _ name: String?) -> Bool {
+        var words = text.lowercased().split { $0.isWhitespace || $0 == "." || $0 == "\"" || $0 == "'" }[...]
+        guard words.suffix(2) == ["not", "found"] else { return false }
+        words = words.dropLast(2)
+        if words.first == "vm" { words = words.dropFirst() }
+        guard let only = words.first else { return true }
+        return words.count == 1 && (name.map { $0.lowercased() == only } ?? (text.lowercased().hasPrefix("vm ")))
     }
 
     static func transport(_ failure: TransportFailure, _ command: ExeDevCommand) -> ExeDevError {
@@ -44,6 +56,6 @@ enum Classify {
 
     private static func words(_ reply: HTTPReply) -> String {
         if let error = try? JSONDecoder().decode(ErrorReply.self, from: Data(reply.body)) { return error.error }
-        return String(decoding: reply.body.prefix(120), as: UTF8.self).split(whereSeparator: \.isNewline).joined(separator: " ")
+        return String(decoding: reply.body.prefix(400), as: UTF8.self)
     }
 }

@@ -38,15 +38,27 @@ package struct ExeDevClient: Sendable {
 
     package func list(pattern: String? = nil) async throws(ExeDevError) -> VMList {
         let command = ExeDevCommand.ls(pattern: pattern)
-        let reply: ListReply = try decoded(try await document(of: command), command)
-        var vms: [VM] = []
-        for row in reply.vms {
-            // A row left out would mean "this VM is gone", so the whole list is refused.
-            do throws(RowError) { vms.append(try row.vm()) } catch {
+        let documents = try await exchange(command)
+        try refuseErrors(documents, command)
+        // A VM left out would mean "this VM is gone", so what is not one whole list is no list.
+        guard documents.count == 1 else { throw .unreadable(verb: "ls", "it is \(documents.count) documents", mayHaveHappened: false) }
+        guard let key = JSONKeys.repeated(in: documents[0]) else {
+            let reply: ListReply = try decoded(documents[0], command)
+            do throws(RowError) { return VMList(vms: try Self.distinct(reply.vms)) } catch {
                 throw .unreadable(verb: "ls", error.description, mayHaveHappened: false)
             }
         }
-        return VMList(vms: vms)
+        throw .unreadable(verb: "ls", "it has the key \"\(key)\" twice", mayHaveHappened: false)
+    }
+
+    private static func distinct(_ rows: [VMRow]) throws(RowError) -> [VM] {
+        var (vms, names): ([VM], Set<String>) = ([], [])
+        for row in rows {
+            let vm = try row.vm(assumed: .unknown("without a status"))
+            guard names.insert(vm.name).inserted else { throw RowError(description: "\(vm.name) stands in it twice") }
+            vms.append(vm)
+        }
+        return vms
     }
 
     /// The VM of exactly that name: `ls NAME` also matches every name that begins with it.
@@ -58,7 +70,7 @@ package struct ExeDevClient: Sendable {
         let command = ExeDevCommand.new(vm)
         let row: VMRow = try decoded(try await document(of: command), command)
         do throws(RowError) {
-            return CreatedVM(vm: try row.vm(), warning: row.error)
+            return CreatedVM(vm: try row.vm(assumed: .starting), warning: row.error)
         } catch {
             throw .unreadable(verb: "new", error.description, mayHaveHappened: true)
         }
@@ -90,7 +102,7 @@ package struct ExeDevClient: Sendable {
             removal.notFound += reply.notFound ?? []
             for name in reply.failed ?? [] { removal.failed[name] = reply.errors?[name] ?? "no reason given" }
         }
-        for (name, reason) in removal.failed where reason.contains("not found") && !removal.notFound.contains(name) {
+        for (name, reason) in removal.failed where Classify.isNotFound(reason, name) && !removal.notFound.contains(name) {
             removal.notFound.append(name)
         }
         return removal
@@ -110,10 +122,15 @@ package struct ExeDevClient: Sendable {
             isPublic: status == "public", port: reply.port?.value, users: (reply.users ?? []).map { $0.email.lowercased() }.sorted())
     }
 
-    /// Runs a command and returns its body unchanged. Throws when the body is only an error.
+    /// Runs a command and returns its body unchanged. Throws when the body is only an error, or does not say that a change was made.
     package func exec(_ command: ExeDevCommand) async throws(ExeDevError) -> String {
         let reply = try await send(command)
-        if let documents = Body.documents(reply.body) { try refuseErrors(documents, command) }
+        if let documents = Body.documents(reply.body) {
+            try refuseErrors(documents, command)
+            if command.isMutating { try refuseOthers(documents, command) }
+        } else if command.isMutating, reply.body.allSatisfy({ [9, 10, 13, 32].contains($0) }) {
+            throw .unreadable(verb: command.verb, "it is empty", mayHaveHappened: true)
+        }
         return String(decoding: reply.body, as: UTF8.self)
     }
 
@@ -122,6 +139,7 @@ package struct ExeDevClient: Sendable {
     private func document(of command: ExeDevCommand) async throws(ExeDevError) -> Data {
         let documents = try await exchange(command)
         try refuseErrors(documents, command)
+        try refuseOthers(documents, command)
         return documents[0]
     }
 
@@ -137,6 +155,11 @@ package struct ExeDevClient: Sendable {
     private func refuseErrors(_ documents: [Data], _ command: ExeDevCommand) throws(ExeDevError) {
         guard let text = documents.lazy.compactMap(Body.error).first else { return }
         throw Classify.refusal(command, text)
+    }
+
+    private func refuseOthers(_ documents: [Data], _ command: ExeDevCommand) throws(ExeDevError) {
+        guard let odd = documents.first(where: { !Body.isObject($0) }) else { return }
+        throw .unreadable(verb: command.verb, String(decoding: odd.prefix(400), as: UTF8.self), mayHaveHappened: command.isMutating)
     }
 
     private func decoded<T: Decodable>(_ document: Data, _ command: ExeDevCommand) throws(ExeDevError) -> T {

@@ -70,9 +70,16 @@ package enum ExeDevCommand: Sendable, Hashable {
     package var isMutating: Bool {
         switch self {
         case .ls, .whoami, .shareShow, .help: false
-        case .raw(let line): !["ls", "whoami", "help", "stat", "doc"].contains(line.split(separator: " ").first.map(String.init) ?? "")
+        case .raw(let line): !Self.isRead(line.split(separator: " ").map(String.init))
         case .new, .rm, .restart, .tag, .sharePort, .shareSetPublic, .shareSetPrivate, .shareAdd, .shareRemove: true
         }
+    }
+
+    private static func isRead(_ words: [String]) -> Bool {
+        guard let first = words.first else { return true }
+        let reads = ["share show", "ssh-key list", "team members", "pool list"]
+        return ["ls", "whoami", "help", "stat", "doc"].contains(first) || words.contains("--help")
+            || reads.contains(words.prefix(2).joined(separator: " "))
     }
 
     /// exe.dev cuts a command at 30 s, `cp` at 5.5 minutes (facts/exedev.md §2.3); we wait a little longer than it does.

@@ -1,3 +1,4 @@
+import Shell
 import Synchronization
 
 /// `POST /exec` by libcurl: TLS is always verified, connections stay open, responses are bounded.
@@ -6,6 +7,7 @@ package final class CurlTransport: ExeDevTransport {
     private static let laneCount = 4
     private let endpoint: String
     private let token: ExeDevToken
+    private let redaction: Redaction
     private let lanes: [Lane]
     private let next = Atomic<Int>(0)
 
@@ -17,6 +19,7 @@ package final class CurlTransport: ExeDevTransport {
     package init(token: ExeDevToken, endpoint: String) throws(EndpointError) {
         self.endpoint = try Self.checked(endpoint)
         self.token = token
+        redaction = Redaction(token.secrets)
         lanes = (0..<Self.laneCount).map { Lane("exe.dev \($0)") }
     }
 
@@ -32,6 +35,10 @@ package final class CurlTransport: ExeDevTransport {
     package func post(_ body: [UInt8], deadline: Duration, gate: @escaping Gate) async throws(TransportFailure) -> HTTPReply {
         let lane = lanes[next.add(1, ordering: .relaxed).newValue & (Self.laneCount - 1)]
         let headers = ["Authorization: Bearer " + token.text, "Content-Type: text/plain", "Accept: application/json, application/x-ndjson"]
-        return try await lane.send(Exchange(body: body, headerLines: headers, deadline: deadline, cap: 8 << 20, gate: gate), to: endpoint)
+        var reply = try await lane.send(
+            Exchange(body: body, headerLines: headers, deadline: deadline, cap: 8 << 20, gate: gate), to: endpoint)
+        // An answer that repeats the token must not take it any further.
+        reply.body = redaction.apply(to: reply.body)
+        return reply
     }
 }

@@ -1,3 +1,5 @@
+import Shell
+
 /// An error of exe.dev, with its remedy. No case holds a token or an argument of the command.
 package enum ExeDevError: Error, Sendable, Hashable, CustomStringConvertible {
     /// No response, or part of one. The command may have run.
@@ -15,6 +17,8 @@ package enum ExeDevError: Error, Sendable, Hashable, CustomStringConvertible {
     /// 504: the command exceeded the platform's time limit.
     case timedOut(verb: String, mayHaveHappened: Bool)
     case nameUnavailable(String)
+    /// The account has as many VMs as its plan allows (facts/exedev.md §10.4).
+    case quotaReached(String)
     case notFound(verb: String, String)
     /// The platform cannot reach the VM yet.
     case vmNotReady(verb: String, String)
@@ -43,6 +47,7 @@ package enum ExeDevError: Error, Sendable, Hashable, CustomStringConvertible {
         case .misunderstood: .askOperator(advice: "exe.dev's API may have changed: try a newer version of this program")
         case .nameUnavailable(let name):
             .askOperator(advice: "VM names are global on exe.dev: if \(name) is not yours, choose another vmPrefix")
+        case .quotaReached: .askOperator(advice: "remove VMs that are not needed, or ask exe.dev for a larger plan")
         case .refused(let verb, _): .askOperator(advice: "read its message; exedev-ctl exec '\(verb) --help' shows the usage")
         }
     }
@@ -52,7 +57,10 @@ package enum ExeDevError: Error, Sendable, Hashable, CustomStringConvertible {
         "ssh exe.dev \"ssh-key generate-api-key --cmds='ls,new,rm,restart,tag,whoami,"
         + "share show,share port,share set-public,share set-private,share add,share remove'\""
 
-    package var description: String {
+    /// One line: what exe.dev says is not trusted.
+    package var description: String { OutsideText.line(text) }
+
+    private var text: String {
         switch self {
         case .lost(let verb, let reason, _): "exe.dev \(verb): \(reason)"
         case .tokenRefused(let text): "exe.dev refused the API token (401): \(text)"
@@ -61,6 +69,7 @@ package enum ExeDevError: Error, Sendable, Hashable, CustomStringConvertible {
         case .throttled(let verb, _): "exe.dev \(verb): too many requests (429)"
         case .serverError(let verb, let status, _): "exe.dev \(verb): server error (\(status))"
         case .timedOut(let verb, _): "exe.dev \(verb): the command took longer than exe.dev allows (504)"
+        case .quotaReached(let text): "exe.dev new: the plan's quota is reached: \(text)"
         case .nameUnavailable(let name): "the VM name \(name) is not available"
         case .notFound(let verb, let text), .vmNotReady(let verb, let text), .refused(let verb, let text): "exe.dev \(verb): \(text)"
         case .unreadable(let verb, let text, _): "exe.dev \(verb): the answer cannot be read: \(text)"

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Shell
 
 /// A VM in the output of `ls` or `new`. Only the name and a way to reach it are certain (facts/exedev.md §8.16).
 package struct VM: Sendable, Hashable {
@@ -98,8 +99,9 @@ struct VMRow: Decodable {
     }
 
     /// `ssh_host` and `ssh_user`; without them `ssh_dest` split at its last `@`, and a name that routes (`vm+NAME`) is the login name (doc:api).
-    func vm() throws(RowError) -> VM {
-        guard !vmName.isEmpty else { throw RowError(description: "a VM without a name") }
+    /// `assumed`: the status of a row without one. The response of `new` has none; in a list it proves nothing.
+    func vm(assumed: VMStatus) throws(RowError) -> VM {
+        guard Self.isName(vmName) else { throw RowError(description: "a VM with the impossible name \"\(vmName)\"") }
         var host = sshHost
         var user = sshUser
         if host == nil, let dest = sshDest {
@@ -107,10 +109,33 @@ struct VMRow: Decodable {
             host = at.map { String(dest[dest.index(after: $0)...]) } ?? dest
             if let name = at.map({ String(dest[..<$0]) }), user == nil || name.contains("+") { user = name }
         }
-        guard let host, !host.isEmpty else { throw RowError(description: "\(vmName) has neither ssh_host nor ssh_dest") }
+        guard let host, Self.isWord(host) else { throw RowError(description: "\(vmName) has neither ssh_host nor ssh_dest") }
+        guard user.map(Self.isWord) ?? true else { throw RowError(description: "\(vmName) has an impossible ssh_user") }
+        if let sshPort {
+            guard let port = sshPort.value, 1...65535 ~= port else { throw RowError(description: "\(vmName) has an impossible ssh_port") }
+        }
         return VM(
-            name: vmName, status: VMStatus(status ?? "starting"), tags: tags ?? [], sshHost: host, sshUser: user, sshPort: sshPort?.value,
-            httpsURL: httpsURL, createdAt: createdAt)
+            name: vmName, status: status.map { VMStatus(OutsideText.line($0)) } ?? assumed, tags: (tags ?? []).map { OutsideText.line($0) },
+            sshHost: host, sshUser: user, sshPort: sshPort?.value, httpsURL: httpsURL.map { OutsideText.line($0) },
+            createdAt: createdAt.map { OutsideText.line($0) })
+    }
+
+    /// exe.dev's own names are narrower; what is refused here can be no name of a host.
+    private static func isName(_ text: String) -> Bool {
+        !text.isEmpty && text.utf8.count <= 253
+            && text.utf8.allSatisfy { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"):
+                    true
+                case UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "_"): true
+                default: false
+                }
+            }
+    }
+
+    /// Printable, without a space.
+    private static func isWord(_ text: String) -> Bool {
+        !text.isEmpty && text.utf8.count <= 512 && text.utf8.allSatisfy { (33...126).contains($0) }
     }
 }
 
@@ -127,6 +152,20 @@ struct RemovalReply: Decodable {
     enum CodingKeys: String, CodingKey {
         case deleted, failed, errors
         case notFound = "not_found"
+    }
+}
+
+extension ExeDevCommand {
+    /// Whether an answer with status 200 says that something was not removed, or that no VM has the name that was asked for.
+    package func isUnfulfilled(by body: String) -> Bool {
+        let words = line.split(separator: " ")
+        let documents = Body.documents(Array(body.utf8)) ?? []
+        switch words.first {
+        case "rm": return documents.contains { !((try? JSONDecoder().decode(RemovalReply.self, from: $0))?.failed ?? []).isEmpty }
+        case "ls" where words.dropFirst().contains { !$0.hasPrefix("-") }:
+            return documents.contains { (try? JSONDecoder().decode(ListReply.self, from: $0))?.vms.isEmpty == true }
+        default: return false
+        }
     }
 }
 
@@ -151,11 +190,16 @@ enum Body {
         return !lines.isEmpty && lines.allSatisfy(isJSON) ? lines : nil
     }
 
-    /// The text of a document whose only key is `error` (facts/exedev.md §1.1).
+    /// The text of a document whose only key is `error` (facts/exedev.md §1.1), whatever JSON it holds.
     static func error(_ document: Data) -> String? {
-        guard let keys = try? JSONDecoder().decode([String: Anything].self, from: document), keys.count == 1 else { return nil }
-        return (try? JSONDecoder().decode(ErrorReply.self, from: document))?.error
+        guard isObject(document), let keys = try? JSONDecoder().decode([String: Anything].self, from: document), keys.count == 1,
+            keys["error"] != nil
+        else { return nil }
+        return (try? JSONDecoder().decode(ErrorReply.self, from: document))?.error ?? String(decoding: document, as: UTF8.self)
     }
+
+    /// No command answers a change with `null`, a list, a number or a text.
+    static func isObject(_ document: Data) -> Bool { (try? JSONDecoder().decode([String: Anything].self, from: document)) != nil }
 
     private static func isJSON(_ data: Data) -> Bool { (try? JSONDecoder().decode(Anything.self, from: data)) != nil }
 

@@ -16,6 +16,11 @@ package struct ExeDevToken: Sendable, CustomStringConvertible, CustomDebugString
         text = String(only)
     }
 
+    /// A signature alone makes a token, with a payload that everybody can write.
+    package var secrets: [(name: String, value: String)] {
+        [("exe-dev-api-key", text)] + (text.split(separator: ".").last.map { [("exe-dev-api-key", String($0))] } ?? [])
+    }
+
     /// `file` (of `--token-file`), then `EXE_DEV_API_KEY`, `EXE_DEV_API_KEY_FILE`, then systemd's credential `exe-dev-api-key`.
     package static func load(environment: [String: String], file: String?, credentialsDirectory: String?) throws(TokenError) -> ExeDevToken
     {

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Shell
 
 /// What a server said of its cluster in one round trip.
 package struct ClusterReading: Sendable, Hashable {
@@ -18,11 +19,11 @@ package struct ClusterReading: Sendable, Hashable {
         var reading = ClusterReading()
         for (key, value) in try Sections.fields(of: output, named: "cluster") {
             switch key {
-            case "hostname": reading.hostname = value
+            case "hostname": reading.hostname = OutsideText.line(value)
             case "unit": reading.unit = UnitState(value)
             case "ca": reading.caHash = value
             case "cluster": reading.clusterID = value
-            case "reason": reading.reason = value
+            case "reason": reading.reason = OutsideText.line(value, keeping: .end)
             case "nodes": reading.nodes = try nodes(value, output)
             case "ready": reading.apiReady = value == "yes"
             default: break
@@ -147,7 +148,7 @@ extension NodeReading {
         let ready: Readiness =
             switch condition?.status {
             case "True": .ready
-            case "False": .notReady(reason: condition?.reason ?? "no reason given")
+            case "False": .notReady(reason: OutsideText.line(condition?.reason ?? "no reason given"))
             default: .unknown
             }
         self.init(

@@ -1,7 +1,24 @@
+import Shell
+
 /// The exit statuses of our own guards, in the operator's words.
 package enum HostFailure {
     /// The host that answered is not the one that was meant.
     package static let wrongHost: Int32 = 65
+
+    /// The last words of a script that failed, at most three lines, without klog's own lines (facts/kubernetes.md, 6). What kubectl says of the
+    /// cause of a drain that fails stands far from its end (5).
+    package static func cause(stderr: String) -> String {
+        let lines = stderr.split(whereSeparator: \.isNewline).filter { !isKlog($0) }
+        let end = lines.suffix(3)
+        let cause = lines.dropLast(3).first { $0.contains("Cannot evict pod") || $0.contains("annot delete Pods") }
+        return ((cause.map { [$0] } ?? []) + end).map { OutsideText.line(String($0), limit: 250) }.joined(separator: " / ")
+    }
+
+    private static func isKlog(_ line: Substring) -> Bool {
+        let head = line.utf8.prefix(6)
+        guard head.count == 6, let kind = head.first, "EWI".utf8.contains(kind), head.last == UInt8(ascii: " ") else { return false }
+        return head.dropFirst().dropLast().allSatisfy { 48...57 ~= $0 }
+    }
 
     /// Nil when the status is not one of ours.
     package static func advice(exitStatus: Int32, stderr: String) -> String? {

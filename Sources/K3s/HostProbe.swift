@@ -1,3 +1,5 @@
+import Shell
+
 /// What one read-only round trip told about a host.
 package typealias HostProbe = Shared<ProbeFields>
 
@@ -22,7 +24,8 @@ package struct ProbeFields: Sendable, Hashable {
 
     package init() {}
 
-    fileprivate mutating func note(_ key: String, _ value: String) {
+    fileprivate mutating func note(_ key: String, _ said: String) {
+        let value = OutsideText.line(said, keeping: .end)
         switch key {
         case "hostname": hostname = value
         case "systemd": systemd = value
@@ -118,8 +121,7 @@ package struct ReadingError: Error, Sendable, CustomStringConvertible {
     package var description: String
 
     init(_ what: String, in output: String) {
-        let excerpt = String(output.suffix(200)).split(whereSeparator: \.isNewline).joined(separator: " / ")
-        description = "\(what); the host said: \(excerpt)"
+        description = OutsideText.line("\(what); the host said: " + OutsideText.line(output, keeping: .end, limit: 200))
     }
 }
 

@@ -28,7 +28,7 @@ extension HostScript {
             "jsonpath={.metadata.resourceVersion}|{.spec.holderIdentity}|{.spec.renewTime}|{.spec.leaseDurationSeconds}"
         return """
             me=\(me)
-            seen=$(k3s kubectl -n kube-system get lease \(leaseName) --ignore-not-found -o \(fields))
+            seen=$(k3s kubectl -n kube-system get lease \(leaseName) --ignore-not-found -o \(fields) --request-timeout=10s)
             IFS='|' read -r version holder renewed lasts <<END
             $seen
             END
@@ -42,7 +42,7 @@ extension HostScript {
         return """
             verb=create at=
             [ -z "$version" ] || { verb=replace; at="\\"resourceVersion\\":\\"$version\\","; }
-            printf \(manifest) "$at" "$me" "$(date -u -d \(time) +%Y-%m-%dT%H:%M:%S.000000Z)" | k3s kubectl "$verb" -f - >/dev/null
+            printf \(manifest) "$at" "$me" "$(date -u -d \(time) +%Y-%m-%dT%H:%M:%S.000000Z)" | k3s kubectl "$verb" -f - --request-timeout=10s >/dev/null
             """
     }
 }
@@ -60,8 +60,10 @@ package enum LeaseAnswer: Sendable, Hashable {
         for line in output.split(whereSeparator: \.isNewline) where line.hasPrefix("lease=") {
             let words = line.dropFirst("lease=".count).split(separator: " ")
             if words == ["ours"] { return .ours }
-            if words.count == 2, words[0] == "taken" { return .taken(from: String(words[1])) }
-            if words.count == 3, words[0] == "held", let left = Int(words[2]) { return .held(by: String(words[1]), left: left) }
+            if words.count == 2, words[0] == "taken" { return .taken(from: OutsideText.line(String(words[1]))) }
+            if words.count == 3, words[0] == "held", let left = Int(words[2]) {
+                return .held(by: OutsideText.line(String(words[1])), left: left)
+            }
         }
         throw ReadingError("the answer about the lease was not understood", in: output)
     }

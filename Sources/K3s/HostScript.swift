@@ -10,7 +10,23 @@ package enum HostScript {
     package static func addressed(_ script: Script, to hostname: String) -> Script {
         let proof: Script =
             #"[ "$(hostname)" = \#(hostname) ] || { echo "this host is $(hostname)" >&2; exit \#(Int(HostFailure.wrongHost)); }"#
-        return Script(lines: ["{", proof, "export KUBECONFIG=/etc/rancher/k3s/k3s.yaml", script, "} </dev/null"])
+        return Script(
+            lines: ["{", proof, Script(raw: "echo '\(ownOutput)'"), environment, script, "} </dev/null"])
+    }
+
+    /// sudo's `secure_path` may lack k3s's own directory, and kubectl 1.34 obeys root's kuberc, which can turn an order into a question
+    /// (facts/kubernetes.md, 10).
+    private static let environment: Script =
+        "export PATH=\"$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/sbin\" KUBECONFIG=/etc/rancher/k3s/k3s.yaml KUBERC=off"
+
+    /// The line after which a script's own output begins: a login shell's profile may have printed before it.
+    private static let ownOutput = "=== exedev-k8s output"
+
+    /// What the script itself printed; nil when it never came so far.
+    package static func output(in text: String) -> String? {
+        let lines = text.utf8.split(separator: 10, omittingEmptySubsequences: false)
+        guard let first = lines.first(where: { Substring($0) == ownOutput }) else { return nil }
+        return first.endIndex == text.endIndex ? "" : String(text[text.utf8.index(after: first.endIndex)...])
     }
 
     /// Reads everything that a decision about the host needs, in one round trip. Changes nothing.
@@ -70,7 +86,7 @@ package enum HostScript {
                 [ -f \(HostPath.cluster) ] && echo "cluster=$(cat \(HostPath.cluster))"
                 if [ ! -x \(HostPath.binary) ]; then
                     echo 'reason=k3s is not installed'
-                elif nodes=$(k3s kubectl get nodes -o json 2>&1); then
+                elif nodes=$(k3s kubectl get nodes -o json --request-timeout=20s 2>&1); then
                     printf 'nodes=%s\\n' "$(printf '%s\\n' "$nodes" | awk '
                         /^[{]/ { inside = 1 }
                         !inside { next }
@@ -80,7 +96,7 @@ package enum HostScript {
                         /^[}]/ { inside = 0 }')"
                     echo 'ready=yes'
                 else
-                    printf 'reason=%s\\n' "$(printf '%s\\n' "$nodes" | tail -n 1 | cut -c 1-300)"
+                    printf 'reason=%s\\n' "$(printf '%s\\n' "$nodes" | grep -v '^[EWI][0-9][0-9][0-9][0-9] ' | tail -n 1 | cut -c 1-300)"
                 fi
                 echo '\(Sections.end("cluster"))'
                 exit 0
@@ -93,14 +109,14 @@ package enum HostScript {
         let keepCurrent: Script =
             if let address {
                 """
-                at=$(k3s kubectl get node \(node) --ignore-not-found -o jsonpath=\(addressPath))
+                at=$(k3s kubectl get node \(node) --ignore-not-found -o jsonpath=\(addressPath) --request-timeout=20s)
                 case " $at " in *" "\(address)" "*) echo 'the node is its own'; exit 0 ;; esac
 
                 """
             } else { "" }
         return keepCurrent + """
-            k3s kubectl delete node \(node) --ignore-not-found
-            k3s kubectl -n kube-system delete secret \(node + ".node-password.k3s") --ignore-not-found
+            k3s kubectl delete node \(node) --ignore-not-found --timeout=25s
+            k3s kubectl -n kube-system delete secret \(node + ".node-password.k3s") --ignore-not-found --timeout=25s
             """
     }
 
@@ -109,15 +125,15 @@ package enum HostScript {
     /// `mark`: the annotation that records that this program set the cordon.
     package static func cordon(name: String, mark: String) -> Script {
         """
-        k3s kubectl annotate node \(name) \(mark + "=yes") --overwrite
-        k3s kubectl cordon \(name)
+        k3s kubectl annotate node \(name) \(mark + "=yes") --overwrite --request-timeout=20s
+        k3s kubectl cordon \(name) --request-timeout=20s
         """
     }
 
     package static func uncordon(name: String, mark: String) -> Script {
         """
-        k3s kubectl uncordon \(name)
-        k3s kubectl annotate node \(name) \(mark + "-")
+        k3s kubectl uncordon \(name) --request-timeout=20s
+        k3s kubectl annotate node \(name) \(mark + "-") --request-timeout=20s
         """
     }
 
@@ -140,12 +156,12 @@ package enum HostScript {
     /// still reports, because its pods run on and it would register the node again.
     package static func deleteNode(name: String, ifSilent: Bool) -> Script {
         let proof: Script = """
-            ready=$(k3s kubectl get node \(name) --ignore-not-found -o jsonpath=\(readyPath))
+            ready=$(k3s kubectl get node \(name) --ignore-not-found -o jsonpath=\(readyPath) --request-timeout=20s)
             [ -z "$ready" ] || [ "$ready" = Unknown ] || { echo 'the node is alive' >&2; exit 1; }
 
             """
         return (ifSilent ? proof : "") + forget(node: name, sparing: nil) + """
-            left=$(k3s kubectl get node \(name) --ignore-not-found -o name)
+            left=$(k3s kubectl get node \(name) --ignore-not-found -o name --request-timeout=20s)
             [ -z "$left" ] || { echo 'the node is still there' >&2; exit 1; }
             """
     }
@@ -187,7 +203,7 @@ package enum HostScript {
         let (before, after) = ("{\"metadata\":{\"resourceVersion\":\"", "\",\(metadata)},\"spec\":{\"taints\":[\(list)]}}")
         return """
             LC_ALL=C; export LC_ALL
-            now=$(k3s kubectl get node \(name) -o jsonpath=\(taintPath))
+            now=$(k3s kubectl get node \(name) -o jsonpath=\(taintPath) --request-timeout=20s)
             revision=${now%% *}
             taints=$(printf '%s' "${now#* }" | tr ' ' '\\n' | sort)
             [ "$taints" = \(seen) ] || { echo 'the taints have changed meanwhile' >&2; exit 1; }

@@ -73,19 +73,19 @@ struct Hosts: Sendable {
         }
         guard result.exitStatus == 0 else {
             // Secrets are replaced before the text is cut: half a secret would not be recognized.
-            let errors = secrets.redacted(String(decoding: result.stderr, as: UTF8.self))
-            throw Self.failed(result, String(errors.suffix(4000)))
+            throw Self.failed(result, String(secrets.redaction.text(result.stderr).suffix(4000)))
         }
         guard !result.truncated else {
             throw EffectError(
                 "\(vm.name) printed more than \(Self.outputLimit >> 20) MiB", remedy: mutates ? .observeAgain : .retry(after: nil))
         }
-        return String(decoding: result.stdout, as: UTF8.self)
+        guard let output = HostScript.output(in: secrets.redaction.text(result.stdout)) else {
+            throw EffectError("\(vm.name) did not print what the script prints", remedy: mutates ? .observeAgain : .retry(after: nil))
+        }
+        return output
     }
 
     private static let outputLimit = 8 << 20
-
-    func redacted(_ text: String) -> String { secrets.redacted(text) }
 
     /// Some images log in as root and may lack sudo (facts/exedev.md §5).
     private static let shell = "if [ \"$(id -u)\" = 0 ]; then sh -eu -s; else sudo -n sh -eu -s; fi"
@@ -102,16 +102,14 @@ struct Hosts: Sendable {
 
     private static func failed(_ result: ExecResult, _ errors: String) -> EffectError {
         let status = result.exitStatus ?? -1
-        if status == HostFailure.wrongHost { return EffectError(lastLines(errors), remedy: .askOperator(advice: wrongHostAdvice)) }
+        if status == HostFailure.wrongHost {
+            return EffectError(HostFailure.cause(stderr: errors), remedy: .askOperator(advice: wrongHostAdvice))
+        }
         if let advice = HostFailure.advice(exitStatus: status, stderr: errors) {
-            return EffectError(lastLines(errors), remedy: .askOperator(advice: advice))
+            return EffectError(HostFailure.cause(stderr: errors), remedy: .askOperator(advice: advice))
         }
         let how = result.signal.map { "was killed by \($0)" } ?? "ended with status \(status)"
-        return EffectError("the script \(how): \(lastLines(errors))", remedy: .retry(after: nil))
-    }
-
-    private static func lastLines(_ text: String) -> String {
-        text.split(whereSeparator: \.isNewline).suffix(3).joined(separator: " / ")
+        return EffectError("the script \(how): \(HostFailure.cause(stderr: errors))", remedy: .retry(after: nil))
     }
 
     private static func effect(_ error: SSHError, mutates: Bool) -> EffectError {

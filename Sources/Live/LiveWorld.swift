@@ -21,7 +21,7 @@ package struct LiveWorld: Sendable {
             environment: environment, file: tokenFile, credentialsDirectory: environment["CREDENTIALS_DIRECTORY"])
         client = ExeDevClient(
             transport: try CurlTransport(token: token, environment: environment), report: { [counter] in counter.note($0) })
-        let secrets = Secrets(state: state, overlay: fleet.cluster.overlay, folder: fleetFolder, environment: environment)
+        let secrets = Secrets(state: state, overlay: fleet.cluster.overlay, folder: fleetFolder, environment: environment, token: token)
         hosts = try Hosts(fleet: fleet, folder: fleetFolder, state: state, environment: environment, secrets: secrets)
         holder = Identity.holder(state)
         releases = ReleaseSource(
@@ -66,9 +66,7 @@ extension LiveWorld: WorldWriter {
 
     package func probe(_ vm: ObservedVM) async throws(EffectError) -> HostProbe {
         let output = try await hosts.run(HostScript.probe(), on: vm, deadline: 30, mutates: false)
-        var probe = try Self.reading { () throws(ReadingError) in try HostProbe.parse(output) }
-        probe.journal = probe.journal.map(hosts.redacted)
-        return probe
+        return try Self.reading { () throws(ReadingError) in try HostProbe.parse(output) }
     }
 
     package func readCluster(on vm: ObservedVM) async throws(EffectError) -> ClusterReading {

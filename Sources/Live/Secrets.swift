@@ -1,3 +1,4 @@
+import ExeDev
 import FleetCore
 import Reconciler
 import Shell
@@ -8,19 +9,18 @@ struct Secrets: Sendable {
     let overlay: Overlay
     let folder: String
     let environment: [String: String]
+    /// Of exe.dev; never sent to a host.
+    let token: ExeDevToken
 
-    /// A host's output, with every secret that we may have sent there replaced by its name: programs repeat an argument that they refuse.
-    func redacted(_ text: String) -> String {
-        var text = text
-        for name in [SecretName.serverToken, .agentToken, .tailscaleAuthKey] {
-            guard let secret = name == .tailscaleAuthKey ? try? reveal(name) : state.knownSecret(name), secret.count >= 8 else { continue }
-            text = text.replacing(secret, with: "<secret \(name)>")
-            // The host cuts output without knowing secrets, so the end may hold part of one.
-            if let length = (8..<secret.count).last(where: { text.hasSuffix(secret.prefix($0)) }) {
-                text = text.dropLast(length) + "<secret \(name)>"
-            }
-        }
-        return text
+    /// Replaces every secret that a host may repeat: programs print an argument that they refuse.
+    var redaction: Redaction {
+        let names: [SecretName] = [.serverToken, .agentToken, .tailscaleAuthKey]
+        return Redaction(
+            token.secrets
+                + names.compactMap { name in
+                    let value = name == .tailscaleAuthKey ? try? reveal(name) : state.knownSecret(name)
+                    return value.map { ("\(name)", $0) }
+                })
     }
 
     @Sendable func reveal(_ name: SecretName) throws -> String {

@@ -1,7 +1,8 @@
 package import FleetCore
 package import K3s
+import Shell
 
-/// Why an effect or a read failed, with what to do about it. The loop reads the remedy and nothing else.
+/// Why an effect or a read failed, in one line, with what to do about it. The loop reads the remedy and nothing else.
 package struct EffectError: Error, Sendable, CustomStringConvertible {
     package enum Remedy: Sendable, Hashable {
         /// Nothing happened; the same may be tried again, after so many seconds if the other side said so.
@@ -17,7 +18,7 @@ package struct EffectError: Error, Sendable, CustomStringConvertible {
     package var remedy: Remedy
 
     package init(_ message: String, remedy: Remedy) {
-        (self.message, self.remedy) = (message, remedy)
+        (self.message, self.remedy) = (OutsideText.line(message), remedy)
     }
 
     init(refused reason: Reason) { self.init(reason.text, remedy: .refused(reason)) }

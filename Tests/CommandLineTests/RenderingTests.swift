@@ -64,6 +64,18 @@ import Testing
         #expect(arguments.values("user") == ["a", "b=c"] && arguments.value("user") == "b=c" && arguments.values("out") == [])
     }
 
+    @Test(arguments: [
+        (["--yes"], true), (["--yes=true"], true), (["--yes=false"], false), (["--yes", "--yes=false"], false), ([], false),
+    ]) func readsAFlag(words: [String], isSet: Bool) throws {
+        #expect(try Arguments(words, options: [.flag("yes", "")]).has("yes") == isSet)
+    }
+
+    @Test func namesTheOptionThatWasMeant() {
+        let error = #expect(throws: UsageError.self) { try Arguments(["--jsn"], options: [.flag("json", ""), .value("out", "")]) }
+        #expect(error?.description == "unknown option --jsn; did you mean --json?")
+        #expect(throws: UsageError.self) { try Arguments(["--yes=maybe"], options: [.flag("yes", "")]) }
+    }
+
     @Test func refusesUnknownOptions() {
         #expect(throws: UsageError.self) { try Arguments(["--ye"], options: [.flag("yes", "")]) }
         #expect(throws: UsageError.self) { try Arguments(["--out"], options: [.value("out", "")]) }

@@ -8,8 +8,11 @@ import Testing
 private final class DyingServer: Sendable {
     let requests = Atomic<Int>(0)
     let port: UInt16
+    private let status: String
+    private let body: String
 
-    init() throws {
+    init(_ status: String = "200 OK", _ body: String = "{}") throws {
+        (self.status, self.body) = (status, body)
         let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
@@ -38,7 +41,7 @@ private final class DyingServer: Sendable {
             guard text.hasSuffix("\r\n\r\nrestart x") else { continue }
             text = ""
             if requests.add(1, ordering: .sequentiallyConsistent).newValue == 5 { break }
-            let reply = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+            let reply = "HTTP/1.1 \(status)\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)"
             send(connection, reply, reply.utf8.count, Int32(MSG_NOSIGNAL))
         }
         close(connection)
@@ -52,4 +55,18 @@ private final class DyingServer: Sendable {
     for _ in 0..<4 { try await client.restart("x") }
     await #expect(throws: ExeDevError.self) { try await client.restart("x") }
     #expect(server.requests.load(ordering: .sequentiallyConsistent) == 5)
+}
+
+/// A proxy's error page that repeats what it was sent must not take our token any further.
+@Test(arguments: ["200 OK", "400 Bad Request", "401 Unauthorized", "422 Unprocessable"]) func aTokenThatIsRepeatedIsReplaced(status: String)
+    async throws
+{
+    let token = "exe1.eyJjbWRzIjpbImxzIl19.c2lnbmF0dXJlc2lnbmF0dXJl"
+    let said = #"{"error":"bad header: Authorization: Bearer \#(token) (signature c2lnbmF0dXJlc2lnbmF0dXJl)"}"#
+    let server = try DyingServer(status, said)
+    let client = ExeDevClient(
+        transport: try CurlTransport(token: try ExeDevToken(token, from: "test"), endpoint: "http://127.0.0.1:\(server.port)/exec"))
+    let error = await #expect(throws: ExeDevError.self) { try await client.restart("x") }
+    let text = error.map { "\($0)" } ?? ""
+    #expect(text.contains("<secret exe-dev-api-key>") && !text.contains("c2lnbmF0"), "\(text)")
 }

@@ -24,12 +24,15 @@ import Testing
                 #expect(outcome.status == 0)
             }
             let forgotten = [
-                ["k3s", "kubectl", "delete", "node", hostile, "--ignore-not-found"],
-                ["k3s", "kubectl", "-n", "kube-system", "delete", "secret", hostile + ".node-password.k3s", "--ignore-not-found"],
+                ["k3s", "kubectl", "delete", "node", hostile, "--ignore-not-found", "--timeout=25s"],
+                [
+                    "k3s", "kubectl", "-n", "kube-system", "delete", "secret", hostile + ".node-password.k3s", "--ignore-not-found",
+                    "--timeout=25s",
+                ],
             ]
             let drained = [
-                ["k3s", "kubectl", "annotate", "node", hostile, "exedev.dev/removing=yes", "--overwrite"],
-                ["k3s", "kubectl", "cordon", hostile],
+                ["k3s", "kubectl", "annotate", "node", hostile, "exedev.dev/removing=yes", "--overwrite", "--request-timeout=20s"],
+                ["k3s", "kubectl", "cordon", hostile, "--request-timeout=20s"],
                 ["k3s", "kubectl", "drain", hostile, "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=300s"],
             ]
             let calls = host.calls(of: "k3s")

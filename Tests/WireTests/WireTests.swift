@@ -251,6 +251,32 @@ import Testing
         }
     }
 
+    /// A disk that is full and a reader that went away are no success.
+    @Test(arguments: [
+        ("exedev-k8s schema", ">/dev/full"), ("exedev-k8s help", ">/dev/full"), ("exedev-k8s schema", ">&-"),
+        ("exedev-ctl help", ">/dev/full"),
+    ]) func whatCannotBeWrittenIsAnError(program: String, redirection: String) async throws {
+        try await Wire.run { wire in
+            let shell = try ChildProcess(
+                ["/bin/sh", "-c", "\(wire.programs)/\(program) \(redirection)"], environment: wire.environment, folder: wire.folder)
+            let ended = await shell.ended()
+            #expect(ended.status == 1 && ended.err.contains("standard output cannot be written"), "\(ended.all)")
+        }
+    }
+
+    /// What an operator's shell prints at each login stands in no answer and in no file.
+    @Test func aProfileThatPrintsIsNotRead() async throws {
+        try await Wire.run { wire in
+            try wire.write(pools: [:])
+            #expect(try await wire.k8s("apply", "--yes").status == 0)
+            _ = try await wire.inside(
+                "wire-cp-n1", "for f in /home/*/.bashrc /root/.bashrc; do echo 'echo === hello; echo a: b' > $f; done")
+            let printed = try await wire.k8s("kubeconfig")
+            #expect(printed.status == 0 && printed.out.hasPrefix("apiVersion: v1\n"), "\(printed.all)")
+            #expect(try await wire.k8s("plan").status == 0)
+        }
+    }
+
     @Test func writesAndMergesAKubeconfig() async throws {
         try await Wire.run { wire in
             try wire.write(pools: [:])

@@ -1,3 +1,6 @@
+import FleetCore
+import Glibc
+
 /// A verb of the program, registered in `Program.verbs`.
 struct Verb: Sendable {
     var name: String
@@ -31,20 +34,27 @@ package enum Program {
     static let verbs: [Verb] = [.validate, .schema, .plan, .apply, .status, .destroy, .kubeconfig, .daemon, .history]
 
     package static func run(_ words: [String]) async -> Int32 {
+        // A reader that goes away is an error to report, not a reason to die in the middle of a step.
+        signal(SIGPIPE, SIG_IGN)
+        return await Terminal.ended(status(of: words), as: "exedev-k8s").rawValue
+    }
+
+    private static func status(of words: [String]) async -> ExitStatus {
         let terminal = Terminal()
         guard let name = words.first, name != "help", name != "--help", name != "-h" else {
             terminal.out(help)
-            return words.isEmpty ? ExitStatus.usage.rawValue : ExitStatus.done.rawValue
+            return words.isEmpty ? .usage : .done
         }
         if name == "--version" {
             terminal.out("exedev-k8s \(version)")
-            return ExitStatus.done.rawValue
+            return .done
         }
         guard let verb = verbs.first(where: { $0.name == name }) else {
-            terminal.error("there is no verb \(name); see exedev-k8s help")
-            return ExitStatus.usage.rawValue
+            let hint = nearest(name, in: verbs.map(\.name)).map { "; did you mean \($0)?" } ?? "; see exedev-k8s help"
+            terminal.error("there is no verb \(name)\(hint)")
+            return .usage
         }
-        return await run(verb, Array(words.dropFirst()), terminal).rawValue
+        return await run(verb, Array(words.dropFirst()), terminal)
     }
 
     private static func run(_ verb: Verb, _ words: [String], _ terminal: Terminal) async -> ExitStatus {

@@ -21,7 +21,7 @@ package struct Diagnostic: Sendable, Hashable, CustomStringConvertible {
 }
 
 /// The accepted word within two edits or a third of `word`'s length in edits, if any.
-func nearest(_ word: String, in accepted: [String]) -> String? {
+package func nearest(_ word: String, in accepted: [String]) -> String? {
     let limit = max(2, word.utf8.count / 3)
     guard word.utf8.count <= 64 else { return nil }
     let ranked = accepted.map { (edits(Array(word.utf8), Array($0.utf8)), $0) }.min { $0 < $1 }

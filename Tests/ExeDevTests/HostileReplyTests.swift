@@ -1,0 +1,101 @@
+import ExeDev
+import Testing
+
+/// What exe.dev, or what stands between it and us, may answer. Nothing of it may be taken for less VMs than there are, or for done.
+@Suite struct HostileReplyTests {
+    private static let row = #"{"vm_name":"a","status":"running","ssh_dest":"a.exe.xyz"}"#
+
+    @Test(arguments: [
+        #"{"vms":[]}"# + "\n" + #"{"vms":[\#(row)]}"#, #"{"vms":[\#(row)],"vms":[]}"#, #"{"vms":[\#(row)],"\u0076ms":[]}"#,
+        #"{"vms":[\#(row),\#(row)]}"#, #"{"vms":[{"vm_name":"a","vm_name":"b","ssh_dest":"h"}]}"#,
+        #"{"vms":[{"vm_name":"a\u001b[2J","ssh_dest":"h"}]}"#, #"{"vms":[{"vm_name":"a b","ssh_dest":"h"}]}"#,
+        #"{"vms":[{"vm_name":"a","ssh_dest":"h x"}]}"#, #"{"vms":[{"vm_name":"a","ssh_dest":"h","ssh_port":70000}]}"#,
+        #"{"vms":[{"vm_name":"a","ssh_dest":"h","ssh_port":"none"}]}"#, #"{"vms":null}"#, "null", "7",
+    ]) func isNoList(body: String) async {
+        let error = await #expect(throws: ExeDevError.self) { try await ScriptedTransport(200, body).client.list() }
+        #expect(error.map { "\($0)".allSatisfy { $0.isASCII && !$0.isNewline || $0 == "…" } } == true, "\(String(describing: error))")
+    }
+
+    /// A name twice in two objects, and in a value, is no name twice.
+    @Test func equalKeysOfDifferentObjectsAreUsual() async throws {
+        let body = #"{"vms":[\#(Self.row),{"vm_name":"b","status":"status","tags":["vms","vms"],"ssh_dest":"b:\"{"}],"x":{"vms":1}}"#
+        #expect(try await ScriptedTransport(200, body).client.list().vms.map(\.name) == ["a", "b"])
+    }
+
+    @Test func aRowWithoutAStatusIsNotTakenForStarting() async throws {
+        let body = #"{"vms":[{"vm_name":"a","ssh_dest":"h"}]}"#
+        #expect(try await ScriptedTransport(200, body).client.list().vms[0].status == .unknown("without a status"))
+    }
+
+    @Test(arguments: ["null", "[]", "7", #""ok""#, "true"]) func isNoAnswerToAChange(body: String) async {
+        let transport = ScriptedTransport(200, body)
+        for command in [ExeDevCommand.shareSetPublic("a"), .raw("share set-public a"), .raw("restart a")] {
+            let error = await #expect(throws: ExeDevError.self) { try await transport.client.exec(command) }
+            #expect(error?.remedy == .observeAgain, "whether it was done is not known")
+        }
+        let error = await #expect(throws: ExeDevError.self) { try await transport.client.restart("a") }
+        #expect(error?.remedy == .observeAgain)
+    }
+
+    @Test func anEmptyAnswerSaysNothingOfAChange() async throws {
+        let error = await #expect(throws: ExeDevError.self) { try await ScriptedTransport(200, " \n").client.exec(.raw("restart a")) }
+        #expect(error?.remedy == .observeAgain)
+        #expect(try await ScriptedTransport(200, "").client.exec(.raw("share show a")) == "")
+    }
+
+    @Test(arguments: [#"{"error":{"code":7,"message":"no"}}"#, #"{"error":null}"#, #"{"error":["no"]}"#, #"{"error":""}"#])
+    func isAnErrorOfAnyShape(body: String) async {
+        for line in ["whoami", "share set-public a"] {
+            await #expect(throws: ExeDevError.self) { try await ScriptedTransport(200, body).client.exec(.raw(line)) }
+        }
+    }
+
+    @Test(arguments: ["share show a", "ssh-key list", "team members", "ls", "whoami", "new --help"]) func readsAreTriedAgain(line: String) {
+        #expect(!ExeDevCommand.raw(line).isMutating)
+    }
+
+    @Test(arguments: ["share set-public a", "ssh-key remove a", "team invite a", "rm a", "showcase"]) func changesAreNot(line: String) {
+        #expect(ExeDevCommand.raw(line).isMutating)
+    }
+
+    /// Only a VM that is not there is gone.
+    @Test(arguments: [
+        ("not found", true), (#"VM "a" not found"#, true), ("VM a not found.", true), ("a not found", true), (#"VM "b" not found"#, false),
+        ("its disk was not found", false), ("not found: the host of a", false), ("image a not found yet", false),
+    ]) func aReasonIsReadAsAWhole(reason: String, isGone: Bool) async throws {
+        let quoted = reason.replacing("\"", with: "\\\"")
+        let body = #"{"deleted":[],"failed":["a"],"errors":{"a":"\#(quoted)"}}"#
+        #expect(try await ScriptedTransport(200, body).client.remove(["a"]).notFound == (isGone ? ["a"] : []))
+    }
+
+    @Test func a404ThatSaysNotFoundIsGone() async throws {
+        #expect(try await ScriptedTransport(404, #"{"error":"VM \"a\" not found"}"#).client.remove(["a"]).notFound == ["a"])
+        await #expect(throws: ExeDevError.self) { try await ScriptedTransport(404, "404 page not found").client.remove(["a"]) }
+    }
+
+    @Test func aFullPlanHasItsOwnAdvice() async {
+        let text = "You have reached the maximum number of VMs allowed on your plan. Delete an existing VM to create a new one."
+        let vm = NewVM(name: "a", image: "i", cpu: 1, memory: "1GB", disk: "10GB", tags: [])
+        await #expect(throws: ExeDevError.quotaReached(text)) {
+            try await ScriptedTransport(422, #"{"error":"\#(text)"}"#).client.create(vm)
+        }
+    }
+
+    @Test(arguments: [
+        ("rm a", #"{"deleted":[],"failed":["a"]}"#, true), ("rm a", #"{"deleted":["a"],"failed":[]}"#, false),
+        ("ls a", #"{"vms":[]}"#, true), ("ls", #"{"vms":[]}"#, false), ("ls a", #"{"vms":[{"vm_name":"a"}]}"#, false),
+        ("whoami", "{}", false),
+    ]) func saysWhetherEverythingWasDone(line: String, body: String, isUnfulfilled: Bool) {
+        #expect(ExeDevCommand.raw(line).isUnfulfilled(by: body) == isUnfulfilled)
+    }
+
+    /// Terminals and logs get one line of it, without control characters.
+    @Test(arguments: [400, 401, 403, 404, 422]) func whatAnErrorSaysIsCleaned(status: Int) async {
+        let transport = ScriptedTransport(status, "\u{1b}[2J\u{202e}evil\nsecond line" + String(repeating: "x", count: 9000))
+        let error = await #expect(throws: ExeDevError.self) { try await transport.client.exec(.raw("restart a")) }
+        let text = error.map { "\($0)" } ?? ""
+        #expect(
+            text.count <= 400 && text.unicodeScalars.allSatisfy { $0.value >= 32 && $0.value != 0x202e } && text.contains("\\u{1b}"),
+            "\(text)")
+    }
+}
