@@ -212,6 +212,14 @@ import Testing
             "4 cluster.serverConfig.node-ip: exedev-k8s owns this key: the overlay decides it",
             "4 cluster.agentConfig.node-label: exedev-k8s owns this key: use labels"),
         SpecRow(
+            "snapshots of sqlite", FleetText(more: "serverConfig: {'etcd-snapshot-retention': 5, 'write-kubeconfig': '/root/x'}"),
+            "4 cluster.serverConfig.etcd-snapshot-retention: one server keeps its state in sqlite, of which k3s makes no snapshots; copy /var/lib/rancher/k3s/server",
+            "4 cluster.serverConfig.write-kubeconfig: exedev-k8s owns this key: the tool reads /etc/rancher/k3s/k3s.yaml"),
+        SpecRow("DNS among the services", FleetText(more: "serverConfig: {'cluster-dns': '10.245.0.10'}")),
+        SpecRow(
+            "DNS elsewhere", FleetText(more: "serverConfig: {'cluster-dns': '10.43.0.10'}"),
+            "4 cluster.serverConfig: cluster-dns 10.43.0.10 is no address inside serviceCIDR 10.245.0.0/16"),
+        SpecRow(
             "wireguard", FleetText(more: "serverConfig: {'flannel-backend': 'wireguard-native'}"),
             "4 cluster.serverConfig.flannel-backend: wireguard-native cannot work: no exe.dev VM has an address that another one reaches"),
         SpecRow(

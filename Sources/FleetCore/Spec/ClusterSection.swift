@@ -42,6 +42,7 @@ extension FleetReader {
             serverConfig: fields["serverConfig"].map { K3sKeys.config($0, .server) } ?? [:],
             agentConfig: fields["agentConfig"].map { K3sKeys.config($0, .agent) } ?? [:])
         if let pods = draft.pods, let services = draft.services { checkServices(services, pods, draft) }
+        if let services = draft.services { checkDNS(services, draft) }
         return draft
     }
 
@@ -64,6 +65,15 @@ extension FleetReader {
             field.refuse("\(cidr) is not private; choose inside one of \(ranges)")
         }
         return cidr
+    }
+
+    /// An address outside is one that no service can have: no pod would resolve any name.
+    private func checkDNS(_ services: CIDR, _ draft: ClusterDraft) {
+        guard case .string(let text) = draft.serverConfig["cluster-dns"] else { return }
+        for part in text.split(separator: ",", omittingEmptySubsequences: false)
+        where CIDR.address(part).map(services.contains) != true {
+            draft.fields["serverConfig"]?.refuse("cluster-dns \(part) is no address inside serviceCIDR \(services)")
+        }
     }
 
     private func checkServices(_ services: CIDR, _ pods: CIDR, _ draft: ClusterDraft) {

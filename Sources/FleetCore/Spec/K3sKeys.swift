@@ -12,11 +12,10 @@ enum K3sKeys {
     static let serverOnly = [
         "cluster-dns", "cluster-domain", "default-local-storage-path", "disable-cloud-controller", "disable-helm-controller",
         "disable-kube-proxy", "disable-network-policy", "egress-selector-mode", "embedded-registry", "enable-pprof", "etcd-arg",
-        "etcd-disable-snapshots", "etcd-expose-metrics", "etcd-snapshot-compress", "etcd-snapshot-dir", "etcd-snapshot-name",
-        "etcd-snapshot-retention", "etcd-snapshot-schedule-cron", "flannel-backend", "helm-job-image", "kube-apiserver-arg",
+        "etcd-expose-metrics", "flannel-backend", "helm-job-image", "kube-apiserver-arg",
         "kube-cloud-controller-manager-arg", "kube-controller-manager-arg", "kube-scheduler-arg", "secrets-encryption",
         "service-node-port-range", "servicelb-namespace", "system-default-registry", "tls-san", "tls-san-security",
-        "write-kubeconfig", "write-kubeconfig-group",
+        "write-kubeconfig-group",
     ]
     /// Keys that exist and are not for the fleet file, with the reason.
     static let owned = [
@@ -35,8 +34,12 @@ enum K3sKeys {
         "rootless": "the tool runs k3s as a service of the system", "server": "the tool sets it",
         "service-cidr": "use cluster.serviceCIDR", "token": "the tool makes it", "token-file": "the tool makes it",
         "vpn-auth": "use cluster.network", "vpn-auth-file": "use cluster.network",
-        "with-node-id": "it would change the nodes' names", "write-kubeconfig-mode": "the tool keeps it at 0600",
+        "with-node-id": "it would change the nodes' names", "write-kubeconfig": "the tool reads /etc/rancher/k3s/k3s.yaml",
+        "write-kubeconfig-mode": "the tool keeps it at 0600",
     ]
+    /// k3s makes snapshots of etcd alone (docs.k3s.io/datastore/backup-restore).
+    private static let noSnapshots =
+        "one server keeps its state in sqlite, of which k3s makes no snapshots; copy /var/lib/rancher/k3s/server"
     /// flannel's backends that carry pods between VMs which share nothing but the overlay.
     static let backends = ["none", "vxlan"]
     static let packaged = ["coredns", "local-storage", "metrics-server", "runtimes", "servicelb", "traefik"]
@@ -59,6 +62,7 @@ enum K3sKeys {
 
     private static func problem(_ key: String, _ role: Role) -> String? {
         if let instead = owned[key] { return "exedev-k8s owns this key: \(instead)" }
+        if key.hasPrefix("etcd-snapshot-") || key == "etcd-disable-snapshots" { return noSnapshots }
         if known(to: role).contains(key) { return nil }
         if serverOnly.contains(key) { return "only servers know this key; an agent that finds it crash-loops" }
         return agentOnly.contains(key) ? "only agents know this key" : "no key of k3s that a fleet file may set"
