@@ -8,10 +8,11 @@ import Testing
 private final class DyingServer: Sendable {
     let requests = Atomic<Int>(0)
     let port: UInt16
+    /// The status line and what else stands before the length.
     private let status: String
-    private let body: String
+    private let body: [UInt8]
 
-    init(_ status: String = "200 OK", _ body: String = "{}") throws {
+    init(_ status: String = "200 OK", _ body: [UInt8] = Array("{}".utf8)) throws {
         (self.status, self.body) = (status, body)
         let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_in()
@@ -41,8 +42,8 @@ private final class DyingServer: Sendable {
             guard text.hasSuffix("\r\n\r\nrestart x") else { continue }
             text = ""
             if requests.add(1, ordering: .sequentiallyConsistent).newValue == 5 { break }
-            let reply = "HTTP/1.1 \(status)\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)"
-            send(connection, reply, reply.utf8.count, Int32(MSG_NOSIGNAL))
+            let reply = Array("HTTP/1.1 \(status)\r\nContent-Length: \(body.count)\r\n\r\n".utf8) + body
+            send(connection, reply, reply.count, Int32(MSG_NOSIGNAL))
         }
         close(connection)
     }
@@ -63,10 +64,24 @@ private final class DyingServer: Sendable {
 {
     let token = "exe1.eyJjbWRzIjpbImxzIl19.c2lnbmF0dXJlc2lnbmF0dXJl"
     let said = #"{"error":"bad header: Authorization: Bearer \#(token) (signature c2lnbmF0dXJlc2lnbmF0dXJl)"}"#
-    let server = try DyingServer(status, said)
+    let server = try DyingServer(status, Array(said.utf8))
     let client = ExeDevClient(
         transport: try CurlTransport(token: try ExeDevToken(token, from: "test"), endpoint: "http://127.0.0.1:\(server.port)/exec"))
     let error = await #expect(throws: ExeDevError.self) { try await client.restart("x") }
     let text = error.map { "\($0)" } ?? ""
     #expect(text.contains("<secret exe-dev-api-key>") && !text.contains("c2lnbmF0"), "\(text)")
+}
+
+/// A proxy on the way may compress what nobody asked to be compressed.
+@Test func aCompressedAnswerIsRead() async throws {
+    // gzip of {"error":"said in gzip"}
+    let body: [UInt8] = [
+        0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0x03, 0xab, 0x56, 0x4a, 0x2d, 0x2a, 0xca, 0x2f, 0x52, 0xb2, 0x52,
+        0x2a, 0x4e, 0xcc, 0x4c, 0x51, 0xc8, 0xcc, 0x53, 0x48, 0xaf, 0xca, 0x2c, 0x50, 0xaa, 0x05, 0x00, 0x91, 0x0f, 0xd3, 0x02,
+        0x18, 0x00, 0x00, 0x00,
+    ]
+    let server = try DyingServer("200 OK\r\nContent-Encoding: gzip", body)
+    let client = ExeDevClient(
+        transport: try CurlTransport(token: try ExeDevToken("exe0.a.b", from: "test"), endpoint: "http://127.0.0.1:\(server.port)/exec"))
+    await #expect(throws: ExeDevError.refused(verb: "restart", "said in gzip")) { try await client.restart("x") }
 }
