@@ -38,17 +38,16 @@ package struct ExeDevClient: Sendable {
 
     package func list(pattern: String? = nil) async throws(ExeDevError) -> VMList {
         let command = ExeDevCommand.ls(pattern: pattern)
-        let documents = try await exchange(command)
-        try refuseErrors(documents, command)
+        let documents = try await documents(of: command)
         // A VM left out would mean "this VM is gone", so what is not one whole list is no list.
         guard documents.count == 1 else { throw .unreadable(verb: "ls", "it is \(documents.count) documents", mayHaveHappened: false) }
-        guard let key = JSONKeys.repeated(in: documents[0]) else {
-            let reply: ListReply = try decoded(documents[0], command)
-            do throws(RowError) { return VMList(vms: try Self.distinct(reply.vms)) } catch {
-                throw .unreadable(verb: "ls", error.description, mayHaveHappened: false)
-            }
+        if let key = JSONKeys.repeated(in: documents[0]) {
+            throw .unreadable(verb: "ls", "it has the key \"\(key)\" twice", mayHaveHappened: false)
         }
-        throw .unreadable(verb: "ls", "it has the key \"\(key)\" twice", mayHaveHappened: false)
+        let reply: ListReply = try decoded(documents[0], command)
+        do throws(RowError) { return VMList(vms: try Self.distinct(reply.vms)) } catch {
+            throw .unreadable(verb: "ls", error.description, mayHaveHappened: false)
+        }
     }
 
     private static func distinct(_ rows: [VMRow]) throws(RowError) -> [VM] {
@@ -136,9 +135,15 @@ package struct ExeDevClient: Sendable {
 
     // MARK: one exchange
 
-    private func document(of command: ExeDevCommand) async throws(ExeDevError) -> Data {
+    /// Not empty, and without an error.
+    private func documents(of command: ExeDevCommand) async throws(ExeDevError) -> [Data] {
         let documents = try await exchange(command)
         try refuseErrors(documents, command)
+        return documents
+    }
+
+    private func document(of command: ExeDevCommand) async throws(ExeDevError) -> Data {
+        let documents = try await documents(of: command)
         try refuseOthers(documents, command)
         return documents[0]
     }

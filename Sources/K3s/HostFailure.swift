@@ -21,7 +21,7 @@ package enum HostFailure {
     }
 
     /// Nil when the status is not one of ours.
-    package static func advice(exitStatus: Int32, stderr: String) -> String? {
+    package static func advice(exitStatus: Int32) -> String? {
         switch exitStatus {
         case 70: "exe.dev VMs are x86_64; is this one of them?"
         case 71: "use an image with systemd, such as exeuntu"

@@ -101,15 +101,11 @@ struct Hosts: Sendable {
         "exe.dev picks the VM by address and key: check that the SSH key belongs to the account of the token"
 
     private static func failed(_ result: ExecResult, _ errors: String) -> EffectError {
-        let status = result.exitStatus ?? -1
-        if status == HostFailure.wrongHost {
-            return EffectError(HostFailure.cause(stderr: errors), remedy: .askOperator(advice: wrongHostAdvice))
-        }
-        if let advice = HostFailure.advice(exitStatus: status, stderr: errors) {
-            return EffectError(HostFailure.cause(stderr: errors), remedy: .askOperator(advice: advice))
-        }
+        let (status, cause) = (result.exitStatus ?? -1, HostFailure.cause(stderr: errors))
+        if status == HostFailure.wrongHost { return EffectError(cause, remedy: .askOperator(advice: wrongHostAdvice)) }
+        if let advice = HostFailure.advice(exitStatus: status) { return EffectError(cause, remedy: .askOperator(advice: advice)) }
         let how = result.signal.map { "was killed by \($0)" } ?? "ended with status \(status)"
-        return EffectError("the script \(how): \(HostFailure.cause(stderr: errors))", remedy: .retry(after: nil))
+        return EffectError("the script \(how): \(cause)", remedy: .retry(after: nil))
     }
 
     private static func effect(_ error: SSHError, mutates: Bool) -> EffectError {

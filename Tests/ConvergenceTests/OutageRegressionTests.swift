@@ -159,4 +159,21 @@ import Testing
         ]
         #expect(try RegressionTests.run("pool renamed", unheard, seed: 122_704) == [])
     }
+
+    /// Over 10 nodes, seed 64510566: of a clock that was set back a list of before was taken for one of now, and what another machine had asked for
+    /// was asked for once more.
+    @Test(arguments: 8..<25) func aClockThatIsSetBackMakesNoListYounger(at effect: Int) throws {
+        let faults = [
+            Fault(.rival, at: .effect(5)), Fault(.outage(3600), at: .effect(11)), Fault(.clockJump(-Fault.year), at: .effect(effect)),
+        ]
+        #expect(try RegressionTests.run("first create", faults, web: 8, seed: 64_510_566) == [])
+    }
+
+    /// Seed 70571182: who had asked for VMs, died and heard of none of them took one list that lacked them for the truth.
+    @Test(arguments: [Fault.Kind.emptyList, .partialList(0), .partialList(1)]) func oneListEndsNoLongPastCreation(lie: Fault.Kind) throws {
+        for read in 30..<70 {
+            let faults = [Fault(.crashAfterReply, at: .effect(0)), Fault(.rival, at: .effect(3)), Fault(lie, at: .read(read))]
+            #expect(try RegressionTests.run("name held by somebody else", faults, seed: 70_571_182, restartsAfter: 10) == [])
+        }
+    }
 }

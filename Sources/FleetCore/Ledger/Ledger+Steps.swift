@@ -62,6 +62,12 @@ extension Ledger {
         attempts[node] = nil
     }
 
+    /// The first steps of a removal: pods may still run there, however far an earlier one had come.
+    mutating func removalBegun(_ node: String) {
+        removalSent(node)
+        removalReached(.begun, node)
+    }
+
     package mutating func removalReached(_ stage: LeaveStage, _ node: String) {
         switch nodes[node] {
         case .present(let instance), .leaving(let instance, _): nodes[node] = .leaving(instance, stage)

@@ -20,10 +20,7 @@ package struct Cordon: Step {
         Change(before: observed.nodeWords(node), after: "cordoned")
     }
 
-    package func before(_ ledger: inout Ledger, now: Double) {
-        ledger.removalSent(node)
-        ledger.removalReached(.begun, node)
-    }
+    package func before(_ ledger: inout Ledger, now: Double) { ledger.removalBegun(node) }
 
     package func stale(after end: StepEnd, _ observed: Observation) -> [StaleObservation] { [.node] }
 }

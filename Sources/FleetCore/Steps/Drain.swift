@@ -26,10 +26,7 @@ package struct Drain: Step {
         Change(before: observed.nodeWords(node), after: "drained")
     }
 
-    package func before(_ ledger: inout Ledger, now: Double) {
-        ledger.removalSent(node)
-        ledger.removalReached(.begun, node)
-    }
+    package func before(_ ledger: inout Ledger, now: Double) { ledger.removalBegun(node) }
 
     package func after(_ ledger: inout Ledger, _ outcome: StepOutcome, now: Double) { ledger.removalReached(.drained, node) }
 

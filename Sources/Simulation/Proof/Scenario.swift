@@ -38,49 +38,29 @@ package struct Scenario: Sendable {
     /// Whether the file asks for this node at last.
     func wants(_ name: String) -> Bool { after.nodes.contains { $0.name == name } }
 
-    func ending(_ ending: Ending) -> Scenario {
+    private func with(_ change: (inout Scenario) -> Void) -> Scenario {
         var copy = self
-        copy.ending = ending
+        change(&copy)
         return copy
     }
 
-    func disturbed(_ body: @escaping @Sendable (inout WorldState) -> Void) -> Scenario {
-        var copy = self
-        copy.disturbance = body
-        return copy
-    }
+    func ending(_ ending: Ending) -> Scenario { with { $0.ending = ending } }
 
-    func unattended() -> Scenario {
-        var copy = self
-        copy.isAttended = false
-        return copy
-    }
+    func disturbed(_ body: @escaping @Sendable (inout WorldState) -> Void) -> Scenario { with { $0.disturbance = body } }
+
+    func unattended() -> Scenario { with { $0.isAttended = false } }
 
     /// What a plan for the creation of these nodes approves.
     func approving(_ nodes: [String]) -> Scenario {
-        var copy = self
-        copy.approved = Dictionary(
-            uniqueKeysWithValues: nodes.map { ($0, [.createVM, .prepare, .purgeIdentity, .install, .patchNode, .share]) })
-        return copy
+        let steps: Set<StepKind> = [.createVM, .prepare, .purgeIdentity, .install, .patchNode, .share]
+        return with { $0.approved = Dictionary(uniqueKeysWithValues: nodes.map { ($0, steps) }) }
     }
 
-    func retrying(_ effects: [String]) -> Scenario {
-        var copy = self
-        copy.retried = Set(effects)
-        return copy
-    }
+    func retrying(_ effects: [String]) -> Scenario { with { $0.retried = Set(effects) } }
 
-    func shortOfQuota() -> Scenario {
-        var copy = self
-        copy.isShortOfQuota = true
-        return copy
-    }
+    func shortOfQuota() -> Scenario { with { $0.isShortOfQuota = true } }
 
-    func edited(_ fleets: [DesiredFleet]) -> Scenario {
-        var copy = self
-        copy.edits = fleets
-        return copy
-    }
+    func edited(_ fleets: [DesiredFleet]) -> Scenario { with { $0.edits = fleets } }
 }
 
 extension Scenario {
