@@ -34,7 +34,7 @@ package enum Control {
             return .usage
         } catch let error as ExeDevError {
             terminal.say("exedev-ctl: \(error)")
-            if case .askOperator(let advice) = error.remedy { terminal.say("  \(advice)") }
+            if let advice = error.remedy.advice { terminal.say("  \(advice)") }
             if case .observeAgain = error.remedy { terminal.say("  the outcome is unknown: check with exedev-ctl exec ls") }
             return .failed
         } catch {

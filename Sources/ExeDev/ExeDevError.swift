@@ -32,6 +32,16 @@ package enum ExeDevError: Error, Sendable, Hashable, CustomStringConvertible {
         /// Never resend: observe what came of it.
         case observeAgain
         case askOperator(advice: String)
+        /// The name that `new` asks for is taken, by somebody else or by an earlier `new` of ours.
+        case nameTaken(advice: String)
+
+        /// What the operator can do about it; nil when waiting is enough.
+        package var advice: String? {
+            switch self {
+            case .askOperator(let advice), .nameTaken(let advice): advice
+            case .retry, .observeAgain: nil
+            }
+        }
     }
 
     package var remedy: Remedy {
@@ -46,7 +56,7 @@ package enum ExeDevError: Error, Sendable, Hashable, CustomStringConvertible {
             .askOperator(advice: "make one that may run all that is needed: \(Self.newToken)")
         case .misunderstood: .askOperator(advice: "exe.dev's API may have changed: try a newer version of this program")
         case .nameUnavailable(let name):
-            .askOperator(advice: "VM names are global on exe.dev: if \(name) is not yours, choose another vmPrefix")
+            .nameTaken(advice: "VM names are global on exe.dev: if \(name) is not yours, choose another vmPrefix")
         case .quotaReached: .askOperator(advice: "remove VMs that are not needed, or ask exe.dev for a larger plan")
         case .refused(let verb, _): .askOperator(advice: "read its message; exedev-ctl exec '\(verb) --help' shows the usage")
         }

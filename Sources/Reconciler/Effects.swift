@@ -10,6 +10,8 @@ package struct EffectError: Error, Sendable, CustomStringConvertible {
         /// It may have happened: never resend, read again.
         case observeAgain
         case askOperator(advice: String)
+        /// The VM name is taken: by our own request, if there was one without an answer; else the operator is to choose another.
+        case nameTaken(advice: String)
         /// By a rule of ours; nothing was sent.
         case refused(Reason)
     }

@@ -126,24 +126,48 @@ extension Run {
     }
 
     private mutating func failed(_ action: Action, _ error: EffectError, _ now: Double, _ tell: (Event) -> Void) {
-        if error.remedy != .observeAgain {
+        let isInDoubt = isInDoubt(action, error)
+        if isInDoubt {
+            waitInDoubt(action, error, now)
+            tell(.outcomeUnknown(action, reason: error.message))
+        } else {
             facts.notes[action.node]?.asked = nil
             action.step.undone(&facts.ledger)
+            notDone(action, error, now, tell)
         }
+        invalidate(action.step, .failed(isUnknown: isInDoubt))
+    }
+
+    /// Whether it may have been done, or may still be. A name may be taken by our own request whose answer was lost: a cold image is listed
+    /// minutes later.
+    private func isInDoubt(_ action: Action, _ error: EffectError) -> Bool {
+        switch error.remedy {
+        case .observeAgain: true
+        case .nameTaken: mayBeMade.contains(action.node) && facts.ledger.failures(action.node) < Planner.takenNameAttempts
+        case .retry, .askOperator, .refused: false
+        }
+    }
+
+    /// What exe.dev is asked for is not asked again while it may be under way. A creation has its own wait, by its record.
+    private mutating func waitInDoubt(_ action: Action, _ error: EffectError, _ now: Double) {
         let backOff = facts.ledger.nextBackOff(action.node)
+        let grace = action.step.target == .platform ? max(backOff, Planner.commandGrace) : backOff
+        wait(action, type(of: action.step).mayRepeat ? grace : 1, error, now)
+    }
+
+    private mutating func notDone(_ action: Action, _ error: EffectError, _ now: Double, _ tell: (Event) -> Void) {
         switch error.remedy {
         case .retry(let after):
             // Nothing was done, so an intent to create does not stand either.
             creationFailed(action)
-            wait(action, max(after ?? 0, backOff), error, now)
-            tell(.actionFailed(action, reason: error.message, retryIn: max(after ?? 0, backOff)))
-        case .observeAgain:
-            wait(action, type(of: action.step).mayRepeat ? backOff : 1, error, now)
-            tell(.outcomeUnknown(action, reason: error.message))
-        case .askOperator(let advice): refused(action, .actionRefused(error.message, advice: advice), error, now, tell)
+            let seconds = max(after ?? 0, facts.ledger.nextBackOff(action.node))
+            wait(action, seconds, error, now)
+            tell(.actionFailed(action, reason: error.message, retryIn: seconds))
+        case .askOperator(let advice), .nameTaken(let advice):
+            refused(action, .actionRefused(error.message, advice: advice), error, now, tell)
         case .refused(let reason): refused(action, reason, error, now, tell)
+        case .observeAgain: break
         }
-        invalidate(action.step, .failed(isUnknown: error.remedy == .observeAgain))
     }
 
     /// Blocked for the rest of this run; the next one tries at once, for then the operator may have mended it.

@@ -37,7 +37,7 @@ import Testing
         case .status429Later: reply(429, #"{"error":"slow down"}"#, ["retry-after": "60"])
         case .status500, .status500Done: reply(500, "")
         case .status502: reply(502, "<html>Bad Gateway</html>")
-        case .status504, .status504Done, .status504Late: reply(504, #"{"error":"command timed out"}"#)
+        case .status504, .status504Done, .status504Late, .status504Reserved: reply(504, #"{"error":"command timed out"}"#)
         case .lostBefore, .lostReply: .failure(TransportFailure(reason: "reset", wasSent: true))
         case .truncated: reply(200, #"{"vm_na"#, cut: true)
         case .html: reply(200, "<html>")
@@ -51,7 +51,7 @@ import Testing
         switch remedy {
         case .retry(let after): .retry(after.map { Int($0.components.seconds) })
         case .observeAgain: .observeAgain
-        case .askOperator: .askOperator
+        case .askOperator, .nameTaken: .askOperator
         }
     }
 
@@ -59,7 +59,7 @@ import Testing
         switch remedy {
         case .retry(let after): .retry(after.map { Int($0) })
         case .observeAgain: .observeAgain
-        case .askOperator, .refused: .askOperator
+        case .askOperator, .nameTaken, .refused: .askOperator
         }
     }
 

@@ -77,6 +77,34 @@ import Testing
         #expect(verdict.end.names == stage.scenario.after.nodes.map(\.name).sorted())
     }
 
+    /// A cold image: the name is taken at once, and the VM listed minutes later.
+    @Test("B4 a name that our own request had taken was given up as somebody else's", arguments: [true, false])
+    func b4Reserved(isOurs: Bool) throws {
+        let stage = try Stage.named("first create")
+        #expect(stage.has(0, .createVM))
+        guard isOurs else {
+            var start = stage.start
+            start.account.foreignNames = [stage.effects[0].subject]
+            let rehearsal = try Rehearsal(stage.scenario.after, in: start)
+            #expect(try rehearsal.decision(stage.effects[0].subject).isBlocked, "nobody waits for what was never asked for")
+            return
+        }
+        let verdict = stage.trial([Fault(.api(.status504Reserved), at: .effect(0))])
+        #expect(verdict.violations == [])
+        #expect(verdict.end.names == stage.scenario.after.nodes.map(\.name).sorted())
+    }
+
+    /// exe.dev cuts a command at 30 s and may carry it out all the same: nothing else is done to that VM meanwhile.
+    @Test("a command that exe.dev carried out later struck what had been done since", arguments: ["share change", "tag change", "shrink", "VM stopped"])
+    func late(name: String) throws {
+        let stage = try Stage.named(name)
+        let number = try #require(stage.effects.firstIndex { !$0.isForHost })
+        let verdict = stage.trial([Fault(.api(.status504Late), at: .effect(number))])
+        #expect(verdict.violations == [])
+        let (first, again) = (stage.effects[number], verdict.end.effects.filter { $0.subject == stage.effects[number].subject })
+        #expect(again.first { $0.kind == first.kind } != nil)
+    }
+
     @Test("B4 a creation under way was sent again") func b4Late() throws {
         let stage = try Stage.named("first create")
         stage.hurts("S8", without: .creationGrace, [Fault(.api(.status504Late), at: .effect(0))])

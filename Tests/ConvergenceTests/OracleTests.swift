@@ -152,7 +152,7 @@ import Testing
             "S8 one is under way", living, "still under way at exe.dev",
             arrange: { world in
                 world.vanish(fourth)
-                world.late = [(world.now + 20, create(fourth, world))]
+                world.late = [.init(at: world.now + 20, effect: create(fourth, world))]
             }, when: created),
         Row("S8 its creation was answered", living, "that its VM is there", arrange: { $0.freeze(fourth) }) { world in
             [.answered(create(fourth, world), by: 0, isDone: true)] + created(world)

@@ -109,7 +109,7 @@ extension NodeRecord {
         }
         if let createdAt = vm.createdAt, createdAt == record.previousCreatedAt {
             // An old list shows the machine before; unless nothing came of its successor, and it was never gone.
-            guard let request = record.request, now - request.sentAt > Planner.creationGrace, let previous = request.previous else {
+            guard let request = record.request, now - request.sentAt > Planner.commandGrace, let previous = request.previous else {
                 return nil
             }
             record = previous

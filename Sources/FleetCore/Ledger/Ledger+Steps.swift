@@ -5,7 +5,8 @@ extension Ledger {
     /// Seconds until a step of the node may be sent again, should it fail now.
     package func nextBackOff(_ node: String) -> Double { min(300, 2 * Double(1 << min(failures(node) + 1, 8))) }
 
-    private func failures(_ node: String) -> Int { min(max(0, attempts[node]?.count ?? 0), 1_000_000) }
+    /// How many steps of the node have failed in a row.
+    package func failures(_ node: String) -> Int { min(max(0, attempts[node]?.count ?? 0), 1_000_000) }
 
     /// `now`, `again`: seconds since 1970.
     package mutating func stepFailed(_ node: String, _ failure: String, at now: Double, again: Double) {

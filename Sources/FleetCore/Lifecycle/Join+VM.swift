@@ -34,8 +34,8 @@ extension Join {
 extension NodeFacts {
     /// A VM that is not listed may still come of an earlier `new`.
     func createOutcome(_ facts: FleetFacts) -> Decision? {
-        let isYoung = known?.request.map { facts.listTime - $0.sentAt < Planner.creationGrace } ?? false
-        let isUnanswered = asked.map { facts.uptime - $0 < Planner.creationGrace } ?? false
+        let isYoung = known?.request.map { facts.listTime - $0.sentAt < Planner.commandGrace } ?? false
+        let isUnanswered = asked.map { facts.uptime - $0 < Planner.commandGrace } ?? false
         guard isYoung || isUnanswered, facts.holds(.creationGrace) else { return nil }
         return .wait(Wait(.createOutcomeUnknown, read: .vms, every: 3))
     }

@@ -2,9 +2,12 @@ import K3s
 
 /// Decides. A pure function: the same facts give the same plan.
 package enum Planner {
-    /// Seconds a lost `new` may still produce its VM before it is taken for not done: exe.dev cuts a command at 30 s (facts/exedev.md
-    /// §2.3, 2026). Should it come later still, the next `new` is refused, because names are unique.
-    package static let creationGrace = 40.0
+    /// Seconds a command without an answer may still be carried out before it is taken for not done: exe.dev cuts a command at 30 s
+    /// (facts/exedev.md §2.3, 2026). Should a `new` take longer still, the next one is refused, because names are unique.
+    package static let commandGrace = 40.0
+    /// How often in a row a name may be taken, as it seems by our own request, before the operator is asked: a cold image takes minutes, and each
+    /// request waits for `commandGrace`.
+    package static let takenNameAttempts = 15
     /// A longer back-off was written by a clock that ran ahead.
     static let longestBackOff = 3600.0
     /// Seconds between two lists that must both lack a VM that was here before it is taken for gone.

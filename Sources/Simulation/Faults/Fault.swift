@@ -84,6 +84,9 @@ package struct Fault: Sendable, Hashable, CustomStringConvertible {
             }
         }
 
+        /// exe.dev carries the request out later.
+        var isLate: Bool { if case .api(let fault) = self { fault.delay != nil } else { false } }
+
         var isClockJump: Bool { if case .clockJump = self { true } else { false } }
 
         /// Things come about that the ledger does not tell.
@@ -156,11 +159,22 @@ extension Fault.Kind {
 /// What exe.dev may answer, or not answer, to one request.
 package enum APIFault: String, Sendable, Hashable, CaseIterable {
     case status400, status401, status403, status404, status413, status422, notFound, notReady, status429, status429Later
-    case status500, status500Done, status502, status504, status504Done, status504Late
+    case status500, status500Done, status502, status504, status504Done
+    /// Carried out later; with the name taken at once, as a cold image does (facts/exedev.md §8).
+    case status504Late, status504Reserved
     case lostBefore, lostReply, truncated, html, dns
 
     /// The request was carried out all the same.
     var isDone: Bool { [.status500Done, .status504Done, .lostReply, .truncated, .html].contains(self) }
+
+    /// Seconds until it is carried out all the same.
+    var delay: Double? {
+        switch self {
+        case .status504Late: 25
+        case .status504Reserved: 110
+        default: nil
+        }
+    }
 
     /// As Live's client classifies it (ExeDev/Classify.swift, ExeDevError.remedy).
     func error(mutating: Bool) -> EffectError {

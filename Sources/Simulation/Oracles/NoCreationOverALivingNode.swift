@@ -11,7 +11,8 @@ struct NoCreationOverALivingNode: Oracle {
     func before(_ request: Request, _ world: WorldState, _ history: History) -> String? {
         guard request.effect.kind == .createVM else { return nil }
         let name = request.effect.subject
-        let isUnderWay = world.late.contains { $0.effect.kind == .createVM && $0.effect.subject == name }
+        // Where it has the name already a second one is refused, which is how anybody finds out.
+        let isUnderWay = world.late.contains { $0.effect.kind == .createVM && $0.effect.subject == name && !$0.reservesName }
         // What is not in the ledger cannot be waited for; exe.dev refuses it then.
         if isUnderWay, !world.hidesFromTheLedger, !world.hasLostCount(request.id) { return "an earlier one is still under way at exe.dev" }
         if made.contains(Mark(request.id, name)), world.machine(name) != nil, !history.misjudged.contains(name) {

@@ -273,8 +273,7 @@ extension WorldState {
         var told: EffectError?
         if case .api(let kind)? = fault, !effect.isForHost {
             (isDone, told) = (kind.isDone, kind.error(mutating: true))
-            // Of nothing else it is asked whether it goes on (facts/exedev.md §2.3); what goes on for nobody knows how long cannot be waited for.
-            if kind == .status504Late { if effect.kind == .createVM { late.append((now + 25, effect)) } else { isDone = true } }
+            if let delay = kind.delay { late.append(Late(at: now + delay, effect: effect, reservesName: kind == .status504Reserved)) }
         }
         var hostFault: HostFault?
         if case .host(let kind)? = fault, effect.isForHost { hostFault = kind }

@@ -97,7 +97,7 @@ package final class SimulatedWorld: Sendable {
             for sleeper in sleepers {
                 guard case .effect(let effect, let number, let fault)? = sleeper.errand, state.random.chance(2) else { continue }
                 // What the kernel delivers of the dead later than this, and other than creations, nobody can be kept from: see ARCHITECTURE.
-                let delays = effect.kind == .createVM && fault != .api(.status504Late) ? [0, 3, 20.0] : [0]
+                let delays = effect.kind == .createVM && fault?.isLate != true ? [0, 3, 20.0] : [0]
                 state.orphaned.append((sleeper.at + delays[state.random.below(delays.count)], effect, number, fault, id))
             }
             state.inFlight = state.inFlight.filter { $0.value.process != id }

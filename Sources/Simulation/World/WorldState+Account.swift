@@ -20,7 +20,10 @@ extension WorldState {
         new.make.image = spec.image
         (new.make.cpu, new.make.memory, new.make.disk) = (String(spec.cpu), spec.memory, spec.disk)
         var made: Machine?
-        let reply = asked { world throws(AccountRefusal) in made = try world.add(new) }
+        let reply = asked { world throws(AccountRefusal) in
+            if world.late.contains(where: { $0.reservesName && $0.effect.subject == new.name }) { throw .nameTaken(new.name) }
+            made = try world.add(new)
+        }
         guard let made else { return reply }
         report(.created(step.node))
         return .success(.vm(made.observed(now: now)))
@@ -73,7 +76,8 @@ extension AccountRefusal {
             switch self {
             case .notFound: .observeAgain
             case .notReady: .retry(after: nil)
-            case .nameTaken, .limitReached, .invalid: .askOperator(advice: "see what it says")
+            case .nameTaken: .nameTaken(advice: "choose another name")
+            case .limitReached, .invalid: .askOperator(advice: "see what it says")
             }
         return EffectError(text, remedy: remedy)
     }

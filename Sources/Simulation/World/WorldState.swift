@@ -21,7 +21,7 @@ package struct WorldState: Sendable {
     /// Whether anybody may be shown one of them.
     var keepsLists = true
     /// Requests that exe.dev answered with 504 and carries out later.
-    var late: [(at: Double, effect: Effect)] = []
+    var late: [Late] = []
     /// How many VMs came to be for which nobody waits any more.
     var unawaited = 0
     /// What a process had sent when it died and what arrives nevertheless, in its own time.
@@ -69,6 +69,13 @@ package struct WorldState: Sendable {
     var sleeperID = 0
 
     package init(seed: UInt64) { random = Randomness(seed: seed) }
+
+    struct Late: Sendable {
+        var at: Double
+        var effect: Effect
+        /// The name is taken until then, although no list shows it.
+        var reservesName = false
+    }
 
     package struct ProcessRecord: Sendable {
         package enum Mode: Sendable { case read, apply, destroy }
@@ -146,7 +153,7 @@ extension WorldState {
     mutating func proceed() {
         while let index = late.firstIndex(where: { $0.at <= now }) {
             let effect = late.remove(at: index).effect
-            unawaited += 1
+            if effect.kind == .createVM { unawaited += 1 }
             note("late \(effect.words)")
             _ = carryOut(effect, fault: nil)
         }
