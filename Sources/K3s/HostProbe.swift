@@ -24,7 +24,8 @@ package struct ProbeFields: Sendable, Hashable {
 
     package init() {}
 
-    fileprivate mutating func note(_ key: String, _ said: String) {
+    /// `uptime`: the host's, in seconds.
+    fileprivate mutating func note(_ key: String, _ said: String, uptime: Double?) {
         let value = OutsideText.line(said, keeping: .end)
         switch key {
         case "hostname": hostname = value
@@ -33,8 +34,8 @@ package struct ProbeFields: Sendable, Hashable {
         case "version": binaryVersion = value.split(separator: " ").compactMap { K3sVersion(String($0)) }.first
         case "sha256": binarySHA256 = value
         case "installer": hasInstaller = value == "yes"
-        case "unit.k3s": server = UnitState(value)
-        case "unit.k3s-agent": agent = UnitState(value)
+        case "unit.k3s": server = UnitState(value, uptime: uptime)
+        case "unit.k3s-agent": agent = UnitState(value, uptime: uptime)
         case "config": configHash = value
         case "cluster": clusterID = value
         case "server-data": hasServerData = value == "yes"
@@ -55,6 +56,9 @@ extension HostProbe {
     /// SSH answers before systemd does (facts/exedev.md §5.1, Aug 2026).
     package var isBooted: Bool { self.systemd == "running" || self.systemd == "degraded" }
 
+    /// The unit of this role; nil where there is none.
+    package func unit(_ role: Role) -> UnitState? { role == .server ? self.server : self.agent }
+
     /// k3s was set up here in this role and has run.
     package func runs(_ role: Role) -> Bool {
         switch role {
@@ -66,7 +70,9 @@ extension HostProbe {
     /// Throws when the answer is cut or is not an answer of ours.
     package static func parse(_ output: String) throws(ReadingError) -> HostProbe {
         var fields = ProbeFields()
-        for (key, value) in try Sections.fields(of: output, named: "probe") { fields.note(key, value) }
+        let lines = try Sections.fields(of: output, named: "probe")
+        let uptime = lines.first { $0.key == "uptime" }.flatMap { Double($0.value) }
+        for (key, value) in lines { fields.note(key, value, uptime: uptime) }
         guard !fields.hostname.isEmpty else { throw ReadingError("the probe has no hostname", in: output) }
         return HostProbe(fields)
     }
@@ -94,13 +100,19 @@ package struct UnitState: Sendable, Hashable {
     package var enabled: Bool
     /// Restarts by systemd; a growing number is a crash loop.
     package var restarts: Int
+    /// It is active, no job of systemd for it waits or runs (which a `Type=notify` unit's does until k3s says that it is up), and it has been so
+    /// for longer than it takes k3s to end over a configuration that it does not take.
+    package var isSteady = false
+
+    /// Of a steady one.
+    private static let steadySeconds = 10.0
 
     package init(active: String, sub: String, enabled: Bool, restarts: Int) {
         (self.active, self.sub, self.enabled, self.restarts) = (active, sub, enabled, restarts)
     }
 
-    /// Nil for a unit that does not exist.
-    init?(_ fields: String) {
+    /// Nil for a unit that does not exist. `uptime`: the host's, in seconds.
+    init?(_ fields: String, uptime: Double? = nil) {
         var values: [Substring: Substring] = [:]
         for pair in fields.split(separator: " ") {
             let halves = pair.split(separator: "=", maxSplits: 1)
@@ -111,6 +123,9 @@ package struct UnitState: Sendable, Hashable {
         sub = String(values["SubState"] ?? "unknown")
         enabled = values["UnitFileState"] == "enabled"
         restarts = values["NRestarts"].flatMap { Int($0) } ?? 0
+        let hasJob = !["", "0"].contains(values["Job"] ?? "")
+        let since = values["ActiveEnterTimestampMonotonic"].flatMap { Double($0) } ?? 0
+        isSteady = active == "active" && !hasJob && since > 0 && (uptime ?? 0) - since / 1_000_000 >= Self.steadySeconds
     }
 
     package var words: String { restarts > 0 ? "\(active) (\(sub)), \(restarts) restarts" : "\(active) (\(sub))" }

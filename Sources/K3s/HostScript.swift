@@ -49,8 +49,10 @@ package enum HostScript {
                     echo "version=$(\(HostPath.binary) --version 2>/dev/null | head -n 1)"
                 fi
                 [ -s \(HostPath.installer) ] && echo 'installer=yes'
+                echo "uptime=$(cut -d ' ' -f 1 /proc/uptime)"
                 for unit in k3s k3s-agent; do
-                    state=$(systemctl show "$unit" -p LoadState,ActiveState,SubState,UnitFileState,NRestarts 2>/dev/null | tr '\\n' ' ')
+                    state=$(systemctl show "$unit" \
+                        -p LoadState,ActiveState,SubState,UnitFileState,NRestarts,Job,ActiveEnterTimestampMonotonic 2>/dev/null | tr '\\n' ' ')
                     echo "unit.$unit=$state"
                     case $state in
                     *LoadState=loaded*)

@@ -11,7 +11,7 @@ extension Run {
         case .leased(let answer, let uptime): note(answer, uptime, tell)
         case .did(let action, .success(let outcome), let seconds):
             release(action.node)
-            facts.notes[action.node]?.asked = nil
+            answered(action)
             facts.ledger.stepDone(action.node)
             action.step.after(&facts.ledger, outcome, now: moment.wall)
             action.step.show(outcome, in: &facts.observed)
@@ -19,7 +19,7 @@ extension Run {
             tell(.actionFinished(action, seconds: seconds))
         case .did(let action, .failure(let error), _):
             release(action.node)
-            failed(action, error, moment.wall, tell)
+            failed(action, error, moment, tell)
         }
     }
 
@@ -52,7 +52,7 @@ extension Run {
     /// Somebody else was at work until now, and what they restarted may still read ready.
     private mutating func leaseAcquired(_ uptime: Double) {
         discardObservations()
-        for node in fleet.nodes { facts.notes[node.name, default: .init()].started = uptime }
+        facts.leaseTakenAt = uptime
     }
 
     /// What was observed may be long past: others were at work, or we stood still. Everything is read again before anything is begun.
@@ -114,6 +114,13 @@ extension Run {
         reads.quicken(.cluster)
     }
 
+    /// What was observed before k3s was told to start says nothing of how it is since.
+    mutating func k3sStarts(on node: String, at moment: Moment) {
+        facts.notes[node, default: .init()].started = moment.uptime
+        facts.ledger.k3sStarts(on: node, isMember: facts.observed.node(node) != nil)
+        stale(.host(node))
+    }
+
     private mutating func stale(_ target: ReadTarget) {
         reads.stale(target)
         spoil(target)
@@ -125,15 +132,16 @@ extension Run {
         }
     }
 
-    private mutating func failed(_ action: Action, _ error: EffectError, _ now: Double, _ tell: (Event) -> Void) {
+    private mutating func failed(_ action: Action, _ error: EffectError, _ moment: Moment, _ tell: (Event) -> Void) {
         let isInDoubt = isInDoubt(action, error)
         if isInDoubt {
-            waitInDoubt(action, error, now)
+            if action.step.target == .platform { sent(action, at: moment) }
+            wait(action, type(of: action.step).mayRepeat ? facts.ledger.nextBackOff(action.node) : 1, error, moment.wall)
             tell(.outcomeUnknown(action, reason: error.message))
         } else {
-            facts.notes[action.node]?.asked = nil
+            answered(action)
             action.step.undone(&facts.ledger)
-            notDone(action, error, now, tell)
+            notDone(action, error, moment.wall, tell)
         }
         invalidate(action.step, .failed(isUnknown: isInDoubt))
     }
@@ -148,11 +156,18 @@ extension Run {
         }
     }
 
-    /// What exe.dev is asked for is not asked again while it may be under way. A creation has its own wait, by its record.
-    private mutating func waitInDoubt(_ action: Action, _ error: EffectError, _ now: Double) {
-        let backOff = facts.ledger.nextBackOff(action.node)
-        let grace = action.step.target == .platform ? max(backOff, Planner.commandGrace) : backOff
-        wait(action, type(of: action.step).mayRepeat ? grace : 1, error, now)
+    /// exe.dev may carry it out from now on, whatever becomes of the answer. A creation is known by its record.
+    mutating func sent(_ action: Action, at moment: Moment) {
+        guard action.kind != .createVM else { return facts.notes[action.node, default: .init()].asked = moment.uptime }
+        facts.notes[action.node, default: .init()].commanded = moment.uptime
+        facts.ledger.commandSent(action.node, at: moment.wall)
+    }
+
+    private mutating func answered(_ action: Action) {
+        guard action.step.target == .platform else { return }
+        facts.notes[action.node]?.asked = nil
+        facts.notes[action.node]?.commanded = nil
+        facts.ledger.commandAnswered(action.node)
     }
 
     private mutating func notDone(_ action: Action, _ error: EffectError, _ now: Double, _ tell: (Event) -> Void) {

@@ -91,13 +91,10 @@ extension Run {
     mutating func begin(_ action: Action, at moment: Moment) {
         mayBeMade.remove(action.node)
         if action.kind == .createVM, facts.record(action.node)?.request != nil { mayBeMade.insert(action.node) }
+        if action.step.target == .platform { sent(action, at: moment) }
         action.step.before(&facts.ledger, now: moment.wall)
         take(action)
-        switch type(of: action.step).mark {
-        case .k3sStarted: facts.notes[action.node, default: .init()].started = moment.uptime
-        case .vmRequested: facts.notes[action.node, default: .init()].asked = moment.uptime
-        case nil: break
-        }
+        if type(of: action.step).startsK3s { k3sStarts(on: action.node, at: moment) }
     }
 
     // MARK: events

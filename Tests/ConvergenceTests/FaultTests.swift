@@ -79,6 +79,6 @@ import Testing
         #expect(!schedule.run(disabledRules: [.startGrace]).isGood && schedule.shrunk(disabledRules: [.startGrace]).faults.isEmpty)
         let late = Fault(.api(.status504Late), at: .effect(0))
         let creation = Schedule(stage: try Stage.named("first create"), seed: 7, faults: [Fault(.clockJump(3600), at: .effect(3)), late])
-        #expect(creation.shrunk(disabledRules: [.creationGrace]).faults == [late])
+        #expect(creation.shrunk(disabledRules: [.commandGrace]).faults == [late])
     }
 }

@@ -16,7 +16,7 @@ import Testing
         instance.sharing = .known(Share(port: 80, isPublic: false, users: ["a@b.c"]))
         var ledger = Ledger(cluster: "demo", clusterID: "c1", clusterCIDR: "10.244.0.0/16", serviceCIDR: "10.245.0.0/16")
         ledger.nodes["n"] = .leaving(instance, before)
-        (instance.startedAt, instance.poweredOnAt, instance.configuration) = (100, 100, .unknown)
+        (instance.startedAt, instance.poweredOnAt, instance.commandSentAt, instance.configuration) = (100, 100, 100, .unknown)
         instance.sharing = .uncertain(grants: ["a@b.c"])
         #expect(ledger.doubted(at: 100).nodes["n"] == .leaving(instance, after))
     }

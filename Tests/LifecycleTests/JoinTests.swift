@@ -104,6 +104,15 @@ import Testing
         Row("crashes", "blocked K3sDidNotJoin", host(isSetUp: true) { $0.agent?.active = "activating" }),
     ]
 
+    /// k3s was restarted so many seconds ago; `change`: how the host says that it is since, nil when it was not read.
+    private static func restarted(_ seconds: Double = 20, _ change: (@Sendable (inout UnitState) -> Void)? = nil) -> @Sendable (inout Situation) -> Void {
+        { situation in
+            situation.instance { ($0.startedAt, $0.isRestarting) = (now - seconds, true) }
+            if let change { situation.facts.observed.hosts[web] = Situation.host(isSetUp: true) { change(&$0.agent!) } }
+            situation.facts.learn(listedAt: now)
+        }
+    }
+
     private static let nodes: [Row] = [
         Row("an older version runs", "blocked UpgradeNotSupported") { $0.node { $0.version = K3sVersion("v1.34.8+k3s1") } },
         Row("a newer version runs", "blocked Downgrade") { $0.node { $0.version = K3sVersion("v1.35.0+k3s1") } },
@@ -139,6 +148,16 @@ import Testing
         },
         Row("its last install has no known outcome", "act install InstallOutcomeUnknown") { $0.instance { $0.configuration = .unknown } },
         Row("its configuration changed", "act install ConfigurationChanged") { $0.instance { $0.configuration = .digest("before") } },
+        Row("restarted, and its host was not read since", "wait RestartUnconfirmed", restarted()),
+        Row("restarted, and its host says that k3s ends", "wait RestartUnconfirmed", restarted { ($0.active, $0.restarts) = ("activating", 2) }),
+        Row("restarted, and its host says that k3s came up a moment ago", "wait RestartUnconfirmed", restarted { $0.active = "active" }),
+        Row("restarted, and its host says that it is up", "settled", restarted { $0.isSteady = true }),
+        Row("restarted, and still ready after a minute", "settled", restarted(70)),
+        Row("restarted, and k3s ends time and again", "blocked K3sFails", restarted { ($0.active, $0.restarts) = ("activating", 5) }),
+        Row("restarted, and k3s does not come up", "blocked K3sFails") {
+            restarted(200) { $0.active = "activating" }(&$0)
+            $0.node { $0.ready = .unknown }
+        },
         Row("not ready", "wait NodeNotReady") { $0.node { $0.ready = .notReady(reason: "KubeletNotReady") } },
         Row("a label is missing", "act patchNode LabelsOrTaintsDiffer") { $0.node { $0.labels["tier"] = nil } },
         Row("a label of others", "settled") { $0.node { $0.labels["theirs"] = "1" } },

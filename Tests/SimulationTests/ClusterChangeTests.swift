@@ -29,7 +29,7 @@ import Testing
     }
 
     /// Pods end when their kubelet says so; `isAsked`: whether those of a silent one are waited for.
-    @Test(arguments: [(10.0, true, true), (60, true, false), (60, false, true)])
+    @Test(arguments: [(10.0, true, true), (61, true, false), (61, false, true)])
     func aSilentKubeletEndsNoPods(now: Double, isAsked: Bool, isDrained: Bool) throws {
         var cluster = try Self.cluster()
         let skip = isAsked ? "" : " --skip-wait-for-delete-timeout=60"

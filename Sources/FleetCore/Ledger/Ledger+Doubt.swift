@@ -24,7 +24,7 @@ extension NodeRecord {
         var record = self
         record.change { instance in
             if instance.configuration != .notRecorded { instance.configuration = .unknown }
-            (instance.startedAt, instance.poweredOnAt) = (now, now)
+            (instance.startedAt, instance.poweredOnAt, instance.commandSentAt) = (now, now, now)
             if instance.sharing != .notSet { instance.sharing = .uncertain(grants: instance.sharing.grants) }
         }
         // The file may have asked for it again meanwhile, and pods may have come back.
@@ -33,7 +33,7 @@ extension NodeRecord {
     }
 
     fileprivate func isLater(than now: Double) -> Bool {
-        let times = [request?.sentAt, instance?.startedAt, instance?.poweredOnAt, removedAt]
+        let times = [request?.sentAt, instance?.startedAt, instance?.poweredOnAt, instance?.commandSentAt, removedAt]
         return times.contains { $0.map { $0 > now } ?? false }
     }
 
@@ -42,6 +42,7 @@ extension NodeRecord {
         record.change { instance in
             instance.startedAt = instance.startedAt.map { min($0, now) }
             instance.poweredOnAt = instance.poweredOnAt.map { min($0, now) }
+            instance.commandSentAt = instance.commandSentAt.map { min($0, now) }
         }
         switch record {
         case .requested(var request):

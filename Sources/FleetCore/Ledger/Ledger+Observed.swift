@@ -82,7 +82,14 @@ extension FleetFacts {
         guard let vm = observed.vms?[name], isOwned(vm), var record = learned(vm) else { return }
         if record.instance?.hasStaleIdentity == true, hasRunOurs(name) { record.change { $0.hasStaleIdentity = false } }
         if record.instance?.restartedAt != nil, observed.node(name) != nil { record.change { $0.restartedAt = nil } }
+        if record.instance?.isRestarting == true, isUp(name) { record.change { $0.isRestarting = false } }
         if record != ledger.nodes[name] { ledger.nodes[name] = record }
+    }
+
+    /// Its Node is ready, by its host or by a reading that is late enough.
+    private func isUp(_ name: String) -> Bool {
+        let role = desired(name)?.role ?? .agent
+        return if case .up = Availability.of(NodeFacts.of(name, self), role, self) { true } else { false }
     }
 
     /// A VM that has run k3s for this very cluster is no stranger, whatever became of its record or of the time of its creation.

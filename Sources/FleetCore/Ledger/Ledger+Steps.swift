@@ -37,6 +37,11 @@ extension Ledger {
         noteMissing(node, since: request.missingSince)
     }
 
+    /// A command for a VM that is there is about to be sent to exe.dev, or had no answer.
+    package mutating func commandSent(_ node: String, at now: Double) { change(node) { $0.commandSentAt = now } }
+
+    package mutating func commandAnswered(_ node: String) { change(node) { $0.commandSentAt = nil } }
+
     /// A server is about to be set up, which founds the cluster unless it is founded.
     mutating func foundingSent(on server: String) { founder = server }
 
@@ -48,6 +53,9 @@ extension Ledger {
         if case .leaving(let instance, .stopped) = nodes[node] { nodes[node] = .leaving(instance, .drained) }
         if case .leaving(let instance, .nodeDeleted) = nodes[node] { nodes[node] = .leaving(instance, .drained) }
     }
+
+    /// k3s is about to be started. `isMember`: its Node is in the cluster, and may read ready for a while whatever becomes of it.
+    package mutating func k3sStarts(on node: String, isMember: Bool) { change(node) { $0.isRestarting = isMember } }
 
     mutating func installed(_ node: String, digest: String) {
         change(node) { $0.configuration = .digest(digest) }

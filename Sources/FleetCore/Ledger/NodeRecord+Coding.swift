@@ -47,7 +47,8 @@ extension NodeRecord: Codable {
 
 extension Instance: Codable {
     private enum Key: String, CodingKey {
-        case createdAt, previousCreatedAt, hasStaleIdentity, missingSince, startedAt, poweredOnAt, restartedAt, configuration, share, grants
+        case createdAt, previousCreatedAt, hasStaleIdentity, missingSince, startedAt, isRestarting, poweredOnAt, restartedAt
+        case commandSentAt, configuration, share, grants
     }
 
     /// Stands in the file for a configuration whose install has no known outcome.
@@ -60,8 +61,10 @@ extension Instance: Codable {
         hasStaleIdentity = try fields.decodeIfPresent(Bool.self, forKey: .hasStaleIdentity) ?? false
         missingSince = try fields.decodeIfPresent(Double.self, forKey: .missingSince)
         startedAt = try fields.decodeIfPresent(Double.self, forKey: .startedAt)
+        isRestarting = try fields.decodeIfPresent(Bool.self, forKey: .isRestarting) ?? false
         poweredOnAt = try fields.decodeIfPresent(Double.self, forKey: .poweredOnAt)
         restartedAt = try fields.decodeIfPresent(Double.self, forKey: .restartedAt)
+        commandSentAt = try fields.decodeIfPresent(Double.self, forKey: .commandSentAt)
         if let word = try fields.decodeIfPresent(String.self, forKey: .configuration) {
             configuration = word == Self.unknown ? .unknown : .digest(word)
         }
@@ -79,8 +82,10 @@ extension Instance: Codable {
         if hasStaleIdentity { try fields.encode(true, forKey: .hasStaleIdentity) }
         try fields.encodeIfPresent(missingSince, forKey: .missingSince)
         try fields.encodeIfPresent(startedAt, forKey: .startedAt)
+        if isRestarting { try fields.encode(true, forKey: .isRestarting) }
         try fields.encodeIfPresent(poweredOnAt, forKey: .poweredOnAt)
         try fields.encodeIfPresent(restartedAt, forKey: .restartedAt)
+        try fields.encodeIfPresent(commandSentAt, forKey: .commandSentAt)
         switch configuration {
         case .notRecorded: break
         case .unknown: try fields.encode(Self.unknown, forKey: .configuration)

@@ -35,10 +35,14 @@ package struct Instance: Sendable, Hashable {
     package var missingSince: Double?
     /// When k3s was last told to start there.
     package var startedAt: Double?
+    /// Its Node was in the cluster then, and nothing has shown since that k3s came up again.
+    package var isRestarting = false
     /// When exe.dev was last told to start the VM, which had stopped.
     package var poweredOnAt: Double?
     /// When k3s was started once more because the cluster lacked its node; nil once it has it.
     package var restartedAt: Double?
+    /// When a command other than `new` was sent to exe.dev for it, whose answer is not known: it may still be carried out.
+    package var commandSentAt: Double?
     package var configuration = Configuration.notRecorded
     package var sharing = Sharing.notSet
 

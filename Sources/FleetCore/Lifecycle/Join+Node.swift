@@ -15,7 +15,7 @@ extension Join {
     static let rules: [Rule] = [
         mismatched, deleting, hostReset, wantedAgain,
         // Before readiness: a configuration that keeps a node down is mended by another one.
-        reconfigured, notReady, differingLabels, missingTags, differingShare,
+        reconfigured, failing, restarted, notReady, differingLabels, missingTags, differingShare,
     ]
 
     static func joined(_ joined: JoinedNode, _ facts: FleetFacts) -> Decision {
@@ -90,6 +90,25 @@ extension Join {
             case .digest: .configurationChanged
             }
         return .act(action, reason)
+    }
+
+    /// k3s ends there again and again, or has not come up in the time that it may take: waiting mends nothing.
+    private static let failing: Rule = { joined, facts in
+        let (want, node) = (joined.want, joined.node)
+        guard case .probed(let probe)? = node.host, let unit = probe.unit(want.role), unit.active != "active" else { return nil }
+        let started = node.instance.startedAt ?? facts.now
+        let isLate = facts.now - started > Planner.startDeadline(want.role) && joined.reading.ready != .ready
+        guard isLate || unit.restarts >= Planner.restartsOfALoop else { return nil }
+        return .blocked(.k3sFails(node: want.name, role: want.role, unit: unit, journal: probe.journal))
+    }
+
+    /// A node that we restarted reads ready for a minute although its kubelet is gone; its host tells sooner (facts/kubernetes.md #1).
+    private static let restarted: Rule = { joined, _ in
+        let (want, node) = (joined.want, joined.node)
+        guard node.instance.isRestarting, joined.reading.ready == .ready else { return nil }
+        let journal: String? = if case .probed(let probe)? = node.host { probe.journal } else { nil }
+        return .wait(
+            Wait(.restartUnconfirmed(unit: node.unit(want.role), journal: journal), read: .host(want.name), every: 2, diagnostics: .cluster))
     }
 
     /// One that is starting is waited for; one that is silent comes back when it will.

@@ -36,7 +36,7 @@ extension NodeFacts {
     func createOutcome(_ facts: FleetFacts) -> Decision? {
         let isYoung = known?.request.map { facts.listTime - $0.sentAt < Planner.commandGrace } ?? false
         let isUnanswered = asked.map { facts.uptime - $0 < Planner.commandGrace } ?? false
-        guard isYoung || isUnanswered, facts.holds(.creationGrace) else { return nil }
+        guard isYoung || isUnanswered, facts.holds(.commandGrace) else { return nil }
         return .wait(Wait(.createOutcomeUnknown, read: .vms, every: 3))
     }
 }

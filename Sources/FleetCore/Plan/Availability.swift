@@ -2,8 +2,9 @@ import K3s
 
 /// How a node of the cluster is, for the others that could be restarted after it.
 package enum Availability: Sendable {
-    /// Seconds a node may read ready although its kubelet is gone: the patience of Kubernetes, 40 s, and a little (facts/k3s.md §8.4).
-    package static let staleReadiness = 45.0
+    /// Seconds a node may read ready although its kubelet is gone: the 50 s for which Kubernetes waits, after a beat that may be 10 s old, and a
+    /// little (facts/kubernetes.md #1).
+    package static let staleReadiness = 65.0
 
     /// It is not in the cluster and was not before.
     case absent
@@ -23,21 +24,31 @@ package enum Availability: Sendable {
             return isLost ? .missing : .absent
         }
         let isReady = node.ready == .ready
-        let (byWall, byUptime) = (subject.instance.startedAt ?? -.infinity, subject.started ?? -.infinity)
-        let isStale = isStale(subject, facts)
+        let start = Start(subject, facts)
         // One that does not come up is down by our doing for as long as k3s may take.
         let patience = isReady ? Self.staleReadiness : Planner.startDeadline(role)
-        let isSlow = !isReady && facts.now - byWall < patience
+        let isSlow = !isReady && facts.now - start.wall < patience
+        let isStale = start.isRecent(facts) && subject.unit(role)?.isSteady != true
         guard isStale || isSlow || subject.isOutdated else { return isReady ? .up : .silent }
-        return .restarting(isReady: isReady, wall: byWall + patience, uptime: byUptime + Self.staleReadiness)
+        return .restarting(isReady: isReady, wall: start.wall + patience, uptime: start.uptime + Self.staleReadiness)
     }
 
-    /// Whether the last reading was asked for too soon after our restart of the node to show how it is.
-    private static func isStale(_ subject: NodeFacts, _ facts: FleetFacts) -> Bool {
-        let wall = (subject.instance.startedAt ?? -.infinity) + Self.staleReadiness
-        let uptime = (subject.started ?? -.infinity) + Self.staleReadiness
-        let readAt = facts.readAt ?? (facts.now, facts.uptime)
-        return readAt.wall < wall || readAt.uptime < uptime
+    /// When k3s was last started on a node, on both clocks.
+    private struct Start {
+        var wall: Double
+        var uptime: Double
+
+        /// By us; or by others, as far as this run knows: whoever held the Lease before may have.
+        init(_ subject: NodeFacts, _ facts: FleetFacts) {
+            wall = subject.instance.startedAt ?? -.infinity
+            uptime = max(subject.started ?? -.infinity, facts.leaseTakenAt ?? -.infinity)
+        }
+
+        /// Whether the last reading was asked for too soon after it to show how the node is.
+        func isRecent(_ facts: FleetFacts) -> Bool {
+            let readAt = facts.readAt ?? (facts.now, facts.uptime)
+            return readAt.wall < wall + staleReadiness || readAt.uptime < uptime + staleReadiness
+        }
     }
 
     var isDown: Bool {

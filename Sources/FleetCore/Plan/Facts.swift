@@ -13,6 +13,8 @@ package struct FleetFacts: Sendable {
     package var listedAt: Double?
     /// When the reading of the cluster was asked for, on both clocks; nil when that was just now.
     package var readAt: (wall: Double, uptime: Double)?
+    /// When this run took the Lease from somebody else, by `uptime`: what they restarted may still read ready.
+    package var leaseTakenAt: Double?
     /// What this run remembers of single nodes and VMs.
     package var notes: [String: Note] = [:]
     /// The steps that an operator has approved, by node; nil allows all.
@@ -37,6 +39,8 @@ package struct FleetFacts: Sendable {
         package var started: Double?
         /// When it asked for the VM and the answer is not known, by `uptime`.
         package var asked: Double?
+        /// When another command for it was sent to exe.dev and the answer is not known, by `uptime`.
+        package var commanded: Double?
         /// Its action was refused, so that it needs the operator.
         package var refusal: Reason?
 

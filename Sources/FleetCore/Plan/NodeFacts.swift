@@ -16,6 +16,8 @@ package struct NodeFacts: Sendable {
     var started: Double?
     /// When this run asked for the VM without hearing what came of it, by `uptime`.
     var asked: Double?
+    /// When this run sent another command for it to exe.dev without hearing what came of it, by `uptime`.
+    var commanded: Double?
     /// An action of ours changed its node after the cluster was read.
     var isOutdated: Bool
 
@@ -23,12 +25,13 @@ package struct NodeFacts: Sendable {
         let note = facts.notes[name]
         return NodeFacts(
             name: name, vm: facts.observed.vms?[name], node: facts.observed.node(name), host: facts.observed.hosts[name],
-            known: facts.ledger.nodes[name], attempt: facts.ledger.attempts[name], refusal: note?.refusal, started: note?.started,
-            asked: note?.asked, isOutdated: facts.observed.outdated.contains(name))
+            known: facts.ledger.nodes[name], attempt: facts.ledger.attempts[name], refusal: note?.refusal, started: note?.started,            asked: note?.asked, commanded: note?.commanded, isOutdated: facts.observed.outdated.contains(name))
     }
 
     /// The machine of its record; empty when the ledger does not know it.
     var instance: Instance { known?.instance ?? Instance() }
+    /// Of k3s in this role, as the host was last probed; what was probed before k3s was started there is forgotten.
+    func unit(_ role: Role) -> UnitState? { if case .probed(let probe)? = host { probe.unit(role) } else { nil } }
     var leaveStage: LeaveStage? { known?.leaveStage }
     var removedAt: Double? { known?.removedAt }
 

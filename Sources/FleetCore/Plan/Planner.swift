@@ -16,6 +16,8 @@ package enum Planner {
     static let readingLasts = 90.0
     /// Seconds for which exe.dev's lists may still call a VM stopped that was started; another `restart` would be a power cut (facts/exedev.md §1.2).
     package static let startGrace = 60.0
+    /// How often systemd has started k3s again, 5 s after each end, when it is taken for a loop that does not end by itself.
+    static let restartsOfALoop = 5
     /// Seconds k3s may take to join before diagnostics are fetched (facts/k3s.md §9, suggested deadlines).
     static func startDeadline(_ role: Role) -> Double { role == .server ? 300 : 180 }
 
@@ -36,7 +38,7 @@ package enum Planner {
         if !decision.isSettled, let refusal = subject.refusal { return .blocked(refusal) }
         guard case .act(let action, _) = decision else { return decision }
         if let refusal = Safety.refusal(of: action, facts: facts) { return afterRemovals(refusal, facts) ?? .blocked(refusal) }
-        if let wait = waitForLease(subject, facts) ?? backOff(subject, facts) ?? waitForReading(facts) { return .wait(wait) }
+        if let wait = waitForLease(subject, facts) ?? waitForCommand(subject, facts) ?? backOff(subject, facts) ?? waitForReading(facts) { return .wait(wait) }
         guard let approved = facts.approved, approved[subject.name]?.contains(action.kind) != true, facts.holds(.approval) else {
             return decision
         }
@@ -49,6 +51,14 @@ package enum Planner {
             facts.holds(.clusterAnswersFirst)
         else { return nil }
         return Wait(facts.controlPlane.reason, read: .cluster, every: 1)
+    }
+
+    /// What exe.dev was asked for and has not answered may still be carried out, and undo what is done meanwhile.
+    private static func waitForCommand(_ subject: NodeFacts, _ facts: FleetFacts) -> Wait? {
+        let isYoung = subject.instance.commandSentAt.map { facts.listTime - $0 < commandGrace } ?? false
+        let isUnanswered = subject.commanded.map { facts.uptime - $0 < commandGrace } ?? false
+        guard isYoung || isUnanswered, facts.holds(.commandGrace) else { return nil }
+        return Wait(.commandOutcomeUnknown, read: .vms, every: 3)
     }
 
     /// No room for a VM while one is missing that we were removing: soon it is known to be gone.

@@ -19,7 +19,7 @@ extension Reason {
             "restore the VM under the name \(name), or destroy the fleet and apply again to start an empty cluster"
         case .serverDataGone: "restore its disk or a snapshot; founding it again would make a second, empty cluster"
         case .serverNotRegistered: "restart k3s there, so that it registers again"
-        case .k3sDidNotJoin(let node, let role, _, let journal):
+        case .k3sDidNotJoin(let node, let role, _, let journal), .k3sFails(let node, let role, _, let journal):
             journal.map { "last words of its journal: \($0)" } ?? "see why on \(node): journalctl -u \(role.unit)"
         case .downgrade(let from, _): "k3s cannot go back; set k3s to \(from)"
         case .upgradeNotSupported(let from, _): "set k3s to \(from)"

@@ -28,6 +28,7 @@ extension Reason {
         case awaitingClusterRead = "AwaitingClusterRead"
         case hostUnreachable = "HostUnreachable"
         case createOutcomeUnknown = "CreateOutcomeUnknown"
+        case commandOutcomeUnknown = "CommandOutcomeUnknown"
         case vmStarting = "VMStarting"
         case vmNotRunning = "VMNotRunning"
         case hostBooting = "HostBooting"
@@ -42,6 +43,7 @@ extension Reason {
         case nodeSilenceUnconfirmed = "NodeSilenceUnconfirmed"
         case backOff = "BackOff"
         case k3sJoining = "K3sJoining"
+        case restartUnconfirmed = "RestartUnconfirmed"
         case nodeDeleting = "NodeDeleting"
         case nodeNotReady = "NodeNotReady"
         case nodeSilent = "NodeSilent"
@@ -60,6 +62,7 @@ extension Reason {
         case serverDataGone = "ServerDataGone"
         case serverNotRegistered = "ServerNotRegistered"
         case k3sDidNotJoin = "K3sDidNotJoin"
+        case k3sFails = "K3sFails"
         case downgrade = "Downgrade"
         case upgradeNotSupported = "UpgradeNotSupported"
         case agentAheadOfServer = "AgentAheadOfServer"
@@ -111,6 +114,7 @@ extension Reason {
         case .awaitingClusterRead: .awaitingClusterRead
         case .hostUnreachable: .hostUnreachable
         case .createOutcomeUnknown: .createOutcomeUnknown
+        case .commandOutcomeUnknown: .commandOutcomeUnknown
         case .vmStarting: .vmStarting
         case .vmNotRunning: .vmNotRunning
         case .hostBooting: .hostBooting
@@ -125,6 +129,7 @@ extension Reason {
         case .nodeSilenceUnconfirmed: .nodeSilenceUnconfirmed
         case .backOff: .backOff
         case .k3sJoining: .k3sJoining
+        case .restartUnconfirmed: .restartUnconfirmed
         case .nodeDeleting: .nodeDeleting
         case .nodeNotReady: .nodeNotReady
         case .nodeSilent: .nodeSilent
@@ -143,6 +148,7 @@ extension Reason {
         case .serverDataGone: .serverDataGone
         case .serverNotRegistered: .serverNotRegistered
         case .k3sDidNotJoin: .k3sDidNotJoin
+        case .k3sFails: .k3sFails
         case .downgrade: .downgrade
         case .upgradeNotSupported: .upgradeNotSupported
         case .agentAheadOfServer: .agentAheadOfServer

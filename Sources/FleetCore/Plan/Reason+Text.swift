@@ -40,6 +40,7 @@ extension Reason {
         case .awaitingClusterRead: "the cluster to be read again"
         case .hostUnreachable(let reason): "SSH: \(reason)"
         case .createOutcomeUnknown: "the outcome of an earlier create VM is unknown"
+        case .commandOutcomeUnknown: "exe.dev did not answer an earlier command and may still carry it out"
         case .vmStarting: "the VM to come up"
         case .vmNotRunning(let status): "the VM is \(status)"
         case .hostBooting(let systemd): "systemd is \(systemd)"
@@ -54,6 +55,7 @@ extension Reason {
         case .nodeSilenceUnconfirmed: "exe.dev does not list the VM; its node's silence and a second list will tell"
         case .backOff(let failure): "trying again soon: \(failure)"
         case .k3sJoining(let unit, let journal): "k3s to join" + Self.crashes(unit, journal)
+        case .restartUnconfirmed(let unit, let journal): "k3s to be up after its restart" + Self.crashes(unit, journal)
         case .nodeDeleting: "the node is being deleted"
         case .nodeNotReady(let words): "the node is \(words)"
         case .nodeSilent: "the node is silent"
@@ -83,6 +85,7 @@ extension Reason {
         case .serverDataGone(let name): "\(name) has lost the data of the cluster"
         case .serverNotRegistered(let name): "k3s runs on \(name) and its node is not in the cluster"
         case .k3sDidNotJoin(_, _, let seconds, _): "k3s did not join in \(seconds) s"
+        case .k3sFails(_, _, let unit, _): "k3s does not come up: it is \(unit.words)"
         case .downgrade(let from, let to): "downgrade from \(from) to \(to)"
         case .upgradeNotSupported(let from, let to): "upgrade from \(from) to \(to) is not built yet"
         default: nil

@@ -34,6 +34,7 @@ package indirect enum Reason: Sendable, Hashable {
     case awaitingClusterRead
     case hostUnreachable(String)
     case createOutcomeUnknown
+    case commandOutcomeUnknown
     case vmStarting
     /// exe.dev's own word for the status.
     case vmNotRunning(String)
@@ -49,6 +50,7 @@ package indirect enum Reason: Sendable, Hashable {
     case nodeSilenceUnconfirmed
     case backOff(failure: String)
     case k3sJoining(unit: UnitState?, journal: String?)
+    case restartUnconfirmed(unit: UnitState?, journal: String?)
     case nodeDeleting
     case nodeNotReady(String)
     case nodeSilent
@@ -73,6 +75,7 @@ package indirect enum Reason: Sendable, Hashable {
     case serverDataGone(name: String)
     case serverNotRegistered(name: String)
     case k3sDidNotJoin(node: String, role: Role, seconds: Int, journal: String?)
+    case k3sFails(node: String, role: Role, unit: UnitState, journal: String?)
     case downgrade(from: K3sVersion, to: K3sVersion)
     case upgradeNotSupported(from: K3sVersion, to: K3sVersion)
     case agentAheadOfServer(node: String, version: K3sVersion, server: K3sVersion)

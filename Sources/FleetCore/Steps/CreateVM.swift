@@ -6,7 +6,6 @@ package struct CreateVM: Step {
     package static let words = "create VM"
     /// Names are unique at exe.dev, and a lost `new` may still be carried out.
     package static let mayRepeat = false
-    package static let mark: RunMark? = .vmRequested
 
     package let node: String
     package let vm: VMSpec

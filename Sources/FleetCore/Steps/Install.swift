@@ -6,7 +6,7 @@ package struct Install: Step {
     package static let kind = StepKind.install
     package static let words = "install k3s"
     package static let deadlineSeconds = 180.0
-    package static let mark: RunMark? = .k3sStarted
+    package static let startsK3s = true
 
     package let setup: NodeSetup
     /// Of `setup.meaning`.

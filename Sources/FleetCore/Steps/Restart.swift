@@ -6,7 +6,7 @@ package struct Restart: Step {
     package static let kind = StepKind.restart
     package static let words = "restart k3s"
     package static let deadlineSeconds = 90.0
-    package static let mark: RunMark? = .k3sStarted
+    package static let startsK3s = true
 
     package let node: String
     package let role: Role

@@ -14,8 +14,8 @@ package protocol Step: Sendable, Hashable {
     static var isDestructive: Bool { get }
     /// Should its outcome be unknown, it may be sent again once the world was read again.
     static var mayRepeat: Bool { get }
-    /// What the run itself remembers of having sent it.
-    static var mark: RunMark? { get }
+    /// k3s starts there, or starts again.
+    static var startsK3s: Bool { get }
 
     /// The name of the node, and of its VM.
     var node: String { get }
@@ -48,7 +48,7 @@ extension Step {
     package static var usesOwnConnection: Bool { false }
     package static var isDestructive: Bool { false }
     package static var mayRepeat: Bool { true }
-    package static var mark: RunMark? { nil }
+    package static var startsK3s: Bool { false }
 
     package var detail: String { "" }
     package var takes: LimitName? { nil }
@@ -68,9 +68,6 @@ package enum StepTarget: Sendable, Hashable {
     /// By kubectl, on a server.
     case server
 }
-
-/// What a run remembers, by its monotonic clock, of a step that it has sent.
-package enum RunMark: Sendable, Hashable { case k3sStarted, vmRequested }
 
 package enum StepOutcome: Sendable {
     case created(ObservedVM)

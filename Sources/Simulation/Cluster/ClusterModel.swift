@@ -90,8 +90,9 @@ package struct ClusterModel: Codable, Sendable, Equatable {
 }
 
 extension ClusterModel {
-    /// Seconds without a heartbeat after which nobody knows how a node is (facts/k3s.md §8.4).
-    package static let patience = 40.0
+    /// Seconds without a heartbeat after which nobody knows how a node is: Kubernetes waits for 50 s, after a beat that may be 10 s old
+    /// (facts/kubernetes.md #1).
+    package static let patience = 60.0
     /// A node that carries it cannot be emptied, as when a disruption budget forbids every eviction.
     package static let blockedDrain = "exedev-sim/disruption-budget"
 

@@ -108,6 +108,9 @@ extension Scenario {
             Scenario("sharing ended", before: base.with { $0.guests = ["ada@example.org"] }, after: base.with { $0.isShared = false })
                 .edited([base.with { $0.guests = ["dan@example.org"] }, fleet]),
             Scenario("configuration change", before: fleet, after: base.with { $0.kubelet = "50" }).edited([fleet]),
+            Scenario("configuration that k3s does not take", before: fleet, after: base.with { $0.kubelet = "none" })
+                .ending(
+                    .blocked(Dictionary(uniqueKeysWithValues: fleet.nodes.dropFirst().map { ($0.name, [.k3sFails, .limitHeld]) }))),
         ]
     }
 

@@ -123,6 +123,12 @@ package struct Machine: Hosted, Hashable {
         return now >= registered + WorldState.readyAfter
     }
 
+    /// By systemd. One that cannot join stays; one whose configuration is refused ends at once, and is started again 5 s later.
+    private func restarts(now: Double) -> Int {
+        guard let unit, unit.complaint != nil else { return 0 }
+        return disk.setup?.isRefused == true ? Int((now - unit.startedAt) / 6) : 3
+    }
+
     /// Whether its sshd answers, to exe.dev at least.
     func answersSSH(now: Double) -> Bool { !isStopped && now >= sshAt }
 
@@ -145,9 +151,10 @@ package struct Machine: Hosted, Hashable {
         probe.binaryVersion = disk.binary
         probe.binarySHA256 = disk.binary.map { "sha-\($0)" }
         probe.hasInstaller = disk.hasInstaller
-        let state = UnitState(
+        var state = UnitState(
             active: unit == nil ? "failed" : unit?.registeredAt == nil ? "activating" : "active", sub: "", enabled: disk.enabled != nil,
-            restarts: unit?.complaint == nil ? 0 : 3)
+            restarts: restarts(now: now))
+        state.isSteady = unit?.registeredAt.map { now - $0 >= 10 } ?? false
         if let role = disk.enabled ?? (unit == nil ? nil : disk.role) {
             if role == .server { probe.server = state } else { probe.agent = state }
         }

@@ -96,8 +96,8 @@ package final class SimulatedWorld: Sendable {
             let sleepers = state.sleepers.remove(process: id)
             for sleeper in sleepers {
                 guard case .effect(let effect, let number, let fault)? = sleeper.errand, state.random.chance(2) else { continue }
-                // What the kernel delivers of the dead later than this, and other than creations, nobody can be kept from: see ARCHITECTURE.
-                let delays = effect.kind == .createVM && fault?.isLate != true ? [0, 3, 20.0] : [0]
+                // What the kernel delivers of the dead to a host later than this nobody can be kept from: see ARCHITECTURE.
+                let delays = !effect.isForHost && fault?.isLate != true ? [0, 3, 20.0] : [0]
                 state.orphaned.append((sleeper.at + delays[state.random.below(delays.count)], effect, number, fault, id))
             }
             state.inFlight = state.inFlight.filter { $0.value.process != id }

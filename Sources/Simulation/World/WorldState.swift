@@ -240,6 +240,10 @@ extension WorldState {
         guard let unit = machines[index].unit, unit.registeredAt == nil, now >= unit.startedAt + Self.joinAfter,
             let setup = machines[index].disk.setup
         else { return }
+        guard !setup.isRefused else {
+            machines[index].unit?.complaint = "kubelet exited: invalid argument \"max-pods=none\""
+            return
+        }
         let isServerRight = setup.serverAddress == machines[api.machine].overlayAddress && setup.caHash == Self.caHash(api.cluster)
         guard isServerRight, machines[index].disk.hasToken else {
             machines[index].unit?.complaint = "token CA hash does not match the Cluster CA"
@@ -269,6 +273,11 @@ extension WorldState {
             machines[index].unit?.complaint = error.description
         }
     }
+}
+
+extension NodeSetup {
+    /// k3s ends at once with a kubelet argument that it does not understand.
+    var isRefused: Bool { if case .list(let flags)? = extra["kubelet-arg"] { flags.contains("max-pods=none") } else { false } }
 }
 
 extension ClusterModel.Taint {
