@@ -139,12 +139,31 @@ package enum HostScript {
         """
     }
 
-    /// Evicts a node's pods; fails when they are not gone in time, and the node stays cordoned. `isSilent`: the kubelet does not respond, so the
-    /// drain does not wait for pods deleted more than 60 s ago (`kubectl drain --skip-wait-for-delete-timeout`).
-    package static func drain(name: String, timeoutSeconds: Int, isSilent: Bool) -> Script {
+    /// Tries for 20 s to evict a node's pods and prints whether any are left, and why (`DrainReading`); fails when kubectl cannot ask. The node
+    /// stays cordoned. `isSilent`: the kubelet does not respond, so the drain does not wait for pods deleted more than 60 s ago.
+    package static func drain(name: String, isSilent: Bool, force: Bool, deleteEmptyDir: Bool) -> Script {
+        let data: Script = deleteEmptyDir ? " --delete-emptydir-data" : ""
+        let forced: Script = force ? " --force" : ""
         let skip: Script = isSilent ? " --skip-wait-for-delete-timeout=60" : ""
-        return "k3s kubectl drain \(name) --ignore-daemonsets --delete-emptydir-data \("--timeout=\(timeoutSeconds)s")\(skip)"
+        return """
+            state=pending
+            if said=$(k3s kubectl drain \(name) --ignore-daemonsets --timeout=20s\(data)\(forced)\(skip) 2>&1); then state=drained; fi
+            case $state$said in
+            drained*|*'disruption budget'*|*'timeout reached'*|*'annot delete Pods'*) ;;
+            *) printf '%s\\n' "$said" >&2; exit 1 ;;
+            esac
+            echo '\(raw: Sections.begin("drain"))'
+            echo "state=$state"
+            if [ "$state" = pending ]; then
+                printf '%s\\n' "$said" | grep -E 'pods?/?"? ?"|annot delete Pods' | cut -c 1-2000 | tail -n 40 | sed 's/^/said=/'
+                k3s kubectl get pdb -A --request-timeout=10s -o \(budgetPath) 2>/dev/null | head -n 100 | sed 's/^/budget=/' || true
+            fi
+            echo '\(raw: Sections.end("drain"))'
+            """
     }
+
+    private static let budgetPath =
+        "jsonpath={range .items[?(@.status.disruptionsAllowed==0)]}{.metadata.namespace}/{.metadata.name}{\"\\n\"}{end}"
 
     /// Starts k3s again without waiting for it.
     package static func restartK3s(_ role: Role) -> Script {

@@ -68,7 +68,8 @@ package struct Destruction: Sendable {
             switch error.remedy {
             case .retry: tell(.actionFailed(action, reason: error.message, retryIn: nil))
             case .observeAgain: tell(.outcomeUnknown(action, reason: error.message))
-            case .askOperator(let advice), .nameTaken(let advice): tell(.blocked(node: vm.name, .actionRefused(error.message, advice: advice)))
+            case .askOperator(let advice), .nameTaken(let advice):
+                tell(.blocked(node: vm.name, .actionRefused(error.message, advice: advice)))
             case .refused(let reason): tell(.blocked(node: vm.name, reason))
             }
             throw error

@@ -1,4 +1,5 @@
 import FleetCore
+import K3s
 
 /// The one door to effects: asks the safety rules and the fence, then does one action.
 struct Performer: Sendable {
@@ -19,9 +20,18 @@ struct Performer: Sendable {
         case .startVM(let step): try await world.start(step)
         case .removeVM(let step): try await world.remove(step)
         case .share(let step): return .shared(try await world.share(step))
+        case .drain: return .drain(try Self.drain(try await onHost(action, facts)))
         default: return .done(output: try await onHost(action, facts))
         }
         return .done(output: "")
+    }
+
+    private static func drain(_ output: String) throws(EffectError) -> DrainReading {
+        do throws(ReadingError) {
+            return try DrainReading.parse(output)
+        } catch {
+            throw EffectError("\(error)", remedy: .retry(after: nil))
+        }
     }
 
     private func onHost(_ action: Action, _ facts: FleetFacts) async throws(EffectError) -> String {

@@ -16,7 +16,11 @@ extension Run {
             action.step.after(&facts.ledger, outcome, now: moment.wall)
             action.step.show(outcome, in: &facts.observed)
             invalidate(action.step, .done)
-            tell(.actionFinished(action, seconds: seconds))
+            if case .drain(.pending(let hindrance)) = outcome {
+                tell(.waiting(node: action.node, .podsLeft(hindrance)))
+            } else {
+                tell(.actionFinished(action, seconds: seconds))
+            }
         case .did(let action, .failure(let error), _):
             release(action.node)
             failed(action, error, moment, tell)

@@ -155,11 +155,18 @@ import Testing
         #expect(try run.decision("demo-web-n3").words.contains("exe.dev does not list its VM, yet it lives"))
     }
 
-    @Test("B17 a node was removed although it could not be emptied") func b17() throws {
+    @Test("B17 a node was removed although it could not be emptied", arguments: [ClusterModel.blockedDrain, ClusterModel.barePod])
+    func b17(hindrance: String) throws {
         var world = try WorldState.standing(FleetSketch(web: 3).fleet())
-        _ = world.clusters[0].change("demo-web-n3") { $0.annotations[ClusterModel.blockedDrain] = "" }
+        _ = world.clusters[0].change("demo-web-n3") { $0.annotations[hindrance] = "" }
         let run = try Rehearsal(FleetSketch(web: 2).fleet(), in: world)
         #expect(Set(run.effects) == ["cordon demo-web-n3", "drain demo-web-n3"])
+        #expect(try run.block("demo-web-n3").code == .drainBlocked && !run.ranOutOfTime)
+        // Told from the first refusal on, and without a rest of back-offs.
+        let told = run.told.filter { if case .waiting("demo-web-n3", .podsLeft) = $0.event { true } else { false } }
+        let began = try #require(run.told.first { if case .actionStarted(.drain, _) = $0.event { true } else { false } }).at
+        #expect(try #require(told.first).at - began < 25)
+        #expect(hindrance == ClusterModel.barePod ? told.count == 1 : told.count > 5)
         #expect(run.end.machine("demo-web-n3")?.unit != nil && run.end.nodes["demo-web-n3"] != nil)
     }
 

@@ -44,7 +44,7 @@ import Testing
         Hang(
             testDescription: "a disruption budget forbids the drain", node: "demo-web-n3", before: FleetSketch(web: 3),
             arrange: { world in _ = world.clusters[0].change("demo-web-n3") { $0.annotations[ClusterModel.blockedDrain] = "" } },
-            words: ["global timeout reached"]),
+            words: ["pods that are not evicted yet: default/web-0; disruption budgets that allow none: default/web"]),
         // Between our forgetting the name and our joining it somebody else takes it.
         Hang(
             testDescription: "the cluster refuses the node", node: "demo-web-n3", after: FleetSketch(web: 3), before: FleetSketch(),

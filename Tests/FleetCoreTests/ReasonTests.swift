@@ -9,24 +9,32 @@ import Testing
     private static let new = K3sVersion("v1.34.10+k3s1")!
     private static let crashing = UnitState(active: "activating", sub: "auto-restart", enabled: true, restarts: 3)
 
+    private static let bare: DrainHindrance = {
+        var hindrance = DrainHindrance()
+        hindrance.bare = ["default/bare"]
+        return hindrance
+    }()
+
     /// One of each code.
     static let all: [Reason] = [
         .vmMissing, .vmStopped, .hostUnprepared, .k3sNotInstalled, .identityStale, .installInterrupted, .nodeNotRegistered,
         .labelsOrTaintsDiffer, .tagsMissing, .sharingDiffers, .wantedAgain, .configurationNotRecorded, .installOutcomeUnknown,
-        .configurationChanged, .notInFleetFile, .removalUnfinished, .nodeWithoutVM, .fleetDestroyed, .awaitingVMList, .awaitingNewVMList,
+        .configurationChanged, .notInFleetFile, .podsLeft(bare), .removalUnfinished, .nodeWithoutVM, .fleetDestroyed, .awaitingVMList,
+        .awaitingNewVMList,
         .awaitingSecondVMList, .awaitingProbe, .awaitingClusterRead, .hostUnreachable("timed out"), .createOutcomeUnknown,
         .commandOutcomeUnknown, .vmStarting,
         .vmNotRunning("migrating"), .hostBooting(systemd: "starting"), .controlPlaneNotReady(server: "demo-cp-n1", .starting(nil)),
         .fleetWithoutServer, .removalNeedsControlPlane(.fleetWithoutServer),
         .cleanupNeedsControlPlane(.controlPlaneNotReady(server: "demo-cp-n1", .unread)), .nodeMayStillJoin, .vmRemovalUnconfirmed,
         .nodeRemovalUnconfirmed, .nodeAliveWithoutVM, .nodeSilenceUnconfirmed, .backOff(failure: "502"),
-        .k3sJoining(unit: crashing, journal: "bad token"), .restartUnconfirmed(unit: crashing, journal: "bad flag"), .nodeDeleting, .nodeNotReady("not ready (KubeletNotReady)"), .nodeSilent,
+        .k3sJoining(unit: crashing, journal: "bad token"), .restartUnconfirmed(unit: crashing, journal: "bad flag"), .nodeDeleting,
+        .nodeNotReady("not ready (KubeletNotReady)"), .nodeSilent,
         .limitReached(.maxUnavailable, 1, by: ["a"]), .leaseExpiry(seconds: 60), .limitHeld(.deletionsPerPass, 1, by: ["a", "b"]),
         .vmForeign(name: "a", tag: "fleet-demo"), .vmPaused(name: "a"), .vmFailed(name: "a", status: "error"),
         .hostRefused("the host key is another", advice: "see why"), .hostMisrouted(vm: "a", hostname: "b"), .hostOfOtherCluster(id: "x"),
         .serverOfOtherCluster(id: nil), .clusterCAChanged, .serverVMGone(name: "a"), .serverDataGone(name: "a"),
         .serverNotRegistered(name: "a"), .k3sDidNotJoin(node: "a", role: .agent, seconds: 180, journal: nil),
-        .k3sFails(node: "a", role: .agent, unit: crashing, journal: "bad flag"),
+        .k3sFails(node: "a", role: .agent, unit: crashing, journal: "bad flag"), .drainBlocked(bare),
         .downgrade(from: new, to: old),
         .upgradeNotSupported(from: old, to: new), .agentAheadOfServer(node: "a", version: new, server: old), .roleChanged(isServer: true),
         .networkRangesChanged(clusterCIDR: "10.244.0.0/16", serviceCIDR: "10.245.0.0/16"), .actionRefused("quota", advice: "ask"),

@@ -97,6 +97,10 @@ import Testing
             $0.facts.observed.cluster = .unreachable("no route")
         },
         Row("prepared, an identity is left", "act purgeIdentity IdentityStale", record(isSetUp: false) { $0.hasStaleIdentity = true }),
+        Row("the VM is new, and the Node that reads ready is an earlier machine's", "act purgeIdentity IdentityStale") {
+            $0.instance { $0.hasStaleIdentity = true }
+            $0.facts.observed.hosts[web] = Situation.host()
+        },
         Row("set up a moment ago", "wait K3sJoining", record { $0.startedAt = now - 10 }),
         Row("set up, outcome unknown", "act install InstallInterrupted", record { $0.configuration = .unknown }),
         Row("runs long and is not in the cluster", "act restart NodeNotRegistered", host(isSetUp: true)),
@@ -105,7 +109,9 @@ import Testing
     ]
 
     /// k3s was restarted so many seconds ago; `change`: how the host says that it is since, nil when it was not read.
-    private static func restarted(_ seconds: Double = 20, _ change: (@Sendable (inout UnitState) -> Void)? = nil) -> @Sendable (inout Situation) -> Void {
+    private static func restarted(_ seconds: Double = 20, _ change: (@Sendable (inout UnitState) -> Void)? = nil)
+        -> @Sendable (inout Situation) -> Void
+    {
         { situation in
             situation.instance { ($0.startedAt, $0.isRestarting) = (now - seconds, true) }
             if let change { situation.facts.observed.hosts[web] = Situation.host(isSetUp: true) { change(&$0.agent!) } }
@@ -149,7 +155,9 @@ import Testing
         Row("its last install has no known outcome", "act install InstallOutcomeUnknown") { $0.instance { $0.configuration = .unknown } },
         Row("its configuration changed", "act install ConfigurationChanged") { $0.instance { $0.configuration = .digest("before") } },
         Row("restarted, and its host was not read since", "wait RestartUnconfirmed", restarted()),
-        Row("restarted, and its host says that k3s ends", "wait RestartUnconfirmed", restarted { ($0.active, $0.restarts) = ("activating", 2) }),
+        Row(
+            "restarted, and its host says that k3s ends", "wait RestartUnconfirmed",
+            restarted { ($0.active, $0.restarts) = ("activating", 2) }),
         Row("restarted, and its host says that k3s came up a moment ago", "wait RestartUnconfirmed", restarted { $0.active = "active" }),
         Row("restarted, and its host says that it is up", "settled", restarted { $0.isSteady = true }),
         Row("restarted, and still ready after a minute", "settled", restarted(70)),

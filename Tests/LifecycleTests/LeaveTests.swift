@@ -11,6 +11,13 @@ import Testing
         Row(name, of: old, want, arrange)
     }
 
+    /// A drain that left a pod: one that could not be evicted, or one without a controller. Seconds before now.
+    private static func left(evicting: Bool = false, since: Double = 30, triedAgo: Double = 5) -> DrainProgress {
+        var hindrance = DrainHindrance()
+        if evicting { hindrance.evicting = ["default/web-0"] } else { hindrance.bare = ["default/bare"] }
+        return DrainProgress(since: now - since, triedAt: now - triedAgo, hindrance: hindrance)
+    }
+
     private static let rows: [Row] = [
         row("nothing of ours", nil) { $0.facts.observed.vms?[old] = Situation.vm(old, tags: []) },
         row("a member", "act cordon NotInFleetFile") { $0.unmanaged() },
@@ -35,6 +42,23 @@ import Testing
             $0.facts.observed.cluster = .unreachable("no route")
         },
         row("the cordon was sent", "act drain NotInFleetFile") { $0.unmanaged(.begun) },
+        row("pods were left", "act drain PodsLeft") { $0.unmanaged(.begun) { $0.drain = left(evicting: true) } },
+        row("pods were left for longer than the file allows", "blocked DrainBlocked") {
+            $0.unmanaged(.begun) { $0.drain = left(evicting: true, since: 301) }
+        },
+        row("pods were left for long, and it was not tried for a while", "act drain PodsLeft") {
+            $0.unmanaged(.begun) { $0.drain = left(evicting: true, since: 3600, triedAgo: 61) }
+        },
+        row("a pod has no controller", "blocked DrainBlocked") { $0.unmanaged(.begun) { $0.drain = left() } },
+        row("a pod had no controller a minute ago", "act drain PodsLeft") { $0.unmanaged(.begun) { $0.drain = left(triedAgo: 61) } },
+        row("a pod has no controller, and the file has come to force it", "act drain PodsLeft") {
+            var fleet = $0.facts.fleet
+            fleet.policy.drain.force = true
+            var facts = FleetFacts(fleet: fleet, observed: $0.facts.observed, ledger: $0.facts.ledger, now: now)
+            facts.digest = $0.facts.digest
+            $0.facts = facts
+            $0.unmanaged(.begun) { $0.drain = left() }
+        },
         row("drained", "act stop NotInFleetFile") { $0.unmanaged(.drained) },
         row("drained, then made schedulable by somebody", "act cordon NotInFleetFile") {
             $0.unmanaged(.drained)

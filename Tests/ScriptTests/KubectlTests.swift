@@ -33,7 +33,7 @@ import Testing
             let drained = [
                 ["k3s", "kubectl", "annotate", "node", hostile, "exedev.dev/removing=yes", "--overwrite", "--request-timeout=20s"],
                 ["k3s", "kubectl", "cordon", hostile, "--request-timeout=20s"],
-                ["k3s", "kubectl", "drain", hostile, "--ignore-daemonsets", "--delete-emptydir-data", "--timeout=300s"],
+                ["k3s", "kubectl", "drain", hostile, "--ignore-daemonsets", "--timeout=20s", "--delete-emptydir-data"],
             ]
             let calls = host.calls(of: "k3s")
             #expect(calls.count == 8 && Array(calls.prefix(7)) == forgotten + drained + forgotten)
@@ -153,12 +153,50 @@ import Testing
         }
     }
 
-    @Test func aDrainThatFailsIsAFailure() throws {
+    /// As kubectl 1.30 to 1.37 say it (facts/kubernetes.md #4, #5).
+    private static let bare =
+        "error: unable to drain node \"demo-n2\" due to error: cannot delete Pods that declare no controller (use --force to override): "
+        + "default/bare, default/it's, continuing command...\nThere are pending nodes to be drained:\n demo-n2\n"
+        + "error: cannot delete Pods that declare no controller (use --force to override): default/bare, default/it's\n"
+    private static let budget =
+        "error when evicting pods/\"web-0\" -n \"default\" (will retry after 5s): Cannot evict pod as it would violate the pod's disruption "
+        + "budget.\nThere are pending nodes to be drained:\n demo-n2\nerror when evicting pods/\"web-0\" -n \"default\": global timeout reached: 20s\n"
+    private static let data =
+        "error: cannot delete Pods with local storage (use --delete-emptydir-data to override): default/cache\n"
+
+    @Test func aDrainSaysWhichPodsAreLeft() throws {
+        var (bare, budget, data) = (DrainHindrance(), DrainHindrance(), DrainHindrance())
+        (bare.bare, data.withData) = (["default/bare", "default/it's"], ["default/cache"])
+        (budget.evicting, budget.budgets) = (["default/web-0"], ["default/web"])
+        for (said, left) in [(Self.bare, bare), (Self.budget, budget), (Self.data, data)] {
+            try Self.withK3s { host in
+                try host.write("/state/kubectl-drain.status", "1")
+                try host.write("/state/kubectl-drain.err", said)
+                try host.write("/state/kubectl-get.out", "default/web\nother/db\n")
+                let outcome = try host.run(Sample.script(.drain(Drain(node: "demo-n2", isSilent: false))))
+                #expect(outcome.status == 0 && outcome.stderr == "")
+                #expect(try DrainReading.parse(outcome.stdout) == .pending(left), "\(outcome.stdout)")
+            }
+        }
+    }
+
+    @Test func aDrainThatEndsSaysSo() throws {
+        try Self.withK3s { host in
+            var policy = DrainPolicy()
+            (policy.force, policy.deleteEmptyDir) = (true, false)
+            let outcome = try host.run(Sample.script(.drain(Drain(node: "demo-n2", isSilent: false, policy: policy))))
+            #expect(try DrainReading.parse(outcome.stdout) == .drained)
+            #expect(
+                host.calls(of: "k3s").last == ["k3s", "kubectl", "drain", "demo-n2", "--ignore-daemonsets", "--timeout=20s", "--force"])
+        }
+    }
+
+    @Test func aDrainThatCannotAskIsAFailure() throws {
         try Self.withK3s { host in
             try host.write("/state/kubectl-drain.status", "1")
-            try host.write("/state/kubectl-drain.err", "error: global timeout reached\n")
+            try host.write("/state/kubectl-drain.err", "The connection to the server 127.0.0.1:6443 was refused\n")
             let outcome = try host.run(Sample.script(.drain(Drain(node: "demo-n2", isSilent: false))))
-            #expect(outcome.status == 1 && outcome.stderr == "error: global timeout reached\n")
+            #expect(outcome.status == 1 && outcome.stderr == "The connection to the server 127.0.0.1:6443 was refused\n")
         }
     }
 

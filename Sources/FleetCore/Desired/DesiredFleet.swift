@@ -141,8 +141,21 @@ package struct FleetLimits: Sendable, Hashable {
 package struct Policy: Sendable, Hashable {
     /// Owned VMs that the file no longer asks for are drained and removed; without it they are only reported.
     package var prune: Bool
+    package var drain: DrainPolicy
 
-    package init(prune: Bool) { self.prune = prune }
+    package init(prune: Bool, drain: DrainPolicy = DrainPolicy()) { (self.prune, self.drain) = (prune, drain) }
+}
+
+/// How the pods of a node are ended that is taken down; the words are those of `kubectl drain`.
+package struct DrainPolicy: Sendable, Hashable {
+    /// Also pods that nothing would start again.
+    package var force = false
+    /// Seconds after which a drain that cannot end is the operator's.
+    package var timeout = 300
+    /// Also pods whose emptyDir volumes are lost with them.
+    package var deleteEmptyDir = true
+
+    package init() {}
 }
 
 package struct SSHSettings: Sendable, Hashable {

@@ -33,7 +33,9 @@ extension NodeRecord {
     }
 
     fileprivate func isLater(than now: Double) -> Bool {
-        let times = [request?.sentAt, instance?.startedAt, instance?.poweredOnAt, instance?.commandSentAt, removedAt]
+        let times = [
+            request?.sentAt, instance?.startedAt, instance?.poweredOnAt, instance?.commandSentAt, instance?.drain?.triedAt, removedAt,
+        ]
         return times.contains { $0.map { $0 > now } ?? false }
     }
 
@@ -43,6 +45,9 @@ extension NodeRecord {
             instance.startedAt = instance.startedAt.map { min($0, now) }
             instance.poweredOnAt = instance.poweredOnAt.map { min($0, now) }
             instance.commandSentAt = instance.commandSentAt.map { min($0, now) }
+            instance.drain = instance.drain.map {
+                DrainProgress(since: min($0.since, now), triedAt: min($0.triedAt, now), hindrance: $0.hindrance)
+            }
         }
         switch record {
         case .requested(var request):

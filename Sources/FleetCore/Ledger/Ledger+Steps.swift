@@ -79,14 +79,22 @@ extension Ledger {
 
     package mutating func removalReached(_ stage: LeaveStage, _ node: String) {
         switch nodes[node] {
-        case .present(let instance), .leaving(let instance, _): nodes[node] = .leaving(instance, stage)
+        case .present(var instance), .leaving(var instance, _):
+            if stage != .begun { instance.drain = nil }
+            nodes[node] = .leaving(instance, stage)
         case .requested, .gone, nil: break
         }
     }
 
     /// The node stays.
     mutating func removalEnded(_ node: String) {
-        if case .leaving(let instance, _) = nodes[node] { nodes[node] = .present(instance) }
+        guard case .leaving(var instance, _) = nodes[node] else { return }
+        instance.drain = nil
+        nodes[node] = .present(instance)
+    }
+
+    mutating func drainPending(_ node: String, _ hindrance: DrainHindrance, at now: Double) {
+        change(node) { $0.drain = DrainProgress(since: min($0.drain?.since ?? now, now), triedAt: now, hindrance: hindrance) }
     }
 
     /// exe.dev said that the VM is gone. Where we stopped k3s nothing can have joined again, so nothing is left to remember.

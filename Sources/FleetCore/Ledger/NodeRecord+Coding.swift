@@ -48,7 +48,7 @@ extension NodeRecord: Codable {
 extension Instance: Codable {
     private enum Key: String, CodingKey {
         case createdAt, previousCreatedAt, hasStaleIdentity, missingSince, startedAt, isRestarting, poweredOnAt, restartedAt
-        case commandSentAt, configuration, share, grants
+        case commandSentAt, drain, configuration, share, grants
     }
 
     /// Stands in the file for a configuration whose install has no known outcome.
@@ -65,6 +65,7 @@ extension Instance: Codable {
         poweredOnAt = try fields.decodeIfPresent(Double.self, forKey: .poweredOnAt)
         restartedAt = try fields.decodeIfPresent(Double.self, forKey: .restartedAt)
         commandSentAt = try fields.decodeIfPresent(Double.self, forKey: .commandSentAt)
+        drain = try fields.decodeIfPresent(DrainProgress.self, forKey: .drain)
         if let word = try fields.decodeIfPresent(String.self, forKey: .configuration) {
             configuration = word == Self.unknown ? .unknown : .digest(word)
         }
@@ -86,6 +87,7 @@ extension Instance: Codable {
         try fields.encodeIfPresent(poweredOnAt, forKey: .poweredOnAt)
         try fields.encodeIfPresent(restartedAt, forKey: .restartedAt)
         try fields.encodeIfPresent(commandSentAt, forKey: .commandSentAt)
+        try fields.encodeIfPresent(drain, forKey: .drain)
         switch configuration {
         case .notRecorded: break
         case .unknown: try fields.encode(Self.unknown, forKey: .configuration)

@@ -1,3 +1,5 @@
+package import K3s
+
 /// What is remembered of one node and its VM. A case carries exactly what exists in it.
 package indirect enum NodeRecord: Sendable, Hashable {
     /// `new` was sent and its outcome is not known. A list that shows the VM leads to `present`, a failure back to what was there before.
@@ -43,6 +45,8 @@ package struct Instance: Sendable, Hashable {
     package var restartedAt: Double?
     /// When a command other than `new` was sent to exe.dev for it, whose answer is not known: it may still be carried out.
     package var commandSentAt: Double?
+    /// Of a removal whose drain has not come to its end.
+    package var drain: DrainProgress?
     package var configuration = Configuration.notRecorded
     package var sharing = Sharing.notSet
 
@@ -50,6 +54,19 @@ package struct Instance: Sendable, Hashable {
 
     /// A machine that is new to its name. `previous`: when the one before was created, if there was one.
     package init(after previous: String?) { (hasStaleIdentity, previousCreatedAt) = (true, previous) }
+}
+
+/// A drain that left pods. Times are seconds since 1970.
+package struct DrainProgress: Sendable, Hashable, Codable {
+    /// When it was first tried.
+    package var since: Double
+    /// When it was last tried.
+    package var triedAt: Double
+    package var hindrance: DrainHindrance
+
+    package init(since: Double, triedAt: Double, hindrance: DrainHindrance) {
+        (self.since, self.triedAt, self.hindrance) = (since, triedAt, hindrance)
+    }
 }
 
 /// A machine that is gone.

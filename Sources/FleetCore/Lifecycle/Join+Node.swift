@@ -108,7 +108,8 @@ extension Join {
         guard node.instance.isRestarting, joined.reading.ready == .ready else { return nil }
         let journal: String? = if case .probed(let probe)? = node.host { probe.journal } else { nil }
         return .wait(
-            Wait(.restartUnconfirmed(unit: node.unit(want.role), journal: journal), read: .host(want.name), every: 2, diagnostics: .cluster))
+            Wait(.restartUnconfirmed(unit: node.unit(want.role), journal: journal), read: .host(want.name), every: 2, diagnostics: .cluster)
+        )
     }
 
     /// One that is starting is waited for; one that is silent comes back when it will.

@@ -45,7 +45,7 @@ struct Leave {
         // A node that was drained and can be scheduled on again was given back by somebody, and may have pods.
         let isGivenBack = reading?.unschedulable == false && facts.holds(.drainedStays)
         let isWhole = [nil, .begun, .returning].contains(done) || isGivenBack
-        if let reading, isWhole { return .act(cordonOrDrain(reading), reason) }
+        if let reading, isWhole { return cordonOrDrain(reading, node.instance.drain, facts) }
         if isWhole, reading == nil, mayStillJoin(node, facts) { return .wait(Wait(.nodeMayStillJoin, read: .cluster, every: 2)) }
         let mayRun = done == .drained || (isWhole && reading == nil && node.instance.startedAt != nil)
         if mayRun, !isOutOfReach(node) { return .act(.stop(Stop(node: vm.name, role: role)), reason) }
@@ -56,10 +56,18 @@ struct Leave {
         return .act(.removeVM(RemoveVM(node: vm.name)), reason)
     }
 
-    /// Drains under our own mark alone, by which the cordon is lifted should the file ask for the node again.
-    private func cordonOrDrain(_ reading: NodeReading) -> Action {
-        let isOurs = reading.unschedulable && reading.annotations[NodePatch.removing] != nil
-        return isOurs ? .drain(Drain(node: reading.name, isSilent: reading.ready == .unknown)) : .cordon(Cordon(node: reading.name))
+    /// Drains under our own mark alone, by which the cordon is lifted should the file ask for the node again. A drain that cannot end is left to
+    /// the operator, and tried again now and then: a budget may allow it one day.
+    private func cordonOrDrain(_ reading: NodeReading, _ progress: DrainProgress?, _ facts: FleetFacts) -> Decision {
+        guard reading.unschedulable, reading.annotations[NodePatch.removing] != nil else {
+            return .act(.cordon(Cordon(node: reading.name)), reason)
+        }
+        let policy = facts.fleet.policy.drain
+        let drain = Action.drain(Drain(node: reading.name, isSilent: reading.ready == .unknown, policy: policy))
+        guard let progress else { return .act(drain, reason) }
+        let isOver = progress.hindrance.isFinal(under: policy) || facts.now - progress.since >= Double(policy.timeout)
+        if isOver, facts.now - progress.triedAt < Planner.drainTriedAgainAfter { return .blocked(.drainBlocked(progress.hindrance)) }
+        return .act(drain, .podsLeft(progress.hindrance))
     }
 
     private func mayStillJoin(_ node: NodeFacts, _ facts: FleetFacts) -> Bool {
@@ -110,5 +118,12 @@ struct Leave {
             return .wait(Wait(.nodeSilenceUnconfirmed, read: .vms, every: 3, diagnostics: .cluster))
         }
         return .act(.deleteNode(DeleteNode(node: reading.name, ifSilent: true)), .nodeWithoutVM)
+    }
+}
+
+extension DrainHindrance {
+    /// Whether another try is of no use; the file may have come to allow what it forbade.
+    fileprivate func isFinal(under policy: DrainPolicy) -> Bool {
+        !bare.isEmpty && !policy.force || !withData.isEmpty && !policy.deleteEmptyDir
     }
 }

@@ -15,9 +15,10 @@ enum Limits {
         let order = leaving.filter { nodes[$0].takes(.deletionsPerPass) }.map { (index: $0, progress: progress(nodes[$0], facts)) }
             .sorted { $0.progress > $1.progress }
         guard !order.isEmpty else { return }
-        // Those that are half gone and cannot go on now, for a back-off, another read or the operator, keep their place.
+        // Those that are half gone and cannot go on now, for a back-off, another read or the operator, keep their place; not so one that keeps
+        // its pods.
         let held = leaving.map { nodes[$0] }.filter {
-            $0.action == nil && !$0.decision.isSettled && ($0.isLeaving || $0.isCordoned)
+            $0.action == nil && !$0.decision.isSettled && ($0.isLeaving || $0.isCordoned) && $0.decision.reason?.code != .drainBlocked
         }
         let unlisted = unlistedRemovals(Set(leaving.map { nodes[$0].name }), facts)
         let free = max(0, limit - held.count - unlisted.count)

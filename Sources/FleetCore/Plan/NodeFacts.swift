@@ -25,7 +25,8 @@ package struct NodeFacts: Sendable {
         let note = facts.notes[name]
         return NodeFacts(
             name: name, vm: facts.observed.vms?[name], node: facts.observed.node(name), host: facts.observed.hosts[name],
-            known: facts.ledger.nodes[name], attempt: facts.ledger.attempts[name], refusal: note?.refusal, started: note?.started,            asked: note?.asked, commanded: note?.commanded, isOutdated: facts.observed.outdated.contains(name))
+            known: facts.ledger.nodes[name], attempt: facts.ledger.attempts[name], refusal: note?.refusal, started: note?.started,
+            asked: note?.asked, commanded: note?.commanded, isOutdated: facts.observed.outdated.contains(name))
     }
 
     /// The machine of its record; empty when the ledger does not know it.

@@ -40,7 +40,7 @@ extension NodeState {
         guard let vm = subject.vm else { return subject.node.map(NodeState.nodeWithoutVM) ?? .absent }
         // A VM that is newer than any node of its name: the node that the cluster shows, alive as it may seem for some 40 s, is an earlier
         // machine's.
-        let isFresh = subject.instance.hasStaleIdentity && want.role == .agent && facts.holds(.freshIdentity)
+        let isFresh = subject.instance.hasStaleIdentity && want.role == .agent
         let isOurs = facts.isOwned(vm) || !facts.holds(.foreignState)
         return isOurs ? owned(vm, isFresh ? nil : subject.node, subject.host, want, facts) : .foreign(vm)
     }

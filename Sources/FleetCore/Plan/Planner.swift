@@ -16,6 +16,8 @@ package enum Planner {
     static let readingLasts = 90.0
     /// Seconds for which exe.dev's lists may still call a VM stopped that was started; another `restart` would be a power cut (facts/exedev.md §1.2).
     package static let startGrace = 60.0
+    /// Seconds until a drain that cannot end is tried again.
+    static let drainTriedAgainAfter = 60.0
     /// How often systemd has started k3s again, 5 s after each end, when it is taken for a loop that does not end by itself.
     static let restartsOfALoop = 5
     /// Seconds k3s may take to join before diagnostics are fetched (facts/k3s.md §9, suggested deadlines).
@@ -38,7 +40,9 @@ package enum Planner {
         if !decision.isSettled, let refusal = subject.refusal { return .blocked(refusal) }
         guard case .act(let action, _) = decision else { return decision }
         if let refusal = Safety.refusal(of: action, facts: facts) { return afterRemovals(refusal, facts) ?? .blocked(refusal) }
-        if let wait = waitForLease(subject, facts) ?? waitForCommand(subject, facts) ?? backOff(subject, facts) ?? waitForReading(facts) { return .wait(wait) }
+        if let wait = waitForLease(subject, facts) ?? waitForCommand(subject, facts) ?? backOff(subject, facts) ?? waitForReading(facts) {
+            return .wait(wait)
+        }
         guard let approved = facts.approved, approved[subject.name]?.contains(action.kind) != true, facts.holds(.approval) else {
             return decision
         }

@@ -21,6 +21,7 @@ extension Reason {
         case .serverNotRegistered: "restart k3s there, so that it registers again"
         case .k3sDidNotJoin(let node, let role, _, let journal), .k3sFails(let node, let role, _, let journal):
             journal.map { "last words of its journal: \($0)" } ?? "see why on \(node): journalctl -u \(role.unit)"
+        case .drainBlocked(let hindrance): hindrance.advice
         case .downgrade(let from, _): "k3s cannot go back; set k3s to \(from)"
         case .upgradeNotSupported(let from, _): "set k3s to \(from)"
         case .agentAheadOfServer(_, _, let server): "set k3s to \(server)"
@@ -52,5 +53,14 @@ extension Reason {
         case .leaseHeld: "only one machine may keep a fleet: stop the other one, or wait; its lease ends by itself when it is gone"
         default: ""
         }
+    }
+}
+
+extension DrainHindrance {
+    fileprivate var advice: String {
+        if !bare.isEmpty { return "delete those pods, or set policy.drain.force to end pods that nothing starts again" }
+        if !withData.isEmpty { return "delete those pods, or set policy.drain.deleteEmptyDir to lose their volumes" }
+        return
+            "let the budgets allow it (more replicas, a larger maxUnavailable), or raise policy.drain.timeout; it is tried again now and then"
     }
 }

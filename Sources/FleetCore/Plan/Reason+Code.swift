@@ -18,6 +18,7 @@ extension Reason {
         case installOutcomeUnknown = "InstallOutcomeUnknown"
         case configurationChanged = "ConfigurationChanged"
         case notInFleetFile = "NotInFleetFile"
+        case podsLeft = "PodsLeft"
         case removalUnfinished = "RemovalUnfinished"
         case nodeWithoutVM = "NodeWithoutVM"
         case fleetDestroyed = "FleetDestroyed"
@@ -63,6 +64,7 @@ extension Reason {
         case serverNotRegistered = "ServerNotRegistered"
         case k3sDidNotJoin = "K3sDidNotJoin"
         case k3sFails = "K3sFails"
+        case drainBlocked = "DrainBlocked"
         case downgrade = "Downgrade"
         case upgradeNotSupported = "UpgradeNotSupported"
         case agentAheadOfServer = "AgentAheadOfServer"
@@ -104,6 +106,7 @@ extension Reason {
         case .installOutcomeUnknown: .installOutcomeUnknown
         case .configurationChanged: .configurationChanged
         case .notInFleetFile: .notInFleetFile
+        case .podsLeft: .podsLeft
         case .removalUnfinished: .removalUnfinished
         case .nodeWithoutVM: .nodeWithoutVM
         case .fleetDestroyed: .fleetDestroyed
@@ -149,6 +152,7 @@ extension Reason {
         case .serverNotRegistered: .serverNotRegistered
         case .k3sDidNotJoin: .k3sDidNotJoin
         case .k3sFails: .k3sFails
+        case .drainBlocked: .drainBlocked
         case .downgrade: .downgrade
         case .upgradeNotSupported: .upgradeNotSupported
         case .agentAheadOfServer: .agentAheadOfServer

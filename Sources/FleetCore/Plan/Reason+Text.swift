@@ -24,6 +24,7 @@ extension Reason {
         case .installOutcomeUnknown: "the outcome of its last install is unknown"
         case .configurationChanged: "its configuration changed"
         case .notInFleetFile: "no pool asks for it"
+        case .podsLeft(let hindrance): hindrance.words
         case .removalUnfinished: "its VM is gone and its removal was not finished"
         case .nodeWithoutVM: "its VM is gone and no pool asks for it"
         case .fleetDestroyed: "the operator destroys the fleet"
@@ -86,6 +87,7 @@ extension Reason {
         case .serverNotRegistered(let name): "k3s runs on \(name) and its node is not in the cluster"
         case .k3sDidNotJoin(_, _, let seconds, _): "k3s did not join in \(seconds) s"
         case .k3sFails(_, _, let unit, _): "k3s does not come up: it is \(unit.words)"
+        case .drainBlocked(let hindrance): "it cannot be drained: \(hindrance.words)"
         case .downgrade(let from, let to): "downgrade from \(from) to \(to)"
         case .upgradeNotSupported(let from, let to): "upgrade from \(from) to \(to) is not built yet"
         default: nil

@@ -21,6 +21,8 @@ package indirect enum Reason: Sendable, Hashable {
     case installOutcomeUnknown
     case configurationChanged
     case notInFleetFile
+    /// Its drain goes on.
+    case podsLeft(DrainHindrance)
     case removalUnfinished
     case nodeWithoutVM
     case fleetDestroyed
@@ -76,6 +78,7 @@ package indirect enum Reason: Sendable, Hashable {
     case serverNotRegistered(name: String)
     case k3sDidNotJoin(node: String, role: Role, seconds: Int, journal: String?)
     case k3sFails(node: String, role: Role, unit: UnitState, journal: String?)
+    case drainBlocked(DrainHindrance)
     case downgrade(from: K3sVersion, to: K3sVersion)
     case upgradeNotSupported(from: K3sVersion, to: K3sVersion)
     case agentAheadOfServer(node: String, version: K3sVersion, server: K3sVersion)

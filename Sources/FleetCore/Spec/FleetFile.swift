@@ -36,7 +36,8 @@ enum SpecFields {
     static let pool = ["nodes", "vmPrefix", "k3s", "project", "task", "share"] + shape
     static let share = ["port", "public", "users"]
     static let limits = ["maxVMs", "deletionsPerPass", "hostsAtOnce", "connectsPerMinute", "maxUnavailable"]
-    static let policy = ["prune"]
+    static let policy = ["prune", "drain"]
+    static let drain = ["force", "timeout", "deleteEmptyDir"]
     static let ssh = ["keyFile", "user", "hostKeys"]
     static let knownHosts = ["knownHosts"]
 }
@@ -87,7 +88,16 @@ struct FleetReader {
 
     private func policy(_ field: Field?) -> Policy {
         let fields = field?.fields(SpecFields.policy) ?? [:]
-        return Policy(prune: fields["prune"]?.boolean() ?? false)
+        return Policy(prune: fields["prune"]?.boolean() ?? false, drain: drain(fields["drain"]))
+    }
+
+    private func drain(_ field: Field?) -> DrainPolicy {
+        let fields = field?.fields(SpecFields.drain) ?? [:]
+        var drain = DrainPolicy()
+        if let force = fields["force"]?.boolean() { drain.force = force }
+        if let seconds = fields["timeout"]?.integer(20...86_400) { drain.timeout = seconds }
+        if let isDeleted = fields["deleteEmptyDir"]?.boolean() { drain.deleteEmptyDir = isDeleted }
+        return drain
     }
 
     private func ssh(_ field: Field?) -> SSHSettings {

@@ -31,7 +31,15 @@ package enum FleetSchema {
             "policy": {
               "description": "What the program may do beyond creating and repairing.",
               "type": "object", "additionalProperties": false, "properties": {
-                "prune": {"description": "Drain and remove VMs of this fleet that the file no longer asks for.", \#(off)}
+                "prune": {"description": "Drain and remove VMs of this fleet that the file no longer asks for.", \#(off)},
+                "drain": {
+                  "description": "How the pods of a node end that is removed, as kubectl drain has it.",
+                  "type": "object", "additionalProperties": false, "properties": {
+                    "force": {"description": "Also end pods that nothing would start again.", \#(off)},
+                    "timeout": {"description": "Seconds after which a drain that cannot end is left to you.", "type": "integer", "minimum": 20, "maximum": 86400, "default": 300},
+                    "deleteEmptyDir": {"description": "Also end pods whose emptyDir volumes are lost with them.", "type": "boolean", "default": true}
+                  }
+                }
               }
             },
             "ssh": \#(ssh)

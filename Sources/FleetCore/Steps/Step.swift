@@ -72,6 +72,7 @@ package enum StepTarget: Sendable, Hashable {
 package enum StepOutcome: Sendable {
     case created(ObservedVM)
     case shared(Share)
+    case drain(DrainReading)
     case done(output: String)
 }
 

@@ -8,6 +8,8 @@ extension ClusterModel {
         case conflict(kind: String, String)
         /// Pods are left that cannot be evicted, or that nobody ends.
         case evictionBlocked
+        /// A pod that no controller would start again: no pod at all is ended.
+        case barePod(node: String)
 
         /// As kubectl prints it.
         package var description: String {
@@ -17,7 +19,13 @@ extension ClusterModel {
             case .conflict(let kind, let name):
                 "Error from server (Conflict): Operation cannot be fulfilled on \(kind) \"\(name)\": the object has been modified; "
                     + "please apply your changes to the latest version and try again"
-            case .evictionBlocked: "error when evicting pods/\"web-0\" -n \"default\": global timeout reached"
+            case .evictionBlocked:
+                "error when evicting pods/\"web-0\" -n \"default\" (will retry after 5s): "
+                    + "Cannot evict pod as it would violate the pod's disruption budget."
+            case .barePod(let node):
+                "error: unable to drain node \"\(node)\" due to error: cannot delete Pods that declare no controller "
+                    + "(use --force to override): default/bare, continuing command...\nThere are pending nodes to be drained:\n \(node)\n"
+                    + "error: cannot delete Pods that declare no controller (use --force to override): default/bare"
             }
         }
     }
@@ -48,9 +56,10 @@ extension ClusterModel {
     package mutating func uncordon(_ name: String) throws(Failure) { try patch(name, NodePatch(isUnschedulable: false)) }
 
     /// Cordons first; a drain that fails leaves the node cordoned. Pods end when their kubelet says so, and a dead one never does.
-    package mutating func drain(_ name: String, skipsTheSilent: Bool, now: Double) throws(Failure) {
+    package mutating func drain(_ name: String, skipsTheSilent: Bool, force: Bool = false, now: Double) throws(Failure) {
         try cordon(name)
         guard let node = nodes[name] else { return }
+        if node.annotations[Self.barePod] != nil, !force { throw .barePod(node: name) }
         let isDead = node.condition(now: now) == .unknown && !skipsTheSilent
         if isDead || node.annotations[Self.blockedDrain] != nil { throw .evictionBlocked }
     }

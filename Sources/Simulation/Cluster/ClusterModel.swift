@@ -95,6 +95,8 @@ extension ClusterModel {
     package static let patience = 60.0
     /// A node that carries it cannot be emptied, as when a disruption budget forbids every eviction.
     package static let blockedDrain = "exedev-sim/disruption-budget"
+    /// A node that carries it has a pod that no controller would start again.
+    package static let barePod = "exedev-sim/bare-pod"
 
     /// Who asks: the password alone means an agent's.
     package func admits(user: String, password: String) -> Bool {

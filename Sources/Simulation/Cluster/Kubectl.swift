@@ -55,6 +55,9 @@ package struct Kubectl: Sendable {
         case ("get"?, nil) where flags["--raw"] == "/readyz": return .said("ok")
         case ("get"?, "nodes"?), ("get"?, "node"?): return get(cluster, now)
         case ("get"?, "lease"?): return try lease(cluster)
+        // Of budgets the model knows only that one forbids every eviction of a node.
+        case ("get"?, "pdb"?):
+            return .said(cluster.nodes.values.contains { $0.annotations[ClusterModel.blockedDrain] != nil } ? "default/web" : "")
         case ("create"?, nil), ("replace"?, nil): return try put(&cluster)
         case ("version"?, _):
             return .said("Server Version: \(cluster.nodes.values.first { $0.registration.isServer }?.registration.version ?? "")")
@@ -77,7 +80,9 @@ package struct Kubectl: Sendable {
     private func answer(to failure: ClusterModel.Failure) -> Answer {
         guard failure == .evictionBlocked else { return .failed("\(failure)") }
         let patience = flags["--timeout"] ?? "0s"
-        var blocked = Answer.failed("\(failure): \(patience)")
+        var blocked = Answer.failed(
+            "\(failure)\nThere are pending nodes to be drained:\n \(words.dropFirst().first ?? "")\n"
+                + "error when evicting pods/\"web-0\" -n \"default\": global timeout reached: \(patience)")
         blocked.isEvicting = Double(patience.dropLast()) ?? 0
         return blocked
     }
@@ -115,7 +120,8 @@ package struct Kubectl: Sendable {
             return .failed(
                 "error: unable to drain node \"\(node)\": cannot delete DaemonSet-managed Pods (use --ignore-daemonsets to ignore)")
         }
-        try cluster.drain(node, skipsTheSilent: flags["--skip-wait-for-delete-timeout"] != nil, now: now)
+        try cluster.drain(
+            node, skipsTheSilent: flags["--skip-wait-for-delete-timeout"] != nil, force: flags["--force"] != nil, now: now)
         return .said("node/\(node) drained")
     }
 

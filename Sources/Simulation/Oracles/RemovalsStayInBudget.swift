@@ -58,6 +58,8 @@ struct RemovalsStayInBudget: Oracle {
         let removal = ledger.nodes[name]?.leaveStage
         // Of one that was wanted again only the cordon was left.
         if removal == .returning, !world.isCordoned(name) { return false }
+        // One that cannot be emptied serves on, and keeps nobody waiting.
+        if removal == .begun, world.keepsItsPods(name) { return false }
         // What another machine had begun, or a lost write knew, is not in this ledger.
         if removal == nil, world.hidesFromTheLedger { return false }
         return !history.passesForGone(name) && world.at(name) != nil && !fleet.nodes.contains { $0.name == name }

@@ -82,6 +82,14 @@ extension Scenario {
             Scenario("shrink", before: more, after: fleet).edited([more, edge]),
             Scenario("shrink that somebody took back half-way", before: more, after: fleet)
                 .disturbed { $0.disk?.removalReached(.drained, "demo-web-n\(web + 1)") },
+            Scenario("shrink by two of which one has a bare pod", before: more, after: fleet)
+                .ending(.blocked(["demo-web-n\(web + 1)": [.drainBlocked]]))
+                .disturbed { world in _ = world.clusters[0].change("demo-web-n\(web + 1)") { $0.annotations[ClusterModel.barePod] = "" } },
+            Scenario("shrink by two of which one has a budget that allows nothing", before: more, after: fleet)
+                .ending(.blocked(["demo-web-n\(web + 1)": [.drainBlocked]]))
+                .disturbed { world in
+                    _ = world.clusters[0].change("demo-web-n\(web + 1)") { $0.annotations[ClusterModel.blockedDrain] = "" }
+                },
             Scenario("pool renamed", before: fleet, after: front).edited([fleet, less]),
             Scenario(
                 "pool renamed in a tight budget", before: base.with { $0.maxVMs = web + 2 },
@@ -110,7 +118,9 @@ extension Scenario {
             Scenario("configuration change", before: fleet, after: base.with { $0.kubelet = "50" }).edited([fleet]),
             Scenario("configuration that k3s does not take", before: fleet, after: base.with { $0.kubelet = "none" })
                 .ending(
-                    .blocked(Dictionary(uniqueKeysWithValues: fleet.nodes.dropFirst().map { ($0.name, [.k3sFails, .limitHeld]) }))),
+                    .blocked(
+                        Dictionary(
+                            uniqueKeysWithValues: fleet.nodes.dropFirst().map { ($0.name, [.k3sFails, .limitHeld, .k3sDidNotJoin]) }))),
         ]
     }
 

@@ -57,6 +57,7 @@ extension WorldState {
         if fault == .slowStart, machines[index].isStarting { machines[index].unit?.startedAt = later }
         if let fault, fault != .slowStart { return .failure(fault.error) }
         if case .prepare(let step) = action { return .success(.text("k3s-sha256=sha-\(step.host.version)\n")) }
+        if case .drain = action { return .success(.text(drainAnswer)) }
         return .success(.text(""))
     }
 
@@ -85,7 +86,7 @@ extension WorldState {
         case .patchNode(let step): [Self.patch(step.node, step.patch)]
         case .restart: [{ $0.startK3s(index) }]
         case .cordon(let step): [Self.cordon(step.node)]
-        case .drain(let step): [Self.drain(step.node, skipsTheSilent: step.isSilent)]
+        case .drain(let step): [Self.drain(step)]
         case .uncordon(let step): [Self.uncordon(step.node)]
         case .createVM, .tagVM, .startVM, .share, .removeVM: []
         case .stop:
@@ -214,15 +215,29 @@ extension WorldState {
         }
     }
 
-    private static func drain(_ node: String, skipsTheSilent: Bool) -> HostStep {
+    private static func drain(_ step: Drain) -> HostStep {
         { world in
+            var left: ClusterModel.Failure?
             let drain = kubectl { cluster, now throws(ClusterModel.Failure) in
-                try cluster.drain(node, skipsTheSilent: skipsTheSilent, now: now)
+                do throws(ClusterModel.Failure) {
+                    try cluster.drain(step.node, skipsTheSilent: step.isSilent, force: step.policy.force, now: now)
+                } catch .notFound(let kind, let name) {
+                    throw .notFound(kind: kind, name)
+                } catch {
+                    left = error
+                }
             }
             if let complaint = drain(&world) { return complaint }
-            world.report(.drained(node))
+            if left == nil { world.report(.drained(step.node)) }
+            world.drainAnswer = drainAnswer(left)
             return nil
         }
+    }
+
+    /// As the script prints it.
+    private static func drainAnswer(_ left: ClusterModel.Failure?) -> String {
+        let said = left.map { "\($0)".split(separator: "\n").map { "said=\($0)\n" }.joined() + "budget=default/web\n" } ?? ""
+        return "=== exedev-k8s drain begin\nstate=\(left == nil ? "drained" : "pending")\n\(said)=== exedev-k8s drain end\n"
     }
 }
 

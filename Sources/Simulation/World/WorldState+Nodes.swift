@@ -10,6 +10,12 @@ extension WorldState {
 
     func isCordoned(_ name: String) -> Bool { apiServer.flatMap { clusters[$0.cluster].nodes[name]?.isUnschedulable } ?? false }
 
+    /// No drain empties it.
+    func keepsItsPods(_ name: String) -> Bool {
+        guard let node = apiServer.flatMap({ clusters[$0.cluster].nodes[name] }) else { return false }
+        return node.annotations[ClusterModel.barePod] != nil || node.annotations[ClusterModel.blockedDrain] != nil
+    }
+
     /// A member that says it is ready.
     func isReady(_ name: String) -> Bool { isMember(name) && machine(name)?.heartbeat(now: now) == true }
 

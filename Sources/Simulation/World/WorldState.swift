@@ -47,6 +47,9 @@ package struct WorldState: Sendable {
     /// How many requests exe.dev answers with 429 from now on, within a minute.
     var throttled = (count: 0, until: 0.0)
 
+    /// What the last drain printed.
+    var drainAnswer = ""
+
     // the trial
     /// A handful.
     var faults: [Fault] = []
