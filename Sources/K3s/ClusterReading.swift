@@ -149,11 +149,14 @@ extension NodeReading {
             switch condition?.status {
             case "True": .ready
             case "False": .notReady(reason: OutsideText.line(condition?.reason ?? "no reason given"))
+            case nil: .notReady(reason: "it has no conditions yet")
             default: .unknown
             }
+        // A dual-stack node may name its IPv6 address first; the overlay is IPv4.
+        let addresses = item.status?.addresses?.filter { $0.type == "InternalIP" }.map(\.address) ?? []
         self.init(
             name: item.metadata.name, ready: ready, version: item.status?.nodeInfo?.kubeletVersion.flatMap(K3sVersion.init),
-            internalIP: item.status?.addresses?.first { $0.type == "InternalIP" }?.address, labels: item.metadata.labels ?? [:],
+            internalIP: addresses.first { !$0.contains(":") } ?? addresses.first, labels: item.metadata.labels ?? [:],
             annotations: item.metadata.annotations ?? [:],
             taints: (item.spec?.taints ?? []).compactMap { taint in
                 Taint.Effect(rawValue: taint.effect).map { Taint(key: taint.key, value: taint.value ?? "", effect: $0) }

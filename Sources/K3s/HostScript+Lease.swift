@@ -1,17 +1,24 @@
 package import Shell
 
-/// One writer per cluster, also across machines: a Kubernetes Lease. Only the server's clock decides when it expires.
+/// One writer per cluster, also across machines: a Kubernetes Lease. No clock but that of who waits for it decides when it is over: a lease whose
+/// version has not moved for as long as it lasts is nobody's (facts/kubernetes.md #8).
 extension HostScript {
     static let leaseName = "exedev-k8s"
 
-    /// Acquires or renews the Lease for `seconds` unless another holder's has not expired; see `LeaseAnswer`. `resourceVersion` makes the
-    /// write fail when another write came between.
-    package static func holdLease(holder: String, seconds: Int) -> Script {
+    /// Acquires or renews the Lease for `seconds` unless another holder has it; see `LeaseAnswer`. `expired`: the hold of another that may be taken.
+    /// `resourceVersion` makes the write fail when another write came between.
+    package static func holdLease(holder: String, seconds: Int, expired: LeaseHold? = nil) -> Script {
         seenLease(holder) + """
-            if [ -n "$holder" ] && [ "$holder" != "$me" ]; then
-                left=$(( $(date -d "$renewed" +%s || echo 0) + lasts - $(date +%s) ))
-                [ "$left" -le 0 ] || { echo "lease=held $holder $left"; exit 0; }
-            fi
+            free=\(expired.map { "\($0.holder)|\($0.version)" } ?? "")
+            case $holder in
+            ''|"$me") ;;
+            *)
+                # Who lets it go leaves one second.
+                case $lasts in
+                0|1) ;;
+                *) [ "$holder|$version" = "$free" ] || { echo "lease=held $version ${lasts:-60} $holder"; exit 0; } ;;
+                esac ;;
+            esac
             """ + putLease(seconds: seconds) + """
                 if [ -z "$holder" ] || [ "$holder" = "$me" ]; then echo lease=ours; else echo "lease=taken $holder"; fi
                 """
@@ -20,29 +27,29 @@ extension HostScript {
     /// Releases the Lease, so that another machine need not wait; does nothing when it is not ours. `holderIdentity` stays: the next holder
     /// learns from it that another machine may have changed the cluster.
     package static func releaseLease(holder: String) -> Script {
-        seenLease(holder) + #"[ "$holder" = "$me" ] || exit 0"# + putLease(seconds: 1, time: "-2 seconds")
+        seenLease(holder) + #"[ "$holder" = "$me" ] || exit 0"# + putLease(seconds: 1)
     }
 
     private static func seenLease(_ me: String) -> Script {
         let fields =
-            "jsonpath={.metadata.resourceVersion}|{.spec.holderIdentity}|{.spec.renewTime}|{.spec.leaseDurationSeconds}"
+            "jsonpath={.metadata.resourceVersion}|{.spec.holderIdentity}|{.spec.leaseDurationSeconds}"
         return """
             me=\(me)
             seen=$(k3s kubectl -n kube-system get lease \(leaseName) --ignore-not-found -o \(fields) --request-timeout=10s)
-            IFS='|' read -r version holder renewed lasts <<END
+            IFS='|' read -r version holder lasts <<END
             $seen
             END
             """
     }
 
-    private static func putLease(seconds: Int, time: String = "now") -> Script {
+    private static func putLease(seconds: Int) -> Script {
         let manifest =
             #"{"apiVersion":"coordination.k8s.io/v1","kind":"Lease","metadata":{%s"name":"\#(leaseName)","namespace":"kube-system"},"#
             + #""spec":{"holderIdentity":"%s","leaseDurationSeconds":\#(seconds),"renewTime":"%s"}}"#
         return """
             verb=create at=
             [ -z "$version" ] || { verb=replace; at="\\"resourceVersion\\":\\"$version\\","; }
-            printf \(manifest) "$at" "$me" "$(date -u -d \(time) +%Y-%m-%dT%H:%M:%S.000000Z)" | k3s kubectl "$verb" -f - --request-timeout=10s >/dev/null
+            printf \(manifest) "$at" "$me" "$(date -u +%Y-%m-%dT%H:%M:%S.000000Z)" | k3s kubectl "$verb" -f - --request-timeout=10s >/dev/null
             """
     }
 }
@@ -53,18 +60,26 @@ package enum LeaseAnswer: Sendable, Hashable {
     case ours
     /// Held by us now. Another machine held it before and may have changed anything.
     case taken(from: String)
-    /// Held by another machine; `left` is the number of seconds until it expires.
-    case held(by: String, left: Int)
+    /// Another machine's, which lasts for so many seconds after each change of its version.
+    case held(LeaseHold, lasts: Int)
 
     package static func parse(_ output: String) throws(ReadingError) -> LeaseAnswer {
         for line in output.split(whereSeparator: \.isNewline) where line.hasPrefix("lease=") {
-            let words = line.dropFirst("lease=".count).split(separator: " ")
+            let words = line.dropFirst("lease=".count).split(separator: " ", maxSplits: 3)
             if words == ["ours"] { return .ours }
-            if words.count == 2, words[0] == "taken" { return .taken(from: OutsideText.line(String(words[1]))) }
-            if words.count == 3, words[0] == "held", let left = Int(words[2]) {
-                return .held(by: OutsideText.line(String(words[1])), left: left)
+            if words.count >= 2, words[0] == "taken" { return .taken(from: OutsideText.line(words[1...].joined(separator: " "))) }
+            if words.count == 4, words[0] == "held", let lasts = Int(words[2]) {
+                return .held(LeaseHold(holder: OutsideText.line(String(words[3])), version: String(words[1])), lasts: lasts)
             }
         }
         throw ReadingError("the answer about the lease was not understood", in: output)
     }
+}
+
+/// One hold of the Lease. Each renewal has another `resourceVersion`.
+package struct LeaseHold: Sendable, Hashable {
+    package var holder: String
+    package var version: String
+
+    package init(holder: String, version: String) { (self.holder, self.version) = (holder, version) }
 }

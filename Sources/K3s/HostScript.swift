@@ -124,19 +124,34 @@ package enum HostScript {
 
     private static let addressPath = "{.status.addresses[?(@.type==\"InternalIP\")].address}"
 
-    /// `mark`: the annotation that records that this program set the cordon.
+    /// `mark`: the annotation that records that this program set the cordon, or that it found one, which is somebody else's to lift.
     package static func cordon(name: String, mark: String) -> Script {
         """
-        k3s kubectl annotate node \(name) \(mark + "=yes") --overwrite --request-timeout=20s
+        seen=$(k3s kubectl get node \(name) -o \(cordonPath(mark)) --request-timeout=20s)
+        case $seen in
+        *'|'?*) mark=${seen#*'|'} ;;
+        'true|') mark=\(raw: foreignCordon) ;;
+        *) mark=yes ;;
+        esac
+        k3s kubectl annotate node \(name) \(mark + "=")"$mark" --overwrite --request-timeout=20s
         k3s kubectl cordon \(name) --request-timeout=20s
         """
     }
 
     package static func uncordon(name: String, mark: String) -> Script {
         """
-        k3s kubectl uncordon \(name) --request-timeout=20s
+        seen=$(k3s kubectl get node \(name) -o \(cordonPath(mark)) --request-timeout=20s)
+        [ "${seen#*'|'}" = \(raw: foreignCordon) ] || k3s kubectl uncordon \(name) --request-timeout=20s
         k3s kubectl annotate node \(name) \(mark + "-") --request-timeout=20s
         """
+    }
+
+    /// The mark of a node that was cordoned before us.
+    package static let foreignCordon = "cordoned-before"
+
+    /// Whether it is cordoned, and our mark.
+    private static func cordonPath(_ mark: String) -> String {
+        "jsonpath={.spec.unschedulable}|{.metadata.annotations.\(mark.split(separator: ".").joined(separator: "\\."))}"
     }
 
     /// Tries for 20 s to evict a node's pods and prints whether any are left, and why (`DrainReading`); fails when kubectl cannot ask. The node

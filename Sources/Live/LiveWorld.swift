@@ -113,8 +113,9 @@ extension LiveWorld: WorldWriter {
         return observed
     }
 
-    package func holdLease(on vm: ObservedVM, seconds: Int) async throws(EffectError) -> LeaseAnswer {
-        let output = try await hosts.run(HostScript.holdLease(holder: holder, seconds: seconds), on: vm, deadline: 15, mutates: true)
+    package func holdLease(on vm: ObservedVM, seconds: Int, expired: LeaseHold?) async throws(EffectError) -> LeaseAnswer {
+        let script = HostScript.holdLease(holder: holder, seconds: seconds, expired: expired)
+        let output = try await hosts.run(script, on: vm, deadline: 15, mutates: true)
         return try Self.reading { () throws(ReadingError) in try LeaseAnswer.parse(output) }
     }
 

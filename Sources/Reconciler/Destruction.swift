@@ -123,10 +123,14 @@ package struct Destruction: Sendable {
         if let failure = await silence(of: server, tries: hold.silentSince == nil ? 2 : 1) {
             return try await outlast(failure, of: server, &hold)
         }
-        (hold.silentSince, hold.hasTold) = (nil, false)
+        if hold.silentSince != nil { (hold.silentSince, hold.hasTold) = (nil, false) }
         hold.lease.ask(clock.uptime)
-        hold.lease.note(await lease(on: server), clock.uptime)
-        if let block = hold.lease.block(clock.uptime) { throw EffectError(refused: block) }
+        hold.lease.note(await lease(on: server, hold.lease.expired(clock.uptime)), clock.uptime)
+        switch hold.lease.hindrance(clock.uptime) {
+        case .blocked(let reason): throw EffectError(refused: reason)
+        case .wait(let wait): tellOnce(wait.reason, of: server, &hold)
+        default: break
+        }
         return hold.lease.isFirm(clock.uptime)
     }
 
@@ -134,17 +138,19 @@ package struct Destruction: Sendable {
     private func outlast(_ failure: String, of server: ObservedVM, _ hold: inout Hold) async throws -> Bool {
         if hold.silentSince == nil { tell(.readFailed(.cluster, reason: "\(server.name): \(failure)")) }
         if hold.fellSilent(clock.uptime) { return true }
-        if !hold.hasTold {
-            tell(.waiting(node: server.name, .leaseExpiry(seconds: Int(LeaseState.duration))))
-        }
-        hold.hasTold = true
+        tellOnce(.leaseExpiry(seconds: Int(LeaseState.duration)), of: server, &hold)
         try await clock.sleep(seconds: 5)
         return false
     }
 
-    private func lease(on server: ObservedVM) async -> Result<LeaseAnswer, EffectError> {
+    private func tellOnce(_ reason: Reason, of server: ObservedVM, _ hold: inout Hold) {
+        if !hold.hasTold { tell(.waiting(node: server.name, reason)) }
+        hold.hasTold = true
+    }
+
+    private func lease(on server: ObservedVM, _ expired: LeaseHold?) async -> Result<LeaseAnswer, EffectError> {
         do throws(EffectError) {
-            return .success(try await world.holdLease(on: server, seconds: Int(LeaseState.duration)))
+            return .success(try await world.holdLease(on: server, seconds: Int(LeaseState.duration), expired: expired))
         } catch {
             return .failure(error)
         }

@@ -46,8 +46,8 @@ package protocol WorldWriter: WorldReader {
     func remove(_ step: RemoveVM) async throws(EffectError)
     /// Sets sharing and reads it back.
     func share(_ step: ShareVM) async throws(EffectError) -> Share
-    /// Takes or renews the cluster's Lease for so many seconds, on its server.
-    func holdLease(on vm: ObservedVM, seconds: Int) async throws(EffectError) -> LeaseAnswer
+    /// Takes or renews the cluster's Lease for so many seconds, on its server. `expired`: the hold of another that is over.
+    func holdLease(on vm: ObservedVM, seconds: Int, expired: LeaseHold?) async throws(EffectError) -> LeaseAnswer
     func releaseLease(on vm: ObservedVM) async throws(EffectError)
     /// Runs the script of an action on a host and returns what it printed.
     func run(_ action: Action, on vm: ObservedVM) async throws(EffectError) -> String

@@ -12,9 +12,23 @@ struct LeaseState {
     private(set) var heldUntil = -Double.infinity
     private var askedAt = 0.0
     private var askAgainAt = -Double.infinity
-    private var rival: (name: String, until: Double)?
+    private var rival: Rival?
     private var misses = 0
     private var failure: EffectError?
+
+    /// Another machine that has the Lease, and since when its version stands still.
+    private struct Rival {
+        var hold: LeaseHold
+        var since: Double
+        var lasts: Double
+        /// It was renewed before our eyes: who has it lives.
+        var hasMoved: Bool
+
+        var until: Double { since + lasts }
+    }
+
+    /// The hold of another that stood still for as long as it lasts, and may be taken.
+    func expired(_ now: Double) -> LeaseHold? { rival.flatMap { now >= $0.until ? $0.hold : nil } }
 
     /// Whether something may be begun now.
     func isFirm(_ now: Double) -> Bool { now < heldUntil - Self.margin && now >= askedAt }
@@ -42,9 +56,9 @@ struct LeaseState {
         if case .success = answer { isUnheard = false }
         switch answer {
         case .success(.ours), .success(.taken): (heldUntil, rival, misses) = (askedAt + Self.duration, nil, 0)
-        case .success(.held(let name, let left)):
-            (heldUntil, rival) = (-.infinity, (name, now + Double(left)))
-            askAgainAt = now + min(10, Double(left))
+        case .success(.held(let hold, let lasts)):
+            heldUntil = -.infinity
+            noteRival(hold, lasts: Double(min(max(lasts, 1), Self.longest)), now)
         case .failure(let error):
             askAgainAt = now + 2
             (misses, failure) = (misses + 1, error)
@@ -52,13 +66,28 @@ struct LeaseState {
         }
     }
 
-    /// Why nothing may be begun, when somebody else holds it or it cannot be had.
-    func block(_ now: Double) -> Reason? {
+    /// Longer than any program of ours asks for.
+    private static let longest = 600
+
+    private mutating func noteRival(_ hold: LeaseHold, lasts: Double, _ now: Double) {
+        if let rival, rival.hold == hold {
+            askAgainAt = min(now + 10, max(now, rival.until))
+        } else {
+            let hasMoved = rival?.hold.holder == hold.holder
+            rival = Rival(hold: hold, since: now, lasts: lasts, hasMoved: hasMoved)
+            askAgainAt = now + min(10, lasts)
+        }
+    }
+
+    /// What keeps everything from being begun, when somebody else holds it or it cannot be had. One that nobody has seen to be renewed is waited
+    /// for: its holder may be dead.
+    func hindrance(_ now: Double) -> Decision? {
         if misses >= 3, !isFirm(now), let failure {
-            return .leaseUnavailable(name: Self.name, failure: failure.message)
+            return .blocked(.leaseUnavailable(name: Self.name, failure: failure.message))
         }
         guard let rival, now < rival.until else { return nil }
-        return .leaseHeld(name: Self.name, by: rival.name, seconds: Int(rival.until - now) + 1)
+        guard rival.hasMoved else { return .wait(Wait(.leaseExpiry(seconds: Int(rival.lasts)))) }
+        return .blocked(.leaseHeld(name: Self.name, by: rival.hold.holder, seconds: Int(rival.until - now) + 1))
     }
 
     private static let name = "kube-system/exedev-k8s"

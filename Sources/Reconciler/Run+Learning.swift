@@ -38,7 +38,7 @@ extension Run {
         let mayBeNew = lease.mayHaveTaken
         lease.note(answer, uptime)
         // A renewal changes the plan only if actions wait for the Lease.
-        if isHeldBack || lease.block(uptime) != nil { isNews = true }
+        if isHeldBack || lease.hindrance(uptime) != nil { isNews = true }
         switch answer {
         case .success(.ours), .success(.taken):
             tell(.leaseTaken(until: lease.heldUntil))

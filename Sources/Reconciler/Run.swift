@@ -93,10 +93,10 @@ struct Run {
     /// A cluster that answers is changed only by who holds its Lease; one that does not answer has none to ask for.
     private mutating func hold(_ uptime: Double) {
         wantsLease = repeats && facts.controlPlane.answers && !plan.actions.isEmpty && facts.holds(.lease)
-        let block = wantsLease ? lease.block(uptime) : nil
-        isHeldBack = block != nil
-        guard let block else { return }
-        for index in plan.items.indices where plan.items[index].decision.action != nil { plan.items[index].decision = .blocked(block) }
+        let hindrance = wantsLease ? lease.hindrance(uptime) : nil
+        isHeldBack = hindrance != nil
+        guard let hindrance else { return }
+        for index in plan.items.indices where plan.items[index].decision.action != nil { plan.items[index].decision = hindrance }
     }
 
     /// The server on which the Lease is to be taken or renewed now.

@@ -84,6 +84,15 @@ import Testing
     @Test(arguments: ["", "motd only", "=== exedev-k8s probe begin\nhostname=x\n", "=== exedev-k8s probe begin\n=== exedev-k8s probe end"])
     func refusesACutAnswer(output: String) { #expect(throws: ReadingError.self) { try HostProbe.parse(output) } }
 
+    /// A dual-stack node names either first (facts/kubernetes.md #12).
+    @Test(arguments: [["fd7a::2", "100.64.0.2"], ["100.64.0.2", "fd7a::2"]]) func theOverlayIsIPv4(addresses: [String]) throws {
+        let list = addresses.map { #"{"type":"InternalIP","address":"\#($0)"}"# }.joined(separator: ",")
+        let json = #"{"items":[{"metadata":{"name":"a"},"spec":{},"status":{"addresses":[\#(list)]}}]}"#
+        let reading = try ClusterReading.parse(
+            "=== exedev-k8s cluster begin\nhostname=a\nca=ff\nnodes=\(json)\nready=yes\n=== exedev-k8s cluster end\n")
+        #expect(reading.nodes[0].internalIP == "100.64.0.2")
+    }
+
     @Test func readsNodes() throws {
         let json =
             #"{"items":[{"metadata":{"name":"a","labels":{"node-role.kubernetes.io/control-plane":"true"}},"spec":{},"status":{"conditions":[{"type":"Ready","status":"True"}],"addresses":[{"type":"InternalIP","address":"100.64.0.1"}],"nodeInfo":{"kubeletVersion":"v1.34.9+k3s1"}}},{"metadata":{"name":"b","deletionTimestamp":"2026-01-01T00:00:00Z"},"spec":{"taints":[{"key":"k","effect":"NoSchedule"}],"unschedulable":true}}]}"#
@@ -92,7 +101,8 @@ import Testing
         #expect(reading.apiReady && reading.caHash == "ff" && reading.nodes.count == 2)
         #expect(
             reading.nodes[0].ready == .ready && reading.nodes[0].isControlPlane && reading.nodes[0].internalIP == "100.64.0.1")
-        #expect(reading.nodes[1].ready == .unknown && reading.nodes[1].deleting && reading.nodes[1].unschedulable)
+        #expect(reading.nodes[1].ready != .unknown, "without conditions it is new, not silent (facts/kubernetes.md #12)")
+        #expect(reading.nodes[1].deleting && reading.nodes[1].unschedulable)
         #expect(throws: ReadingError.self) {
             try ClusterReading.parse("=== exedev-k8s cluster begin\nhostname=a\nnodes={\n=== exedev-k8s cluster end\n")
         }

@@ -34,27 +34,53 @@ import Testing
         #expect(asking.nextAsk(131) == nil && asking.isFirm(131))
     }
 
+    private static func held(_ version: String) -> Result<LeaseAnswer, EffectError> {
+        .success(.held(LeaseHold(holder: "other/1", version: version), lasts: 60))
+    }
+
     @Test func givesWayToARivalAndAsksAgain() {
         var lease = Self.held(at: 100)
         lease.ask(130)
-        lease.note(.success(.held(by: "other/1", left: 40)), 131)
-        #expect(!lease.isFirm(131) && !lease.mustBeReleased)
-        #expect(lease.block(131) == .leaseHeld(name: "kube-system/exedev-k8s", by: "other/1", seconds: 41))
-        #expect(lease.nextAsk(131) == 141)
-        #expect(lease.block(172) == nil)
+        lease.note(Self.held("7"), 131)
+        #expect(!lease.isFirm(131) && !lease.mustBeReleased && lease.nextAsk(131) == 141)
+        #expect(lease.hindrance(131) == .wait(Wait(.leaseExpiry(seconds: 60))), "its holder may be dead")
+        lease.ask(141)
+        lease.note(Self.held("8"), 142)
+        #expect(lease.hindrance(142) == .blocked(.leaseHeld(name: "kube-system/exedev-k8s", by: "other/1", seconds: 61)))
+    }
+
+    /// Whether its holder lives is told by its version and our own clock, whatever the server's says (facts/kubernetes.md #8).
+    @Test func isTakenWhenItStoodStillForAsLongAsItLasts() {
+        var lease = LeaseState()
+        for (number, time) in [100.0, 110, 120, 130, 140, 150, 159].enumerated() {
+            lease.ask(time)
+            lease.note(Self.held("7"), time)
+            #expect(lease.expired(time) == nil && lease.nextAsk(time) == (number < 5 ? time + 10 : 160))
+        }
+        #expect(lease.expired(160) == LeaseHold(holder: "other/1", version: "7"))
+        lease.ask(160)
+        lease.note(Self.held("8"), 161)
+        #expect(lease.expired(161) == nil && lease.hindrance(161)?.isBlocked == true, "it was renewed at the last moment")
+    }
+
+    @Test func noneLastsForYears() {
+        var lease = LeaseState()
+        lease.ask(100)
+        lease.note(.success(.held(LeaseHold(holder: "other/1", version: "7"), lasts: 1_000_000_000)), 100)
+        #expect(lease.expired(699) == nil && lease.expired(700) != nil)
     }
 
     @Test func aFailedQuestionIsAskedAgainSoonAndProvesNothing() {
         var lease = LeaseState()
         lease.ask(100)
         lease.note(.failure(EffectError("no route", remedy: .retry(after: nil))), 101)
-        #expect(!lease.isFirm(101) && lease.nextAsk(101) == 103 && lease.block(101) == nil)
+        #expect(!lease.isFirm(101) && lease.nextAsk(101) == 103 && lease.hindrance(101) == nil)
     }
 
     @Test func readsTheAnswer() throws {
         #expect(try LeaseAnswer.parse("lease=ours\n") == .ours)
         #expect(try LeaseAnswer.parse("lease=taken other/1\n") == .taken(from: "other/1"))
-        #expect(try LeaseAnswer.parse("warning\nlease=held other/1 12\n") == .held(by: "other/1", left: 12))
+        #expect(try LeaseAnswer.parse("warning\nlease=held 7 60 other/1\n") == .held(LeaseHold(holder: "other/1", version: "7"), lasts: 60))
         #expect(throws: ReadingError.self) { try LeaseAnswer.parse("lease=perhaps\n") }
         #expect(throws: ReadingError.self) { try LeaseAnswer.parse("") }
     }
@@ -76,7 +102,7 @@ import Testing
         holding.note(lost, 134)
         holding.ask(161)
         #expect(holding.mayHaveTaken)
-        holding.note(.success(.held(by: "other/1", left: 5)), 162)
+        holding.note(Self.held("7"), 162)
         holding.ask(170)
         #expect(!holding.mayHaveTaken, "another question's answer is known")
     }

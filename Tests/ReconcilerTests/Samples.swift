@@ -112,6 +112,7 @@ extension WorldState {
     /// For longer than any test lasts.
     mutating func lend(to holder: String?) {
         guard let cluster = apiServer?.cluster else { return }
-        clusters[cluster].leases[Self.leaseName] = holder.map { .init(holder: $0, renewedAt: now, seconds: 100_000) }
+        clusters[cluster].leases[Self.leaseName] = holder.map { .init(holder: $0, renewedAt: now, seconds: 60) }
+        leaseKeeper = holder
     }
 }

@@ -36,7 +36,7 @@ import Testing
                 ["k3s", "kubectl", "drain", hostile, "--ignore-daemonsets", "--timeout=20s", "--delete-emptydir-data"],
             ]
             let calls = host.calls(of: "k3s")
-            #expect(calls.count == 8 && Array(calls.prefix(7)) == forgotten + drained + forgotten)
+            #expect(calls.count == 9 && Array(calls.filter { $0[2] != "get" }) == forgotten + drained + forgotten)
             #expect(calls.last?.contains(hostile) == true)
         }
     }
@@ -197,6 +197,26 @@ import Testing
             try host.write("/state/kubectl-drain.err", "The connection to the server 127.0.0.1:6443 was refused\n")
             let outcome = try host.run(Sample.script(.drain(Drain(node: "demo-n2", isSilent: false))))
             #expect(outcome.status == 1 && outcome.stderr == "The connection to the server 127.0.0.1:6443 was refused\n")
+        }
+    }
+
+    /// A cordon that stood before ours is somebody else's: it outlasts our removal (facts/kubernetes.md #12).
+    @Test(arguments: [("|", "yes"), ("true|", "cordoned-before"), ("true|yes", "yes"), ("|cordoned-before", "cordoned-before")])
+    func aForeignCordonIsKnown(seen: String, mark: String) throws {
+        try Self.withK3s { host in
+            try host.write("/state/kubectl-get.out", seen)
+            #expect(try host.run(Sample.script(.cordon(Cordon(node: "demo-n2")))).status == 0)
+            #expect(Self.asked("annotate", on: host).first?.contains("exedev.dev/removing=\(mark)") == true)
+        }
+    }
+
+    @Test(arguments: [("true|yes", true), ("true|cordoned-before", false), ("true|", true)])
+    func onlyOurCordonIsLifted(seen: String, isLifted: Bool) throws {
+        try Self.withK3s { host in
+            try host.write("/state/kubectl-get.out", seen)
+            #expect(try host.run(Sample.script(.uncordon(Uncordon(node: "demo-n2")))).status == 0)
+            #expect(Self.asked("uncordon", on: host).isEmpty != isLifted)
+            #expect(Self.asked("annotate", on: host).first?.contains("exedev.dev/removing-") == true)
         }
     }
 

@@ -7,40 +7,34 @@ import Testing
 @Suite(.enabled(if: FakeHost.works, needsHost)) struct LeaseTests {
     struct Case: Sendable, CustomTestStringConvertible {
         var testDescription: String
-        /// What `kubectl get lease` prints; `NOW` and `LONG AGO` are times.
+        /// What `kubectl get lease` prints.
         var lease: String
-        /// Without the seconds that are left, which pass while the test runs.
+        /// The hold of another that is over.
+        var expired: LeaseHold?
         var answer: String
         var verb: String?
     }
 
-    private static func time(_ ago: Double) -> String {
-        let format = DateFormatter()
-        (format.dateFormat, format.timeZone) = ("yyyy-MM-dd'T'HH:mm:ss.000000'Z'", TimeZone(identifier: "UTC"))
-        return format.string(from: Date(timeIntervalSinceNow: -ago))
-    }
-
-    private static func write(_ lease: String, on host: FakeHost) throws {
-        try host.write("/state/kubectl-get.out", lease.replacing("LONG AGO", with: time(601)).replacing("NOW", with: time(0)))
-    }
+    private static let theirs = LeaseHold(holder: "them/1", version: "7")
 
     @Test(arguments: [
         Case(testDescription: "there is none", lease: "", answer: "lease=ours", verb: "create"),
-        Case(testDescription: "ours", lease: "7|us/1|NOW|600", answer: "lease=ours", verb: "replace"),
-        Case(testDescription: "ours, and over", lease: "7|us/1|LONG AGO|600", answer: "lease=ours", verb: "replace"),
-        Case(testDescription: "another's", lease: "7|them/1|NOW|600", answer: "lease=held them/1", verb: nil),
-        Case(testDescription: "another's, and over", lease: "7|them/1|LONG AGO|600", answer: "lease=taken them/1", verb: "replace"),
-        Case(testDescription: "nobody's", lease: "7||LONG AGO|1", answer: "lease=ours", verb: "replace"),
-        Case(testDescription: "of a time that is none", lease: "7|them/1|yesterday|600", answer: "lease=taken them/1", verb: "replace"),
+        Case(testDescription: "ours", lease: "7|us/1|60", answer: "lease=ours", verb: "replace"),
+        Case(testDescription: "another's", lease: "7|them/1|60", answer: "lease=held 7 60 them/1", verb: nil),
+        Case(testDescription: "another's, and over", lease: "7|them/1|60", expired: theirs, answer: "lease=taken them/1", verb: "replace"),
+        Case(testDescription: "renewed meanwhile", lease: "8|them/1|60", expired: theirs, answer: "lease=held 8 60 them/1", verb: nil),
+        Case(testDescription: "somebody else's by now", lease: "7|they/2|60", expired: theirs, answer: "lease=held 7 60 they/2", verb: nil),
+        Case(testDescription: "let go", lease: "7|them/1|1", answer: "lease=taken them/1", verb: "replace"),
+        Case(testDescription: "nobody's", lease: "7||60", answer: "lease=ours", verb: "replace"),
+        Case(testDescription: "without a duration", lease: "7|them/1|", answer: "lease=held 7 60 them/1", verb: nil),
     ])
     func isTakenOnlyWhenItIsFree(_ case: Case) throws {
         try KubectlTests.withK3s { host in
-            try Self.write(`case`.lease, on: host)
-            let outcome = try host.run(HostScript.holdLease(holder: "us/1", seconds: 60))
+            try host.write("/state/kubectl-get.out", `case`.lease)
+            let outcome = try host.run(HostScript.holdLease(holder: "us/1", seconds: 60, expired: `case`.expired))
             #expect(outcome.status == 0, "\(outcome.stderr)")
-            let words = outcome.stdout.split(separator: "\n").last.map(String.init) ?? ""
-            #expect(words == `case`.answer || words.hasPrefix(`case`.answer + " "), "\(words)")
-            #expect(try LeaseAnswer.parse(outcome.stdout) != .held(by: "them/1", left: 0))
+            #expect(outcome.stdout.split(separator: "\n").last.map(String.init) == `case`.answer)
+            #expect(try (LeaseAnswer.parse(outcome.stdout) == .ours) == (`case`.answer == "lease=ours"))
             let writes = host.calls(of: "k3s").compactMap { call in call.first { ["create", "replace"].contains($0) } }
             #expect(writes == [`case`.verb].compactMap(\.self))
         }
@@ -49,7 +43,7 @@ import Testing
     /// Another writer came between our read and our write: the server refuses, and the Lease is not held.
     @Test func aWriteThatIsRefusedTakesNothing() throws {
         try KubectlTests.withK3s { host in
-            try Self.write("7|us/1|NOW|600", on: host)
+            try host.write("/state/kubectl-get.out", "7|us/1|60")
             try host.write("/state/kubectl-replace.status", "1")
             let outcome = try host.run(HostScript.holdLease(holder: "us/1", seconds: 60))
             #expect(outcome.status != 0 && !outcome.stdout.contains("lease="))
@@ -59,7 +53,7 @@ import Testing
     @Test func onlyOursIsLetGo() throws {
         for (holder, writes) in [("us/1", 1), ("them/1", 0)] {
             try KubectlTests.withK3s { host in
-                try Self.write("7|\(holder)|NOW|600", on: host)
+                try host.write("/state/kubectl-get.out", "7|\(holder)|60")
                 let outcome = try host.run(HostScript.releaseLease(holder: "us/1"))
                 #expect(outcome.status == 0, "\(outcome.stderr)")
                 #expect(host.calls(of: "k3s").count { $0.contains("replace") } == writes)

@@ -140,36 +140,46 @@ extension WireTests {
             }
         }
 
-        /// A Lease as another machine would have written it, so many seconds ago.
-        private static func lease(_ wire: Wire, verb: String, age: Int) async throws {
+        /// Another machine that keeps the Lease, which it renews every 2 s; it ends by itself after three minutes.
+        private static func holdLease(_ wire: Wire) async throws {
             let manifest =
-                #"{"kind":"Lease","metadata":{"name":"exedev-k8s"},"spec":{"holderIdentity":"other/1","leaseDurationSeconds":600,"renewTime":"%s"}}"#
+                #"{"kind":"Lease","metadata":{"name":"exedev-k8s"},"spec":{"holderIdentity":"other/1","leaseDurationSeconds":15,"renewTime":"%s"}}"#
             let script = """
-                printf '\(manifest)' $(date -u -d '-\(age) seconds' +%Y-%m-%dT%H:%M:%S.000000Z) | k3s kubectl -n kube-system \(verb) -f -
+                renew() {
+                    printf '\(manifest)' $(date -u +%Y-%m-%dT%H:%M:%S.000000Z) | k3s kubectl -n kube-system replace -f -
+                }
+                touch /run/rival
+                renew
+                (n=0; while [ -e /run/rival ] && [ $n -lt 90 ]; do renew; n=$((n + 1)); sleep 2; done) >/dev/null 2>&1 &
                 """
             let put = try await wire.inside("wire-cp-n1", script)
             #expect(put.status == 0, "\(put.all)")
+        }
+
+        /// It dies, with the Lease in its hands.
+        private static func endRival(_ wire: Wire) async throws {
+            #expect(try await wire.inside("wire-cp-n1", "rm /run/rival").status == 0)
         }
 
         @Test func leavesAFleetToTheMachineThatHoldsItsLease() async throws {
             try await Wire.run { wire in
                 try wire.write(pools: ["web": "nodes: 1"])
                 #expect(try await wire.k8s("apply", "--yes").status == 0)
-                try await Self.lease(wire, verb: "replace", age: 0)
+                try await Self.holdLease(wire)
                 try wire.write(pools: ["web": "nodes: 1, labels: { tier: \"back\" }"])
                 let refused = try await wire.k8s("apply", "--yes")
                 #expect(refused.status == 1 && refused.all.contains("other/1 holds the lease"), "\(refused.all)")
                 #expect(try await !wire.kubectl("get node wire-web-n1 -o json").contains("back"))
-                try await Self.lease(wire, verb: "replace", age: 601)
+                try await Self.endRival(wire)
                 let taken = try await wire.k8s("apply", "--yes")
                 #expect(taken.status == 0, "\(taken.all)")
                 #expect(try await wire.k8s("plan").status == 0)
 
-                try await Self.lease(wire, verb: "replace", age: 0)
+                try await Self.holdLease(wire)
                 let spared = try await wire.k8s("destroy", "--confirm=wire")
                 #expect(spared.status == 1 && spared.all.contains("other/1 holds the lease"), "\(spared.all)")
                 #expect(try wire.vms().count == 2)
-                try await Self.lease(wire, verb: "replace", age: 601)
+                try await Self.endRival(wire)
                 let gone = try await wire.k8s("destroy", "--confirm=wire")
                 #expect(gone.status == 0 && gone.err.contains("removed wire-web-n1\nremoved wire-cp-n1\n"), "\(gone.all)")
                 #expect(try wire.vms().isEmpty)

@@ -24,7 +24,8 @@ package struct NodeFacts: Sendable {
     package static func of(_ name: String, _ facts: FleetFacts) -> NodeFacts {
         let note = facts.notes[name]
         return NodeFacts(
-            name: name, vm: facts.observed.vms?[name], node: facts.observed.node(name), host: facts.observed.hosts[name],
+            name: name, vm: facts.observed.vms?[name], node: facts.observed.node(name).map { facts.isAPIJustBack ? $0.unheard : $0 },
+            host: facts.observed.hosts[name],
             known: facts.ledger.nodes[name], attempt: facts.ledger.attempts[name], refusal: note?.refusal, started: note?.started,
             asked: note?.asked, commanded: note?.commanded, isOutdated: facts.observed.outdated.contains(name))
     }
@@ -40,5 +41,24 @@ package struct NodeFacts: Sendable {
     func isToBeReadAgain(_ at: Double?, _ facts: FleetFacts) -> Bool {
         guard let attempt, let at else { return false }
         return attempt.notBefore <= facts.now && at < attempt.notBefore
+    }
+}
+
+extension FleetFacts {
+    /// The kubelet of the server that answers is silent, which runs in the same process as its API: after an outage of a minute every node is
+    /// silent for a moment, and none of them is dead for that (facts/kubernetes.md #13).
+    var isAPIJustBack: Bool {
+        guard let reading, reading.apiReady, let contact = controlPlane.contact else { return false }
+        return observed.node(contact)?.ready == .unknown
+    }
+}
+
+extension NodeReading {
+    /// The same, of a moment in which its silence means nothing.
+    fileprivate var unheard: NodeReading {
+        guard value.ready == .unknown else { return self }
+        var fields = value
+        fields.ready = .notReady(reason: "not heard of since the API came back")
+        return NodeReading(fields)
     }
 }

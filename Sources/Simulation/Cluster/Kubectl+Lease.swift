@@ -20,9 +20,9 @@ extension Kubectl {
     func lease(_ cluster: ClusterModel) throws(ClusterModel.Failure) -> Answer {
         if flags["--ignore-not-found"] != nil, cluster.leases[name] == nil { return Answer() }
         let lease = try cluster.lease(name)
-        let fields = "{.metadata.resourceVersion}|{.spec.holderIdentity}|{.spec.renewTime}|{.spec.leaseDurationSeconds}"
+        let fields = "{.metadata.resourceVersion}|{.spec.holderIdentity}|{.spec.leaseDurationSeconds}"
         guard flags["-o"] == "jsonpath=" + fields else { return .failed("error: this stand-in knows one jsonpath of a lease") }
-        return Answer(output: "\(lease.version)|\(lease.holder)|\(Self.microTime(lease.renewedAt))|\(lease.seconds)")
+        return Answer(output: "\(lease.version)|\(lease.holder)|\(lease.seconds)")
     }
 
     func put(_ cluster: inout ClusterModel) throws(ClusterModel.Failure) -> Answer {
@@ -38,12 +38,6 @@ extension Kubectl {
         // No lease has the version of a text that is no number.
         try cluster.replace(lease, as: name, version: manifest.metadata.resourceVersion.map { Int($0) ?? -1 })
         return .said("lease.coordination.k8s.io/\(name) replaced")
-    }
-
-    /// As `metav1.MicroTime` is written.
-    private static func microTime(_ seconds: Double) -> String {
-        let micros = Int((seconds * 1e6).rounded(.down)) % 1_000_000
-        return Date(timeIntervalSince1970: seconds.rounded(.down)).ISO8601Format().dropLast() + String(format: ".%06dZ", micros)
     }
 
     /// With or without a fraction.

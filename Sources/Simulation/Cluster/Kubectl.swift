@@ -98,6 +98,8 @@ package struct Kubectl: Sendable {
         case "json": return .said(cluster.nodeDocument(node, now: now).pretty)
         case "name": return .said("node/\(name)")
         case Self.taintPath: return Answer(output: taints(of: node, now: now))
+        case Self.cordonPath:
+            return Answer(output: "\(node.isUnschedulable ? "true" : "")|\(node.annotations["exedev.dev/removing"] ?? "")")
         case Self.readyPath: return Answer(output: node.readyStatus(now: now))
         case Self.addressPath: return Answer(output: node.registration.address)
         case let path? where path.hasPrefix("jsonpath="): return .failed("error: this stand-in does not know \(path)")
@@ -108,6 +110,7 @@ package struct Kubectl: Sendable {
     // Those that the product asks with.
     private static let addressPath = "jsonpath={.status.addresses[?(@.type==\"InternalIP\")].address}"
     private static let readyPath = "jsonpath={.status.conditions[?(@.type==\"Ready\")].status}"
+    private static let cordonPath = #"jsonpath={.spec.unschedulable}|{.metadata.annotations.exedev\.dev/removing}"#
     private static let taintPath =
         "jsonpath={.metadata.resourceVersion} {range .spec.taints[*]}{.key}={.value}:{.effect} {end}"
 

@@ -9,7 +9,7 @@ enum Errand: Sendable {
     case readCluster(String, Fault.Kind?)
     indirect case effect(Effect, number: Int, Fault.Kind?)
     /// Of the server's name.
-    case takeLease(String, seconds: Int, Fault.Kind?)
+    case takeLease(String, seconds: Int, LeaseHold?, Fault.Kind?)
     case dropLease(String)
 
     /// What its answer takes longer than others, in seconds.
@@ -66,8 +66,9 @@ extension WorldState {
             return (readCluster(name, fault).map(Answer.cluster), random.seconds(0.05, 0.4))
         case .effect(let effect, let number, let fault):
             return (arrive(effect, number, fault, by: id).map(Answer.effect), duration(of: effect))
-        case .takeLease(let name, let seconds, let fault):
-            return (takeLease(on: name, desk: processes[id].desk, seconds: seconds, fault).map(Answer.lease), random.seconds(0.1, 1))
+        case .takeLease(let name, let seconds, let expired, let fault):
+            let answer = takeLease(on: name, desk: processes[id].desk, seconds: seconds, expired, fault)
+            return (answer.map(Answer.lease), random.seconds(0.1, 1))
         case .dropLease(let name):
             dropLease(on: name, desk: processes[id].desk)
             return (.success(.lease(.ours)), random.seconds(0.1, 1))
@@ -136,13 +137,19 @@ extension WorldState {
 
     // MARK: the Lease
 
-    /// As the script does it on the server, by the server's clock.
-    private mutating func takeLease(on name: String, desk: Int, seconds: Int, _ fault: Fault.Kind?) -> Result<LeaseAnswer, EffectError> {
+    /// As the script does it on the server.
+    private mutating func takeLease(
+        on name: String, desk: Int, seconds: Int, _ expired: LeaseHold?, _ fault: Fault.Kind?
+    ) -> Result<LeaseAnswer, EffectError> {
         if let refusal = Self.refusal(fault) { return .failure(refusal) }
         guard fault != .apiServerDown, let cluster = cluster(servedBy: name) else { return .failure(Self.refused) }
+        if let keeper = leaseKeeper {
+            _ = write(.init(holder: keeper, renewedAt: now, seconds: 60), over: clusters[cluster].leases[Self.leaseName], cluster)
+        }
         let last = clusters[cluster].leases[Self.leaseName]
-        if let last, last.holder != Self.holder(desk), last.left(now: now) > 0 {
-            return .success(.held(by: last.holder, left: Int(last.left(now: now)) + 1))
+        if let last, last.holder != Self.holder(desk), last.seconds > 1 {
+            let hold = LeaseHold(holder: last.holder, version: String(last.version))
+            if hold != expired { return .success(.held(hold, lasts: last.seconds)) }
         }
         guard write(.init(holder: Self.holder(desk), renewedAt: now, seconds: seconds), over: last, cluster) else {
             return .failure(Self.refused)
@@ -155,7 +162,7 @@ extension WorldState {
     private mutating func dropLease(on name: String, desk: Int) {
         guard let cluster = cluster(servedBy: name), let last = clusters[cluster].leases[Self.leaseName], last.holder == Self.holder(desk)
         else { return }
-        _ = write(.init(holder: last.holder, renewedAt: now - 2, seconds: 1), over: last, cluster)
+        _ = write(.init(holder: last.holder, renewedAt: now, seconds: 1), over: last, cluster)
     }
 
     /// False when another one came between.
@@ -185,7 +192,9 @@ extension WorldState {
 
     /// Which of the daemon's machines holds the Lease of the cluster that answers.
     var leaseholder: Int? {
-        guard let api = apiServer, let lease = clusters[api.cluster].leases[Self.leaseName], lease.left(now: now) > 0 else { return nil }
+        guard let api = apiServer, let lease = clusters[api.cluster].leases[Self.leaseName], lease.seconds > 1,
+            lease.left(now: now) > 0
+        else { return nil }
         return desks.indices.first { Self.holder($0) == lease.holder }
     }
 }

@@ -108,10 +108,12 @@ extension SimulatedProcess: WorldWriter {
         return share
     }
 
-    package nonisolated(nonsending) func holdLease(on vm: ObservedVM, seconds: Int) async throws(EffectError) -> LeaseAnswer {
+    package nonisolated(nonsending) func holdLease(
+        on vm: ObservedVM, seconds: Int, expired: LeaseHold?
+    ) async throws(EffectError) -> LeaseAnswer {
         let fault = world.state.withLock { $0.enterAsk(by: id) }
         meet(fault)
-        guard case .lease(let answer) = try await send(.takeLease(vm.name, seconds: seconds, fault), after: 0.1) else {
+        guard case .lease(let answer) = try await send(.takeLease(vm.name, seconds: seconds, expired, fault), after: 0.1) else {
             throw Self.dead
         }
         return answer

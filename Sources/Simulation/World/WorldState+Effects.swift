@@ -199,7 +199,7 @@ extension WorldState {
     private static func uncordon(_ node: String) -> HostStep {
         { world in
             let uncordon = kubectl { cluster, _ throws(ClusterModel.Failure) in
-                try cluster.uncordon(node)
+                if cluster.nodes[node]?.annotations[NodePatch.removing] != HostScript.foreignCordon { try cluster.uncordon(node) }
                 try cluster.patch(node, .init(annotations: [NodePatch.removing: nil]))
             }
             if let complaint = uncordon(&world) { return complaint }
@@ -210,7 +210,9 @@ extension WorldState {
 
     private static func cordon(_ node: String) -> HostStep {
         kubectl { cluster, _ throws(ClusterModel.Failure) in
-            try cluster.patch(node, .init(annotations: [NodePatch.removing: "yes"]))
+            let (known, before) = (cluster.nodes[node]?.annotations[NodePatch.removing], cluster.nodes[node]?.isUnschedulable)
+            let mark = known ?? (before == true ? HostScript.foreignCordon : "yes")
+            try cluster.patch(node, .init(annotations: [NodePatch.removing: mark]))
             try cluster.cordon(node)
         }
     }

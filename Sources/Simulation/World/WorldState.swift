@@ -30,6 +30,9 @@ package struct WorldState: Sendable {
     // the cluster
     package var clusters: [ClusterModel] = []
 
+    /// Somebody outside of this world who holds the cluster's Lease and renews it.
+    package var leaseKeeper: String?
+
     // the daemon
     /// The machines that keep the fleet; there should be one, and another one that was given a copy of the first one's state.
     package var desks = [Desk(), Desk()]
@@ -191,7 +194,8 @@ extension WorldState {
     }
 
     private mutating func beat() {
-        guard let api = apiServer else { return }
+        // A kubelet finds out after some seconds that the API is back: until then its node is what it was when the API went.
+        guard let api = apiServer, now >= (apiOutage ?? -.infinity) + 5 else { return }
         for index in machines.indices {
             guard let isReady = machines[index].heartbeat(now: now) else { continue }
             _ = clusters[api.cluster].beat(machines[index].name, isReady: isReady, now: now)
