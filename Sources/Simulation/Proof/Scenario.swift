@@ -83,10 +83,10 @@ extension Scenario {
             Scenario("shrink that somebody took back half-way", before: more, after: fleet)
                 .disturbed { $0.disk?.removalReached(.drained, "demo-web-n\(web + 1)") },
             Scenario("shrink by two of which one has a bare pod", before: more, after: fleet)
-                .ending(.blocked(["demo-web-n\(web + 1)": [.drainBlocked]]))
+                .ending(.blocked(["demo-web-n\(web + 1)": [.drainBlocked]])).retrying(["drain demo-web-n\(web + 1)"])
                 .disturbed { world in _ = world.clusters[0].change("demo-web-n\(web + 1)") { $0.annotations[ClusterModel.barePod] = "" } },
             Scenario("shrink by two of which one has a budget that allows nothing", before: more, after: fleet)
-                .ending(.blocked(["demo-web-n\(web + 1)": [.drainBlocked]]))
+                .ending(.blocked(["demo-web-n\(web + 1)": [.drainBlocked]])).retrying(["drain demo-web-n\(web + 1)"])
                 .disturbed { world in
                     _ = world.clusters[0].change("demo-web-n\(web + 1)") { $0.annotations[ClusterModel.blockedDrain] = "" }
                 },
