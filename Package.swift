@@ -83,7 +83,7 @@ let package = Package(
         tests("FleetCoreTests", on: ["FleetCore", "K3s", "Shell"]),
         tests("ReconcilerTests", on: ["Simulation", "Reconciler", "FleetCore", "K3s", "Shell"]),
         tests("ExeDevTests", on: ["ExeDev", "Shell"]),
-        tests("SSHTests", on: ["SSH", "TestSupport"]),
+        tests("SSHTests", on: ["FleetCore", "Live", "Reconciler", "SSH", "TestSupport"]),
         tests("HTTPServerTests", on: ["HTTPServer"]),
         tests("DaemonTests", on: ["Daemon", "Digest", "FleetCore", "HTTPServer", "K3s", "Live", "Reconciler", "TestSupport"]),
         tests("SimulationTests", on: ["Simulation", "Shell"]),

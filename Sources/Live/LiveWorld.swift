@@ -77,6 +77,7 @@ extension LiveWorld: WorldWriter {
     }
 
     package func create(_ step: CreateVM) async throws(EffectError) -> ObservedVM {
+        try await hosts.canProve(newVM: step.node)
         let command = Self.newVM(step)
         let created = try await asking { () async throws(ExeDevError) in try await client.create(command) }
         return ObservedVM(created, asked: command)

@@ -6,4 +6,7 @@ enum Machine {
         gethostname(&name, name.count - 1)
         return String(decoding: name.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
+
+    /// The login name of the process's user.
+    static var user: String { getpwuid(getuid()).map { String(cString: $0.pointee.pw_name) } ?? "" }
 }

@@ -160,13 +160,24 @@ import Testing
         try await Wire.run { wire in
             let key = "AAAAC3NzaC1lZDI1NTE5AAAAIJYYJ3WBBBzrwNzwBoFRnW4JvLcUxJDBZbFJSyQcOJ7Z"
             let file = wire.folder + "/known_hosts"
-            try "[127.42.*]:\(wire.environment["EXE_DEV_SSH_PORT"]!) ssh-ed25519 \(key)\n".write(
-                toFile: file, atomically: true, encoding: .utf8)
+            try "exe.dev ssh-ed25519 \(key)\n".write(toFile: file, atomically: true, encoding: .utf8)
             try wire.write(pools: [:])
             wire.environment["EXE_DEV_KNOWN_HOSTS"] = file
             let apply = try await wire.k8s("apply", "--yes")
             #expect(apply.status == 1 && apply.all.contains("host key"), "\(apply.all)")
             #expect(try await wire.inside("wire-cp-n1", "ls /etc/rancher/exedev").status != 0)
+        }
+    }
+
+    /// Nothing vouches for the proxy in front of the VMs: that is said before there is a VM that nobody can enter.
+    @Test func createsNothingThatItCouldNotEnter() async throws {
+        try await Wire.run { wire in
+            let file = wire.folder + "/known_hosts"
+            try wire.write(pools: [:])
+            wire.environment["EXE_DEV_KNOWN_HOSTS"] = file
+            let apply = try await wire.k8s("apply", "--yes")
+            #expect(apply.status == 1 && apply.all.contains("ssh: {hostKeys: [\"SHA256:…\"]}"), "\(apply.all)")
+            #expect(try wire.vms().isEmpty)
         }
     }
 
