@@ -92,7 +92,7 @@ let package = Package(
         tests("WireTests", on: ["TestSupport"]),
         fuzz,
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: house),
-        tests("TidyTests", on: []),
+        tests("TidyTests", on: ["TestSupport"]),
     ],
     swiftLanguageModes: [.v6]
 )

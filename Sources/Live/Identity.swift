@@ -28,7 +28,7 @@ struct Identity {
     }
 
     private var namedKey: String? {
-        settings.keyFile.map(path) ?? environment["EXE_DEV_SSH_KEY"].map { OperatorPath.expanded($0, home: home) }
+        settings.keyFile.map(path) ?? environment["EXE_DEV_SSH_KEY"]
     }
 
     private var usualFiles: [String] { home.map { home in ["id_ed25519", "id_ecdsa", "id_rsa"].map { "\(home)/.ssh/\($0)" } } ?? [] }
@@ -82,7 +82,7 @@ struct Identity {
     }
 
     private func knownHostsFiles(_ config: SSHConfig?) -> [String] {
-        if let file = environment["EXE_DEV_KNOWN_HOSTS"] { return [OperatorPath.expanded(file, home: home)] }
+        if let file = environment["EXE_DEV_KNOWN_HOSTS"] { return [file] }
         return config?.knownHostsFiles ?? [(home ?? "") + "/.ssh/known_hosts"]
     }
 

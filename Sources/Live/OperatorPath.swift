@@ -11,6 +11,16 @@ package enum OperatorPath {
     /// An absolute path; what is relative is seen from `folder`.
     package static func absolute(_ path: String, in folder: String, home: String?) -> String {
         let path = expanded(path, home: home)
-        return path.hasPrefix("/") ? path : folder + "/" + path
+        if path.hasPrefix("/") { return path }
+        return path == "." ? folder : folder + "/" + (path.hasPrefix("./") ? String(path.dropFirst(2)) : path)
+    }
+
+    /// The variables of the program's environment with their paths expanded.
+    package static func expanded(in environment: [String: String]) -> [String: String] {
+        var out = environment
+        for name in ["EXE_DEV_API_KEY_FILE", "EXE_DEV_SSH_KEY", "EXE_DEV_KNOWN_HOSTS", "SSH_AUTH_SOCK", "XDG_STATE_HOME"] {
+            out[name] = out[name].map { expanded($0, home: environment["HOME"]) }
+        }
+        return out
     }
 }

@@ -221,4 +221,18 @@ import Testing
         try state.removeCluster()
         #expect(try files(state).isEmpty)
     }
+
+    /// Who runs, since when by this machine's clock, and what to do.
+    @Test func aSecondRunLearnsOfTheFirst() throws {
+        let folder = NSTemporaryDirectory() + "lock-" + UUID().uuidString
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let state = try StateDirectory(base: folder, cluster: "demo")
+        let first = try FleetLock(in: state, verb: "daemon")
+        let error = #expect(throws: StateError.self) { _ = try FleetLock(in: state, verb: "apply") }
+        let holder = /another run of this fleet is under way: daemon, process \d+ on \S+, since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4}/
+        #expect(try holder.wholeMatch(in: error?.message ?? "") != nil, "\(error?.message ?? "")")
+        #expect(error?.advice?.contains("systemctl stop exedev-k8s") == true)
+        _ = consume first
+        #expect(throws: Never.self) { _ = try FleetLock(in: state, verb: "apply") }
+    }
 }
