@@ -127,7 +127,8 @@ enum KubeconfigMerge {
         /// Whether it holds only what k3s writes.
         private static func isOurs(_ item: [String]) -> Bool {
             let known: Set<String> = [
-                "name", "cluster", "context", "user", "namespace", "server", "certificate-authority-data", "client-certificate-data", "client-key-data",
+                "name", "cluster", "context", "user", "namespace", "server", "certificate-authority-data", "client-certificate-data",
+                "client-key-data",
             ]
             return item.allSatisfy { line in
                 let key = line.drop { $0 == " " || $0 == "-" }.prefix { $0 != ":" }

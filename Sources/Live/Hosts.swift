@@ -46,9 +46,9 @@ struct Hosts: Sendable {
     }
 
     /// Runs a script as root and returns its standard output. `mutates`: without an answer the outcome is unknown.
-    /// `aside`, `gate`: see `SSHClient.run`.
+    /// `aside`, `gate`: see `SSHClient.run`. `answersSecrets`: they are what is asked for, so they stay in the answer.
     func run(
-        _ script: Script, on vm: ObservedVM, deadline: Double, mutates: Bool, aside: Bool = false,
+        _ script: Script, on vm: ObservedVM, deadline: Double, mutates: Bool, aside: Bool = false, answersSecrets: Bool = false,
         gate: @escaping @Sendable () -> Bool = { true }
     ) async throws(EffectError) -> String {
         let bytes: [UInt8]
@@ -75,10 +75,14 @@ struct Hosts: Sendable {
             throw EffectError(
                 "\(vm.name) printed more than \(Self.outputLimit >> 20) MiB", remedy: mutates ? .observeAgain : .retry(after: nil))
         }
-        guard let output = HostScript.output(in: secrets.redaction.text(result.stdout)) else {
+        guard let output = HostScript.output(in: text(result, answersSecrets)) else {
             throw EffectError("\(vm.name) did not print what the script prints", remedy: mutates ? .observeAgain : .retry(after: nil))
         }
         return output
+    }
+
+    private func text(_ result: ExecResult, _ answersSecrets: Bool) -> String {
+        answersSecrets ? String(decoding: result.stdout, as: UTF8.self) : secrets.redaction.text(result.stdout)
     }
 
     private static let outputLimit = 8 << 20

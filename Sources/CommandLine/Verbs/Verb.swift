@@ -31,7 +31,7 @@ extension Arguments.Option {
 
 /// The program `exedev-k8s`.
 package enum Program {
-    static let verbs: [Verb] = [.validate, .schema, .plan, .apply, .status, .destroy, .kubeconfig, .daemon, .history]
+    static let verbs: [Verb] = [.validate, .schema, .plan, .apply, .status, .destroy, .recover, .kubeconfig, .daemon, .history]
 
     package static func run(_ words: [String]) async -> Int32 {
         // A reader that goes away is an error to report, not a reason to die in the middle of a step.
