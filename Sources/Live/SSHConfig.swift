@@ -121,7 +121,7 @@ struct OpenSSH: Sendable {
         let hops = jump.split(separator: ",").map { $0.trimmingPrefix(" ") }
         let before = hops.count > 1 ? ["-J", hops.dropLast().joined(separator: ",")] : []
         let last = hops.last.map { $0.hasPrefix("ssh://") ? String($0) : "ssh://\($0)" } ?? ""
-        let options = ["-o", "BatchMode=yes", "-o", "ConnectTimeout=30", "-o", "ServerAliveInterval=15"]
+        let options = ["-o", "BatchMode=yes", "-o", "ConnectTimeout=30", "-o", "ServerAliveInterval=15", "-o", "ControlMaster=no"]
         let words = ["ssh"] + chosenFile + options + before + ["-W", "[\(host)]:\(port)", "--", last]
         return { [environment] () throws(SSHError) in
             do {

@@ -140,6 +140,17 @@ import Testing
         #expect(entry.access.keys.keys.map(\.source) == [desk.folder + "/id"] && entry.access.hostKeys.canVouch(for: entry.target))
     }
 
+    /// OpenSSH, and what its configuration runs, get no secret of ours.
+    @Test func openSSHGetsNoSecret() async throws {
+        let sshd = try RealSSHD()
+        let secrets = ["EXE_DEV_API_KEY", "TS_AUTHKEY", "CREDENTIALS_DIRECTORY"]
+        let exec = secrets.map { "Match exec \"test x$\($0) != x\"\n  User leaked\n" }.joined()
+        let desk = try Desk(exec + "Match exec \"test x$HOME != x\"\n  User bob\nHost *\n  IdentityFile \(sshd.folder)/user\n")
+        let environment = Dictionary(uniqueKeysWithValues: secrets.map { ($0, "secret") })
+        let entry = try await desk.entrance(environment: environment).entry(to: Self.address("web.exe.xyz"))
+        #expect(entry.target.user == "bob")
+    }
+
     @Test func withoutItOpenSSHIsNotAsked() async throws {
         let sshd = try RealSSHD()
         let settings = SSHSettings(keyFile: sshd.folder + "/user", user: nil, hostKeys: .standard)
