@@ -136,7 +136,7 @@ package enum HostKeyRule: Sendable {
         switch self {
         case .fingerprints(let allowed):
             allowed.contains(fingerprint(key)) ? .match : .mismatch(expected: allowed.joined(separator: " or "))
-        case .knownHosts(let known): known.verdict(target, key: key)
+        case .knownHosts(let known): known.isSilent(on: target, key: key) ? .unknown : known.verdict(target, key: key)
         case .trustOnFirstUse(let trusted): trusted.verdict(target, key: key)
         }
     }
@@ -173,6 +173,13 @@ extension KnownHosts {
 
     func verdict(_ target: SSHTarget, key: [UInt8]) -> Verdict {
         verdict(host: target.host, port: target.port, alias: target.hostKeyAlias, key: key)
+    }
+
+    /// Whether only keys of other kinds are on record for the host, of which libssh2 can ask for none (RSA before 1.11): that its key is
+    /// another one then means nothing.
+    fileprivate func isSilent(on target: SSHTarget, key: [UInt8]) -> Bool {
+        guard case .mismatch = verdict(target, key: key), let kind = UserKey.kind(of: key) else { return false }
+        return !keyTypes(target).contains(kind)
     }
 
     /// The line that lists `key` (as it is sent) under `name`.

@@ -40,4 +40,17 @@ import Testing
         #expect(
             error?.advice == "known_hosts lists only ecdsa-sha2-nistp256 for this host: add its key of the kind ssh-ed25519")
     }
+
+    /// libssh2 1.10 cannot ask for the RSA key that is on record: the host's other key is unknown then, not changed.
+    @Test func anRSAKeyOnRecordMakesNoOtherKeyWrong() async throws {
+        let sshd = try RealSSHD()
+        let rule = HostKeyRule.knownHosts(KnownHosts("exe.dev ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAAQM=\n"))
+        let target = SSHTarget(host: "127.0.0.1", port: sshd.port, user: sshd.target.user, hostKeyAlias: "exe.dev")
+        let error = await #expect(throws: SSHError.self) { try await sshd.client(rule: rule).sh(target, "true") }
+        switch error {
+        case .hostKeyUnknown(_, _, let line)?: #expect(line == (try sshd.line("exe.dev")))
+        case .noCommonAlgorithm?: #expect(error?.advice?.contains("add its key of the kind") == true, "1.11 and newer")
+        default: Issue.record("\(String(describing: error))")
+        }
+    }
 }
