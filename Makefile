@@ -2,6 +2,9 @@
 SHELL := /bin/bash
 PREFIX ?= /usr/local
 DESTDIR ?=
+# systemd looks into the folders of /usr and /usr/local, and into no other PREFIX.
+UNITDIR ?= $(if $(filter /usr /usr/local,$(PREFIX)),$(PREFIX)/lib/systemd/system,/etc/systemd/system)
+SYSUSERSDIR ?= $(if $(filter /usr /usr/local,$(PREFIX)),$(PREFIX)/lib/sysusers.d,/etc/sysusers.d)
 # make demo KEEP=1 leaves the simulator and the fleet running.
 KEEP ?=
 CONFIG ?= release
@@ -13,7 +16,7 @@ BIN := .build/$(CONFIG)
 BUILD_NEEDS := libcurl4-openssl-dev libssh2-1-dev libssl-dev libmicrohttpd-dev pkg-config
 RUN_NEEDS := openssh-client openssh-server openssl systemd-container debootstrap iproute2 iptables curl ca-certificates
 
-.PHONY: fuzz demo test build install lint clean deps deps-sim
+.PHONY: fuzz demo test build install install-files lint clean deps deps-sim
 
 build: deps
 	$(SWIFT) build -c $(CONFIG) $(FLAGS)
@@ -32,16 +35,21 @@ test: deps-sim
 	$(SWIFT) build -c $(CONFIG) $(FLAGS)
 	EXEDEV_BIN=$(abspath $(BIN)) SWIFT=$(SWIFT) scripts/run-tests
 
-install: build
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)$(PREFIX)/share/doc/exedev-k8s
+install: build install-files
+	install -d $(DESTDIR)$(PREFIX)/bin
 	install -s -m 755 $(BIN)/exedev-k8s $(BIN)/exedev-ctl $(BIN)/exedev-sim $(DESTDIR)$(PREFIX)/bin/
-	install -m 644 systemd/*.service systemd/*.timer $(DESTDIR)$(PREFIX)/lib/systemd/system/
-	install -D -m 644 systemd/exedev-k8s.sysusers.conf $(DESTDIR)$(PREFIX)/lib/sysusers.d/exedev-k8s.conf
-	install -m 644 systemd/notify-reload.conf $(DESTDIR)$(PREFIX)/share/doc/exedev-k8s/
-	install -m 644 README.md fleet.example.json $(DESTDIR)$(PREFIX)/share/doc/exedev-k8s/
-	install -d $(DESTDIR)$(PREFIX)/share/doc/exedev-k8s/docs
-	install -m 644 docs/*.md $(DESTDIR)$(PREFIX)/share/doc/exedev-k8s/docs/
 	@[ -n "$(DESTDIR)" ] || ! command -v systemd-sysusers > /dev/null || systemd-sysusers exedev-k8s.conf
+
+# All but the programs. The units name the programs where PREFIX puts them.
+install-files:
+	install -d $(DESTDIR)$(UNITDIR) $(DESTDIR)$(SYSUSERSDIR) $(DESTDIR)$(PREFIX)/share/doc/exedev-k8s/docs
+	for unit in systemd/*.service systemd/*.timer; do \
+	    sed 's|/usr/local/|$(PREFIX)/|g' "$$unit" > "$(DESTDIR)$(UNITDIR)/$${unit##*/}" \
+	        && chmod 644 "$(DESTDIR)$(UNITDIR)/$${unit##*/}" || exit 1; \
+	done
+	install -m 644 systemd/exedev-k8s.sysusers.conf $(DESTDIR)$(SYSUSERSDIR)/exedev-k8s.conf
+	install -m 644 systemd/notify-reload.conf README.md fleet.example.json $(DESTDIR)$(PREFIX)/share/doc/exedev-k8s/
+	install -m 644 docs/*.md $(DESTDIR)$(PREFIX)/share/doc/exedev-k8s/docs/
 
 lint:
 	$(SWIFT) format lint --strict --recursive Sources Tests Package.swift

@@ -83,7 +83,7 @@ let package = Package(
         tests("FleetCoreTests", on: ["FleetCore", "K3s", "Shell"]),
         tests("ReconcilerTests", on: ["Simulation", "Reconciler", "FleetCore", "K3s", "Shell"]),
         tests("ExeDevTests", on: ["ExeDev", "Shell"]),
-        tests("SSHTests", on: ["SSH", "TestSupport"]),
+        tests("SSHTests", on: ["FleetCore", "Live", "Reconciler", "SSH", "TestSupport"]),
         tests("HTTPServerTests", on: ["HTTPServer"]),
         tests("DaemonTests", on: ["Daemon", "Digest", "FleetCore", "HTTPServer", "K3s", "Live", "Reconciler", "TestSupport"]),
         tests("SimulationTests", on: ["Simulation", "Shell"]),
@@ -92,7 +92,7 @@ let package = Package(
         tests("WireTests", on: ["TestSupport"]),
         fuzz,
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: house),
-        tests("TidyTests", on: []),
+        tests("TidyTests", on: ["TestSupport"]),
     ],
     swiftLanguageModes: [.v6]
 )

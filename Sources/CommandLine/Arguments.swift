@@ -1,4 +1,6 @@
 import FleetCore
+import FoundationEssentials
+import Live
 
 /// A verb's arguments, split into options and operands.
 struct Arguments {
@@ -6,10 +8,15 @@ struct Arguments {
     struct Option {
         var name: String
         var takesValue: Bool
+        var isPath = false
         var meaning: String
 
         static func flag(_ name: String, _ meaning: String) -> Option { Option(name: name, takesValue: false, meaning: meaning) }
         static func value(_ name: String, _ meaning: String) -> Option { Option(name: name, takesValue: true, meaning: meaning) }
+        /// The path of a file or a folder; `~/` is in the home directory. Repeatable like any other: all values, or the last one.
+        static func path(_ name: String, _ meaning: String) -> Option {
+            Option(name: name, takesValue: true, isPath: true, meaning: meaning)
+        }
         /// A repeatable option. Of another option the last value counts.
         static func list(_ name: String, _ meaning: String) -> Option { Option(name: name, takesValue: true, meaning: meaning) }
     }
@@ -17,8 +24,11 @@ struct Arguments {
     private var values: [String: [String]] = [:]
     private var flags: Set<String> = []
     private(set) var operands: [String] = []
+    private let home: String?
 
-    init(_ words: [String], options: [Option]) throws(UsageError) {
+    /// `home`: of the operator.
+    init(_ words: [String], options: [Option], home: String? = ProcessInfo.processInfo.environment["HOME"]) throws(UsageError) {
+        self.home = home
         let known = Dictionary(uniqueKeysWithValues: options.map { ($0.name, $0) })
         var rest = words[...]
         while let word = rest.popFirst() {
@@ -38,13 +48,17 @@ struct Arguments {
             if !option.takesValue {
                 try set(option.name, word)
             } else if let equals = word.firstIndex(of: "=") {
-                values[option.name, default: []].append(String(word[word.index(after: equals)...]))
+                add(String(word[word.index(after: equals)...]), to: option)
             } else if let value = rest.popFirst() {
-                values[option.name, default: []].append(value)
+                add(value, to: option)
             } else {
                 throw UsageError("--\(option.name) needs a value")
             }
         }
+    }
+
+    private mutating func add(_ value: String, to option: Option) {
+        values[option.name, default: []].append(option.isPath ? OperatorPath.expanded(value, home: home) : value)
     }
 
     /// `--flag`, `--flag=true` or `--flag=false`; the last one counts.
@@ -67,6 +81,9 @@ struct Arguments {
         guard operands.count <= count else { throw UsageError("did not expect \(operands[count])") }
         return operands
     }
+
+    /// The only operand, the path of a file, if there is one.
+    func path() throws(UsageError) -> String? { try operands(upTo: 1).first.map { OperatorPath.expanded($0, home: home) } }
 }
 
 struct UsageError: Error, CustomStringConvertible {

@@ -22,7 +22,7 @@ struct CommandContext {
         let (text, fleet) = try readFleet(file, report)
         let state = try StateDirectory(base: stateBase(arguments), cluster: fleet.cluster.name)
         let world = try LiveWorld(
-            fleet: fleet, fleetFolder: folder(of: file), state: state, environment: ProcessInfo.processInfo.environment,
+            fleet: fleet, fleetFolder: folder(of: file), state: state, environment: environment,
             tokenFile: arguments.value("token-file"))
         return CommandContext(fleetText: text, fleet: fleet, state: state, world: world)
     }
@@ -43,9 +43,16 @@ struct CommandContext {
         return (text, fleet)
     }
 
+    static var environment: [String: String] { OperatorPath.expanded(in: ProcessInfo.processInfo.environment) }
+
+    /// The folder of the fleets' state directories. Absolute at once: a relative path would mean another cluster in each working directory.
     static func stateBase(_ arguments: Arguments) throws -> String {
+        OperatorPath.absolute(try chosenState(arguments), in: FileManager.default.currentDirectoryPath, home: environment["HOME"])
+    }
+
+    private static func chosenState(_ arguments: Arguments) throws -> String {
         // What is set to nothing is not set (XDG Base Directory Specification).
-        let environment = ProcessInfo.processInfo.environment.filter { !$0.value.isEmpty }
+        let environment = environment.filter { !$0.value.isEmpty }
         if let path = arguments.value("state") ?? environment["STATE_DIRECTORY"] { return path }
         if let path = environment["XDG_STATE_HOME"] { return path + "/exedev-k8s" }
         guard let home = environment["HOME"] else { throw Failure("there is no $HOME", advice: "pass --state DIR") }

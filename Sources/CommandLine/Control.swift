@@ -18,10 +18,10 @@ package enum Control {
             return .done
         }
         do {
-            let arguments = try Arguments(words, options: [.value("token-file", "a file with the API token")])
+            let arguments = try Arguments(words, options: [.path("token-file", "a file with the API token")])
             let operands = try arguments.operands(upTo: 2)
             guard operands.count == 2, operands[0] == "exec" else { throw UsageError("exec and one command line are expected") }
-            let environment = ProcessInfo.processInfo.environment
+            let environment = CommandContext.environment
             let token = try ExeDevToken.load(
                 environment: environment, file: arguments.value("token-file"), credentialsDirectory: environment["CREDENTIALS_DIRECTORY"])
             let client = ExeDevClient(transport: try CurlTransport(token: token, environment: environment))

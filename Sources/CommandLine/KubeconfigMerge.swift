@@ -3,10 +3,13 @@
 enum KubeconfigMerge {
     private static let sections = ["clusters", "contexts", "users"]
 
-    /// `existing`, with entries of the same names replaced by those of `added`. Keeps its current context.
+    /// `existing`, with the cluster's own entries replaced by those of `added`; their `namespace` stays. Keeps its current context. Throws if
+    /// an entry of that name is of another cluster: one cluster has one certificate authority.
     static func merge(_ added: String, into existing: String, file: String) throws(Failure) -> String {
-        var document = try Document(existing, file: file)
         let new = try Document(added, file: "the server's kubeconfig")
+        guard existing.contains(where: { !$0.isWhitespace }) else { return new.text }
+        var document = try Document(existing, file: file)
+        for cluster in new.items(of: "clusters") { try document.checkIsOurs(cluster, new) }
         for section in sections {
             for item in new.items(of: section) { try document.put(item, in: section) }
         }
@@ -77,20 +80,55 @@ enum KubeconfigMerge {
             var items = items(of: section)
             let indent = String((items.first?.first ?? "").prefix { $0 == " " })
             guard let name = Self.name(of: item), items.allSatisfy({ Self.name(of: $0) != nil }) else { throw unknownStyle }
-            for old in items where Self.name(of: old) == name && !Self.isOurs(old) {
-                throw Failure(
-                    "\(file) has an entry \(name) under \(section) that is not of this program",
-                    advice: "rename it there, or choose another --out")
+            var item = item
+            for old in items where Self.name(of: old) == name {
+                guard Self.isOurs(old) else { throw foreign(name, section) }
+                item = Self.keepingNamespace(of: old, in: item)
             }
             items.removeAll { Self.name(of: $0) == name }
             items.append(item.map { indent + $0 })
             blocks[index].lines = [section + ":"] + items.flatMap { $0 }
         }
 
+        /// Entries of the name of `cluster` must be of this very cluster: they would be replaced.
+        func checkIsOurs(_ cluster: [String], _ new: Document) throws(Failure) {
+            guard let name = Self.name(of: cluster) else { return }
+            let authority = Self.value("certificate-authority-data", in: cluster)
+            let old = items(of: "clusters").filter { Self.name(of: $0) == name }
+            if authority != nil, !old.isEmpty, old.allSatisfy({ Self.value("certificate-authority-data", in: $0) == authority }) { return }
+            for section in sections where items(of: section).contains(where: { Self.name(of: $0) == name }) {
+                throw foreign(name, section)
+            }
+        }
+
+        private func foreign(_ name: String, _ section: String) -> Failure {
+            Failure(
+                "\(file) has an entry \(name) under \(section) that is of another cluster or was changed",
+                advice: "pass --context with another name, or another --out; or, if the entry is of no use any more, first "
+                    + "`kubectl config delete-context \(name)`, delete-cluster and delete-user")
+        }
+
+        private static func value(_ key: String, in item: [String]) -> String? {
+            for line in item {
+                let body = line.drop { $0 == " " || $0 == "-" }
+                if body.hasPrefix(key + ": ") { return String(body.dropFirst(key.count + 2)) }
+            }
+            return nil
+        }
+
+        /// The user chose the namespace of his context.
+        private static func keepingNamespace(of old: [String], in item: [String]) -> [String] {
+            guard let namespace = value("namespace", in: old), let index = item.firstIndex(where: { $0.hasPrefix("    cluster: ") }) else {
+                return item
+            }
+            return item[...index] + ["    namespace: " + namespace] + item[(index + 1)...]
+        }
+
         /// Whether it holds only what k3s writes.
         private static func isOurs(_ item: [String]) -> Bool {
             let known: Set<String> = [
-                "name", "cluster", "context", "user", "server", "certificate-authority-data", "client-certificate-data", "client-key-data",
+                "name", "cluster", "context", "user", "namespace", "server", "certificate-authority-data", "client-certificate-data",
+                "client-key-data",
             ]
             return item.allSatisfy { line in
                 let key = line.drop { $0 == " " || $0 == "-" }.prefix { $0 != ":" }

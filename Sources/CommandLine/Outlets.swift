@@ -5,9 +5,9 @@ extension Arguments.Option {
     /// The options for a daemon's webhook and hook.
     static let outlets: [Arguments.Option] = [
         .value("webhook", "POST events as JSON to this https URL (others may see it in the list of processes)"),
-        .value("webhook-file", "a file with that URL, when it is a secret (else systemd's credential webhook-url)"),
-        .value("webhook-secret", "a file with the key that signs events (else systemd's credential webhook-secret)"),
-        .value("hook", "run this program on events, with the JSON on standard input"),
+        .path("webhook-file", "a file with that URL, when it is a secret (else systemd's credential webhook-url)"),
+        .path("webhook-secret", "a file with the key that signs events (else systemd's credential webhook-secret)"),
+        .path("hook", "run this program on events, with the JSON on standard input"),
     ]
 }
 

@@ -28,7 +28,9 @@ enum ListeningSocket {
             throw StateError("\(path) is in the endpoint's way and is no socket", advice: "move it away")
         }
         if let probe = UnixSocket.connect(path) { close(probe) } else if errno == ECONNREFUSED || errno == ENOENT { return }
-        throw StateError("another process listens on \(path)", advice: "end that process, or give each daemon its own runtime directory")
+        throw StateError(
+            "another process listens on \(path)",
+            advice: "stop that daemon (systemctl stop exedev-k8s), or give each its own runtime directory")
     }
 
     static func tcp(_ address: ListenAddress) throws(StateError) -> Int32 {

@@ -135,6 +135,9 @@ package struct UnitState: Sendable, Hashable {
 package struct ReadingError: Error, Sendable, CustomStringConvertible {
     package var description: String
 
+    /// For an answer that has secrets and must not be repeated.
+    init(_ what: String) { description = what }
+
     init(_ what: String, in output: String) {
         description = OutsideText.line("\(what); the host said: " + OutsideText.line(output, keeping: .end, limit: 200))
     }

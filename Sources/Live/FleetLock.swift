@@ -11,12 +11,16 @@ package struct FleetLock: ~Copyable {
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
             let holder = (try? StateDirectory.read(file)).flatMap { $0 }.map { String(decoding: $0, as: UTF8.self) } ?? ""
             close(descriptor)
-            throw StateError("another run holds \(file): \(holder)", advice: "wait for it, or end that process; the lock goes with it")
+            throw StateError("another run of this fleet is under way: \(holder)", advice: Self.advice)
         }
-        let text = "\(verb), pid \(getpid()) on \(Machine.hostname), since \(time(nil)) (seconds since 1970)"
+        let text = "\(verb), process \(getpid()) on \(Machine.hostname), since \(Machine.localTime(time(nil)))"
         ftruncate(descriptor, 0)
         _ = pwrite(descriptor, text, text.utf8.count, 0)
     }
+
+    private static let advice =
+        "wait until it ends; a daemon applies the fleet file by itself. To stop it: systemctl stop exedev-k8s, or Ctrl-C where it runs, or "
+        + "kill with its process number; it finishes the steps under way"
 
     deinit { close(descriptor) }
 }

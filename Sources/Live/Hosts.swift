@@ -8,8 +8,7 @@ import Synchronization
 /// Runs scripts on hosts over SSH: one open connection for each VM, scripts on standard input, failures with remedies.
 struct Hosts: Sendable {
     private let client: SSHClient
-    private let fileUser: String?
-    private let defaultPort: Int
+    private let entrance: Entrance
     private let secrets: Secrets
     private let targets = Targets()
 
@@ -20,12 +19,9 @@ struct Hosts: Sendable {
 
     init(fleet: DesiredFleet, folder: String, state: StateDirectory, environment: [String: String], secrets: Secrets) throws {
         self.secrets = secrets
-        fileUser = fleet.ssh.user
-        defaultPort = environment["EXE_DEV_SSH_PORT"].flatMap(Int.init) ?? 22
-        let keys = try Identity.keys(fleet.ssh, folder: folder, environment: environment)
-        let rule = try Identity.hostKeys(fleet.ssh, folder: folder, state: state, environment: environment)
-        client = SSHClient(
-            loop: .shared, keys: keys, hostKeys: rule, connectsPerMinute: fleet.limits.connectsPerMinute)
+        let identity = Identity(settings: fleet.ssh, folder: folder, state: state, environment: environment)
+        entrance = try Entrance(identity: identity)
+        client = SSHClient(loop: .shared, connectsPerMinute: fleet.limits.connectsPerMinute)
     }
 
     var connectionsOpened: Int { client.connectionsOpened }
@@ -38,21 +34,21 @@ struct Hosts: Sendable {
 
     func close() async { await client.closeAll() }
 
-    private func target(_ vm: ObservedVM) -> SSHTarget {
-        // Every exe.dev VM shows the key of the SSH proxy (facts/exedev.md §5), which known_hosts lists under the proxy's name.
-        SSHTarget(host: vm.address.host, port: vm.address.port ?? defaultPort, user: user(of: vm), hostKeyAlias: nil)
-    }
-
-    /// The login name of the fleet file, else that of exe.dev. A name that routes (`vm+NAME`, facts/exedev.md §5) is never replaced.
-    private func user(of vm: ObservedVM) -> String {
-        if let user = vm.address.user, user.contains("+") { return user }
-        return fileUser ?? vm.address.user ?? "exedev"
+    /// Throws unless the host key of a VM that is to be created could be proved: it would stand there and nobody could enter it.
+    func canProve(newVM name: String) async throws(EffectError) {
+        let (target, access) = try await entrance.entry(to: ObservedVM.Address(host: "\(name).exe.xyz", port: nil, user: nil))
+        guard !access.hostKeys.canVouch(for: target) else { return }
+        throw EffectError(
+            "nothing vouches for the host key of \(Identity.proxy), the SSH proxy in front of every VM",
+            remedy: .askOperator(
+                advice: "add its fingerprint to the fleet file, ssh: {hostKeys: [\"SHA256:…\"]}, or connect once with "
+                    + "`ssh \(Identity.proxy)`, which lists it in known_hosts"))
     }
 
     /// Runs a script as root and returns its standard output. `mutates`: without an answer the outcome is unknown.
-    /// `aside`, `gate`: see `SSHClient.run`.
+    /// `aside`, `gate`: see `SSHClient.run`. `answersSecrets`: they are what is asked for, so they stay in the answer.
     func run(
-        _ script: Script, on vm: ObservedVM, deadline: Double, mutates: Bool, aside: Bool = false,
+        _ script: Script, on vm: ObservedVM, deadline: Double, mutates: Bool, aside: Bool = false, answersSecrets: Bool = false,
         gate: @escaping @Sendable () -> Bool = { true }
     ) async throws(EffectError) -> String {
         let bytes: [UInt8]
@@ -61,13 +57,13 @@ struct Hosts: Sendable {
         } catch {
             throw EffectError("\(error)", remedy: .askOperator(advice: "put the secret where the fleet file says it is"))
         }
-        let target = target(vm)
+        let (target, access) = try await entrance.entry(to: vm.address)
         targets.byName.withLock { $0[vm.name] = target }
         let result: ExecResult
         do throws(SSHError) {
             result = try await client.run(
-                on: target, command: Self.shell, stdin: bytes, deadline: .seconds(deadline), outputLimit: Self.outputLimit, aside: aside,
-                gate: gate)
+                on: target, access: access, command: Self.shell, stdin: bytes, deadline: .seconds(deadline),
+                outputLimit: Self.outputLimit, aside: aside, gate: gate)
         } catch {
             throw Self.effect(error, mutates: mutates)
         }
@@ -79,10 +75,14 @@ struct Hosts: Sendable {
             throw EffectError(
                 "\(vm.name) printed more than \(Self.outputLimit >> 20) MiB", remedy: mutates ? .observeAgain : .retry(after: nil))
         }
-        guard let output = HostScript.output(in: secrets.redaction.text(result.stdout)) else {
+        guard let output = HostScript.output(in: text(result, answersSecrets)) else {
             throw EffectError("\(vm.name) did not print what the script prints", remedy: mutates ? .observeAgain : .retry(after: nil))
         }
         return output
+    }
+
+    private func text(_ result: ExecResult, _ answersSecrets: Bool) -> String {
+        answersSecrets ? String(decoding: result.stdout, as: UTF8.self) : secrets.redaction.text(result.stdout)
     }
 
     private static let outputLimit = 8 << 20
@@ -98,7 +98,7 @@ struct Hosts: Sendable {
     }
 
     private static let wrongHostAdvice =
-        "exe.dev picks the VM by address and key: check that the SSH key belongs to the account of the token"
+        "exe.dev picks the VM by address and the first key that it knows: name the key of the token's account with ssh.keyFile"
 
     private static func failed(_ result: ExecResult, _ errors: String) -> EffectError {
         let (status, cause) = (result.exitStatus ?? -1, HostFailure.cause(stderr: errors))

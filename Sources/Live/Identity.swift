@@ -3,42 +3,77 @@ import FleetCore
 import SSH
 
 /// Our keys for a host, and how a host proves its identity.
-enum Identity {
-    /// The fleet file's key, `EXE_DEV_SSH_KEY`, or those of an ssh-agent and the first of the usual files of `~/.ssh`.
-    static func keys(_ settings: SSHSettings, folder: String, environment: [String: String]) throws -> [UserKey] {
-        if let file = settings.keyFile { return [try UserKey.file(path(file, folder, environment))] }
-        if let file = environment["EXE_DEV_SSH_KEY"] { return [try UserKey.file(file)] }
-        let agent = environment["SSH_AUTH_SOCK"].flatMap { try? SSHAgent.keys(socket: $0) } ?? []
-        for name in ["id_ed25519", "id_ecdsa", "id_rsa"] {
-            guard let home = environment["HOME"], try StateDirectory.read("\(home)/.ssh/\(name)") != nil else { continue }
-            // An unusable file does not matter when the agent holds its key.
-            if let key = try? UserKey.file("\(home)/.ssh/\(name)") { return agent + [key] }
-            if agent.isEmpty { return [try UserKey.file("\(home)/.ssh/\(name)")] }
+struct Identity {
+    /// The SSH proxy that answers for every VM of exe.dev, with one key (exe.dev #30; facts/exedev.md §5).
+    static let proxy = "exe.dev"
+
+    let settings: SSHSettings
+    /// Of the fleet file.
+    let folder: String
+    let state: StateDirectory
+    let environment: [String: String]
+
+    private var home: String? { environment["HOME"] }
+
+    // MARK: our keys
+
+    /// The fleet file's key or `EXE_DEV_SSH_KEY`, then that one alone; else those of the ssh-agent and of the usual files of `~/.ssh`.
+    /// `config`: what OpenSSH's own configuration says.
+    func keys(_ config: SSHConfig? = nil) throws -> KeyRing {
+        let agent = agent(config?.agentSocket ?? environment["SSH_AUTH_SOCK"])
+        if let file = namedKey { return KeyRing([try UserKey.file(file, agent: agent.keys)]) }
+        let (files, unusable) = try files(config?.keyFiles ?? usualFiles, agent.keys)
+        let offered = config?.usesThemOnly == true ? [] : agent.keys
+        return try checked(KeyRing(agent: offered, files: files, unused: unusable + agent.unused))
+    }
+
+    private var namedKey: String? {
+        settings.keyFile.map(path) ?? environment["EXE_DEV_SSH_KEY"]
+    }
+
+    private var usualFiles: [String] { home.map { home in ["id_ed25519", "id_ecdsa", "id_rsa"].map { "\(home)/.ssh/\($0)" } } ?? [] }
+
+    private func agent(_ socket: String?) -> (keys: [UserKey], unused: [String]) {
+        guard let socket, !socket.isEmpty else { return ([], []) }
+        do {
+            let (usable, others) = try SSHAgent.keys(socket: socket)
+            return (usable, others.map { "\($0) (ssh-agent): keys of this kind cannot be used here" })
+        } catch {
+            return ([], ["\(error)"])
         }
-        if !agent.isEmpty { return agent }
+    }
+
+    /// The keys of those files that are there; an unusable one is no reason to stop while there are others.
+    private func files(_ names: [String], _ agent: [UserKey]) throws -> (keys: [UserKey], unusable: [String]) {
+        var (keys, unusable): ([UserKey], [String]) = ([], [])
+        for name in names where try StateDirectory.read(name) != nil {
+            do throws(KeyError) {
+                keys.append(try UserKey.file(name, agent: agent))
+            } catch {
+                unusable.append(error.description)
+            }
+        }
+        return (keys, unusable)
+    }
+
+    private func checked(_ ring: KeyRing) throws -> KeyRing {
+        guard ring.keys.isEmpty else { return ring }
         throw StateError(
-            "there is no SSH key",
+            "there is no SSH key" + (ring.unused.isEmpty ? "" : ": " + ring.unused.joined(separator: "; ")),
             advice: "set ssh.keyFile in the fleet file, $EXE_DEV_SSH_KEY or $SSH_AUTH_SOCK; the key must be registered with exe.dev")
     }
 
-    /// This machine's name and a digest of the state directory's path: the same for every run of the fleet on this machine.
-    static func holder(_ state: StateDirectory) -> String {
-        let host = Machine.hostname.filter { $0.isASCII && ($0.isLetter || $0.isNumber || "-._".contains($0)) }
-        return "\(host.isEmpty ? "unnamed" : host)/\(sha256Hex(state.path).prefix(8))"
-    }
+    // MARK: the hosts' keys
 
-    static func hostKeys(_ settings: SSHSettings, folder: String, state: StateDirectory, environment: [String: String]) throws
-        -> HostKeyRule
-    {
+    /// `config`: what OpenSSH's own configuration says; the fleet file and `EXE_DEV_KNOWN_HOSTS` come before it.
+    func hostKeys(_ config: SSHConfig? = nil) throws -> HostKeyRule {
         switch settings.hostKeys {
         case .fingerprints(let list): return .fingerprints(list)
-        case .knownHosts(let file): return .knownHosts(try known(path(file, folder, environment)))
-        case .standard:
-            let file = environment["EXE_DEV_KNOWN_HOSTS"] ?? (environment["HOME"] ?? "") + "/.ssh/known_hosts"
-            return .knownHosts(try known(file))
+        case .knownHosts(let file): return .knownHosts(try known([path(file)]))
+        case .standard: return .knownHosts(try known(knownHostsFiles(config)))
         case .trustOnFirstUse:
             let file = state.path + "/known_hosts"
-            let trusted = TrustedHosts(try known(file)) { line in
+            let trusted = TrustedHosts(try known([file])) { line in
                 let before = try StateDirectory.read(file) ?? []
                 try StateDirectory.replace(file, with: before + Array((line + "\n").utf8))
             }
@@ -46,12 +81,21 @@ enum Identity {
         }
     }
 
-    private static func known(_ file: String) throws -> KnownHosts {
-        KnownHosts(String(decoding: try StateDirectory.read(file) ?? [], as: UTF8.self))
+    private func knownHostsFiles(_ config: SSHConfig?) -> [String] {
+        if let file = environment["EXE_DEV_KNOWN_HOSTS"] { return [file] }
+        return config?.knownHostsFiles ?? [(home ?? "") + "/.ssh/known_hosts"]
     }
 
-    private static func path(_ file: String, _ folder: String, _ environment: [String: String]) -> String {
-        if file.hasPrefix("~/"), let home = environment["HOME"] { return home + file.dropFirst() }
-        return file.hasPrefix("/") ? file : folder + "/" + file
+    private func known(_ files: [String]) throws -> KnownHosts {
+        let texts = try files.map { String(decoding: try StateDirectory.read($0) ?? [], as: UTF8.self) }
+        return KnownHosts(texts.joined(separator: "\n"))
+    }
+
+    func path(_ file: String) -> String { OperatorPath.absolute(file, in: folder, home: home) }
+
+    /// This machine's name and a digest of the state directory's path: the same for every run of the fleet on this machine.
+    static func holder(_ state: StateDirectory) -> String {
+        let host = Machine.hostname.filter { $0.isASCII && ($0.isLetter || $0.isNumber || "-._".contains($0)) }
+        return "\(host.isEmpty ? "unnamed" : host)/\(sha256Hex(state.path).prefix(8))"
     }
 }

@@ -32,6 +32,15 @@ extension StateDirectory {
         }
     }
 
+    /// Whether the ledger here is lost: there is none, none that can be read, or one that knows no cluster. Throws for one of a newer program.
+    package func lacksLedger() throws(StateError) -> Bool {
+        do throws(StateError) {
+            return try loadLedger { _ in }.map { $0.founder == nil && $0.caHash == nil } ?? true
+        } catch  where !error.isFinal {
+            return true
+        }
+    }
+
     /// The ledger of this fleet; a new one if there is none.
     package func ledger(for fleet: DesiredFleet, remark: (String) -> Void) throws(StateError) -> Ledger {
         let cluster = fleet.cluster
@@ -70,7 +79,7 @@ extension StateDirectory {
 
     private struct SchemaOnly: Decodable { var schema: Int }
 
-    private static let restore = "restore it from a copy; without it the fleet's VMs are not touched"
+    private static let restore = "restore it from a copy, or run exedev-k8s recover; without it the fleet's VMs are not touched"
 
     /// The ledger in the current format, and the schema of the file.
     private func decode(_ bytes: [UInt8], of file: String) throws(StateError) -> (Ledger, schema: Int) {

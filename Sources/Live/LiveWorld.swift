@@ -54,6 +54,12 @@ package struct LiveWorld: Sendable {
 
     private func context(_ now: Double) -> ScriptContext { ScriptContext(releases: releases, now: now) }
 
+    /// What a server keeps of a lost state directory, secrets too.
+    package func serverRecord(on vm: ObservedVM) async throws(EffectError) -> ServerRecord {
+        let output = try await hosts.run(HostScript.serverRecord(), on: vm, deadline: 30, mutates: false, answersSecrets: true)
+        return try Self.reading { () throws(ReadingError) in try ServerRecord.parse(output) }
+    }
+
     package func kubeconfig(on vm: ObservedVM) async throws(EffectError) -> String {
         try await hosts.run(HostScript.kubeconfig(), on: vm, deadline: 30, mutates: false)
     }
@@ -77,6 +83,7 @@ extension LiveWorld: WorldWriter {
     }
 
     package func create(_ step: CreateVM) async throws(EffectError) -> ObservedVM {
+        try await hosts.canProve(newVM: step.node)
         let command = Self.newVM(step)
         let created = try await asking { () async throws(ExeDevError) in try await client.create(command) }
         return ObservedVM(created, asked: command)

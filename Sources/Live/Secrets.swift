@@ -37,7 +37,7 @@ struct Secrets: Sendable {
             }
             return value
         case .file(let file):
-            let path = file.hasPrefix("/") ? file : folder + "/" + file
+            let path = OperatorPath.absolute(file, in: folder, home: environment["HOME"])
             guard let bytes = try StateDirectory.read(path) else {
                 throw StateError("there is no file \(path)", advice: "it holds the Tailscale auth key (cluster.network.authKey)")
             }

@@ -2,6 +2,7 @@ import Digest
 package import FleetCore
 import FoundationEssentials
 import Glibc
+package import K3s
 import Reconciler
 package import Shell
 
@@ -37,6 +38,13 @@ package struct StateDirectory: Sendable {
     /// The secret's text, if it exists.
     func knownSecret(_ name: SecretName) -> String? {
         (try? Self.read(path + "/" + name.rawValue))?.map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    /// Keeps the tokens of a cluster that was founded from another state directory.
+    package func keep(_ record: ServerRecord) throws(StateError) {
+        for (name, text) in [(SecretName.serverToken, record.serverToken), (.agentToken, record.agentToken)] {
+            try Self.replace(path + "/" + name.rawValue, with: Array(text.utf8))
+        }
     }
 
     // MARK: files

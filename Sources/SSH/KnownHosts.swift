@@ -38,21 +38,25 @@ package struct KnownHosts: Sendable {
     }
 
     /// The key types on record for a host, so that the client asks for one that it can compare.
-    package func keyTypes(host: String, port: Int) -> [String] {
-        let name = Self.name(host, port)
-        return entries.filter { !$0.isRevoked && Self.matches($0.patterns, name) }.map(\.keyType)
+    package func keyTypes(host: String, port: Int, alias: String? = nil) -> [String] {
+        entries(of: host, port, alias).filter { !$0.isRevoked }.map(\.keyType)
     }
 
-    package func verdict(host: String, port: Int, key: [UInt8]) -> Verdict {
-        let name = Self.name(host, port)
-        let mine = entries.filter { Self.matches($0.patterns, name) }
+    /// `alias`: another name under which the key may be listed, without a port (`SSHTarget.hostKeyAlias`).
+    package func verdict(host: String, port: Int, alias: String? = nil, key: [UInt8]) -> Verdict {
+        let mine = entries(of: host, port, alias)
         if mine.contains(where: { $0.isRevoked && $0.key == key }) { return .revoked }
         let valid = mine.filter { !$0.isRevoked }
         if valid.contains(where: { $0.key == key }) { return .match }
         return valid.first.map { .mismatch(expected: fingerprint($0.key)) } ?? .unknown
     }
 
-    private static func name(_ host: String, _ port: Int) -> String { port == 22 ? host.lowercased() : "[\(host.lowercased())]:\(port)" }
+    private func entries(of host: String, _ port: Int, _ alias: String?) -> [Entry] {
+        let names = [Self.name(host, port)] + (alias.map { [Self.name($0, 22)] } ?? [])
+        return entries.filter { entry in names.contains { Self.matches(entry.patterns, $0) } }
+    }
+
+    static func name(_ host: String, _ port: Int) -> String { port == 22 ? host.lowercased() : "[\(host.lowercased())]:\(port)" }
 
     private static func matches(_ patterns: [String], _ name: String) -> Bool {
         var found = false
@@ -110,6 +114,32 @@ package enum HostKeyRule: Sendable {
     case fingerprints([String])
     case knownHosts(KnownHosts)
     case trustOnFirstUse(TrustedHosts)
+
+    /// The key types on record for a host; empty when any will do.
+    func keyTypes(_ target: SSHTarget) -> [String] {
+        switch self {
+        case .fingerprints: []
+        case .knownHosts(let known): known.keyTypes(target)
+        case .trustOnFirstUse(let trusted): trusted.keyTypes(target)
+        }
+    }
+
+    /// Whether the host could show a key that is accepted.
+    package func canVouch(for target: SSHTarget) -> Bool {
+        switch self {
+        case .fingerprints, .trustOnFirstUse: true
+        case .knownHosts(let known): !known.keyTypes(target).isEmpty
+        }
+    }
+
+    func verdict(_ target: SSHTarget, key: [UInt8]) -> KnownHosts.Verdict {
+        switch self {
+        case .fingerprints(let allowed):
+            allowed.contains(fingerprint(key)) ? .match : .mismatch(expected: allowed.joined(separator: " or "))
+        case .knownHosts(let known): known.isSilent(on: target, key: key) ? .unknown : known.verdict(target, key: key)
+        case .trustOnFirstUse(let trusted): trusted.verdict(target, key: key)
+        }
+    }
 }
 
 /// Trust on first use: a host's first key is recorded and required from then on.
@@ -123,23 +153,39 @@ package final class TrustedHosts: Sendable {
         self.record = record
     }
 
-    func keyTypes(host: String, port: Int) -> [String] { known.withLock { $0.keyTypes(host: host, port: port) } }
+    func keyTypes(_ target: SSHTarget) -> [String] { known.withLock { $0.keyTypes(target) } }
 
     /// Two concurrent first connections to a host must see the same key, or one of them is refused.
-    func verdict(host: String, port: Int, key: [UInt8]) -> KnownHosts.Verdict {
+    func verdict(_ target: SSHTarget, key: [UInt8]) -> KnownHosts.Verdict {
         known.withLock { known in
-            let verdict = known.verdict(host: host, port: port, key: key)
+            let verdict = known.verdict(target, key: key)
             guard case .unknown = verdict else { return verdict }
-            let line = Self.line(host, port, key)
+            let line = KnownHosts.line(name: KnownHosts.name(target.host, target.port), key: key)
             guard (try? record(line)) != nil else { return .unknown }
             known.add(line)
             return .match
         }
     }
+}
 
-    private static func line(_ host: String, _ port: Int, _ key: [UInt8]) -> String {
+extension KnownHosts {
+    func keyTypes(_ target: SSHTarget) -> [String] { keyTypes(host: target.host, port: target.port, alias: target.hostKeyAlias) }
+
+    func verdict(_ target: SSHTarget, key: [UInt8]) -> Verdict {
+        verdict(host: target.host, port: target.port, alias: target.hostKeyAlias, key: key)
+    }
+
+    /// Whether only keys of other kinds are on record for the host, of which libssh2 can ask for none (RSA before 1.11): that its key is
+    /// another one then means nothing.
+    fileprivate func isSilent(on target: SSHTarget, key: [UInt8]) -> Bool {
+        guard case .mismatch = verdict(target, key: key), let kind = UserKey.kind(of: key) else { return false }
+        return !keyTypes(target).contains(kind)
+    }
+
+    /// The line that lists `key` (as it is sent) under `name`.
+    static func line(name: String, key: [UInt8]) -> String {
         var reader = WireReader(key[...])
         let type = String(decoding: reader.string() ?? [], as: UTF8.self)
-        return "\(port == 22 ? host : "[\(host)]:\(port)") \(type) \(base64(key))"
+        return "\(name) \(type) \(base64(key))"
     }
 }

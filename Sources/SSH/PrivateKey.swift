@@ -1,45 +1,28 @@
 import CLibcrypto
-import FoundationEssentials
 
 /// A user's key, parsed once. libssh2 would parse it again at every retry of a login: 70 % of the client's CPU (facts/ssh.md §3).
 /// Unchecked: `pkey` is never changed after `init`, and OpenSSL allows concurrent signing with one key.
 final class PrivateKey: @unchecked Sendable {
-    enum Kind { case ed25519, ecdsa, rsa }
+    enum Kind {
+        case ed25519, rsa
+        /// With OpenSSL's number of the curve.
+        case ecdsa(curve: Int32)
+    }
 
     let pkey: OpaquePointer
     let kind: Kind
-    /// The public key as it is offered.
-    let blob: [UInt8]
-    let publicFingerprint: String
+    /// The public key as it is stored.
+    let original: [UInt8]
 
-    convenience init(file: String) throws(KeyError) {
-        guard let data = FileManager.default.contents(atPath: file) else { throw KeyError(description: "cannot read the SSH key \(file)") }
-        try self.init(text: String(decoding: data, as: UTF8.self), file: file)
-    }
-
-    init(text: String, file: String) throws(KeyError) {
-        guard text.contains("BEGIN OPENSSH PRIVATE KEY") else {
-            throw KeyError(description: "\(file) is not in OpenSSH's format; rewrite it with: ssh-keygen -p -f \(file)")
-        }
-        let body = text.split(whereSeparator: \.isNewline).filter { !$0.hasPrefix("-----") }.joined()
-        guard let data = Data(base64Encoded: body), let key = Self.parse(Array(data)) else {
-            throw KeyError(
-                description: "\(file) cannot be read as an SSH key (one with a passphrase is used through an ssh-agent: SSH_AUTH_SOCK)")
-        }
-        (pkey, kind, blob) = (key.pkey, key.kind, key.blob)
-        publicFingerprint = fingerprint(key.original)
+    /// Nil for a kind of key that we do not use, and for a damaged one.
+    init?(_ container: KeyContainer) {
+        guard !container.isLocked, let (pkey, kind) = Self.parse(container.secret) else { return nil }
+        (self.pkey, self.kind, original) = (pkey, kind, container.publicHalf)
     }
 
     deinit { EVP_PKEY_free(pkey) }
 
-    /// openssh-key-v1, one key, cipher `none`.
-    private static func parse(_ bytes: [UInt8]) -> (pkey: OpaquePointer, kind: Kind, blob: [UInt8], original: [UInt8])? {
-        let magic = Array("openssh-key-v1\0".utf8)
-        guard bytes.starts(with: magic) else { return nil }
-        var reader = WireReader(bytes[magic.count...])
-        guard reader.string() == Array("none".utf8), reader.string() != nil, reader.string() != nil, reader.number() == 1,
-            let original = reader.string(), let secret = reader.string()
-        else { return nil }
+    private static func parse(_ secret: [UInt8]) -> (pkey: OpaquePointer, kind: Kind)? {
         var inner = WireReader(secret[...])
         guard let first = inner.number(), first == inner.number(), let type = inner.string() else { return nil }
         switch String(decoding: type, as: UTF8.self) {
@@ -47,23 +30,26 @@ final class PrivateKey: @unchecked Sendable {
             guard inner.string() != nil, let pair = inner.string(), pair.count == 64,
                 let pkey = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nil, pair, 32)
             else { return nil }
-            return (pkey, .ed25519, original, original)
-        case "ecdsa-sha2-nistp256":
-            guard inner.string() != nil, let point = inner.string(), let scalar = inner.string(), let pkey = ecdsa(point, scalar) else {
-                return nil
-            }
-            return (pkey, .ecdsa, original, original)
+            return (pkey, .ed25519)
+        case "ecdsa-sha2-nistp256": return ecdsa(&inner, NID_X9_62_prime256v1)
+        case "ecdsa-sha2-nistp384": return ecdsa(&inner, NID_secp384r1)
+        case "ecdsa-sha2-nistp521": return ecdsa(&inner, NID_secp521r1)
         case "ssh-rsa":
             guard let n = inner.string(), let e = inner.string(), let d = inner.string(), let iqmp = inner.string(), let p = inner.string(),
                 let q = inner.string(), let pkey = rsa(n, e, d, iqmp, p, q)
             else { return nil }
-            return UserKey.offered(original).map { (pkey, .rsa, $0.blob, original) }
+            return (pkey, .rsa)
         default: return nil
         }
     }
 
-    private static func ecdsa(_ point: [UInt8], _ scalar: [UInt8]) -> OpaquePointer? {
-        guard let key = EC_KEY_new_by_curve_name(NID_X9_62_prime256v1), let group = EC_KEY_get0_group(key),
+    private static func ecdsa(_ inner: inout WireReader, _ curve: Int32) -> (pkey: OpaquePointer, kind: Kind)? {
+        guard inner.string() != nil, let point = inner.string(), let scalar = inner.string() else { return nil }
+        return ecdsa(point, scalar, curve).map { ($0, .ecdsa(curve: curve)) }
+    }
+
+    private static func ecdsa(_ point: [UInt8], _ scalar: [UInt8], _ curve: Int32) -> OpaquePointer? {
+        guard let key = EC_KEY_new_by_curve_name(curve), let group = EC_KEY_get0_group(key),
             let publicPoint = EC_POINT_new(group)
         else {
             return nil
@@ -101,21 +87,34 @@ final class PrivateKey: @unchecked Sendable {
         defer { EVP_MD_CTX_free(context) }
         var length = Int(EVP_PKEY_get_size(pkey))
         var out = [UInt8](repeating: 0, count: length)
-        guard EVP_DigestSignInit(context, nil, kind == .ed25519 ? nil : EVP_sha256(), nil, pkey) == 1,
+        guard EVP_DigestSignInit(context, nil, digest, nil, pkey) == 1,
             EVP_DigestSign(context, &out, &length, data.baseAddress, data.count) == 1
         else { return nil }
         let signature = Array(out[..<length])
-        return kind == .ecdsa ? Self.pair(fromDER: signature) : signature
+        if case .ecdsa = kind { return Self.pair(fromDER: signature) }
+        return signature
     }
 
-    /// ECDSA: OpenSSL gives DER, SSH wants two mpints.
+    /// RFC 8332 for RSA, RFC 5656 §6.2.1 for ECDSA.
+    private var digest: OpaquePointer? {
+        switch kind {
+        case .ed25519: nil
+        case .ecdsa(NID_secp384r1): EVP_sha384()
+        case .ecdsa(NID_secp521r1): EVP_sha512()
+        case .rsa, .ecdsa: EVP_sha256()
+        }
+    }
+
+    /// ECDSA: OpenSSL gives DER, SSH wants two mpints. The pair's own length takes two bytes from 128 on (nistp521).
     private static func pair(fromDER der: [UInt8]) -> [UInt8]? {
-        guard der.count > 8, der[0] == 0x30, der[2] == 0x02 else { return nil }
-        let r = Int(der[3])
-        guard der.count > 6 + r, der[4 + r] == 0x02 else { return nil }
-        let s = Int(der[5 + r])
-        guard der.count >= 6 + r + s else { return nil }
-        return wire(Array(der[4..<4 + r])) + wire(Array(der[(6 + r)..<(6 + r + s)]))
+        guard der.count > 8, der[0] == 0x30 else { return nil }
+        let start = der[1] & 0x80 == 0 ? 2 : 3
+        guard der[start] == 0x02 else { return nil }
+        let r = start + 2..<start + 2 + Int(der[start + 1])
+        guard der.count > r.upperBound + 2, der[r.upperBound] == 0x02 else { return nil }
+        let s = r.upperBound + 2..<r.upperBound + 2 + Int(der[r.upperBound + 1])
+        guard der.count >= s.upperBound else { return nil }
+        return wire(Array(der[r])) + wire(Array(der[s]))
     }
 }
 

@@ -11,27 +11,26 @@ package enum SSHAgent {
         static let rsaSHA256: [UInt8] = [0, 0, 0, 2]
     }
 
-    /// The usable keys, in the agent's order.
-    package static func keys(socket path: String) throws(KeyError) -> [UserKey] {
+    /// The keys in the agent's order, and the kinds of those that we do not use.
+    package static func keys(socket path: String) throws(KeyError) -> (usable: [UserKey], others: [String]) {
         guard let answer = ask(path, [Message.requestIdentities]), answer.first == Message.identities else {
             throw KeyError(description: "the ssh-agent at \(path) does not answer")
         }
         return keys(in: answer, socket: path)
     }
 
-    /// The usable keys of an answer to `requestIdentities`.
-    static func keys(in answer: [UInt8], socket path: String) -> [UserKey] {
+    /// The keys of an answer to `requestIdentities`.
+    static func keys(in answer: [UInt8], socket path: String) -> (usable: [UserKey], others: [String]) {
         var reader = WireReader(answer.dropFirst())
-        var keys: [UserKey] = []
+        var (keys, others): ([UserKey], [String]) = ([], [])
         for _ in 0..<(reader.number() ?? 0) {
             guard let original = reader.string(), reader.string() != nil else { break }
-            guard let (blob, isRSA) = UserKey.offered(original) else { continue }
-            keys.append(
-                UserKey(blob: blob, publicFingerprint: fingerprint(original)) { data in
-                    sign(Array(data), with: original, flags: isRSA ? Message.rsaSHA256 : [0, 0, 0, 0], path)
-                })
+            let kind = UserKey.kind(of: original) ?? "unknown"
+            let flags = kind == "ssh-rsa" ? Message.rsaSHA256 : [0, 0, 0, 0]
+            let key = UserKey(original: original, source: "ssh-agent") { sign(Array($0), with: original, flags: flags, path) }
+            if let key { keys.append(key) } else { others.append(kind) }
         }
-        return keys
+        return (keys, others)
     }
 
     private static func sign(_ data: [UInt8], with key: [UInt8], flags: [UInt8], _ path: String) -> [UInt8]? {

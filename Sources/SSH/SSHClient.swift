@@ -7,8 +7,7 @@ import Synchronization
 /// Keeps one session, and one TCP connection, open for each target. Connection attempts are rate-limited.
 package actor SSHClient {
     private let loop: SSHLoop
-    private let keys: [UserKey]
-    private let rule: HostKeyRule
+    private let access: SSHAccess
     private var pace: Pace
     private var sessions: [SSHTarget: SSHSession] = [:] {
         didSet { kept.store(sessions.count, ordering: .relaxed) }
@@ -22,7 +21,17 @@ package actor SSHClient {
     /// `connectsPerMinute`: exe.dev drops SYNs for minutes after a burst (facts/exedev.md §5, Apr 2026). `connectTimeout`: how long a host may take
     /// until it is logged in to.
     package init(loop: SSHLoop, keys: [UserKey], hostKeys: HostKeyRule, connectsPerMinute: Int, connectTimeout: Duration = .seconds(30)) {
-        (self.loop, self.keys, self.rule, self.connectTimeout) = (loop, keys, hostKeys, connectTimeout)
+        self.init(
+            loop: loop, access: SSHAccess(keys: KeyRing(keys), hostKeys: hostKeys), connectsPerMinute: connectsPerMinute,
+            connectTimeout: connectTimeout)
+    }
+
+    /// `access`: of a host for which `run` is given none; without it such a host is not entered.
+    package init(
+        loop: SSHLoop, access: SSHAccess = SSHAccess(keys: KeyRing([]), hostKeys: .knownHosts(KnownHosts(""))), connectsPerMinute: Int,
+        connectTimeout: Duration = .seconds(30)
+    ) {
+        (self.loop, self.access, self.connectTimeout) = (loop, access, connectTimeout)
         pace = Pace(perMinute: max(1, connectsPerMinute))
     }
 
@@ -32,16 +41,18 @@ package actor SSHClient {
     package nonisolated var sessionsKept: Int { kept.load(ordering: .relaxed) }
 
     /// Runs a command of a POSIX shell, never twice. It must not `exec`, because the shell reports success after it. Sends nothing if `gate`
-    /// returns false right before sending. `aside`: on a connection of its own, which no other command waits for.
+    /// returns false right before sending. `aside`: on a connection of its own, which no other command waits for. `access`: for the first
+    /// connection to a host that is entered in its own way.
     package func run(
-        on target: SSHTarget, command: String, stdin: [UInt8], deadline: Duration, outputLimit: Int, aside: Bool = false,
+        on target: SSHTarget, access: SSHAccess? = nil, command: String, stdin: [UInt8], deadline: Duration, outputLimit: Int,
+        aside: Bool = false,
         gate: @escaping @Sendable () -> Bool = { true }
     ) async throws(SSHError) -> ExecResult {
         func run(in session: SSHSession) async throws(SSHError) -> ExecResult {
             try await session.run(command, stdin: stdin, seconds: deadline, outputLimit: outputLimit, gate: gate)
         }
         if aside {
-            let session = try await connect(target)
+            let session = try await connect(target, access)
             do throws(SSHError) {
                 let result = try await run(in: session)
                 await session.close()
@@ -51,7 +62,7 @@ package actor SSHClient {
                 throw error
             }
         }
-        let session = try await session(for: target)
+        let session = try await session(for: target, access)
         do throws(SSHError) {
             return try await run(in: session)
         } catch {
@@ -59,7 +70,7 @@ package actor SSHClient {
             // The open connection had died silently and nothing was sent, so one more attempt is safe.
             guard case .disconnected(_, _, false) = error else { throw error }
         }
-        let next = try await self.session(for: target)
+        let next = try await self.session(for: target, access)
         do throws(SSHError) {
             return try await run(in: next)
         } catch {
@@ -83,7 +94,7 @@ package actor SSHClient {
         sessions = [:]
     }
 
-    private func session(for target: SSHTarget) async throws(SSHError) -> SSHSession {
+    private func session(for target: SSHTarget, _ access: SSHAccess?) async throws(SSHError) -> SSHSession {
         while connecting[target] != nil || sessions[target] != nil {
             if connecting[target] != nil {
                 await withCheckedContinuation { connecting[target]?.append($0) }
@@ -94,20 +105,22 @@ package actor SSHClient {
         }
         connecting[target] = []
         defer { for waiter in connecting.removeValue(forKey: target) ?? [] { waiter.resume() } }
-        let session = try await connect(target)
+        let session = try await connect(target, access)
         sessions[target] = session
         return session
     }
 
-    private func connect(_ target: SSHTarget) async throws(SSHError) -> SSHSession {
+    private func connect(_ target: SSHTarget, _ access: SSHAccess?) async throws(SSHError) -> SSHSession {
         let wait = pace.take(now: monotonicNanoseconds())
         if wait > 0 {
             do { try await Task.sleep(for: .nanoseconds(Int64(wait))) } catch { throw .cancelled(commandSent: false) }
         }
-        let address = try await Address.resolve(target.host, port: target.port)
+        let access = access ?? self.access
+        // The program that carries the stream resolves the name, maybe where only it can.
+        let address = access.way == nil ? try await Address.resolve(target.host, port: target.port) : nil
         let session = SSHSession(loop: loop, target: target)
         opened.add(1, ordering: .relaxed)
-        try await session.connect(address, keys: keys, rule: rule, deadline: .deadline(connectTimeout))
+        try await session.connect(access, to: address, deadline: .deadline(connectTimeout))
         return session
     }
 }

@@ -5,10 +5,13 @@ package enum SSHError: Error, Sendable, Hashable, CustomStringConvertible {
     /// No answer while connecting: the host is dead, or exe.dev drops our connections.
     case timedOut(target: String, during: String)
     case hostKeyMismatch(target: String, shown: String, expected: String)
-    case hostKeyUnknown(target: String, shown: String)
+    /// `line`: what known_hosts lacks.
+    case hostKeyUnknown(target: String, shown: String, line: String)
     case hostKeyRevoked(target: String, shown: String)
-    case noCommonAlgorithm(target: String, reason: String)
-    case authenticationRefused(target: String, user: String, keys: [String])
+    /// `missing` is empty when the host did not tell what it offers.
+    case noCommonAlgorithm(target: String, missing: [MissingAlgorithm], reason: String)
+    /// `offered`: the keys that the host refused; `unused`: those that it was not asked for, and why.
+    case authenticationRefused(target: String, user: String, offered: [String], unused: [String])
     /// The connection ended. `commandSent`: a command may have run.
     case disconnected(target: String, reason: String, commandSent: Bool)
     /// The command was still running at its deadline.
@@ -28,12 +31,14 @@ package enum SSHError: Error, Sendable, Hashable, CustomStringConvertible {
     package var advice: String? {
         switch self {
         case .hostKeyMismatch:
-            "if the host's key was changed on purpose, correct ssh.hostKeys or the known_hosts file; if not, the connection may be intercepted"
-        case .hostKeyUnknown(_, let shown):
-            "check the fingerprint by another way, then put \(shown) into ssh.hostKeys or the key into known_hosts"
+            "if the host's key was changed on purpose, or what is expected is its key of another kind, correct ssh.hostKeys or the "
+                + "known_hosts file; if not, the connection may be intercepted"
+        case .hostKeyUnknown(_, let shown, let line):
+            "compare it with the fingerprint that exe.dev publishes (`ssh exe.dev` shows it too), then add to the fleet file "
+                + "ssh: {hostKeys: [\"\(shown)\"]} or to known_hosts the line: \(line)"
         case .hostKeyRevoked: "known_hosts marks this key as revoked"
-        case .noCommonAlgorithm:
-            "libssh2 1.10 (Debian 12) cannot verify rsa-sha2 host keys; 1.11 (Debian 13, Ubuntu 24.04) can. Or let the host offer ed25519 or ECDSA"
+        case .noCommonAlgorithm(_, let missing, _):
+            missing.first.map(\.advice) ?? "let the host offer ed25519 host keys, aes128-ctr and hmac-sha2-256"
         default: nil
         }
     }
@@ -44,10 +49,13 @@ package enum SSHError: Error, Sendable, Hashable, CustomStringConvertible {
         case .notConnected(let target, let reason): "\(target): \(reason)"
         case .timedOut(let target, let during): "\(target) did not answer in time (\(during))"
         case .hostKeyMismatch(let target, let shown, let expected): "\(target) shows host key \(shown), expected \(expected)"
-        case .hostKeyUnknown(let target, let shown): "\(target) shows host key \(shown), which nothing vouches for"
+        case .hostKeyUnknown(let target, let shown, _): "\(target) shows host key \(shown), which nothing vouches for"
         case .hostKeyRevoked(let target, let shown): "\(target) shows the revoked host key \(shown)"
-        case .noCommonAlgorithm(let target, let reason): "\(target) and we have no algorithm in common: \(reason)"
-        case .authenticationRefused(let target, let user, let keys): "\(target) refused \(user) with \(keys.joined(separator: ", "))"
+        case .noCommonAlgorithm(let target, let missing, let reason):
+            "\(target) and we have no algorithm in common: " + (missing.isEmpty ? reason : missing.map(\.words).joined(separator: "; "))
+        case .authenticationRefused(let target, let user, let offered, let unused):
+            "\(target) refused \(user) with " + (offered.isEmpty ? "no key" : offered.joined(separator: ", "))
+                + (unused.isEmpty ? "" : "; not offered: " + unused.joined(separator: ", "))
         case .disconnected(let target, let reason, _): "\(target): the connection ended: \(reason)"
         case .deadlineExceeded(let target, let seconds): "\(target): the step was not done in \(seconds) s"
         case .cancelled: "cancelled"

@@ -3,14 +3,26 @@ import Glibc
 
 /// Connecting: the socket, the key exchange, the proof of the host and the login.
 extension SSHSession {
-    func connect(_ address: Address, keys: [UserKey], rule: HostKeyRule, deadline: UInt64) async throws(SSHError) {
+    /// `address`: where to connect to; not needed where `access` has its own way.
+    func connect(_ access: SSHAccess, to address: Address?, deadline: UInt64) async throws(SSHError) {
         do throws(SSHError) {
-            try await dial(address, deadline)
-            try await handshake(rule, deadline)
-            try await logIn(keys, deadline)
+            try await open(access, address, deadline)
+            try await handshake(access, address, deadline)
+            try await logIn(access.keys, deadline)
         } catch {
-            close()
-            throw error
+            let said = close()
+            // What the program that carries the stream said is the cause of its end.
+            guard case .disconnected(let target, let reason, let sent) = error, !said.isEmpty else { throw error }
+            throw .disconnected(target: target, reason: "\(reason): \(said)", commandSent: sent)
+        }
+    }
+
+    private func open(_ access: SSHAccess, _ address: Address?, _ deadline: UInt64) async throws(SSHError) {
+        if let open = access.way {
+            let way = try open()
+            (descriptor, self.way) = (way.descriptor, way)
+        } else if let address {
+            try await dial(address, deadline)
         }
     }
 
@@ -34,30 +46,21 @@ extension SSHSession {
         guard code == 0 else { throw .notConnected(target: "\(target)", reason: String(cString: strerror(code))) }
     }
 
-    private func handshake(_ rule: HostKeyRule, _ deadline: UInt64) async throws(SSHError) {
+    private func handshake(_ access: SSHAccess, _ address: Address?, _ deadline: UInt64) async throws(SSHError) {
         session = libssh2_session_init_ex(nil, nil, nil, nil)
         guard let session else { throw .notConnected(target: "\(target)", reason: "libssh2 has no memory") }
         libssh2_session_set_blocking(session, 0)
-        Preferences.apply(to: session, keyTypes: knownKeyTypes(rule))
+        let ours = Algorithms(keyTypes: access.hostKeys.keyTypes(target))
+        ours.apply(to: session)
         let code = try await untilDone(deadline, during: "key exchange") { libssh2_session_handshake(session, descriptor) }
         guard code == 0 else {
             let reason = lastError
             if code == LIBSSH2_ERROR_KEX_FAILURE || code == LIBSSH2_ERROR_METHOD_NONE {
-                throw .noCommonAlgorithm(target: "\(target)", reason: reason)
+                throw .noCommonAlgorithm(target: "\(target)", missing: await missing(ours, access, address, deadline), reason: reason)
             }
             throw .disconnected(target: "\(target)", reason: reason, commandSent: false)
         }
-        try prove(rule, session)
-    }
-
-    private var proofName: String { target.hostKeyAlias ?? target.host }
-
-    private func knownKeyTypes(_ rule: HostKeyRule) -> [String] {
-        switch rule {
-        case .fingerprints: []
-        case .knownHosts(let known): known.keyTypes(host: proofName, port: target.port)
-        case .trustOnFirstUse(let trusted): trusted.keyTypes(host: proofName, port: target.port)
-        }
+        try prove(access.hostKeys, session)
     }
 
     /// Before authentication: a host with a wrong key learns nothing about us.
@@ -65,44 +68,74 @@ extension SSHSession {
         var length = 0
         var type: Int32 = 0
         guard let pointer = libssh2_session_hostkey(session, &length, &type) else {
-            throw .hostKeyUnknown(target: "\(target)", shown: "none")
+            throw .disconnected(target: "\(target)", reason: "it showed no host key", commandSent: false)
         }
         let key = Array(UnsafeRawBufferPointer(start: pointer, count: length))
         let shown = fingerprint(key)
-        let verdict: KnownHosts.Verdict
-        switch rule {
-        case .fingerprints(let allowed):
-            verdict = allowed.contains(shown) ? .match : .mismatch(expected: allowed.joined(separator: " or "))
-        case .knownHosts(let known):
-            verdict = known.verdict(host: proofName, port: target.port, key: key)
-        case .trustOnFirstUse(let trusted):
-            verdict = trusted.verdict(host: proofName, port: target.port, key: key)
-        }
-        switch verdict {
+        switch rule.verdict(target, key: key) {
         case .match: return
-        case .mismatch(let expected): throw .hostKeyMismatch(target: "\(target)", shown: shown, expected: expected)
+        case .mismatch(let expected):
+            throw .hostKeyMismatch(target: "\(target)", shown: "\(shown) (\(UserKey.kind(of: key) ?? "unknown"))", expected: expected)
         case .revoked: throw .hostKeyRevoked(target: "\(target)", shown: shown)
-        case .unknown: throw .hostKeyUnknown(target: "\(target)", shown: shown)
+        case .unknown:
+            throw .hostKeyUnknown(target: "\(target)", shown: shown, line: KnownHosts.line(name: target.nameInKnownHosts, key: key))
         }
     }
 
-    private func logIn(_ keys: [UserKey], _ deadline: UInt64) async throws(SSHError) {
-        guard let session else { throw .disconnected(target: "\(target)", reason: "closed", commandSent: false) }
-        for key in keys {
-            // Only libssh2 reads it, and only during the calls below.
-            nonisolated(unsafe) let context = UnsafeMutablePointer<UnsafeMutableRawPointer?>.allocate(capacity: 1)
-            context.initialize(to: Unmanaged.passUnretained(key).toOpaque())
-            defer { context.deallocate() }
-            let code = try await untilDone(deadline, during: "login") {
-                libssh2_userauth_publickey(session, target.user, key.blob, key.blob.count, signWithKey, context)
-            }
+    private func logIn(_ ring: KeyRing, _ deadline: UInt64) async throws(SSHError) {
+        var offered: [String] = []
+        for key in ring.keys {
+            offered.append(key.words)
+            let offer = KeyOffer(key)
+            let code = try await make(offer, deadline)
             if code == 0 { return }
-            guard code == LIBSSH2_ERROR_AUTHENTICATION_FAILED || code == LIBSSH2_ERROR_PUBLICKEY_UNVERIFIED else {
-                throw .disconnected(target: "\(target)", reason: lastError, commandSent: false)
-            }
+            // Without an answer to the offer: the host ends the connection after a number of refused keys.
+            if code == LIBSSH2_ERROR_AUTHENTICATION_FAILED || (code == LIBSSH2_ERROR_PUBLICKEY_UNVERIFIED && offer.wasSigned) { continue }
+            guard offered.count > 1 else { throw .disconnected(target: "\(target)", reason: lastError, commandSent: false) }
+            break
         }
-        throw .authenticationRefused(target: "\(target)", user: target.user, keys: keys.map(\.publicFingerprint))
+        throw .authenticationRefused(target: "\(target)", user: target.user, offered: offered, unused: ring.unused)
     }
+
+    private func make(_ offer: KeyOffer, _ deadline: UInt64) async throws(SSHError) -> Int32 {
+        guard let session else { throw .disconnected(target: "\(target)", reason: "closed", commandSent: false) }
+        // Only libssh2 reads it, and only during the call below.
+        nonisolated(unsafe) let context = UnsafeMutablePointer<UnsafeMutableRawPointer?>.allocate(capacity: 1)
+        context.initialize(to: Unmanaged.passUnretained(offer).toOpaque())
+        defer { context.deallocate() }
+        return try await untilDone(deadline, during: "login") {
+            libssh2_userauth_publickey(session, target.user, offer.key.blob, offer.key.blob.count, signWithKey, context)
+        }
+    }
+
+    /// What a host offers that refused all algorithms of ours; it is asked once more, as libssh2 does not tell.
+    private func missing(_ ours: Algorithms, _ access: SSHAccess, _ address: Address?, _ deadline: UInt64) async -> [MissingAlgorithm] {
+        _ = close()
+        do throws(SSHError) {
+            try await open(access, address, deadline)
+        } catch {
+            return []
+        }
+        let greeting = Array("SSH-2.0-exedev_k8s\r\n".utf8)
+        guard send(descriptor, greeting, greeting.count, Int32(MSG_NOSIGNAL)) == greeting.count else { return [] }
+        var answer: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        while answer.count < 1 << 16, await loop.ready(descriptor, forWriting: false, deadline: deadline, on: self) {
+            let count = recv(descriptor, &buffer, buffer.count, 0)
+            guard count > 0 else { return [] }
+            answer += buffer[..<count]
+            if let offer = AlgorithmOffer(answer) { return ours.missing(in: offer) }
+        }
+        return []
+    }
+}
+
+/// One key of a login. `wasSigned`: the host accepts the key, and the other half was asked for a signature.
+private final class KeyOffer {
+    let key: UserKey
+    var wasSigned = false
+
+    init(_ key: UserKey) { self.key = key }
 }
 
 /// Signs for libssh2, which frees the signature with `free`; so `malloc` allocates it.
@@ -111,35 +144,11 @@ private func signWithKey(
     _ data: UnsafePointer<UInt8>?, _ count: Int, _ context: UnsafeMutablePointer<UnsafeMutableRawPointer?>?
 ) -> Int32 {
     guard let pointer = context?.pointee else { return -1 }
-    let key = Unmanaged<UserKey>.fromOpaque(pointer).takeUnretainedValue()
-    guard let bytes = key.sign(UnsafeBufferPointer(start: data, count: count)), let copy = malloc(bytes.count) else { return -1 }
+    let offer = Unmanaged<KeyOffer>.fromOpaque(pointer).takeUnretainedValue()
+    offer.wasSigned = true
+    guard let bytes = offer.key.sign(UnsafeBufferPointer(start: data, count: count)), let copy = malloc(bytes.count) else { return -1 }
     copy.copyMemory(from: bytes, byteCount: bytes.count)
     signature?.pointee = copy.assumingMemoryBound(to: UInt8.self)
     length?.pointee = bytes.count
     return 0
-}
-
-/// What we offer in the key exchange: by default libssh2 1.10 offers group1, arcfour and DSS too (facts/ssh.md §4).
-private enum Preferences {
-    static let hostKeys = ["ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"]
-
-    static func apply(to session: OpaquePointer, keyTypes: [String]) {
-        // Ask for a key type that is on record: another key of the same host would look like a mismatch.
-        let known = hostKeys.filter(keyTypes.contains) + (keyTypes.contains("ssh-rsa") ? ["rsa-sha2-512", "rsa-sha2-256"] : [])
-        let rsa = libssh2_version(0x010b00) != nil ? ["rsa-sha2-512", "rsa-sha2-256"] : []
-        let offered = (known.isEmpty ? hostKeys + rsa : known).filter { !$0.hasPrefix("rsa") || !rsa.isEmpty }
-        prefer(session, LIBSSH2_METHOD_HOSTKEY, offered.isEmpty ? hostKeys : offered)
-        prefer(
-            session, LIBSSH2_METHOD_KEX,
-            [
-                "curve25519-sha256", "curve25519-sha256@libssh.org", "ecdh-sha2-nistp256", "diffie-hellman-group16-sha512",
-                "diffie-hellman-group14-sha256",
-            ])
-        for method in [LIBSSH2_METHOD_CRYPT_CS, LIBSSH2_METHOD_CRYPT_SC] { prefer(session, method, ["aes128-ctr", "aes256-ctr"]) }
-        for method in [LIBSSH2_METHOD_MAC_CS, LIBSSH2_METHOD_MAC_SC] { prefer(session, method, ["hmac-sha2-256", "hmac-sha2-512"]) }
-    }
-
-    private static func prefer(_ session: OpaquePointer, _ method: Int32, _ names: [String]) {
-        _ = libssh2_session_method_pref(session, method, names.joined(separator: ","))
-    }
 }

@@ -10,6 +10,8 @@ actor SSHSession {
     let target: SSHTarget
     var descriptor: Int32 = -1
     var session: OpaquePointer?
+    /// Set if another program carries the stream.
+    var way: SSHWay?
     private var isBusy = false
     private var queue: [CheckedContinuation<Void, Never>] = []
 
@@ -19,8 +21,9 @@ actor SSHSession {
 
     var isAlive: Bool { session != nil }
 
-    /// Closes the socket and frees the session without a message to the peer: a teardown that waits can wait for ever.
-    func close() {
+    /// Closes the socket and frees the session without a message to the peer: a teardown that waits can wait for ever. Returns the last
+    /// words of the program that carried the stream.
+    @discardableResult func close() -> String {
         if descriptor >= 0 {
             loop.release(descriptor)
             Glibc.close(descriptor)
@@ -28,6 +31,8 @@ actor SSHSession {
         }
         if let session { libssh2_session_free(session) }
         session = nil
+        defer { way = nil }
+        return way?.end() ?? ""
     }
 
     // MARK: turns

@@ -1,4 +1,4 @@
-/// Where a session goes. `host` is a name or an address; `hostKeyAlias` is the name under which known_hosts lists it.
+/// Where a session goes. `host` is a name or an address; `hostKeyAlias` another name under which known_hosts may list its key.
 package struct SSHTarget: Sendable, Hashable, CustomStringConvertible {
     package var host: String
     package var port: Int
@@ -13,6 +13,9 @@ package struct SSHTarget: Sendable, Hashable, CustomStringConvertible {
     }
 
     package var description: String { "\(user)@\(host):\(port)" }
+
+    /// The name to list its key under.
+    var nameInKnownHosts: String { hostKeyAlias ?? KnownHosts.name(host, port) }
 }
 
 /// What a remote command left behind. `exitStatus` is absent when a signal ended it; `truncated` says that output beyond the limit was dropped, and

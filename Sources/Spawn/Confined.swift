@@ -17,14 +17,16 @@ package struct Confined: Sendable {
     }
 
     private let program: String
+    private let arguments: [String]
     private let environment: [String: String]
     private let seconds: Double
     private let limit: Int
 
     /// `environment` is the program's whole environment. After `seconds` it is killed with all its children. Output beyond `limit` bytes
     /// is discarded.
-    package init(_ program: String, environment: [String: String], seconds: Double, limit: Int) {
-        (self.program, self.environment, self.seconds, self.limit) = (program, environment, seconds, limit)
+    package init(_ program: String, _ arguments: [String] = [], environment: [String: String], seconds: Double, limit: Int) {
+        (self.program, self.arguments, self.environment) = (program, arguments, environment)
+        (self.seconds, self.limit) = (seconds, limit)
     }
 
     /// `input`: below a pipe's 64 KiB. Cancelled, it kills the program.
@@ -64,23 +66,10 @@ package struct Confined: Sendable {
         return Ended(status: status, output: output, wasKilled: wasKilled)
     }
 
-    /// In a process group of its own, with the signals' default effects: the daemon ignores some, and its threads block others.
     private func start(_ pipes: borrowing Pipes) throws -> pid_t {
-        var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        var (none, all) = (sigset_t(), sigset_t())
-        sigemptyset(&none)
-        sigfillset(&all)
-        posix_spawnattr_setsigmask(&attributes, &none)
-        posix_spawnattr_setsigdefault(&attributes, &all)
-        posix_spawnattr_setpgroup(&attributes, 0)
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
-        return try Subprocess.spawn([program], pipes, environment: environment, attributes: &attributes) { actions in
-            posix_spawn_file_actions_adddup2(&actions, 1, 2)
-            // Closes our locks and connections, also those that a library opened without CLOEXEC.
-            posix_spawn_file_actions_addclosefrom_np(&actions, 3)
-        }
+        defer { pipes.closeProgramsEnds() }
+        let (input, output) = (pipes.programsInput, pipes.programsOutput)
+        return try Subprocess.spawnApart([program] + arguments, input: input, output: output, error: output, environment: environment)
     }
 
     /// Leaves it to be reaped.

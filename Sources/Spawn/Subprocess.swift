@@ -57,14 +57,14 @@ package struct Subprocess: Sendable {
 
     /// Without `environment` the program gets ours. Its standard error is ours unless `adjust` changes that.
     static func spawn(
-        _ words: [String], _ pipes: borrowing Pipes, environment: [String: String]? = nil, attributes: inout posix_spawnattr_t,
+        _ words: [String], input: Int32, output: Int32, environment: [String: String]? = nil, attributes: inout posix_spawnattr_t,
         adjust: (inout posix_spawn_file_actions_t) -> Void
     ) throws -> pid_t {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_adddup2(&actions, pipes.programsInput, 0)
-        posix_spawn_file_actions_adddup2(&actions, pipes.programsOutput, 1)
+        posix_spawn_file_actions_adddup2(&actions, input, 0)
+        posix_spawn_file_actions_adddup2(&actions, output, 1)
         adjust(&actions)
         var arguments = words.map { strdup($0) } + [nil]
         var variables = (environment ?? [:]).map { strdup($0.key + "=" + $0.value) } + [nil]
@@ -74,9 +74,27 @@ package struct Subprocess: Sendable {
             environment == nil
             ? posix_spawnp(&process, words[0], &actions, &attributes, &arguments, environ)
             : posix_spawnp(&process, words[0], &actions, &attributes, &arguments, &variables)
-        pipes.closeProgramsEnds()
         guard code == 0 else { throw Failure(description: "cannot run \(words[0]): \(String(cString: strerror(code)))") }
         return process
+    }
+
+    /// In a process group of its own, with the signals' default effects: the daemon ignores some, and its threads block others. All that is
+    /// open stays here, also locks and connections that a library opened without CLOEXEC.
+    static func spawnApart(_ words: [String], input: Int32, output: Int32, error: Int32, environment: [String: String]) throws -> pid_t {
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var (none, all) = (sigset_t(), sigset_t())
+        sigemptyset(&none)
+        sigfillset(&all)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setsigdefault(&attributes, &all)
+        posix_spawnattr_setpgroup(&attributes, 0)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF))
+        return try spawn(words, input: input, output: output, environment: environment, attributes: &attributes) { actions in
+            posix_spawn_file_actions_adddup2(&actions, error, 2)
+            posix_spawn_file_actions_addclosefrom_np(&actions, 3)
+        }
     }
 
     private static func spawn(
@@ -84,8 +102,11 @@ package struct Subprocess: Sendable {
     ) throws -> pid_t {
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        return try spawn(words, pipes, attributes: &attributes, adjust: adjust)
+        defer {
+            posix_spawnattr_destroy(&attributes)
+            pipes.closeProgramsEnds()
+        }
+        return try spawn(words, input: pipes.programsInput, output: pipes.programsOutput, attributes: &attributes, adjust: adjust)
     }
 }
 

@@ -3,12 +3,12 @@ import Testing
 @testable import CommandLine
 
 @Suite struct KubeconfigTests {
-    static func config(_ name: String, server: String = "https://100.64.0.1:6443") -> String {
+    static func config(_ name: String, server: String = "https://100.64.0.1:6443", authority: String = "QQ==") -> String {
         """
         apiVersion: v1
         clusters:
         - cluster:
-            certificate-authority-data: QQ==
+            certificate-authority-data: \(authority)
             server: \(server)
           name: \(name)
         contexts:
@@ -90,6 +90,33 @@ import Testing
         #expect(merged.contains("    exec:\n      args:\n      - token\n      command: aws\n- name: demo\n"))
     }
 
+    /// Two clusters may have one name; their certificate authorities differ.
+    @Test(arguments: ["all", "clusters", "contexts", "users"]) func neverOverwritesAnotherCluster(section: String) throws {
+        var theirs = Self.config("demo", authority: "Qg==")
+        for other in ["clusters", "contexts", "users"] where section != "all" && other != section {
+            theirs = theirs.replacing(/(?m)^\w+:\n(?:- .*\n(?: .*\n)*)/) { match in
+                match.output.hasPrefix(other) ? "\(other): []\n" : String(match.output)
+            }
+        }
+        let error = #expect(throws: Failure.self) { try KubeconfigMerge.merge(Self.config("demo"), into: theirs, file: "f") }
+        #expect(error?.message.contains("demo under \(section == "all" ? "clusters" : section)") == true)
+        #expect(error?.advice?.contains("--context") == true)
+        let renamed = try KubeconfigMerge.merge(Self.config("demo2"), into: theirs, file: "f")
+        #expect(renamed.contains("name: demo\n") && renamed.contains("name: demo2\n"))
+    }
+
+    @Test(arguments: ["", "  "]) func keepsTheNamespaceOfTheContext(indent: String) throws {
+        let chosen = Self.config("demo").replacing("    cluster: demo\n", with: "    cluster: demo\n    namespace: shop\n").replacing(
+            /(?m)^([- ])/
+        ) { indent + $0.output.1 }
+        let merged = try KubeconfigMerge.merge(Self.config("demo", server: "https://other:6443"), into: chosen, file: "f")
+        #expect(merged == chosen.replacing("https://100.64.0.1:6443", with: "https://other:6443"))
+    }
+
+    @Test(arguments: ["", "\n", " \n\n"]) func fillsAFileWithNothingInIt(text: String) throws {
+        #expect(try KubeconfigMerge.merge(Self.config("demo"), into: text, file: "f") == Self.config("demo"))
+    }
+
     @Test func fillsAnEmptyOne() throws {
         let empty = "apiVersion: v1\nclusters: []\ncontexts: null\nkind: Config\npreferences: {}\n"
         let merged = try KubeconfigMerge.merge(Self.config("demo"), into: empty, file: "f")
@@ -97,7 +124,7 @@ import Testing
     }
 
     @Test(arguments: [
-        "{\"kind\": \"Config\"}", "", "hello", "kind: Config\nclusters: [{name: a}]\n", "kind: Config\nclusters:\n\t- name: a\n",
+        "{\"kind\": \"Config\"}", "hello", "kind: Config\nclusters: [{name: a}]\n", "kind: Config\nclusters:\n\t- name: a\n",
     ])
     func refusesWhatItDoesNotUnderstand(text: String) {
         #expect(throws: Failure.self) { try KubeconfigMerge.merge(Self.config("demo"), into: text, file: "f") }

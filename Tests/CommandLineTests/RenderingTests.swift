@@ -1,4 +1,6 @@
 import FleetCore
+import Foundation
+import Live
 import Testing
 
 @testable import CommandLine
@@ -74,6 +76,41 @@ import Testing
         let error = #expect(throws: UsageError.self) { try Arguments(["--jsn"], options: [.flag("json", ""), .value("out", "")]) }
         #expect(error?.description == "unknown option --jsn; did you mean --json?")
         #expect(throws: UsageError.self) { try Arguments(["--yes=maybe"], options: [.flag("yes", "")]) }
+    }
+
+    /// Every option that names a file or a folder understands `~/`, also behind a `=`, where no shell expands it.
+    @Test func findsTheHomeDirectoryInEveryPath() throws {
+        let options = Program.verbs.flatMap(\.options).filter { option in
+            option.takesValue && ["file", "program", "live"].contains { option.meaning.contains($0) }
+        }
+        #expect(Set(options.map(\.name)) == ["file", "state", "token-file", "out", "webhook-file", "webhook-secret", "hook"])
+        for option in options {
+            let name = "--" + option.name
+            for words in [["\(name)=~/a"], [name, "~/a"], [name, "b", name, "~/a"]] {
+                #expect(try Arguments(words, options: [option], home: "/home/ann").value(option.name) == "/home/ann/a")
+            }
+        }
+        #expect(try Arguments(["~/plan"], options: [], home: "/home/ann").path() == "/home/ann/plan")
+        #expect(try Arguments(["--server=~/a"], options: [.value("server", "")], home: "/h").value("server") == "~/a")
+    }
+
+    @Test(arguments: [
+        ("state", "/work/state"), ("./state", "/work/state"), (".", "/work"), ("/state", "/state"), ("~/state", "/home/ann/state"),
+        ("~", "/home/ann"), ("~ann/state", "/work/~ann/state"),
+    ]) func makesAPathAbsolute(path: String, absolute: String) {
+        #expect(OperatorPath.absolute(path, in: "/work", home: "/home/ann") == absolute)
+    }
+
+    @Test func makesTheStateDirectoryAbsoluteAtOnce() throws {
+        let arguments = try Arguments(["--state", "here"], options: Arguments.Option.common)
+        #expect(try CommandContext.stateBase(arguments) == FileManager.default.currentDirectoryPath + "/here")
+    }
+
+    @Test func findsTheHomeDirectoryInTheEnvironment() {
+        let names = ["EXE_DEV_API_KEY_FILE", "EXE_DEV_SSH_KEY", "EXE_DEV_KNOWN_HOSTS"]
+        let environment = Dictionary(uniqueKeysWithValues: names.map { ($0, "~/x") }).merging(["HOME": "/h", "TS_AUTHKEY": "~/x"]) { $1 }
+        let expanded = OperatorPath.expanded(in: environment)
+        #expect(names.allSatisfy { expanded[$0] == "/h/x" } && expanded["TS_AUTHKEY"] == "~/x")
     }
 
     @Test func refusesUnknownOptions() {

@@ -221,4 +221,47 @@ import Testing
         try state.removeCluster()
         #expect(try files(state).isEmpty)
     }
+
+    /// Who runs, since when by this machine's clock, and what to do.
+    @Test func aSecondRunLearnsOfTheFirst() throws {
+        let folder = NSTemporaryDirectory() + "lock-" + UUID().uuidString
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let state = try StateDirectory(base: folder, cluster: "demo")
+        let first = try FleetLock(in: state, verb: "daemon")
+        let error = #expect(throws: StateError.self) { _ = try FleetLock(in: state, verb: "apply") }
+        let holder = /another run of this fleet is under way: daemon, process \d+ on \S+, since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4}/
+        #expect(try holder.wholeMatch(in: error?.message ?? "") != nil, "\(error?.message ?? "")")
+        #expect(error?.advice?.contains("systemctl stop exedev-k8s") == true)
+        _ = consume first
+        #expect(throws: Never.self) { _ = try FleetLock(in: state, verb: "apply") }
+    }
+
+    /// `recover` writes where there is nothing of a cluster, and nowhere else.
+    @Test func knowsALostLedger() throws {
+        let folder = NSTemporaryDirectory() + "lost-" + UUID().uuidString
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let state = try StateDirectory(base: folder, cluster: "demo")
+        #expect(try state.lacksLedger())
+        var ledger = Ledger(cluster: "demo", clusterID: "new", clusterCIDR: "10.244.0.0/16", serviceCIDR: "10.245.0.0/16")
+        try state.store(ledger)
+        #expect(try state.lacksLedger(), "a run since then made a new one, which knows no cluster")
+        ledger.founder = "demo-cp-n1"
+        try state.store(ledger)
+        #expect(try !state.lacksLedger())
+        for name in ["ledger.json", "ledger.json.previous"] { try Data("{".utf8).write(to: URL(fileURLWithPath: state.path + "/" + name)) }
+        #expect(try state.lacksLedger(), "neither can be read")
+        try Data("{\"schema\": 99}".utf8).write(to: URL(fileURLWithPath: state.path + "/ledger.json"))
+        #expect(throws: StateError.self) { try state.lacksLedger() }
+    }
+
+    @Test func keepsRecoveredTokens() throws {
+        let folder = NSTemporaryDirectory() + "tokens-" + UUID().uuidString
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let state = try StateDirectory(base: folder, cluster: "demo")
+        _ = try state.secret(.serverToken)
+        try state.keep(ServerRecord(serverToken: "old", agentToken: "older", clusterCIDR: "", serviceCIDR: ""))
+        #expect(try state.secret(.serverToken) == "old" && state.secret(.agentToken) == "older")
+        let mode = try FileManager.default.attributesOfItem(atPath: state.path + "/server-token")[.posixPermissions] as? Int
+        #expect(mode == 0o600)
+    }
 }

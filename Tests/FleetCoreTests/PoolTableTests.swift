@@ -238,6 +238,12 @@ import Testing
             "no path", FleetText(rest: "ssh: {hostKeys: {}},"),
             "11 ssh.hostKeys.knownHosts: the field is required"),
         SpecRow(
+            "no configuration", FleetText(rest: "ssh: {config: 1},"),
+            "11 ssh.config: must be true, false or the path of a file"),
+        SpecRow(
+            "an empty path", FleetText(rest: "ssh: {config: ''},"),
+            "11 ssh.config: must be the path of a file"),
+        SpecRow(
             "a truth", FleetText(rest: "ssh: {hostKeys: true},"),
             #"11 ssh.hostKeys: must be "standard", "trust-on-first-use", a list of "SHA256:…" or {knownHosts: "path"}"#),
     ]

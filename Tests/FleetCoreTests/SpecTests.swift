@@ -35,6 +35,12 @@ import Testing
         fleet = try #require(FleetFile.parse(Self.full, file: "f").fleet)
     }
 
+    @Test(arguments: [("true", OpenSSHConfig.usual), ("false", .unused), ("'ssh_config'", .file("ssh_config"))])
+    func sshConfig(text: String, config: OpenSSHConfig) throws {
+        let file = Self.full.replacing("{keyFile: 'id',", with: "{config: \(text), keyFile: 'id',")
+        #expect(FleetFile.parse(file, file: "f").fleet?.ssh.config == config)
+    }
+
     @Test func cluster() throws {
         #expect(fleet.cluster.tag == "fleet-demo")
         #expect(fleet.cluster.clusterCIDR.description == "10.50.0.0/16")

@@ -77,6 +77,19 @@ struct Program {
         }
     }
 
+    /// Makes the lost ledger of the fleet anew and puts it on the disk.
+    func recover(_ fleet: DesiredFleet) throws -> Run<RecoveredLedger> {
+        let cluster = fleet.cluster
+        let record = ServerRecord(
+            serverToken: "s", agentToken: "a", clusterCIDR: cluster.clusterCIDR.description, serviceCIDR: cluster.serviceCIDR.description)
+        let run = try run(.read, fleet) { process, _ in
+            let observed = try await Recovery(of: fleet, in: process).observe()
+            return try RecoveredLedger(of: fleet, from: observed, record: record, now: process.now)
+        }
+        if let ledger = try? run.result.get().ledger { world.state.withLock { $0.disk = ledger } }
+        return run
+    }
+
     /// Another machine, that is none of ours, holds the Lease or does no more.
     func rival(_ holder: String?) { world.state.withLock { $0.lend(to: holder) } }
 

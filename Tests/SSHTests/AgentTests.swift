@@ -6,7 +6,7 @@ import Testing
 
 @Suite(.serialized) struct AgentTests {
     /// A real ssh-agent with the user's key. It ends with the test.
-    private static func withAgent(_ sshd: RealSSHD, _ body: (String) async throws -> Void) async throws {
+    static func withAgent(_ sshd: RealSSHD, adding keys: [String] = ["user"], _ body: (String) async throws -> Void) async throws {
         let socket = sshd.folder + "/agent"
         let agent = try RealSSHD.spawn("/usr/bin/ssh-agent", ["-D", "-a", socket])
         defer {
@@ -15,15 +15,21 @@ import Testing
         }
         // The socket's file exists before the agent listens on it.
         #expect(await eventually { (try? SSHAgent.keys(socket: socket)) != nil })
-        try RealSSHD.run("/usr/bin/env", ["SSH_AUTH_SOCK=\(socket)", "/usr/bin/ssh-add", "-q", "\(sshd.folder)/user"])
+        for key in keys {
+            // Asked for a passphrase, it gets the one of `KeyTests`.
+            let askpass = ["SSH_ASKPASS=\(sshd.folder)/askpass", "SSH_ASKPASS_REQUIRE=force"]
+            try Data("#!/bin/sh\necho \(KeyTests.passphrase)\n".utf8).write(to: URL(fileURLWithPath: sshd.folder + "/askpass"))
+            chmod(sshd.folder + "/askpass", 0o700)
+            try RealSSHD.run("/usr/bin/env", ["SSH_AUTH_SOCK=\(socket)"] + askpass + ["/usr/bin/ssh-add", "-q", "\(sshd.folder)/\(key)"])
+        }
         try await body(socket)
     }
 
-    @Test(arguments: ["ed25519", "ecdsa", "rsa"])
+    @Test(arguments: ["ed25519", "ecdsa", "ecdsa-384", "ecdsa-521", "rsa"])
     func logsInWithAKeyOfTheAgent(keyType: String) async throws {
         let sshd = try RealSSHD(keyType: keyType)
         try await Self.withAgent(sshd) { socket in
-            let keys = try SSHAgent.keys(socket: socket)
+            let keys = try SSHAgent.keys(socket: socket).usable
             #expect(keys.map(\.publicFingerprint) == [try UserKey.file(sshd.folder + "/user").publicFingerprint])
             let client = SSHClient(loop: SSHLoop(), keys: keys, hostKeys: try sshd.knownHosts(), connectsPerMinute: 600)
             let result = try await client.sh(sshd.target, "echo hello")

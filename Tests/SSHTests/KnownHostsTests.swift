@@ -22,6 +22,21 @@ import Testing
         #expect(KnownHosts(file).verdict(host: "web.exe.xyz", port: 22, key: Self.key) == verdict)
     }
 
+    /// The proxy in front of a VM has one key and one name, whatever the VM's name and port are.
+    @Test(arguments: [
+        ("exe.dev \(text)", KnownHosts.Verdict.match),
+        ("exe.dev,203.0.113.7 \(text)", .match),
+        ("web.exe.xyz ssh-ed25519 \(Data(other).base64EncodedString())\nexe.dev \(text)", .match),
+        ("exe.dev ssh-ed25519 \(Data(other).base64EncodedString())", .mismatch(expected: fingerprint(other))),
+        ("@revoked exe.dev \(text)\nweb.exe.xyz \(text)", .revoked),
+        ("[exe.dev]:2222 \(text)", .unknown),
+    ])
+    func theProxyVouchesForItsVMs(file: String, verdict: KnownHosts.Verdict) {
+        let known = KnownHosts(file)
+        for port in [22, 2222] { #expect(known.verdict(host: "web.exe.xyz", port: port, alias: "exe.dev", key: Self.key) == verdict) }
+        #expect(known.keyTypes(host: "web.exe.xyz", port: 22, alias: "exe.dev").contains("ssh-ed25519") == (verdict != .unknown))
+    }
+
     @Test func anotherKeyIsAMismatch() {
         #expect(
             KnownHosts("web.exe.xyz " + Self.text).verdict(host: "web.exe.xyz", port: 22, key: Self.other)

@@ -9,16 +9,14 @@ final class RealSSHD {
     let port: Int
     private var process: pid_t = 0
 
-    /// `options`: additional lines of sshd_config.
-    init(keyType: String = "ed25519", options: String = "") throws {
+    /// `keyType`: of the user's key, for ECDSA and RSA with the bits, as in `ecdsa-384`. `options`: additional lines of sshd_config.
+    init(keyType: String = "ed25519", hostKeyType: String = "ed25519", options: String = "") throws {
         folder = NSTemporaryDirectory() + "sshd-" + UUID().uuidString
         // Below the range of ephemeral ports.
         port = Int.random(in: 10000..<32000)
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         try FileManager.default.createDirectory(atPath: "/run/sshd", withIntermediateDirectories: true)
-        for (name, type) in [("host", "ed25519"), ("user", keyType), ("stranger", "ed25519")] {
-            try Self.run("/usr/bin/ssh-keygen", ["-q", "-t", type, "-N", "", "-C", name, "-f", "\(folder)/\(name)"])
-        }
+        for (name, type) in [("host", hostKeyType), ("user", keyType), ("stranger", "ed25519")] { try makeKey(name, type) }
         let config = """
             Port \(port)
             ListenAddress 127.0.0.1
@@ -35,6 +33,14 @@ final class RealSSHD {
             """
         try config.write(toFile: folder + "/config", atomically: true, encoding: .utf8)
         try start()
+    }
+
+    /// A key of the folder, without a passphrase unless one is given.
+    func makeKey(_ name: String, _ type: String = "ed25519", passphrase: String = "", options: [String] = []) throws {
+        let words = type.split(separator: "-").map(String.init)
+        let bits = words.count > 1 ? ["-b", words[1]] : []
+        try Self.run(
+            "/usr/bin/ssh-keygen", ["-q", "-t", words[0]] + bits + ["-N", passphrase, "-C", name, "-f", "\(folder)/\(name)"] + options)
     }
 
     private func start() throws {
@@ -84,6 +90,11 @@ final class RealSSHD {
     func knownHosts(_ key: String = "host") throws -> HostKeyRule {
         let words = try String(contentsOfFile: "\(folder)/\(key).pub", encoding: .utf8).split(separator: " ")
         return .knownHosts(KnownHosts("[127.0.0.1]:\(port) \(words[0]) \(words[1])\n"))
+    }
+
+    /// The host's key as known_hosts lists it under a name.
+    func line(_ name: String) throws -> String {
+        "\(name) \(try String(contentsOfFile: folder + "/host.pub", encoding: .utf8).split(separator: " ").prefix(2).joined(separator: " "))"
     }
 
     func client(key: String = "user", rule: HostKeyRule? = nil) throws -> SSHClient {

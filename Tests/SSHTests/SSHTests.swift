@@ -5,7 +5,7 @@ import Synchronization
 import Testing
 
 @Suite(.serialized) struct SSHTests {
-    @Test(arguments: ["ed25519", "ecdsa", "rsa"])
+    @Test(arguments: ["ed25519", "ecdsa", "ecdsa-384", "ecdsa-521", "rsa"])
     func runsAScript(keyType: String) async throws {
         let sshd = try RealSSHD(keyType: keyType)
         let client = try sshd.client()
@@ -170,16 +170,23 @@ import Testing
         }
     }
 
-    @Test func refusesAnUnknownHost() async throws {
+    @Test func refusesAnUnknownHostAndSaysWhatIsMissing() async throws {
         let sshd = try RealSSHD()
         let client = try sshd.client(rule: .knownHosts(KnownHosts("")))
-        do {
-            _ = try await client.sh(sshd.target, "true")
-            Issue.record("it cannot succeed")
-        } catch {
-            guard case .hostKeyUnknown = error else {
-                Issue.record("\(error)")
+        for (alias, name) in [(nil, "[127.0.0.1]:\(sshd.port)"), ("exe.dev", "exe.dev")] {
+            let target = SSHTarget(host: "127.0.0.1", port: sshd.port, user: sshd.target.user, hostKeyAlias: alias)
+            let error = await #expect(throws: SSHError.self) { try await client.sh(target, "true") }
+            guard case .hostKeyUnknown(_, let shown, let line)? = error else {
+                Issue.record("\(String(describing: error))")
                 return
+            }
+            #expect(line == (try sshd.line(name)))
+            #expect(error?.advice?.contains("ssh: {hostKeys: [\"\(shown)\"]}") == true && error?.advice?.hasSuffix(line) == true)
+            // What the message says is enough.
+            for rule in [HostKeyRule.fingerprints([shown]), .knownHosts(KnownHosts(line))] {
+                let next = try sshd.client(rule: rule)
+                #expect(try await next.sh(target, "echo well").stdout == Array("well\n".utf8))
+                await next.closeAll()
             }
         }
     }

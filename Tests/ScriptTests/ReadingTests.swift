@@ -150,3 +150,38 @@ import Testing
         }
     }
 }
+
+/// What a server gives back of a lost state directory.
+@Suite(.enabled(if: FakeHost.works, needsHost)) struct ServerRecordTests {
+    @Test func isReadFromTheServer() throws {
+        try FakeHost.with { host in
+            for order in [Sample.prepare(), .install(Install(Sample.setup(), digest: "d", version: Sample.version))] {
+                try SetupTests.run(order, on: host)
+            }
+            let before = host.files()
+            let outcome = try host.run(HostScript.serverRecord())
+            #expect(outcome.status == 0 && outcome.stderr == "" && host.files() == before)
+            let record = try ServerRecord.parse(outcome.stdout)
+            #expect(record.serverToken == Secrets.values[.serverToken] && record.agentToken == Secrets.values[.agentToken])
+            #expect(record.clusterCIDR == "10.244.0.0/16" && record.serviceCIDR == "10.245.0.0/16")
+            for text in ["\(record)", String(reflecting: record)] {
+                #expect(!Secrets.fragments.contains { text.contains($0) }, "\(text)")
+            }
+            // A cut answer and a server that lost a token are refused, in words that repeat no secret.
+            for answer in [String(outcome.stdout.dropLast(20)), outcome.stdout.replacing(/service-cidr=.*\n/, with: ""), ""] {
+                let error = #expect(throws: ReadingError.self) { try ServerRecord.parse(answer) }
+                #expect(!Secrets.fragments.contains { "\(error!)".contains($0) }, "\(error!)")
+            }
+        }
+    }
+
+    @Test func anAgentHasNone() throws {
+        try FakeHost.with { host in
+            for order in [Sample.prepare(.agent), .install(Install(Sample.setup(.agent), digest: "d", version: Sample.version))] {
+                try SetupTests.run(order, on: host)
+            }
+            let outcome = try host.run(HostScript.serverRecord())
+            #expect(throws: ReadingError.self) { try ServerRecord.parse(outcome.stdout) }
+        }
+    }
+}

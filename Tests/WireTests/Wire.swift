@@ -148,7 +148,8 @@ struct Wire: Sendable {
         let index = try #require(try vms()[vm]).index
         let words = [
             "ssh", "-q", "-F", "none", "-i", environment["EXE_DEV_SSH_KEY"]!, "-p", environment["EXE_DEV_SSH_PORT"]!, "-o", "BatchMode=yes",
-            "-o", "UserKnownHostsFile=" + sim + "/known_hosts", "exedev@127.42.\(index / 250 + 1).\(index % 250 + 2)", "sudo sh -eu -s",
+            "-o", "UserKnownHostsFile=" + sim + "/known_hosts", "-o", "HostKeyAlias=exe.dev",
+            "exedev@127.42.\(index / 250 + 1).\(index % 250 + 2)", "sudo sh -eu -s",
         ]
         return try await ChildProcess(words, environment: environment, folder: folder, input: script).ended()
     }

@@ -160,13 +160,57 @@ import Testing
         try await Wire.run { wire in
             let key = "AAAAC3NzaC1lZDI1NTE5AAAAIJYYJ3WBBBzrwNzwBoFRnW4JvLcUxJDBZbFJSyQcOJ7Z"
             let file = wire.folder + "/known_hosts"
-            try "[127.42.*]:\(wire.environment["EXE_DEV_SSH_PORT"]!) ssh-ed25519 \(key)\n".write(
-                toFile: file, atomically: true, encoding: .utf8)
+            try "exe.dev ssh-ed25519 \(key)\n".write(toFile: file, atomically: true, encoding: .utf8)
             try wire.write(pools: [:])
             wire.environment["EXE_DEV_KNOWN_HOSTS"] = file
             let apply = try await wire.k8s("apply", "--yes")
             #expect(apply.status == 1 && apply.all.contains("host key"), "\(apply.all)")
             #expect(try await wire.inside("wire-cp-n1", "ls /etc/rancher/exedev").status != 0)
+        }
+    }
+
+    /// Nothing vouches for the proxy in front of the VMs: that is said before there is a VM that nobody can enter.
+    @Test func createsNothingThatItCouldNotEnter() async throws {
+        try await Wire.run { wire in
+            let file = wire.folder + "/known_hosts"
+            try wire.write(pools: [:])
+            wire.environment["EXE_DEV_KNOWN_HOSTS"] = file
+            let apply = try await wire.k8s("apply", "--yes")
+            #expect(apply.status == 1 && apply.all.contains("ssh: {hostKeys: [\"SHA256:…\"]}"), "\(apply.all)")
+            #expect(try wire.vms().isEmpty)
+        }
+    }
+
+    /// The state directory is lost: nothing is touched until `recover` has made it anew, and then nothing is restarted.
+    @Test func recoversALostStateDirectory() async throws {
+        try await Wire.run { wire in
+            try wire.write(pools: Self.pools)
+            let apply = try await wire.k8s("apply", "--yes")
+            try #require(apply.status == 0, "\(apply.all)")
+            let tokens = try ["server-token", "agent-token"].map { try String(contentsOfFile: wire.state + "/wire/" + $0, encoding: .utf8) }
+            let started = "systemctl show -p ActiveEnterTimestampMonotonic,NRestarts k3s k3s-agent; cat /proc/sys/kernel/random/boot_id"
+            var before: [String] = []
+            for name in Self.names { before.append(try await wire.inside(name, started).out) }
+            let there = try await wire.k8s("recover", "--confirm=wire")
+            #expect(there.status == 1 && there.all.contains("recover is for one that is lost"), "\(there.all)")
+            try FileManager.default.removeItem(atPath: wire.state)
+            let lost = try await wire.k8s("apply", "--yes")
+            #expect(lost.status == 1 && lost.all.contains("recover"), "\(lost.all)")
+            let wrong = try await wire.k8s("recover", "--confirm=other")
+            #expect(wrong.status == 1 && wrong.all.contains("founded by wire-cp-n1"), "\(wrong.all)")
+            let recover = try await wire.k8s("recover", "--confirm=wire")
+            #expect(recover.status == 0 && recover.out.contains("wire-web-n2"), "\(recover.all)")
+            for (name, token) in zip(["server-token", "agent-token"], tokens) {
+                #expect(try String(contentsOfFile: wire.state + "/wire/" + name, encoding: .utf8) == token)
+                #expect(!(recover.all + wrong.all).contains(token))
+            }
+            let again = try await wire.k8s("apply", "--yes")
+            #expect(again.status == 0, "\(again.all)")
+            var after: [String] = []
+            for name in Self.names { after.append(try await wire.inside(name, started).out) }
+            #expect(after == before, "k3s was restarted")
+            let plan = try await wire.k8s("plan")
+            #expect(plan.status == 0, "\(plan.all)")
         }
     }
 

@@ -12,7 +12,7 @@ extension Verb {
             .value("timeout", "seconds until waiting ends (default 1800)"),
         ]
     ) { arguments, terminal in
-        let planFile = try arguments.operands(upTo: 1).first
+        let planFile = try arguments.path()
         guard let timeout = Double(arguments.value("timeout") ?? "1800"), timeout > 0 else { throw UsageError("--timeout takes seconds") }
         let context = try CommandContext.open(arguments, terminal)
         let lock = try FleetLock(in: context.state, verb: "apply")

@@ -8,7 +8,7 @@ extension Verb {
         name: "daemon", summary: "apply fleet files for ever; reloads a file when it changes, and all on SIGHUP",
         operands: "[options]",
         options: Arguments.Option.common.filter { $0.name != "json" && $0.name != "file" } + [
-            .list("file", "a fleet file (default fleet.json); repeatable, for several fleets"),
+            .path("file", "a fleet file (default fleet.json); repeatable, for several fleets"),
             .value("interval", "seconds between two passes over a settled fleet (default 300)"),
             .value("log", "plain, json, journal, or auto: journal under systemd, else plain (default auto)"),
             .value("listen", "serve /metrics, /healthz, /readyz and /status on ADDRESS:PORT too; loopback only, without --allow-user"),
@@ -24,7 +24,7 @@ extension Verb {
         guard listen == nil || files.count == 1 else {
             throw UsageError("--listen serves one fleet: start a daemon for each that needs it")
         }
-        let environment = ProcessInfo.processInfo.environment
+        let environment = CommandContext.environment
         let format = try LogFormat.named(arguments.value("log") ?? "auto", environment: environment, errorIs: LogFormat.standardError)
         let log = DaemonLog(format: format) { terminal.say($0) }
         do {

@@ -10,12 +10,15 @@ extension Verb {
         name: "kubeconfig", summary: "write the cluster's kubeconfig (0600) or merge it into one, pointing at the server's overlay address",
         operands: "[options]",
         options: Arguments.Option.common + [
-            .value("out", "the file to write or to merge into (default: standard output)"),
+            .path("out", "the file to write or to merge into (default: standard output)"),
+            .value("context", "the name of its cluster, user and context there (default: the cluster's name)"),
             .value("server", "the URL to write instead of the overlay address, e.g. of an SSH tunnel"),
         ]
     ) { arguments, terminal in
         _ = try arguments.operands(upTo: 0)
         let context = try CommandContext.open(arguments, terminal)
+        let name = arguments.value("context") ?? context.fleet.cluster.name
+        guard isName(name) else { throw UsageError("--context takes letters, digits and - . _ @") }
         let result = try await context.observe(context.ledger(terminal))
         let facts = FleetFacts(fleet: context.fleet, observed: result.observed, ledger: result.ledger, now: SystemClock().now)
         guard let control = facts.controlPlane.endpoint, let vm = result.observed.vms?[control.name] else {
@@ -23,7 +26,7 @@ extension Verb {
         }
         let raw = try await context.world.kubeconfig(on: vm)
         await context.world.close()
-        let text = rewritten(raw, server: arguments.value("server") ?? "https://\(control.address):6443", name: context.fleet.cluster.name)
+        let text = rewritten(raw, server: arguments.value("server") ?? "https://\(control.address):6443", name: name)
         guard let file = arguments.value("out") else {
             terminal.out(text.hasSuffix("\n") ? String(text.dropLast()) : text)
             return .done
@@ -31,8 +34,14 @@ extension Verb {
         let old = try StateDirectory.read(file).map { String(decoding: $0, as: UTF8.self) }
         let new = try old.map { old throws(Failure) in try KubeconfigMerge.merge(text, into: old, file: file) } ?? text
         try StateDirectory.replace(resolvingLinks(file), with: Array(new.utf8))
-        terminal.say("wrote \(file); use it with: kubectl --kubeconfig \(file) --context \(context.fleet.cluster.name) get nodes")
+        terminal.say("wrote \(file); use it with: kubectl --kubeconfig \(file) --context \(name) get nodes")
         return .done
+    }
+
+    /// A name that needs no quotes in YAML.
+    private static func isName(_ text: String) -> Bool {
+        text.first.map { $0.isASCII && $0.isLetter } == true
+            && text.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "-._@".contains($0)) }
     }
 
     /// Keeps a symbolic link: a kubeconfig often is one.

@@ -9,7 +9,7 @@ extension Verb {
         name: "plan", summary: "say what apply would do; changes nothing (exit 0 settled, 2 changes pending, 1 error)",
         operands: "[options]",
         options: Arguments.Option.common + [
-            .value("out", "also keep the plan in a file, for: exedev-k8s apply FILE"),
+            .path("out", "also keep the plan in a file, for: exedev-k8s apply FILE"),
             .flag("scripts", "print the commands and scripts that would be sent"),
         ]
     ) { arguments, terminal in

@@ -4,10 +4,9 @@ import K3s
 extension Verb {
     static let validate = Verb(
         name: "validate", summary: "check a fleet file; report all its problems at once", operands: "[FILE]",
-        options: [.value("file", "the fleet file (default fleet.json)")]
+        options: [.path("file", "the fleet file (default fleet.json)")]
     ) { arguments, terminal in
-        let operands = try arguments.operands(upTo: 1)
-        let file = operands.first ?? arguments.value("file") ?? "fleet.json"
+        let file = try arguments.path() ?? arguments.value("file") ?? "fleet.json"
         let (_, fleet) = try CommandContext.readFleet(file, terminal)
         let servers = fleet.nodes.filter { $0.role == .server }.count
         terminal.out(

@@ -22,16 +22,16 @@ struct Verb: Sendable {
 extension Arguments.Option {
     /// Options of every verb that reads the world.
     static let common: [Arguments.Option] = [
-        .value("file", "the fleet file (default fleet.json)"),
-        .value("state", "where the ledger and the fleet's secrets live (default $STATE_DIRECTORY or ~/.local/state/exedev-k8s)"),
-        .value("token-file", "a file with the exe.dev API token (else $EXE_DEV_API_KEY)"),
+        .path("file", "the fleet file (default fleet.json)"),
+        .path("state", "where the ledger and the fleet's secrets live (default $STATE_DIRECTORY or ~/.local/state/exedev-k8s)"),
+        .path("token-file", "a file with the exe.dev API token (else $EXE_DEV_API_KEY)"),
         .flag("json", "print JSON on standard output"),
     ]
 }
 
 /// The program `exedev-k8s`.
 package enum Program {
-    static let verbs: [Verb] = [.validate, .schema, .plan, .apply, .status, .destroy, .kubeconfig, .daemon, .history]
+    static let verbs: [Verb] = [.validate, .schema, .plan, .apply, .status, .destroy, .recover, .kubeconfig, .daemon, .history]
 
     package static func run(_ words: [String]) async -> Int32 {
         // A reader that goes away is an error to report, not a reason to die in the middle of a step.

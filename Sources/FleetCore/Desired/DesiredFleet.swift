@@ -164,10 +164,19 @@ package struct SSHSettings: Sendable, Hashable {
     /// Nil: what exe.dev names in `ssh_user`, else `exedev`. A name that routes (`vm+NAME`) is taken in any case.
     package var user: String?
     package var hostKeys: HostKeyPolicy
+    package var config: OpenSSHConfig
 
-    package init(keyFile: String?, user: String?, hostKeys: HostKeyPolicy) {
-        (self.keyFile, self.user, self.hostKeys) = (keyFile, user, hostKeys)
+    package init(keyFile: String?, user: String?, hostKeys: HostKeyPolicy, config: OpenSSHConfig = .unused) {
+        (self.keyFile, self.user, self.hostKeys, self.config) = (keyFile, user, hostKeys, config)
     }
+}
+
+/// Whether OpenSSH's own configuration (ssh_config(5)) is asked about each host.
+package enum OpenSSHConfig: Sendable, Hashable {
+    case unused
+    /// The user's and the system's files.
+    case usual
+    case file(String)
 }
 
 /// How a host is proved before it is touched.

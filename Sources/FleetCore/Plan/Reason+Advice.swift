@@ -11,9 +11,10 @@ extension Reason {
         case .vmPaused(let name): "resume it: exedev-ctl exec 'resume \(name)'"
         case .vmFailed(let name, _): "see why: ssh exe.dev vm-logs \(name); once it is removed, it is created again"
         case .hostRefused(_, let advice), .actionRefused(_, let advice): advice
-        case .hostMisrouted: "exe.dev picks the VM by address and key: check that the SSH key belongs to the account of the token"
+        case .hostMisrouted:
+            "exe.dev picks the VM by address and the first key that it knows: name the key of the token's account with ssh.keyFile"
         case .hostOfOtherCluster, .serverOfOtherCluster:
-            "use the state directory that set it up, or remove the VM by hand if it is not needed"
+            "use the state directory that set it up; if that is lost, exedev-k8s recover rebuilds it"
         case .clusterCAChanged: "restore the server's disk, or destroy the fleet and apply again"
         case .serverVMGone(let name):
             "restore the VM under the name \(name), or destroy the fleet and apply again to start an empty cluster"

@@ -38,7 +38,7 @@ enum SpecFields {
     static let limits = ["maxVMs", "deletionsPerPass", "hostsAtOnce", "connectsPerMinute", "maxUnavailable"]
     static let policy = ["prune", "drain"]
     static let drain = ["force", "timeout", "deleteEmptyDir"]
-    static let ssh = ["keyFile", "user", "hostKeys"]
+    static let ssh = ["keyFile", "user", "hostKeys", "config"]
     static let knownHosts = ["knownHosts"]
 }
 
@@ -104,7 +104,16 @@ struct FleetReader {
         let fields = field?.fields(SpecFields.ssh) ?? [:]
         return SSHSettings(
             keyFile: fields["keyFile"]?.path(), user: fields["user"]?.string(where: Grammar.user, or: "is no login name"),
-            hostKeys: fields["hostKeys"].flatMap(hostKeys) ?? .standard)
+            hostKeys: fields["hostKeys"].flatMap(hostKeys) ?? .standard, config: fields["config"].flatMap(config) ?? .unused)
+    }
+
+    private func config(_ field: Field) -> OpenSSHConfig? {
+        switch field.node.value {
+        case .bool(let isUsed): return isUsed ? .usual : .unused
+        case .string: return field.path().map { .file($0) }
+        default: field.refuse("must be true, false or the path of a file")
+        }
+        return nil
     }
 
     private func hostKeys(_ field: Field) -> HostKeyPolicy? {

@@ -202,13 +202,17 @@ package enum FleetSchema {
         {
               "description": "How hosts are entered.",
               "type": "object", "additionalProperties": false, "properties": {
-                "keyFile": {"description": "A private key registered with exe.dev; else $EXE_DEV_SSH_KEY or ~/.ssh.", \#(path), "examples": ["id_ed25519"]},
+                "keyFile": {"description": "A key registered with exe.dev, alone: a private key, or the .pub file of an ssh-agent's; else $EXE_DEV_SSH_KEY, the agent and ~/.ssh.", \#(path), "examples": ["id_ed25519"]},
                 "user": {
                   "description": "The login name; else what exe.dev says, or exedev.",
                   "type": "string", "pattern": "^[a-z_][a-z0-9_-]*$", "maxLength": 32, "examples": ["exedev"]
                 },
+                "config": {
+                  "description": "OpenSSH's configuration (ssh -G HOST) gives IdentityFile, User, ProxyJump, UserKnownHostsFile, HostKeyAlias where this file does not; or the file with it.",
+                  "type": ["boolean", "string"], "minLength": 1, "default": false, "examples": ["ssh_config"]
+                },
                 "hostKeys": {
-                  "description": "How a host proves who it is.", "default": "standard",
+                  "description": "How a host proves who it is. Every VM of an account shows the key of exe.dev's SSH proxy.", "default": "standard",
                   "anyOf": [
                     {"enum": ["standard", "trust-on-first-use"]},
                     {"type": "array", "minItems": 1, "items": {"type": "string", "pattern": "^SHA256:[A-Za-z0-9+/]{43}$"}},

@@ -88,8 +88,8 @@ extension StateDirectory {
             httpPort: try Sockets.freePort(), sshPort: try Sockets.freePort(), token: try mintToken(),
             tailscaleKey: "tskey-auth-" + UUID().uuidString, publicKey: try publicKey(clientKey), hostPublicKey: try publicKey(hostKey))
         try write(settings, to: self.settings)
-        let everyone = "[127.42.*]:\(settings.sshPort) \(settings.hostPublicKey)\n"
-        try write(Data(everyone.utf8), to: knownHosts)
+        // What `ssh exe.dev` leaves behind, and nothing of any VM: the proxy's name and its one key.
+        try write(Data("exe.dev \(settings.hostPublicKey)\n".utf8), to: knownHosts)
         return settings
     }
 

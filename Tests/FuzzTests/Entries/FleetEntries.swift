@@ -82,6 +82,7 @@ extension FuzzEntry {
         apiVersion: v1
         clusters:
         - cluster:
+            certificate-authority-data: QQ==
             server: https://100.64.0.1:6443
           name: demo
         contexts:

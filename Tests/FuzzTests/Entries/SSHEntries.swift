@@ -23,16 +23,22 @@ extension FuzzEntry {
     static let privateKey = FuzzEntry("private-key") { bytes in
         let wrapped = "-----BEGIN OPENSSH PRIVATE KEY-----\n\(Data(bytes).base64EncodedString())\n-----END OPENSSH PRIVATE KEY-----\n"
         for text in [decoded(bytes), wrapped] {
-            guard let key = try? PrivateKey(text: text, file: "f") else { continue }
-            try expect(!key.blob.isEmpty && key.publicFingerprint.hasPrefix("SHA256:"), "a key without a public half")
+            guard case .privateKey(let key)? = try? KeyFile(text: text, file: "f") else { continue }
+            try expect(!key.original.isEmpty, "a key without a public half")
             _ = Array("challenge".utf8).withUnsafeBufferPointer { key.sign($0) }
         }
     }
 
     /// What an ssh-agent answers when it is asked for its keys, and for a signature.
     static let agent = FuzzEntry("agent") { bytes in
-        for key in SSHAgent.keys(in: bytes, socket: "/nowhere") { try expect(!key.blob.isEmpty, "an empty key") }
+        for key in SSHAgent.keys(in: bytes, socket: "/nowhere").usable { try expect(!key.blob.isEmpty, "an empty key") }
         _ = SSHAgent.signature(in: bytes)
         _ = UserKey.offered(bytes)
+    }
+
+    /// What a host says before the key exchange.
+    static let offer = FuzzEntry("algorithm-offer") { bytes in
+        guard let offer = AlgorithmOffer(bytes) else { return }
+        for missing in Algorithms(keyTypes: []).missing(in: offer) { try expect(!missing.advice.isEmpty, "no advice") }
     }
 }

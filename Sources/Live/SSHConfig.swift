@@ -1,0 +1,135 @@
+import FleetCore
+import FoundationEssentials
+import SSH
+import Shell
+import Spawn
+
+/// What OpenSSH's own configuration says of one host, as `ssh -G` prints it. OpenSSH reads its files itself.
+struct SSHConfig: Sendable {
+    var host: String
+    var port: Int
+    /// Nil: nothing but the name of the local user.
+    var user: String?
+    var alias: String?
+    /// Nil: nothing but OpenSSH's default files.
+    var keyFiles: [String]?
+    /// `IdentitiesOnly`
+    var usesThemOnly: Bool
+    /// Nil: the environment's. Empty: none.
+    var agentSocket: String?
+    var knownHostsFiles: [String]
+    /// `ProxyJump`
+    var jump: String?
+
+    /// Reads what `ssh -G` printed. `localUser`: what it prints for a host of which no `User` is said.
+    init(_ output: String, of name: String, home: String, localUser: String) throws(StateError) {
+        var values: [String: [String]] = [:]
+        for line in output.split(whereSeparator: \.isNewline) {
+            let halves = line.split(separator: " ", maxSplits: 1).map(String.init)
+            if halves.count == 2 { values[halves[0], default: []].append(halves[1]) }
+        }
+        func value(_ key: String) -> String? { values[key]?.first.flatMap { $0 == "none" ? nil : $0 } }
+        guard let host = value("hostname"), let port = value("port").flatMap({ Int($0) }) else {
+            throw StateError("`ssh -G \(name)` does not say where \(name) is", advice: nil)
+        }
+        if let command = value("proxycommand") {
+            throw StateError(
+                "OpenSSH's configuration has ProxyCommand \(command) for \(name), which is not used here",
+                advice: "use ProxyJump, or leave ssh.config out of the fleet file")
+        }
+        let user = value("user")
+        (self.host, self.port, self.user) = (host, port, user == localUser ? nil : user)
+        (alias, jump) = (value("hostkeyalias"), value("proxyjump"))
+        usesThemOnly = value("identitiesonly") == "yes"
+        agentSocket = values["identityagent"]?.first.flatMap { $0 == "none" ? "" : $0 == "SSH_AUTH_SOCK" ? nil : $0 }
+        let names = Names(values: ["d": home, "h": host, "n": name, "p": "\(port)", "r": user ?? "", "u": localUser, "%": "%"], home: home)
+        let files = values["identityfile"] ?? []
+        keyFiles = files.allSatisfy(Self.isUsual) ? nil : try files.map { file throws(StateError) in try names.expanded(file) }
+        knownHostsFiles = try Self.paths(value("userknownhostsfile") ?? "").map { file throws(StateError) in try names.expanded(file) }
+    }
+
+    private static func isUsual(_ file: String) -> Bool { file.hasPrefix("~/.ssh/id_") && !file.contains("%") }
+
+    /// Several paths stand on one line, without quotes.
+    private static func paths(_ line: String) -> [String] {
+        line.split(separator: " ").reduce(into: []) { paths, word in
+            if word.hasPrefix("/") || word.hasPrefix("~") || paths.isEmpty {
+                paths.append(String(word))
+            } else {
+                paths[paths.count - 1] += " " + word
+            }
+        }
+    }
+
+    /// Expands what OpenSSH expands after `-G`: `~/` and `%` with a letter (ssh_config(5), TOKENS).
+    private struct Names {
+        var values: [String: String]
+        var home: String
+
+        func expanded(_ path: String) throws(StateError) -> String {
+            var out = ""
+            var rest = OperatorPath.expanded(path, home: home)[...]
+            while let percent = rest.firstIndex(of: "%") {
+                let token = rest[rest.index(after: percent)...].prefix(1)
+                guard let value = values[String(token)] else {
+                    throw StateError(
+                        "\(path) in OpenSSH's configuration has %\(token), which is not known here", advice: "name the file without it")
+                }
+                out += rest[..<percent] + value
+                rest = rest[percent...].dropFirst(2)
+            }
+            return out + rest
+        }
+    }
+}
+
+/// Asks OpenSSH.
+struct OpenSSH: Sendable {
+    /// `-F`; nil: OpenSSH's usual files.
+    let file: String?
+    let environment: [String: String]
+
+    init(file: String?, environment: [String: String]) {
+        self.file = file
+        // No token of ours is for OpenSSH.
+        self.environment = environment.filter { ["HOME", "PATH", "USER", "LOGNAME", "SSH_AUTH_SOCK", "LANG"].contains($0.key) }
+    }
+
+    private var chosenFile: [String] { file.map { ["-F", $0] } ?? [] }
+
+    /// `port`, `user`: those that exe.dev names for the host; they go before the configuration, as on a command line.
+    func config(of host: String, port: Int?, user: String?) async throws(StateError) -> SSHConfig {
+        let options = (port.map { ["-p", "\($0)"] } ?? []) + (user.map { ["-l", $0] } ?? [])
+        let program = Confined(
+            "ssh", ["-G", "-T"] + chosenFile + options + ["--", host], environment: environment, seconds: 10, limit: 1 << 16)
+        let ended: Confined.Ended
+        do {
+            ended = try await program.run(input: Data())
+        } catch {
+            throw StateError("ssh.config needs OpenSSH's client: \(error)", advice: "install openssh-client")
+        }
+        let output = String(decoding: ended.output, as: UTF8.self)
+        guard ended.status == 0, !ended.wasKilled else {
+            throw StateError("`ssh -G \(host)` failed: \(output.prefix(300))", advice: "correct OpenSSH's configuration")
+        }
+        return try SSHConfig(
+            output, of: host, home: environment["HOME"] ?? "", localUser: Machine.user)
+    }
+
+    /// The way to a host over `jump`, as `ssh -J` would take it.
+    func way(to host: String, port: Int, over jump: String) -> @Sendable () throws(SSHError) -> SSHWay {
+        let hops = jump.split(separator: ",").map { $0.trimmingPrefix(" ") }
+        let before = hops.count > 1 ? ["-J", hops.dropLast().joined(separator: ",")] : []
+        let last = hops.last.map { $0.hasPrefix("ssh://") ? String($0) : "ssh://\($0)" } ?? ""
+        let options = ["-o", "BatchMode=yes", "-o", "ConnectTimeout=30", "-o", "ServerAliveInterval=15", "-o", "ControlMaster=no"]
+        let words = ["ssh"] + chosenFile + options + before + ["-W", "[\(host)]:\(port)", "--", last]
+        return { [environment] () throws(SSHError) in
+            do {
+                let program = try SocketProgram(words, environment: environment)
+                return SSHWay(descriptor: program.descriptor) { OutsideText.line(program.end(), keeping: .end) }
+            } catch {
+                throw .notConnected(target: "\(host):\(port)", reason: "no way over \(jump): \(error)")
+            }
+        }
+    }
+}
