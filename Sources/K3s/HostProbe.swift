@@ -55,6 +55,8 @@ extension HostProbe {
     /// SSH answers before systemd does (facts/exedev.md §5.1, Aug 2026).
     package var isBooted: Bool { self.systemd == "running" || self.systemd == "degraded" }
 
+    package var isInOverlay: Bool { if case .up = self.overlay { true } else { false } }
+
     /// k3s was set up here in this role and has run.
     package func runs(_ role: Role) -> Bool {
         switch role {

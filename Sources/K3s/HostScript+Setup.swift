@@ -11,13 +11,15 @@ package struct HostPreparation: Sendable, Hashable {
     package var clusterID: String
     package var clusterCIDR: String
     package var serviceCIDR: String
+    package var overlay: OverlayLogin
 
     package init(
         node: String, role: Role, version: K3sVersion, expectedSHA256: String?, clusterID: String, clusterCIDR: String,
-        serviceCIDR: String
+        serviceCIDR: String, overlay: OverlayLogin = OverlayLogin()
     ) {
         (self.node, self.role, self.version, self.expectedSHA256) = (node, role, version, expectedSHA256)
         (self.clusterID, self.clusterCIDR, self.serviceCIDR) = (clusterID, clusterCIDR, serviceCIDR)
+        self.overlay = overlay
     }
 }
 
@@ -29,7 +31,7 @@ extension HostScript {
     ) -> Script {
         Script(lines: [
             alone, atomicWrite, tidy, preflight(host, controllerTime), routes(host.clusterCIDR, host.serviceCIDR),
-            overlay(host.node, authKey),
+            overlay(host, authKey),
             binary(host, releases), installer(host, releases), durable,
         ])
     }
@@ -135,19 +137,27 @@ extension HostScript {
             """
     }
 
-    private static func overlay(_ hostname: String, _ authKey: SecretName) -> Script {
-        """
-        systemctl enable --now tailscaled
-        if ! tailscale ip -4 >/dev/null 2>&1; then
-            printf '%s' \(secret: authKey) > "$key"
-            timeout 120 tailscale up --auth-key="file:$key" --hostname=\(hostname) --accept-routes=false \\
-                || refuse 78 'tailscale up failed'
-            rm -f "$key"
-        fi
-        address=$(tailscale ip -4 | head -n 1)
-        [ -n "$address" ] || refuse 78 'the overlay has no address'
-        echo "overlay-address=$address"
-        """
+    /// A host's names are resolved as before: MagicDNS would stand between it and its images. What an earlier `up` set is no reason to refuse this
+    /// one. Machines of an OAuth client would be ephemeral, and those lose their address.
+    private static func overlay(_ host: HostPreparation, _ authKey: SecretName) -> Script {
+        let tags = host.overlay.tags.isEmpty ? [] : ["--advertise-tags=" + host.overlay.tags.joined(separator: ",")]
+        let flags = ["--hostname=" + host.node] + tags + (host.overlay.controlURL.map { ["--login-server=" + $0] } ?? [])
+        return """
+            systemctl enable --now tailscaled
+            if ! tailscale ip -4 >/dev/null 2>&1; then
+                printf '%s' \(secret: authKey) > "$key"
+                case $(cat "$key") in
+                tskey-client-*'?'*) ;;
+                tskey-client-*) printf '?ephemeral=false&preauthorized=true' >> "$key" ;;
+                esac
+                timeout 120 tailscale up --reset --auth-key="file:$key" --accept-dns=false --accept-routes=false \(words: flags) \\
+                    || refuse \(Int(OverlayRefusal.status)) 'tailscale up failed'
+                rm -f "$key"
+            fi
+            address=$(tailscale ip -4 | head -n 1)
+            [ -n "$address" ] || refuse \(Int(OverlayRefusal.status)) 'the overlay has no address'
+            echo "overlay-address=$address"
+            """
     }
 
     private static func base(_ url: String, _ version: K3sVersion) -> String {

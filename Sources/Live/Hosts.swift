@@ -28,6 +28,7 @@ struct Hosts: Sendable {
             loop: .shared, keys: keys, hostKeys: rule, connectsPerMinute: fleet.limits.connectsPerMinute)
     }
 
+    var overlayKey: OverlayKey { secrets.overlayKey }
     var connectionsOpened: Int { client.connectionsOpened }
     var sessionsKept: Int { client.sessionsKept }
 
@@ -103,6 +104,9 @@ struct Hosts: Sendable {
     private static func failed(_ result: ExecResult, _ errors: String) -> EffectError {
         let (status, cause) = (result.exitStatus ?? -1, HostFailure.cause(stderr: errors))
         if status == HostFailure.wrongHost { return EffectError(cause, remedy: .askOperator(advice: wrongHostAdvice)) }
+        if let refusal = OverlayRefusal(exitStatus: status, stderr: errors) {
+            return EffectError(cause, remedy: .refused(.overlayRefused(refusal, words: cause)))
+        }
         if let advice = HostFailure.advice(exitStatus: status) { return EffectError(cause, remedy: .askOperator(advice: advice)) }
         let how = result.signal.map { "was killed by \($0)" } ?? "ended with status \(status)"
         return EffectError("the script \(how): \(cause)", remedy: .retry(after: nil))

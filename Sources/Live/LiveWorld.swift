@@ -21,7 +21,9 @@ package struct LiveWorld: Sendable {
             environment: environment, file: tokenFile, credentialsDirectory: environment["CREDENTIALS_DIRECTORY"])
         client = ExeDevClient(
             transport: try CurlTransport(token: token, environment: environment), report: { [counter] in counter.note($0) })
-        let secrets = Secrets(state: state, overlay: fleet.cluster.overlay, folder: fleetFolder, environment: environment, token: token)
+        let secrets = Secrets(
+            state: state, overlayKey: OverlayKey(overlay: fleet.cluster.overlay, folder: fleetFolder, environment: environment),
+            token: token)
         hosts = try Hosts(fleet: fleet, folder: fleetFolder, state: state, environment: environment, secrets: secrets)
         holder = Identity.holder(state)
         releases = ReleaseSource(
@@ -63,6 +65,9 @@ extension LiveWorld: WorldWriter {
     package func listVMs() async throws(EffectError) -> [ObservedVM] {
         try await asking { () async throws(ExeDevError) in try await client.list().vms }.map(ObservedVM.init)
     }
+
+    /// Without an SSH key there is no world.
+    package func missingCredential() -> Reason? { hosts.overlayKey.problem }
 
     package func probe(_ vm: ObservedVM) async throws(EffectError) -> HostProbe {
         let output = try await hosts.run(HostScript.probe(), on: vm, deadline: 30, mutates: false)
@@ -181,6 +186,7 @@ private struct ReadOnlyWorld: WorldReader {
     let world: LiveWorld
 
     func listVMs() async throws(EffectError) -> [ObservedVM] { try await world.listVMs() }
+    func missingCredential() -> Reason? { world.missingCredential() }
     func probe(_ vm: ObservedVM) async throws(EffectError) -> HostProbe { try await world.probe(vm) }
     func readCluster(on vm: ObservedVM) async throws(EffectError) -> ClusterReading { try await world.readCluster(on: vm) }
 }

@@ -1,14 +1,11 @@
 import ExeDev
 import FleetCore
-import Reconciler
 import Shell
 
 /// Looks up a secret when it is sent.
 struct Secrets: Sendable {
     let state: StateDirectory
-    let overlay: Overlay
-    let folder: String
-    let environment: [String: String]
+    let overlayKey: OverlayKey
     /// Of exe.dev; never sent to a host.
     let token: ExeDevToken
 
@@ -24,24 +21,6 @@ struct Secrets: Sendable {
     }
 
     @Sendable func reveal(_ name: SecretName) throws -> String {
-        guard name == .tailscaleAuthKey else { return try state.secret(name) }
-        let reference =
-            switch overlay {
-            case .tailscale(let authKey): authKey
-            }
-        switch reference {
-        case .environment(let variable):
-            guard let value = environment[variable], !value.isEmpty else {
-                throw StateError(
-                    "the environment variable \(variable) is not set", advice: "it holds the Tailscale auth key (cluster.network.authKey)")
-            }
-            return value
-        case .file(let file):
-            let path = file.hasPrefix("/") ? file : folder + "/" + file
-            guard let bytes = try StateDirectory.read(path) else {
-                throw StateError("there is no file \(path)", advice: "it holds the Tailscale auth key (cluster.network.authKey)")
-            }
-            return String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline).first.map(String.init) ?? ""
-        }
+        name == .tailscaleAuthKey ? try overlayKey.read() : try state.secret(name)
     }
 }

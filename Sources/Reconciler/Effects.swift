@@ -10,7 +10,7 @@ package struct EffectError: Error, Sendable, CustomStringConvertible {
         /// It may have happened: never resend, read again.
         case observeAgain
         case askOperator(advice: String)
-        /// By a rule of ours; nothing was sent.
+        /// For this reason, which only the operator can change: by a rule of ours before anything was sent, or by the host.
         case refused(Reason)
     }
 
@@ -33,6 +33,13 @@ package protocol WorldReader: Sendable {
     func probe(_ vm: ObservedVM) async throws(EffectError) -> HostProbe
     /// The whole cluster, read on a server in one round trip.
     func readCluster(on vm: ObservedVM) async throws(EffectError) -> ClusterReading
+    /// Why no host could be taken into the fleet now, as far as this machine can tell; nil when nothing is missing.
+    func missingCredential() -> Reason?
+}
+
+extension WorldReader {
+    /// For a world whose doors need no key.
+    package func missingCredential() -> Reason? { nil }
 }
 
 /// What may be changed.

@@ -31,12 +31,19 @@ import Testing
         }
     }
 
+    private static let missing = Reason.credentialMissing("TS_AUTHKEY is not set", advice: "set it")
+
     private static let platform: [Row] = [
         Row("settled", "settled") { _ in },
         Row("the VMs were not listed", "wait AwaitingVMList") { $0.facts.observed.vms = nil },
         Row("no VM", "act createVM VMMissing") {
             $0.facts.observed.vms?[web] = nil
             $0.withoutNode()
+        },
+        Row("no VM, and no key that would let it in", "blocked CredentialMissing") {
+            $0.facts.observed.vms?[web] = nil
+            $0.withoutNode()
+            $0.facts.missingCredential = missing
         },
         Row("no VM, and its server runs an older version", "blocked AgentAheadOfServer") {
             $0.facts.observed.vms?[web] = nil
@@ -85,6 +92,14 @@ import Testing
         },
         Row("another host", "blocked HostMisrouted", host { $0.hostname = "stranger" }),
         Row("no binary", "act prepare HostUnprepared", host { $0.binaryVersion = nil }),
+        Row("no binary, and no key that would let it in", "blocked CredentialMissing") {
+            host { ($0.binaryVersion, $0.overlay) = (nil, .needsLogin) }(&$0)
+            $0.facts.missingCredential = missing
+        },
+        Row("no binary, no key, and let in already", "act prepare HostUnprepared") {
+            host { $0.binaryVersion = nil }(&$0)
+            $0.facts.missingCredential = missing
+        },
         Row("another binary than was verified", "act prepare HostUnprepared") {
             host { $0.binarySHA256 = "other" }(&$0)
             $0.facts.ledger.digests["v1.34.9+k3s1"] = "sha"

@@ -1,5 +1,6 @@
 import FleetCore
 import K3s
+import Live
 
 extension Verb {
     static let validate = Verb(
@@ -9,6 +10,7 @@ extension Verb {
         let operands = try arguments.operands(upTo: 1)
         let file = operands.first ?? arguments.value("file") ?? "fleet.json"
         let (_, fleet) = try CommandContext.readFleet(file, terminal)
+        if let remark = CommandContext.overlayKey(of: fleet, file: file).remark { terminal.say("warning: \(remark)") }
         let servers = fleet.nodes.filter { $0.role == .server }.count
         terminal.out(
             "\(file) is good: fleet \(fleet.cluster.name), \(servers) server, \(fleet.nodes.count - servers) agents, k3s \(fleet.cluster.k3s)"

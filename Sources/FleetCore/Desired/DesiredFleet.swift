@@ -43,10 +43,16 @@ package struct DesiredCluster: Sendable, Hashable {
 
 /// The network that lets VMs reach each other; exe.dev has none of its own (facts/exedev.md §6, Mar 2026).
 package enum Overlay: Sendable, Hashable {
-    /// Tailscale, joined with a reusable, non-ephemeral, tagged key.
-    case tailscale(authKey: SecretReference)
+    /// Tailscale, joined with a reusable, non-ephemeral, tagged key, or with an OAuth client's secret and tags.
+    case tailscale(authKey: SecretReference, OverlayLogin = OverlayLogin())
 
     package var interface: String { "tailscale0" }
+
+    package var login: OverlayLogin {
+        switch self {
+        case .tailscale(_, let login): login
+        }
+    }
 }
 
 /// Where a secret is read from at the moment it is needed; never the secret itself.

@@ -17,6 +17,8 @@ package struct FleetFacts: Sendable {
     package var notes: [String: Note] = [:]
     /// The steps that an operator has approved, by node; nil allows all.
     package var approved: [String: Set<StepKind>]?
+    /// Why no host could be taken into the fleet now: what lets it in is not there.
+    package var missingCredential: Reason?
     /// Rules that the proof by simulation has disabled; always empty in the product.
     package var disabledRules: Set<SafetyRule> = []
 

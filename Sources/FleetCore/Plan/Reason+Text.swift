@@ -74,7 +74,8 @@ extension Reason {
         case .vmForeign(_, let tag): "the VM lacks the tag \(tag)"
         case .vmPaused: "the VM is paused"
         case .vmFailed(_, let status): "exe.dev says of the VM: \(status)"
-        case .hostRefused(let message, _), .actionRefused(let message, _): message
+        case .hostRefused(let message, _), .actionRefused(let message, _), .credentialMissing(let message, _): message
+        case .overlayRefused(_, let words): "the overlay did not let the host in: \(words)"
         case .hostMisrouted(let vm, let hostname): "the host that answered for \(vm) calls itself \(hostname)"
         case .hostOfOtherCluster(let id): "the host belongs to another cluster" + (id.map { " (\($0))" } ?? "")
         case .serverOfOtherCluster(let id): "the server was set up for another cluster" + (id.map { " (\($0))" } ?? "")

@@ -78,6 +78,10 @@ package indirect enum Reason: Sendable, Hashable {
     case agentAheadOfServer(node: String, version: K3sVersion, server: K3sVersion)
     case roleChanged(isServer: Bool)
     case networkRangesChanged(clusterCIDR: String, serviceCIDR: String)
+    /// Nothing is created that could not be entered or joined afterwards.
+    case credentialMissing(String, advice: String)
+    /// `words`: those of tailscale.
+    case overlayRefused(OverlayRefusal, words: String)
     /// exe.dev, the host or a safety rule said no when the action was sent.
     case actionRefused(String, advice: String)
     case actionNotApproved(StepKind)

@@ -98,7 +98,17 @@ extension FleetReader {
     private func overlay(_ field: Field?) -> Overlay? {
         let fields = field?.fields(SpecFields.network) ?? [:]
         _ = fields["mode"]?.string(in: ["tailscale"], or: "is not supported; the only mode is \"tailscale\"")
-        guard let key = fields["authKey"] else { return .tailscale(authKey: .environment("TS_AUTHKEY")) }
+        let tags = fields["tags"]?.items().compactMap {
+            $0.string(where: Grammar.tailnetTag, or: "is no tag of a tailnet, such as \"tag:k3s\"")
+        }
+        let controlURL = fields["controlURL"]?.string(
+            where: Grammar.serverURL, or: "is no URL of a server, such as \"https://headscale.example\"")
+        let key = fields["authKey"].map(secret) ?? .environment("TS_AUTHKEY")
+        return key.map { .tailscale(authKey: $0, OverlayLogin(tags: tags ?? [], controlURL: controlURL)) }
+    }
+
+    /// Where a secret is read from; nil for anything else, which was reported.
+    private func secret(_ key: Field) -> SecretReference? {
         if case .string = key.node.value {
             key.refuse("secrets never stand in the file: write {env: \"NAME\"} or {file: \"path\"}")
             return nil
@@ -108,8 +118,8 @@ extension FleetReader {
         if let env = parts["env"], let name = env.string() {
             // The text is not repeated: it may be the secret itself.
             if !Grammar.variable(name) { env.refuse("must be the name of an environment variable") }
-            return .tailscale(authKey: .environment(name))
+            return .environment(name)
         }
-        return parts["file"]?.path().map { .tailscale(authKey: .file($0)) }
+        return parts["file"]?.path().map { .file($0) }
     }
 }

@@ -29,7 +29,7 @@ package enum FleetFile {
 enum SpecFields {
     static let root = ["$schema", "apiVersion", "cluster", "defaults", "pools", "limits", "policy", "ssh"]
     static let cluster = ["name", "k3s", "servers", "clusterCIDR", "serviceCIDR", "network", "disable", "serverConfig", "agentConfig"]
-    static let network = ["mode", "authKey"]
+    static let network = ["mode", "authKey", "tags", "controlURL"]
     static let authKey = ["env", "file"]
     static let shape = ["image", "cpu", "memory", "disk", "tags", "labels", "taints", "isolated"]
     static let taint = ["key", "value", "effect"]

@@ -95,12 +95,21 @@ package enum FleetSchema {
                   "type": "object", "additionalProperties": false, "properties": {
                     "mode": {"description": "Tailscale is the only one.", "enum": ["tailscale"], "default": "tailscale"},
                     "authKey": {
-                      "description": "Where a reusable, tagged, non-ephemeral key is read from; never the key itself.",
+                      "description": "Where a reusable, tagged, non-ephemeral auth key or an OAuth client secret is read from; never the key itself.",
                       "type": "object", "minProperties": 1, "maxProperties": 1, "additionalProperties": false,
                       "default": {"env": "TS_AUTHKEY"}, "properties": {
                         "env": {"description": "An environment variable.", "type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$", "examples": ["TS_AUTHKEY"]},
                         "file": {"description": "A file, relative to this one.", \#(path), "examples": ["ts.key"]}
                       }
+                    },
+                    "tags": {
+                      "description": "Tags of the machines in the tailnet, for hosts that join from now on; an OAuth client secret needs one.",
+                      "type": "array", "items": {"type": "string", "pattern": "^tag:[A-Za-z][A-Za-z0-9-]*$", "maxLength": 64}, "default": []
+                    },
+                    "controlURL": {
+                      "description": "A control server of one's own, for hosts that join from now on; else Tailscale's.",
+                      "type": "string", "maxLength": 254, "examples": ["https://headscale.example"],
+                      "pattern": "^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9/._~-]*)?$"
                     }
                   }
                 },
