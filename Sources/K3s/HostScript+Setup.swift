@@ -95,6 +95,8 @@ extension HostScript {
             [ -d /run/systemd/system ] || refuse 71 'the host does not run systemd'
             command -v curl >/dev/null || refuse 72 'the host lacks curl'
             command -v tailscale >/dev/null || refuse 73 'the host lacks tailscale'
+            mkdir -p /usr/local/bin 2>/dev/null || :
+            [ -w /usr/local/bin ] || refuse 84 '/usr/local/bin cannot be written'
             free=$(df -Pk /var/lib | awk 'NR == 2 { print $4 }')
             [ "$free" -ge 1048576 ] || refuse 74 "only $free KiB are free on /var/lib"
             skew=$(( $(date +%s) - \(controllerTime) ))

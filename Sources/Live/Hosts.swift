@@ -67,7 +67,8 @@ struct Hosts: Sendable {
         let result: ExecResult
         do throws(SSHError) {
             result = try await client.run(
-                on: target, command: Self.shell, stdin: bytes, deadline: .seconds(deadline), outputLimit: Self.outputLimit, aside: aside,
+                on: target, command: HostScript.loginCommand, stdin: bytes, deadline: .seconds(deadline), outputLimit: Self.outputLimit,
+                aside: aside,
                 gate: gate)
         } catch {
             throw Self.effect(error, mutates: mutates)
@@ -88,11 +89,8 @@ struct Hosts: Sendable {
 
     private static let outputLimit = 8 << 20
 
-    /// Some images log in as root and may lack sudo (facts/exedev.md §5).
-    private static let shell = "if [ \"$(id -u)\" = 0 ]; then sh -eu -s; else sudo -n sh -eu -s; fi"
-
     static func prove(_ hostname: String, is vm: ObservedVM) throws(EffectError) {
-        guard hostname == vm.name else {
+        guard HostScript.names(hostname, vm.name) else {
             throw EffectError(
                 "the host that answered for \(vm.name) calls itself \(hostname)", remedy: .askOperator(advice: wrongHostAdvice))
         }

@@ -150,6 +150,8 @@ extension Run {
     private mutating func refused(_ action: Action, _ reason: Reason, _ error: EffectError, _ now: Double, _ tell: (Event) -> Void) {
         creationFailed(action)
         wait(action, 0, error, now)
+        // The key is that of every other host too.
+        if case .overlayRefused = reason { facts.missingCredential = reason }
         facts.notes[action.node, default: .init()].refusal = reason
         tell(.blocked(node: action.node, reason))
     }

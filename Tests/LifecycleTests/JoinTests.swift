@@ -105,6 +105,14 @@ import Testing
             $0.facts.ledger.digests["v1.34.9+k3s1"] = "sha"
         },
         Row("booting", "wait HostBooting", host { ($0.systemd, $0.overlay) = ("starting", .needsLogin) }),
+        Row(
+            "booting without end", "act prepare HostUnprepared",
+            host { ($0.systemd, $0.overlay, $0.isLate) = ("starting", .needsLogin, true) }),
+        Row(
+            "no systemd that would ever answer", "act prepare HostUnprepared",
+            host { ($0.systemd, $0.overlay, $0.isLate) = ("offline", .missing, true) }),
+        Row("a hostname with its domain", "act install K3sNotInstalled", host { $0.hostname = web + ".exe.xyz" }),
+        Row("a hostname that only begins alike", "blocked HostMisrouted", host { $0.hostname = web + "1" }),
         Row("another cluster's mark", "blocked HostOfOtherCluster", host { $0.clusterID = "c2" }),
         Row("prepared", "act install K3sNotInstalled", host()),
         Row("prepared, no control plane", "wait ControlPlaneNotReady") {

@@ -192,6 +192,20 @@ import Testing
         }
     }
 
+    @Test func worksUnderAHostnameWithItsDomain() throws {
+        try FakeHost.with("demo-n1.exe.xyz") { host in try Self.run(Sample.prepare(), on: host) }
+    }
+
+    /// A sudo whose `secure_path` lacks /usr/local/bin, and one that has another k3s before it.
+    @Test func callsTheStagedK3sWhateverThePath() throws {
+        try FakeHost.with { host in
+            try host.install(["k3s": FakePrograms.k3s], in: "/usr/local/bin")
+            try host.install(["k3s": "#!/bin/sh\nexit 9\n"], in: "/fake")
+            let outcome = try host.run(Sample.script(.cordon(Cordon(node: "demo-n2"))))
+            #expect(outcome.status == 0 && host.calls(of: "k3s", "kubectl").count == 2, "\(outcome.stderr)")
+        }
+    }
+
     @Test func doesNothingOnAnotherHost() throws {
         try FakeHost.with("stranger") { host in
             let before = host.files()

@@ -12,7 +12,10 @@ extension Join {
 
     static func bare(_ want: DesiredNode, _ probe: HostProbe, _ facts: FleetFacts) -> Decision {
         if let reason = otherCluster(probe, facts) { return .blocked(reason) }
-        guard probe.isBooted else { return .wait(Wait(.hostBooting(systemd: probe.systemd), read: .host(want.name), every: 1)) }
+        // A job that never ends keeps nobody from using the host; one without systemd refuses.
+        guard probe.isBooted || probe.isLate else {
+            return .wait(Wait(.hostBooting(systemd: probe.systemd, jobs: probe.jobs), read: .host(want.name), every: 1))
+        }
         // Its node may be missing only because the API is silent: what runs there is not changed under it.
         if probe.runs(want.role), let version = probe.binaryVersion, let reason = versionChange(version, want, facts) {
             return .blocked(reason)

@@ -42,7 +42,8 @@ extension Reason {
         case .createOutcomeUnknown: "the outcome of an earlier create VM is unknown"
         case .vmStarting: "the VM to come up"
         case .vmNotRunning(let status): "the VM is \(status)"
-        case .hostBooting(let systemd): "systemd is \(systemd)"
+        case .hostBooting(let systemd, let jobs):
+            "systemd is \(systemd)" + (jobs.isEmpty ? "" : ", at work on \(jobs.joined(separator: ", "))")
         case .controlPlaneNotReady(let server, let silence): "control plane \(server) \(silence.text)"
         case .fleetWithoutServer: "the fleet has no server"
         case .removalNeedsControlPlane(let reason): "the cluster must be read before a node is removed: \(reason.text)"

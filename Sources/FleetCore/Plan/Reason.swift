@@ -37,7 +37,8 @@ package indirect enum Reason: Sendable, Hashable {
     case vmStarting
     /// exe.dev's own word for the status.
     case vmNotRunning(String)
-    case hostBooting(systemd: String)
+    /// `jobs`: the units that systemd is at work on.
+    case hostBooting(systemd: String, jobs: [String])
     case controlPlaneNotReady(server: String, ControlPlaneSilence)
     case fleetWithoutServer
     case removalNeedsControlPlane(Reason)
