@@ -34,6 +34,7 @@ import Testing
         let decisions = try Self.decisions("maxUnavailable: 1") { situation in
             situation.instance { $0.configuration = .digest("before") }
             situation.node(Situation.mate) { $0.ready = .unknown }
+            situation.facts.observed.hosts[Situation.mate] = .unreachable("connection refused")
         }
         #expect(decisions == ["wait LimitReached", "wait NodeSilent"])
     }

@@ -57,7 +57,7 @@ extension Reason {
         case .k3sJoining(let unit, let journal): "k3s to join" + Self.crashes(unit, journal)
         case .nodeDeleting: "the node is being deleted"
         case .nodeNotReady(let words): "the node is \(words)"
-        case .nodeSilent: "the node is silent"
+        case .nodeSilent(let evidence): "the node is silent" + (evidence.map { "; \($0.text)" } ?? "")
         case .leaseExpiry(let seconds): "its lease to run out, which another machine may hold (\(seconds) s)"
         case .limitReached(let limit, let value, let names): "limits.\(limit.rawValue) is \(value)\(Self.taken(by: names))"
         default: nil

@@ -52,7 +52,8 @@ package indirect enum Reason: Sendable, Hashable {
     case k3sJoining(unit: UnitState?, journal: String?)
     case nodeDeleting
     case nodeNotReady(String)
-    case nodeSilent
+    /// Nil: its host was not probed.
+    case nodeSilent(HostEvidence?)
     /// `by`: the nodes that take it.
     case limitReached(LimitName, Int, by: [String])
     /// On the Lease of a server that gives no answer, which another machine may hold.
