@@ -230,7 +230,7 @@ extension HostScript {
         let server: Script = serverToken.map { "printf '%s' \(secret: $0) | put \(raw: HostPath.token) 600" } ?? ":"
         return Script(lines: [
             "printf '%s' \(setup.clusterID) | put \(raw: HostPath.cluster) 600", server, token,
-            "printf '%s' \(setup.configFile()) | put \(raw: HostPath.config) 600",
+            "printf '%s' \(setup.configFile()) | put \(raw: HostPath.config) 600", Registries.script(setup.registries),
             "printf '%s' \(waitOverlay(setup)) | put \(raw: HostPath.waitOverlay) 755",
             "chmod 755 /usr/local/libexec /usr/local/libexec/exedev-k8s",
             "printf '%s' \(dropIn) | put \("/etc/systemd/system/" + setup.role.unit + ".service.d/10-exedev.conf") 644",

@@ -28,7 +28,7 @@ struct Hosts: Sendable {
             loop: .shared, keys: keys, hostKeys: rule, connectsPerMinute: fleet.limits.connectsPerMinute)
     }
 
-    var overlayKey: OverlayKey { secrets.overlayKey }
+    var credentials: Credentials { secrets.credentials }
     var connectionsOpened: Int { client.connectionsOpened }
     var sessionsKept: Int { client.sessionsKept }
 

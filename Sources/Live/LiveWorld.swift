@@ -23,7 +23,7 @@ package struct LiveWorld: Sendable {
             transport: try CurlTransport(token: token, environment: environment), report: { [counter] in counter.note($0) })
         let secrets = Secrets(
             state: state, overlayKey: OverlayKey(overlay: fleet.cluster.overlay, folder: fleetFolder, environment: environment),
-            token: token)
+            registries: fleet.cluster.registrySecrets, token: token)
         hosts = try Hosts(fleet: fleet, folder: fleetFolder, state: state, environment: environment, secrets: secrets)
         holder = Identity.holder(state)
         releases = ReleaseSource(
@@ -67,7 +67,7 @@ extension LiveWorld: WorldWriter {
     }
 
     /// Without an SSH key there is no world.
-    package func missingCredential() -> Reason? { hosts.overlayKey.problem }
+    package func credentials() -> Credentials { hosts.credentials }
 
     package func probe(_ vm: ObservedVM) async throws(EffectError) -> HostProbe {
         let output = try await hosts.run(HostScript.probe(), on: vm, deadline: 30, mutates: false)
@@ -186,7 +186,7 @@ private struct ReadOnlyWorld: WorldReader {
     let world: LiveWorld
 
     func listVMs() async throws(EffectError) -> [ObservedVM] { try await world.listVMs() }
-    func missingCredential() -> Reason? { world.missingCredential() }
+    func credentials() -> Credentials { world.credentials() }
     func probe(_ vm: ObservedVM) async throws(EffectError) -> HostProbe { try await world.probe(vm) }
     func readCluster(on vm: ObservedVM) async throws(EffectError) -> ClusterReading { try await world.readCluster(on: vm) }
 }

@@ -4,32 +4,17 @@ import K3s
 /// The credential that lets hosts into the overlay: where it is read from, and what can be said of it before a host tries.
 package struct OverlayKey: Sendable {
     let overlay: Overlay
-    let folder: String
-    let environment: [String: String]
+    let source: SecretSource
 
     /// `folder`: that of the fleet file.
     package init(overlay: Overlay, folder: String, environment: [String: String]) {
-        (self.overlay, self.folder, self.environment) = (overlay, folder, environment)
+        (self.overlay, source) = (overlay, SecretSource(folder: folder, environment: environment))
     }
 
     private static let meaning = "it holds the Tailscale auth key (cluster.network.authKey)"
 
     /// The secret's text; never empty.
-    func read() throws(StateError) -> String {
-        switch reference {
-        case .environment(let variable):
-            guard let value = environment[variable], !value.isEmpty else {
-                throw StateError("the environment variable \(variable) is not set", advice: Self.meaning)
-            }
-            return value
-        case .file(let file):
-            let path = file.hasPrefix("/") ? file : folder + "/" + file
-            guard let bytes = try StateDirectory.read(path) else { throw StateError("there is no file \(path)", advice: Self.meaning) }
-            let lines = String(decoding: bytes, as: UTF8.self).split(whereSeparator: \.isNewline)
-            guard let line = lines.first else { throw StateError("the file \(path) is empty", advice: Self.meaning) }
-            return String(line)
-        }
-    }
+    func read() throws(StateError) -> String { try source.line(reference, meaning: Self.meaning) }
 
     private var reference: SecretReference {
         switch overlay {

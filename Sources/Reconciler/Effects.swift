@@ -33,13 +33,13 @@ package protocol WorldReader: Sendable {
     func probe(_ vm: ObservedVM) async throws(EffectError) -> HostProbe
     /// The whole cluster, read on a server in one round trip.
     func readCluster(on vm: ObservedVM) async throws(EffectError) -> ClusterReading
-    /// Why no host could be taken into the fleet now, as far as this machine can tell; nil when nothing is missing.
-    func missingCredential() -> Reason?
+    /// What this machine has of the secrets that hosts need.
+    func credentials() -> Credentials
 }
 
 extension WorldReader {
     /// For a world whose doors need no key.
-    package func missingCredential() -> Reason? { nil }
+    package func credentials() -> Credentials { Credentials() }
 }
 
 /// What may be changed.

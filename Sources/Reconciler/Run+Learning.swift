@@ -151,7 +151,7 @@ extension Run {
         creationFailed(action)
         wait(action, 0, error, now)
         // The key is that of every other host too.
-        if case .overlayRefused = reason { facts.missingCredential = reason }
+        if case .overlayRefused = reason { facts.credentials.missing = reason }
         facts.notes[action.node, default: .init()].refusal = reason
         tell(.blocked(node: action.node, reason))
     }

@@ -55,7 +55,7 @@ final class GatedWorld: WorldWriter {
         waiting.withLock { $0.isShut = isShut }
     }
 
-    func missingCredential() -> Reason? { missing }
+    func credentials() -> Credentials { Credentials(missing: missing) }
 
     func open() {
         let waiters = waiting.withLock { state in

@@ -1,6 +1,8 @@
+import ExeDev
 import FleetCore
 import Foundation
 import K3s
+import Shell
 import Testing
 
 @testable import Live
@@ -44,5 +46,32 @@ import Testing
         #expect(
             Self.key("tskey-client-x", tags: ["tag:a"]).remark == nil && Self.key("hskey-x").remark == nil && Self.key(nil).remark == nil)
         #expect(Self.key("tskey-client-x").remark?.contains("set cluster.network.tags") == true)
+    }
+}
+
+/// Those of `cluster.registries`.
+@Suite struct RegistrySecretTests {
+    private static func secrets(_ environment: [String: String], in folder: String) throws -> Secrets {
+        let token = try ExeDevToken.load(environment: ["EXE_DEV_API_KEY": "exe1.token"], file: nil, credentialsDirectory: nil)
+        return Secrets(
+            state: try StateDirectory(base: folder, cluster: "demo"),
+            overlayKey: OverlayKey(overlay: .tailscale(authKey: .environment("KEY")), folder: folder, environment: environment),
+            registries: [.registry("m", .password): .environment("PW"), .registry("m", .ca): .file("ca.pem")], token: token)
+    }
+
+    @Test func areReadWhenTheyAreSent() throws {
+        let folder = FileManager.default.temporaryDirectory.path + "/registry-secrets-" + UUID().uuidString
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let missing = try Self.secrets(["KEY": "k", "PW": "p"], in: folder).credentials
+        #expect(missing.registries == nil && missing.missing?.text == "there is no file \(folder)/ca.pem")
+        try "-----\nca\n".write(toFile: folder + "/ca.pem", atomically: true, encoding: .utf8)
+        let secrets = try Self.secrets(["KEY": "k", "PW": #"p"w-long-enough"#], in: folder)
+        #expect(try secrets.reveal(.registry("m", .password)) == #""p\"w-long-enough""#)
+        #expect(try secrets.reveal(.registry("m", .ca)) == "-----\nca\n")
+        #expect(secrets.redaction.text(Array(#"said p"w-long-enough"#.utf8)) == "said <secret registry/m/password>")
+        let (known, same) = (secrets.credentials, try Self.secrets(["KEY": "k", "PW": #"p"w-long-enough"#], in: folder).credentials)
+        #expect(known.missing == nil && known.registries != nil && known == same)
+        #expect(try Self.secrets(["KEY": "k", "PW": "other"], in: folder).credentials.registries != known.registries)
     }
 }

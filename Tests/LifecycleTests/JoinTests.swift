@@ -43,7 +43,7 @@ import Testing
         Row("no VM, and no key that would let it in", "blocked CredentialMissing") {
             $0.facts.observed.vms?[web] = nil
             $0.withoutNode()
-            $0.facts.missingCredential = missing
+            $0.facts.credentials.missing = missing
         },
         Row("no VM, and its server runs an older version", "blocked AgentAheadOfServer") {
             $0.facts.observed.vms?[web] = nil
@@ -94,11 +94,11 @@ import Testing
         Row("no binary", "act prepare HostUnprepared", host { $0.binaryVersion = nil }),
         Row("no binary, and no key that would let it in", "blocked CredentialMissing") {
             host { ($0.binaryVersion, $0.overlay) = (nil, .needsLogin) }(&$0)
-            $0.facts.missingCredential = missing
+            $0.facts.credentials.missing = missing
         },
         Row("no binary, no key, and let in already", "act prepare HostUnprepared") {
             host { $0.binaryVersion = nil }(&$0)
-            $0.facts.missingCredential = missing
+            $0.facts.credentials.missing = missing
         },
         Row("another binary than was verified", "act prepare HostUnprepared") {
             host { $0.binarySHA256 = "other" }(&$0)
@@ -134,7 +134,24 @@ import Testing
         Row("other ranges", "blocked NetworkRangesChanged") { $0.facts.ledger.clusterCIDR = "10.9.0.0/16" },
         Row("another cluster answers", of: server, "blocked ClusterCAChanged") { $0.reading { $0.caHash = "other" } },
         Row("being deleted", "wait NodeDeleting") { $0.node { $0.deleting = true } },
-        Row("silent", "wait NodeSilent") { $0.node { $0.ready = .unknown } },
+        Row("silent, and its host was not probed", "wait AwaitingProbe") { $0.node { $0.ready = .unknown } },
+        Row("silent and configured anew, and its host was not probed", "wait AwaitingProbe") {
+            $0.node { $0.ready = .unknown }
+            $0.instance { $0.configuration = .digest("before") }
+        },
+        Row("silent and configured anew, and its host is out of reach", "wait NodeSilent") {
+            $0.node { $0.ready = .unknown }
+            $0.instance { $0.configuration = .digest("before") }
+            $0.facts.observed.hosts[web] = .unreachable("connection refused")
+        },
+        Row("silent, and its host refuses us", "blocked HostRefused") {
+            $0.node { $0.ready = .unknown }
+            $0.facts.observed.hosts[web] = .refused("sudo: a password is required", advice: "see why")
+        },
+        Row("silent, and k3s runs on its host", "wait NodeSilent") {
+            $0.node { ($0.ready, $0.internalIP) = (.unknown, "100.64.0.2") }
+            $0.facts.observed.hosts[web] = Situation.host(isSetUp: true)
+        },
         Row("silent, and the host is bare", "act prepare HostUnprepared") {
             $0.node { $0.ready = .unknown }
             $0.facts.observed.hosts[web] = Situation.host { $0.binaryVersion = nil }
@@ -162,6 +179,10 @@ import Testing
         },
         Row("its last install has no known outcome", "act install InstallOutcomeUnknown") { $0.instance { $0.configuration = .unknown } },
         Row("its configuration changed", "act install ConfigurationChanged") { $0.instance { $0.configuration = .digest("before") } },
+        Row("a secret of its registries is missing", "blocked CredentialMissing") {
+            $0.facts.credentials = Credentials(missing: missing, registries: nil)
+        },
+        Row("a key is missing that nobody needs now", "settled") { $0.facts.credentials.missing = missing },
         Row("not ready", "wait NodeNotReady") { $0.node { $0.ready = .notReady(reason: "KubeletNotReady") } },
         Row("a label is missing", "act patchNode LabelsOrTaintsDiffer") { $0.node { $0.labels["tier"] = nil } },
         Row("a label of others", "settled") { $0.node { $0.labels["theirs"] = "1" } },

@@ -13,13 +13,15 @@ struct ClusterDraft {
     var disable: [String] = []
     var serverConfig: [String: ConfigValue] = [:]
     var agentConfig: [String: ConfigValue] = [:]
+    var registries: RegistriesDraft?
 
     /// Nil when a part is missing; that was reported.
     var desired: DesiredCluster? {
         guard let name, let k3s, let pods, let services, let overlay else { return nil }
         return DesiredCluster(
             name: name, k3s: k3s, clusterCIDR: pods, serviceCIDR: services, overlay: overlay, disable: disable,
-            serverConfig: serverConfig, agentConfig: agentConfig)
+            serverConfig: serverConfig, agentConfig: agentConfig, registries: registries.flatMap { $0.isEmpty ? nil : $0.registries },
+            registrySecrets: registries?.secrets ?? [:])
     }
 }
 
@@ -40,7 +42,7 @@ extension FleetReader {
             pods: network(fields["clusterCIDR"], "10.244.0.0/16"), services: network(fields["serviceCIDR"], "10.245.0.0/16"),
             overlay: overlay(fields["network"]), disable: disable ?? [],
             serverConfig: fields["serverConfig"].map { K3sKeys.config($0, .server) } ?? [:],
-            agentConfig: fields["agentConfig"].map { K3sKeys.config($0, .agent) } ?? [:])
+            agentConfig: fields["agentConfig"].map { K3sKeys.config($0, .agent) } ?? [:], registries: registries(fields["registries"]))
         if let pods = draft.pods, let services = draft.services { checkServices(services, pods, draft) }
         if let services = draft.services { checkDNS(services, draft) }
         return draft
@@ -108,7 +110,7 @@ extension FleetReader {
     }
 
     /// Where a secret is read from; nil for anything else, which was reported.
-    private func secret(_ key: Field) -> SecretReference? {
+    func secret(_ key: Field) -> SecretReference? {
         if case .string = key.node.value {
             key.refuse("secrets never stand in the file: write {env: \"NAME\"} or {file: \"path\"}")
             return nil

@@ -91,6 +91,9 @@ enum Grammar {
         return text.utf8.count <= 64 && text.utf8.dropFirst(4).allSatisfy { isEdge($0) || $0 == 45 }
     }
 
+    /// A host with or without a port, `registry.example:5000`.
+    static func registryHost(_ text: String) -> Bool { !text.contains("/") && serverURL("https://" + text) }
+
     /// `https://` or `http://`, a host, maybe a port and a path; no login and no question.
     static func serverURL(_ text: String) -> Bool {
         guard let scheme = ["https://", "http://"].first(where: text.hasPrefix) else { return false }
