@@ -30,7 +30,7 @@ extension WireTests {
                 try Self.rewrite(wire, network: #"tags: ["tag:k3s"]"#)
                 let apply = try await wire.k8s("apply", "--yes")
                 #expect(apply.status == 0, "\(apply.all)")
-                let validate = try await wire.k8s("validate")
+                let validate = try await wire.exec("exedev-k8s", ["validate", wire.fleetFile])
                 #expect(validate.status == 0 && !validate.all.contains("90 days"), "\(validate.all)")
             }
         }
