@@ -96,8 +96,8 @@ import Testing
             host { ($0.binaryVersion, $0.overlay) = (nil, .needsLogin) }(&$0)
             $0.facts.credentials.missing = missing
         },
-        Row("no binary, no key, and let in already", "act prepare HostUnprepared") {
-            host { $0.binaryVersion = nil }(&$0)
+        Row("prepared, and a key is missing that nobody needs any more", "act install K3sNotInstalled") {
+            host()(&$0)
             $0.facts.credentials.missing = missing
         },
         Row("another binary than was verified", "act prepare HostUnprepared") {

@@ -24,7 +24,8 @@ extension Join {
             node: want.name, role: want.role, version: want.k3s, expectedSHA256: facts.ledger.digests[want.k3s.description],
             clusterID: facts.ledger.clusterID, clusterCIDR: facts.ledger.clusterCIDR, serviceCIDR: facts.ledger.serviceCIDR,
             overlay: facts.fleet.cluster.overlay.login)
-        if let reason = facts.missingCredential, !probe.isInOverlay { return .blocked(reason) }
+        // The script holds the key, whether or not the host will need it.
+        if let reason = facts.missingCredential { return .blocked(reason) }
         return .act(.prepare(Prepare(host)), .hostUnprepared)
     }
 
