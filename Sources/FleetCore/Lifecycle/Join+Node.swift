@@ -112,14 +112,7 @@ extension Join {
         switch joined.reading.ready {
         case .ready: nil
         case .notReady: .wait(Wait(.nodeNotReady(joined.reading.ready.words), read: .cluster, every: 0.5))
-        case .unknown: silent(joined, joined.node.host.flatMap { evidence($0, joined.want.role) })
-        }
-    }
-
-    private static func evidence(_ host: ObservedHost, _ role: Role) -> HostEvidence? {
-        switch host {
-        case .probed(let probe): HostEvidence(probe, role)
-        case .unreachable(let reason), .refused(let reason, _): .unreachable(reason)
+        case .unknown: silent(joined, joined.node.host.map { HostEvidence($0, joined.want.role) })
         }
     }
 

@@ -7,12 +7,21 @@ package enum HostEvidence: Sendable, Hashable {
     /// `unit`: the name of k3s's unit there; `state`: nil when there is no such unit.
     case said(unit: String, state: UnitState?, isInOverlay: Bool, journal: String?)
 
+    /// `role`: which unit is asked about.
+    package init(_ host: ObservedHost, _ role: Role) {
+        switch host {
+        case .probed(let probe): self.init(probe, role)
+        case .unreachable(let reason), .refused(let reason, _): self = .unreachable(reason)
+        }
+    }
+
     init(_ probe: HostProbe, _ role: Role) {
         let state = role == .server ? probe.server : probe.agent
         self = .said(unit: role.unit, state: state, isInOverlay: probe.isInOverlay, journal: probe.journal)
     }
 
-    var text: String {
+    /// One clause, as it stands behind a node's name.
+    package var text: String {
         switch self {
         case .unreachable(let reason): "SSH: \(reason)"
         case .said(let unit, let state, let isInOverlay, let journal):
