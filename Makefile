@@ -15,6 +15,8 @@ BIN := .build/$(CONFIG)
 # command or file that proves it is there : Debian package
 BUILD_NEEDS := libcurl4-openssl-dev libssh2-1-dev libssl-dev libmicrohttpd-dev pkg-config
 RUN_NEEDS := openssh-client openssh-server openssl systemd-container debootstrap iproute2 iptables curl ca-certificates
+# Login shells that hosts may have; tests skip one that is missing.
+SHELLS := fish tcsh
 
 .PHONY: fuzz demo test build install install-files lint clean deps deps-sim
 
@@ -32,6 +34,7 @@ demo: deps-sim
 	BIN=$(BIN) KEEP=$(KEEP) scripts/demo
 
 test: deps-sim
+	-@scripts/install-missing $(SHELLS)
 	$(SWIFT) build -c $(CONFIG) $(FLAGS)
 	EXEDEV_BIN=$(abspath $(BIN)) SWIFT=$(SWIFT) scripts/run-tests
 

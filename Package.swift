@@ -85,7 +85,9 @@ let package = Package(
         tests("ExeDevTests", on: ["ExeDev", "Shell"]),
         tests("SSHTests", on: ["FleetCore", "Live", "Reconciler", "SSH", "TestSupport"]),
         tests("HTTPServerTests", on: ["HTTPServer"]),
-        tests("DaemonTests", on: ["Daemon", "Digest", "FleetCore", "HTTPServer", "K3s", "Live", "Reconciler", "TestSupport"]),
+        tests(
+            "DaemonTests",
+            on: ["Daemon", "Digest", "ExeDev", "FleetCore", "HTTPServer", "K3s", "Live", "Reconciler", "Shell", "TestSupport"]),
         tests("SimulationTests", on: ["Simulation", "Shell"]),
         tests("ConvergenceTests", on: ["Simulation", "ExeDev", "Live", "Reconciler", "FleetCore", "K3s"]),
         tests("CommandLineTests", on: ["CommandLine", "Daemon", "FleetCore", "K3s", "Live", "Reconciler", "Shell"]),

@@ -59,6 +59,10 @@ struct CommandContext {
         return home + "/.local/state/exedev-k8s"
     }
 
+    static func overlayKey(of fleet: DesiredFleet, file: String) -> OverlayKey {
+        OverlayKey(overlay: fleet.cluster.overlay, folder: folder(of: file), environment: ProcessInfo.processInfo.environment)
+    }
+
     private static func folder(of file: String) -> String {
         guard let slash = file.lastIndex(of: "/") else { return FileManager.default.currentDirectoryPath }
         return String(file[..<slash])

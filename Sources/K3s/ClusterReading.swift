@@ -134,6 +134,7 @@ private struct NodeList: Decodable {
         var type: String
         var status: String
         var reason: String?
+        var message: String?
     }
     struct Address: Decodable {
         var type: String
@@ -148,7 +149,7 @@ extension NodeReading {
         let ready: Readiness =
             switch condition?.status {
             case "True": .ready
-            case "False": .notReady(reason: OutsideText.line(condition?.reason ?? "no reason given"))
+            case "False": .notReady(reason: OutsideText.line(Self.words(of: condition)))
             case nil: .notReady(reason: "it has no conditions yet")
             default: .unknown
             }
@@ -162,5 +163,11 @@ extension NodeReading {
                 Taint.Effect(rawValue: taint.effect).map { Taint(key: taint.key, value: taint.value ?? "", effect: $0) }
             },
             unschedulable: item.spec?.unschedulable ?? false, deleting: item.metadata.deletionTimestamp != nil)
+    }
+
+    /// The kubelet's own message tells what it lacks.
+    private static func words(of condition: NodeList.Condition?) -> String {
+        let words = [condition?.reason, condition?.message].compactMap { $0 }.filter { !$0.isEmpty }
+        return words.isEmpty ? "no reason given" : words.joined(separator: ": ")
     }
 }

@@ -4,6 +4,8 @@ import Shell
 package enum HostFailure {
     /// The host that answered is not the one that was meant.
     package static let wrongHost: Int32 = 65
+    /// The login is not root and may not become it unasked.
+    static let noRoot: Int32 = 83
 
     /// The last words of a script that failed, at most three lines, without klog's own lines (facts/kubernetes.md, 6). What kubectl says of the
     /// cause of a drain that fails stands far from its end (5).
@@ -31,6 +33,9 @@ package enum HostFailure {
         case 76: "the VM was set up by another ledger: use that state directory, or remove the VM"
         case 77: "give the pool another vmPrefix, or remove the VM"
         case 82: "choose another clusterCIDR or serviceCIDR"
+        case noRoot:
+            "let the login run everything by sudo without a password (NOPASSWD: ALL), or set ssh.user to one that may, such as root"
+        case 84: "use an image whose /usr/local/bin can be written, such as exeuntu: k3s and its tools go there"
         case 80: "do not go on before you know why the release's bytes differ"
         default: nil
         }

@@ -8,6 +8,10 @@ package struct ProbeFields: Sendable, Hashable {
     package var hostname = ""
     /// What `systemctl is-system-running` said: `running`, `degraded`, `starting`, …
     package var systemd = ""
+    /// It has not finished booting `bootDeadline` after its init began.
+    package var isLate = false
+    /// What systemd is still at work on while it starts, at most three units.
+    package var jobs: [String] = []
     package var overlay: OverlayState = .missing
     package var binaryVersion: K3sVersion?
     package var binarySHA256: String?
@@ -30,6 +34,8 @@ package struct ProbeFields: Sendable, Hashable {
         switch key {
         case "hostname": hostname = value
         case "systemd": systemd = value
+        case "late": isLate = value == "yes"
+        case "job": jobs.append(value)
         case "overlay": overlay = OverlayState(value)
         case "version": binaryVersion = value.split(separator: " ").compactMap { K3sVersion(String($0)) }.first
         case "sha256": binarySHA256 = value
@@ -51,6 +57,9 @@ package struct ProbeFields: Sendable, Hashable {
 }
 
 extension HostProbe {
+    /// Seconds since its init began after which a host is used although systemd has not finished booting.
+    package static let bootDeadline = 180
+
     package init() { self.init(ProbeFields()) }
 
     /// SSH answers before systemd does (facts/exedev.md §5.1, Aug 2026).
@@ -58,6 +67,7 @@ extension HostProbe {
 
     /// The unit of this role; nil where there is none.
     package func unit(_ role: Role) -> UnitState? { role == .server ? self.server : self.agent }
+    package var isInOverlay: Bool { if case .up = self.overlay { true } else { false } }
 
     /// k3s was set up here in this role and has run.
     package func runs(_ role: Role) -> Bool {

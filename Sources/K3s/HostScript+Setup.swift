@@ -11,13 +11,15 @@ package struct HostPreparation: Sendable, Hashable {
     package var clusterID: String
     package var clusterCIDR: String
     package var serviceCIDR: String
+    package var overlay: OverlayLogin
 
     package init(
         node: String, role: Role, version: K3sVersion, expectedSHA256: String?, clusterID: String, clusterCIDR: String,
-        serviceCIDR: String
+        serviceCIDR: String, overlay: OverlayLogin = OverlayLogin()
     ) {
         (self.node, self.role, self.version, self.expectedSHA256) = (node, role, version, expectedSHA256)
         (self.clusterID, self.clusterCIDR, self.serviceCIDR) = (clusterID, clusterCIDR, serviceCIDR)
+        self.overlay = overlay
     }
 }
 
@@ -29,7 +31,7 @@ extension HostScript {
     ) -> Script {
         Script(lines: [
             alone, atomicWrite, tidy, preflight(host, controllerTime), routes(host.clusterCIDR, host.serviceCIDR),
-            overlay(host.node, authKey),
+            overlay(host, authKey),
             binary(host, releases), installer(host, releases), durable,
         ])
     }
@@ -93,6 +95,8 @@ extension HostScript {
             [ -d /run/systemd/system ] || refuse 71 'the host does not run systemd'
             command -v curl >/dev/null || refuse 72 'the host lacks curl'
             command -v tailscale >/dev/null || refuse 73 'the host lacks tailscale'
+            mkdir -p /usr/local/bin 2>/dev/null || :
+            [ -w /usr/local/bin ] || refuse 84 '/usr/local/bin cannot be written'
             free=$(df -Pk /var/lib | awk 'NR == 2 { print $4 }')
             [ "$free" -ge 1048576 ] || refuse 74 "only $free KiB are free on /var/lib"
             skew=$(( $(date +%s) - \(controllerTime) ))
@@ -135,19 +139,27 @@ extension HostScript {
             """
     }
 
-    private static func overlay(_ hostname: String, _ authKey: SecretName) -> Script {
-        """
-        systemctl enable --now tailscaled
-        if ! tailscale ip -4 >/dev/null 2>&1; then
-            printf '%s' \(secret: authKey) > "$key"
-            timeout 120 tailscale up --auth-key="file:$key" --hostname=\(hostname) --accept-routes=false \\
-                || refuse 78 'tailscale up failed'
-            rm -f "$key"
-        fi
-        address=$(tailscale ip -4 | head -n 1)
-        [ -n "$address" ] || refuse 78 'the overlay has no address'
-        echo "overlay-address=$address"
-        """
+    /// A host's names are resolved as before: MagicDNS would stand between it and its images. What an earlier `up` set is no reason to refuse this
+    /// one. Machines of an OAuth client would be ephemeral, and those lose their address.
+    private static func overlay(_ host: HostPreparation, _ authKey: SecretName) -> Script {
+        let tags = host.overlay.tags.isEmpty ? [] : ["--advertise-tags=" + host.overlay.tags.joined(separator: ",")]
+        let flags = ["--hostname=" + host.node] + tags + (host.overlay.controlURL.map { ["--login-server=" + $0] } ?? [])
+        return """
+            systemctl enable --now tailscaled
+            if ! tailscale ip -4 >/dev/null 2>&1; then
+                printf '%s' \(secret: authKey) > "$key"
+                case $(cat "$key") in
+                tskey-client-*'?'*) ;;
+                tskey-client-*) printf '?ephemeral=false&preauthorized=true' >> "$key" ;;
+                esac
+                timeout 120 tailscale up --reset --auth-key="file:$key" --accept-dns=false --accept-routes=false \(words: flags) \\
+                    || refuse \(Int(OverlayRefusal.status)) 'tailscale up failed'
+                rm -f "$key"
+            fi
+            address=$(tailscale ip -4 | head -n 1)
+            [ -n "$address" ] || refuse \(Int(OverlayRefusal.status)) 'the overlay has no address'
+            echo "overlay-address=$address"
+            """
     }
 
     private static func base(_ url: String, _ version: K3sVersion) -> String {
@@ -218,7 +230,7 @@ extension HostScript {
         let server: Script = serverToken.map { "printf '%s' \(secret: $0) | put \(raw: HostPath.token) 600" } ?? ":"
         return Script(lines: [
             "printf '%s' \(setup.clusterID) | put \(raw: HostPath.cluster) 600", server, token,
-            "printf '%s' \(setup.configFile()) | put \(raw: HostPath.config) 600",
+            "printf '%s' \(setup.configFile()) | put \(raw: HostPath.config) 600", Registries.script(setup.registries),
             "printf '%s' \(waitOverlay(setup)) | put \(raw: HostPath.waitOverlay) 755",
             "chmod 755 /usr/local/libexec /usr/local/libexec/exedev-k8s",
             "printf '%s' \(dropIn) | put \("/etc/systemd/system/" + setup.role.unit + ".service.d/10-exedev.conf") 644",

@@ -8,16 +8,35 @@ package enum HostScript {
     /// can eat the rest of the script from the standard input that it shares with the shell. kubectl speaks to the host's own cluster, whatever
     /// the login's environment or root's kubeconfig name.
     package static func addressed(_ script: Script, to hostname: String) -> Script {
-        let proof: Script =
-            #"[ "$(hostname)" = \#(hostname) ] || { echo "this host is $(hostname)" >&2; exit \#(Int(HostFailure.wrongHost)); }"#
+        let proof: Script = """
+            host=$(hostname)
+            [ "${host%%.*}" = \(hostname) ] || { echo "this host is $host" >&2; exit \(Int(HostFailure.wrongHost)); }
+            """
         return Script(
             lines: ["{", proof, Script(raw: "echo '\(ownOutput)'"), environment, script, "} </dev/null"])
     }
 
-    /// sudo's `secure_path` may lack k3s's own directory, and kubectl 1.34 obeys root's kuberc, which can turn an order into a question
+    /// What the login's shell is told: to run the script on standard input as root. That shell may be of any kind, so of its own language nothing is
+    /// used but words in single quotes. Some images log in as root and lack sudo (facts/exedev.md §5); a sudo that fails before the script
+    /// began is asked once more whether it would do anything at all.
+    package static let loginCommand = "sh -c '" + asRoot.split(separator: "\n").joined(separator: " ") + "'"
+
+    private static let asRoot = """
+        if [ "$(id -u)" = 0 ]; then exec sh -eu -s; fi;
+        command -v sudo >/dev/null 2>&1 || { echo "the login is $(id -un) and the host has no sudo" >&2; exit \(HostFailure.noRoot); };
+        sudo -n sh -eu -s; status=$?;
+        if [ $status = 1 ]; then sudo -n true </dev/null >/dev/null 2>&1 || exit \(HostFailure.noRoot); fi;
+        exit $status
+        """
+
+    /// Whether a host that calls itself `said` is the VM of this name: a hostname may have its domain behind it.
+    package static func names(_ said: String, _ vm: String) -> Bool { said == vm || said.hasPrefix(vm + ".") }
+
+    /// sudo's `secure_path` may lack the directories of administrators, and may have another k3s than the staged one; kubectl 1.34 obeys root's kuberc, which can turn an order into a question
     /// (facts/kubernetes.md, 10).
     private static let environment: Script =
-        "export PATH=\"$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/sbin\" KUBECONFIG=/etc/rancher/k3s/k3s.yaml KUBERC=off"
+        "export PATH=\"$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/sbin\" KUBECONFIG=/etc/rancher/k3s/k3s.yaml KUBERC=off; "
+        + "k3s() { \(raw: HostPath.binary) \"$@\"; }"
 
     /// The line after which a script's own output begins: a login shell's profile may have printed before it.
     private static let ownOutput = "=== exedev-k8s output"
@@ -37,7 +56,16 @@ package enum HostScript {
                 LC_ALL=C; export LC_ALL
                 echo '\(Sections.begin("probe"))'
                 echo "hostname=$(hostname)"
-                echo "systemd=$(systemctl is-system-running 2>/dev/null)"
+                systemd=$(systemctl is-system-running 2>/dev/null)
+                echo "systemd=$systemd"
+                case $systemd in
+                running|degraded) ;;
+                *)
+                    up=$(cut -d . -f 1 /proc/uptime)
+                    began=$(sed 's/^.*) //' /proc/1/stat | cut -d ' ' -f 20)
+                    [ -n "$up" ] && [ -n "$began" ] && [ $((up - began / 100)) -ge \(HostProbe.bootDeadline) ] && echo 'late=yes'
+                    systemctl list-jobs --no-legend 2>/dev/null | awk '$4 == "running" { print "job=" $2 }' | head -n 3 ;;
+                esac
                 if command -v tailscale >/dev/null 2>&1 && systemctl is-active --quiet tailscaled; then
                     address=$(tailscale ip -4 2>/dev/null | head -n 1)
                     echo "overlay=${address:-down}"

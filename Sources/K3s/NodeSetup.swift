@@ -16,16 +16,21 @@ package struct NodeSetup: Sendable, Hashable {
     package var caHash: String?
     /// Applied at the first registration, so that no pod lands before kubectl has shaped the node.
     package var taints: [Taint]
+    /// Nil: none are written.
+    package var registries: Registries?
+    /// A digest of their secrets.
+    package var registrySecrets: String
 
     package init(
         name: String, role: Role, clusterName: String, clusterID: String, overlayInterface: String,
         overlayAddress: String, clusterCIDR: String, serviceCIDR: String, disable: [String], extra: [String: ConfigValue],
-        serverAddress: String?, caHash: String?, taints: [Taint]
+        serverAddress: String?, caHash: String?, taints: [Taint], registries: Registries? = nil, registrySecrets: String = ""
     ) {
         (self.name, self.role, self.clusterName, self.clusterID) = (name, role, clusterName, clusterID)
         (self.overlayInterface, self.overlayAddress) = (overlayInterface, overlayAddress)
         (self.clusterCIDR, self.serviceCIDR, self.disable, self.extra) = (clusterCIDR, serviceCIDR, disable, extra)
         (self.serverAddress, self.caHash, self.taints) = (serverAddress, caHash, taints)
+        (self.registries, self.registrySecrets) = (registries, registrySecrets)
     }
 
     /// `/etc/rancher/k3s/config.yaml`. Two schemas: a server skips an unknown key with a warning, an agent crash-loops on it
@@ -36,7 +41,10 @@ package struct NodeSetup: Sendable, Hashable {
 
     /// What a restart of k3s would change: the settings, whatever the comments in the file. Its first line is that of the files of ledgers of
     /// schema 1, so that their digests stay good.
-    package var meaning: String { "# Written by exedev-k8s for the cluster \(clusterName); changes made here are undone.\n" + settings }
+    package var meaning: String {
+        let registries = self.registries.map { $0.meaning + "# secrets: \(registrySecrets)\n" } ?? ""
+        return "# Written by exedev-k8s for the cluster \(clusterName); changes made here are undone.\n" + settings + registries
+    }
 
     /// As bytes, for it is rendered for every node at every plan, and putting a String together is most of that.
     private var settings: String {

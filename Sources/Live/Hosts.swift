@@ -24,6 +24,7 @@ struct Hosts: Sendable {
         client = SSHClient(loop: .shared, connectsPerMinute: fleet.limits.connectsPerMinute)
     }
 
+    var credentials: Credentials { secrets.credentials }
     var connectionsOpened: Int { client.connectionsOpened }
     var sessionsKept: Int { client.sessionsKept }
 
@@ -62,7 +63,7 @@ struct Hosts: Sendable {
         let result: ExecResult
         do throws(SSHError) {
             result = try await client.run(
-                on: target, access: access, command: Self.shell, stdin: bytes, deadline: .seconds(deadline),
+                on: target, access: access, command: HostScript.loginCommand, stdin: bytes, deadline: .seconds(deadline),
                 outputLimit: Self.outputLimit, aside: aside, gate: gate)
         } catch {
             throw Self.effect(error, mutates: mutates)
@@ -87,11 +88,8 @@ struct Hosts: Sendable {
 
     private static let outputLimit = 8 << 20
 
-    /// Some images log in as root and may lack sudo (facts/exedev.md §5).
-    private static let shell = "if [ \"$(id -u)\" = 0 ]; then sh -eu -s; else sudo -n sh -eu -s; fi"
-
     static func prove(_ hostname: String, is vm: ObservedVM) throws(EffectError) {
-        guard hostname == vm.name else {
+        guard HostScript.names(hostname, vm.name) else {
             throw EffectError(
                 "the host that answered for \(vm.name) calls itself \(hostname)", remedy: .askOperator(advice: wrongHostAdvice))
         }
@@ -103,6 +101,9 @@ struct Hosts: Sendable {
     private static func failed(_ result: ExecResult, _ errors: String) -> EffectError {
         let (status, cause) = (result.exitStatus ?? -1, HostFailure.cause(stderr: errors))
         if status == HostFailure.wrongHost { return EffectError(cause, remedy: .askOperator(advice: wrongHostAdvice)) }
+        if let refusal = OverlayRefusal(exitStatus: status, stderr: errors) {
+            return EffectError(cause, remedy: .refused(.overlayRefused(refusal, words: cause)))
+        }
         if let advice = HostFailure.advice(exitStatus: status) { return EffectError(cause, remedy: .askOperator(advice: advice)) }
         let how = result.signal.map { "was killed by \($0)" } ?? "ended with status \(status)"
         return EffectError("the script \(how): \(cause)", remedy: .retry(after: nil))

@@ -21,7 +21,9 @@ package struct LiveWorld: Sendable {
             environment: environment, file: tokenFile, credentialsDirectory: environment["CREDENTIALS_DIRECTORY"])
         client = ExeDevClient(
             transport: try CurlTransport(token: token, environment: environment), report: { [counter] in counter.note($0) })
-        let secrets = Secrets(state: state, overlay: fleet.cluster.overlay, folder: fleetFolder, environment: environment, token: token)
+        let secrets = Secrets(
+            state: state, overlayKey: OverlayKey(overlay: fleet.cluster.overlay, folder: fleetFolder, environment: environment),
+            registries: fleet.cluster.registrySecrets, token: token)
         hosts = try Hosts(fleet: fleet, folder: fleetFolder, state: state, environment: environment, secrets: secrets)
         holder = Identity.holder(state)
         releases = ReleaseSource(
@@ -69,6 +71,9 @@ extension LiveWorld: WorldWriter {
     package func listVMs() async throws(EffectError) -> [ObservedVM] {
         try await asking { () async throws(ExeDevError) in try await client.list().vms }.map(ObservedVM.init)
     }
+
+    /// Without an SSH key there is no world.
+    package func credentials() -> Credentials { hosts.credentials }
 
     package func probe(_ vm: ObservedVM) async throws(EffectError) -> HostProbe {
         let output = try await hosts.run(HostScript.probe(), on: vm, deadline: 30, mutates: false)
@@ -190,6 +195,7 @@ private struct ReadOnlyWorld: WorldReader {
     let world: LiveWorld
 
     func listVMs() async throws(EffectError) -> [ObservedVM] { try await world.listVMs() }
+    func credentials() -> Credentials { world.credentials() }
     func probe(_ vm: ObservedVM) async throws(EffectError) -> HostProbe { try await world.probe(vm) }
     func readCluster(on vm: ObservedVM) async throws(EffectError) -> ClusterReading { try await world.readCluster(on: vm) }
 }

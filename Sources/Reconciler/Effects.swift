@@ -12,7 +12,7 @@ package struct EffectError: Error, Sendable, CustomStringConvertible {
         case askOperator(advice: String)
         /// The VM name is taken: by our own request, if there was one without an answer; else the operator is to choose another.
         case nameTaken(advice: String)
-        /// By a rule of ours; nothing was sent.
+        /// For this reason, which only the operator can change: by a rule of ours before anything was sent, or by the host.
         case refused(Reason)
     }
 
@@ -35,6 +35,13 @@ package protocol WorldReader: Sendable {
     func probe(_ vm: ObservedVM) async throws(EffectError) -> HostProbe
     /// The whole cluster, read on a server in one round trip.
     func readCluster(on vm: ObservedVM) async throws(EffectError) -> ClusterReading
+    /// What this machine has of the secrets that hosts need.
+    func credentials() -> Credentials
+}
+
+extension WorldReader {
+    /// For a world whose doors need no key.
+    package func credentials() -> Credentials { Credentials() }
 }
 
 /// What may be changed.

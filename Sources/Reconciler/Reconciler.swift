@@ -36,6 +36,7 @@ package struct Reconciler: Sendable {
     /// Reads once at everything the plan depends on, and decides. Reads only.
     package func observe(_ world: any WorldReader, ledger: Ledger) async throws(EffectError) -> Result {
         var run = Run(fleet: fleet, ledger: ledger, repeats: false, disabledRules: disabledRules)
+        run.facts.credentials = world.credentials()
         let observer = Observer(world: world)
         await withTaskGroup(of: LoopEvent.self) { group in
             repeat {
@@ -57,6 +58,7 @@ package struct Reconciler: Sendable {
     ) async throws -> Result {
         var run = Run(fleet: fleet, ledger: ledger, repeats: true, isAttended: isAttended, disabledRules: disabledRules)
         run.facts.approved = approved
+        run.facts.credentials = world.credentials()
         let end = deadline.map { clock.uptime + ($0 - clock.now) }
         let observer = Observer(world: world)
         let fence = Fence(clock: clock)

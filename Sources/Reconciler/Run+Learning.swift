@@ -193,6 +193,8 @@ extension Run {
     private mutating func refused(_ action: Action, _ reason: Reason, _ error: EffectError, _ now: Double, _ tell: (Event) -> Void) {
         creationFailed(action)
         wait(action, 0, error, now)
+        // The key is that of every other host too; what is approved is approved for one.
+        if case .overlayRefused(let refusal, _) = reason, refusal != .approvalNeeded { facts.credentials.missing = reason }
         facts.notes[action.node, default: .init()].refusal = reason
         tell(.blocked(node: action.node, reason))
     }

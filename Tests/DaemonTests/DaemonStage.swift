@@ -48,7 +48,14 @@ final class GatedWorld: WorldWriter {
     private let waiting = Mutex<(isShut: Bool, waiters: [CheckedContinuation<Void, Never>])>((false, []))
     private let no = EffectError("no", remedy: .askOperator(advice: "none"))
 
-    init(isShut: Bool = false) { waiting.withLock { $0.isShut = isShut } }
+    private let missing: Reason?
+
+    init(isShut: Bool = false, missing: Reason? = nil) {
+        self.missing = missing
+        waiting.withLock { $0.isShut = isShut }
+    }
+
+    func credentials() -> Credentials { Credentials(missing: missing) }
 
     func open() {
         let waiters = waiting.withLock { state in

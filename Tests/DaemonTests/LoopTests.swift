@@ -62,6 +62,20 @@ import Testing
         try await run
     }
 
+    /// A key that is not there is said, and nothing is created; the daemon goes on, for it may come.
+    @Test func withoutACredentialNothingIsCreated() async throws {
+        let stage = try DaemonStage()
+        try stage.write("a")
+        let (world, ear) = (GatedWorld(missing: .credentialMissing("TS_AUTHKEY is not set", advice: "set it")), Ear())
+        async let run: Void = stage.run([stage.source("a", world)], ears: ["a": ear])
+        var heard: [String] = []
+        for _ in 0..<8 { heard.append(await ear.inbox.next()) }
+        #expect(heard.contains { $0.contains("blocked") && $0.contains("TS_AUTHKEY is not set") })
+        #expect(heard.count { $0 == "pass ended" } > 1 && !heard.contains { $0.contains("actionStarted") }, "\(heard)")
+        stage.signal(SIGTERM)
+        try await run
+    }
+
     @Test func asksForTimeAsLongAsAStepIsUnderWay() async throws {
         let stage = try DaemonStage()
         try stage.write("a")

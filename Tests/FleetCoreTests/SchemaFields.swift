@@ -36,7 +36,7 @@ struct SchemaField: CustomStringConvertible {
 }
 
 extension JSONSchema {
-    /// All fields, with `web` for the name of any pool.
+    /// All fields, with `web` for the name of any pool, and of any registry.
     func fields() -> [SchemaField] { fields(root, []) }
 
     func resolved(_ schema: JSON) -> JSON {
@@ -57,7 +57,9 @@ extension JSONSchema {
             let field = SchemaField(steps: steps + [.name(name)], schema: resolved(inner))
             found += [field] + fields(field.schema, field.steps)
         }
-        if steps == [.name("pools")], let pool = schema["additionalProperties"] { found += fields(pool, steps + [.name("web")]) }
+        if let inner = schema["additionalProperties"], inner.members["properties"] != nil || inner["$ref"]?.text == "#/$defs/pool" {
+            found += fields(inner, steps + [.name("web")])
+        }
         for variant in schema["anyOf"]?.items ?? [] { found += fields(variant, steps) }
         if let item = schema["items"] { found += fields(item, steps + [.item]) }
         return found

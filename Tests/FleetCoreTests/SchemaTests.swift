@@ -23,6 +23,11 @@ import Testing
             ("cluster.network.authKey", SpecFields.authKey), ("cluster.serverConfig", K3sKeys.known(to: .server)),
             ("cluster.agentConfig", K3sKeys.known(to: .agent)), ("cluster.servers", SpecFields.pool), ("defaults", SpecFields.shape),
             ("defaults.taints[0]", SpecFields.taint), ("pools.web", SpecFields.pool), ("pools.web.share", SpecFields.share),
+            ("cluster.registries", SpecFields.registries), ("cluster.registries.mirrors.web", SpecFields.mirror),
+            ("cluster.registries.configs.web", SpecFields.registryConfig),
+            ("cluster.registries.configs.web.auth", SpecFields.registryAuth),
+            ("cluster.registries.configs.web.tls", SpecFields.registryTLS),
+            ("cluster.registries.configs.web.tls.key", SpecFields.authKey),
             ("limits", SpecFields.limits), ("policy", SpecFields.policy), ("ssh", SpecFields.ssh),
             ("ssh.hostKeys", SpecFields.knownHosts),
         ]

@@ -149,6 +149,17 @@ import Testing
             "an empty path", FleetText(more: "network: {authKey: {file: ''}}"),
             "4 cluster.network.authKey.file: must be the path of a file"),
         SpecRow(
+            "tags of the tailnet", FleetText(more: "network: {tags: ['k3s', 'tag:1', 'tag:a,tag:b', 'tag:ok-1']}"),
+            #"4 cluster.network.tags[0]: "k3s" is no tag of a tailnet, such as "tag:k3s""#,
+            #"4 cluster.network.tags[1]: "tag:1" is no tag of a tailnet, such as "tag:k3s""#,
+            #"4 cluster.network.tags[2]: "tag:a,tag:b" is no tag of a tailnet, such as "tag:k3s""#),
+        SpecRow(
+            "a control server", FleetText(more: "network: {controlURL: 'headscale.example'}"),
+            #"4 cluster.network.controlURL: "headscale.example" is no URL of a server, such as "https://headscale.example""#),
+        SpecRow(
+            "a control server with a login", FleetText(more: "network: {controlURL: 'https://me:pw@headscale.example'}"),
+            #"4 cluster.network.controlURL: "https://me:pw@headscale.example" is no URL of a server, such as "https://headscale.example""#),
+        SpecRow(
             "a component", FleetText(more: "disable: ['treafik', 'dns']"),
             #"4 cluster.disable[0]: "treafik" is no packaged component: coredns, local-storage, metrics-server, runtimes, servicelb, traefik -> traefik"#,
             #"4 cluster.disable[1]: "dns" is no packaged component: coredns, local-storage, metrics-server, runtimes, servicelb, traefik"#),

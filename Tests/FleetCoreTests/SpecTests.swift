@@ -52,6 +52,13 @@ import Testing
         #expect(fleet.ssh == SSHSettings(keyFile: "id", user: "root", hostKeys: .knownHosts(file: "known")))
     }
 
+    @Test func overlayOfOnesOwn() throws {
+        let text = FleetText(more: "network: {tags: ['tag:k3s'], controlURL: 'http://10.0.0.1:8080/hs'}")
+        let overlay = try #require(FleetFile.parse("\(text)", file: "f").fleet).cluster.overlay
+        let login = OverlayLogin(tags: ["tag:k3s"], controlURL: "http://10.0.0.1:8080/hs")
+        #expect(overlay == .tailscale(authKey: .environment("TS_AUTHKEY"), login))
+    }
+
     @Test func namesNodesServersFirst() {
         #expect(fleet.nodes.map(\.name) == ["demo-cp-n1", "front-n1", "demo-batch-n1", "demo-batch-n2"])
         #expect(fleet.nodes.map(\.role) == [.server, .agent, .agent, .agent])

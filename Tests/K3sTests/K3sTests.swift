@@ -93,6 +93,14 @@ import Testing
         #expect(reading.nodes[0].internalIP == "100.64.0.2")
     }
 
+    @Test func readsWhyANodeIsNotReady() throws {
+        let json =
+            #"{"items":[{"metadata":{"name":"a"},"status":{"conditions":[{"type":"Ready","status":"False","reason":"KubeletNotReady","message":"cni plugin not initialized"}]}}]}"#
+        let reading = try ClusterReading.parse(
+            "=== exedev-k8s cluster begin\nhostname=a\nnodes=\(json)\nready=yes\n=== exedev-k8s cluster end\n")
+        #expect(reading.nodes[0].ready == .notReady(reason: "KubeletNotReady: cni plugin not initialized"))
+    }
+
     @Test func readsNodes() throws {
         let json =
             #"{"items":[{"metadata":{"name":"a","labels":{"node-role.kubernetes.io/control-plane":"true"}},"spec":{},"status":{"conditions":[{"type":"Ready","status":"True"}],"addresses":[{"type":"InternalIP","address":"100.64.0.1"}],"nodeInfo":{"kubeletVersion":"v1.34.9+k3s1"}}},{"metadata":{"name":"b","deletionTimestamp":"2026-01-01T00:00:00Z"},"spec":{"taints":[{"key":"k","effect":"NoSchedule"}],"unschedulable":true}}]}"#

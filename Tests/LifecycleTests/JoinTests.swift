@@ -31,12 +31,19 @@ import Testing
         }
     }
 
+    private static let missing = Reason.credentialMissing("TS_AUTHKEY is not set", advice: "set it")
+
     private static let platform: [Row] = [
         Row("settled", "settled") { _ in },
         Row("the VMs were not listed", "wait AwaitingVMList") { $0.facts.observed.vms = nil },
         Row("no VM", "act createVM VMMissing") {
             $0.facts.observed.vms?[web] = nil
             $0.withoutNode()
+        },
+        Row("no VM, and no key that would let it in", "blocked CredentialMissing") {
+            $0.facts.observed.vms?[web] = nil
+            $0.withoutNode()
+            $0.facts.credentials.missing = missing
         },
         Row("no VM, and its server runs an older version", "blocked AgentAheadOfServer") {
             $0.facts.observed.vms?[web] = nil
@@ -85,11 +92,27 @@ import Testing
         },
         Row("another host", "blocked HostMisrouted", host { $0.hostname = "stranger" }),
         Row("no binary", "act prepare HostUnprepared", host { $0.binaryVersion = nil }),
+        Row("no binary, and no key that would let it in", "blocked CredentialMissing") {
+            host { ($0.binaryVersion, $0.overlay) = (nil, .needsLogin) }(&$0)
+            $0.facts.credentials.missing = missing
+        },
+        Row("prepared, and a key is missing that nobody needs any more", "act install K3sNotInstalled") {
+            host()(&$0)
+            $0.facts.credentials.missing = missing
+        },
         Row("another binary than was verified", "act prepare HostUnprepared") {
             host { $0.binarySHA256 = "other" }(&$0)
             $0.facts.ledger.digests["v1.34.9+k3s1"] = "sha"
         },
         Row("booting", "wait HostBooting", host { ($0.systemd, $0.overlay) = ("starting", .needsLogin) }),
+        Row(
+            "booting without end", "act prepare HostUnprepared",
+            host { ($0.systemd, $0.overlay, $0.isLate) = ("starting", .needsLogin, true) }),
+        Row(
+            "no systemd that would ever answer", "act prepare HostUnprepared",
+            host { ($0.systemd, $0.overlay, $0.isLate) = ("offline", .missing, true) }),
+        Row("a hostname with its domain", "act install K3sNotInstalled", host { $0.hostname = web + ".exe.xyz" }),
+        Row("a hostname that only begins alike", "blocked HostMisrouted", host { $0.hostname = web + "1" }),
         Row("another cluster's mark", "blocked HostOfOtherCluster", host { $0.clusterID = "c2" }),
         Row("prepared", "act install K3sNotInstalled", host()),
         Row("prepared, no control plane", "wait ControlPlaneNotReady") {
@@ -126,7 +149,24 @@ import Testing
         Row("other ranges", "blocked NetworkRangesChanged") { $0.facts.ledger.clusterCIDR = "10.9.0.0/16" },
         Row("another cluster answers", of: server, "blocked ClusterCAChanged") { $0.reading { $0.caHash = "other" } },
         Row("being deleted", "wait NodeDeleting") { $0.node { $0.deleting = true } },
-        Row("silent", "wait NodeSilent") { $0.node { $0.ready = .unknown } },
+        Row("silent, and its host was not probed", "wait AwaitingProbe") { $0.node { $0.ready = .unknown } },
+        Row("silent and configured anew, and its host was not probed", "wait AwaitingProbe") {
+            $0.node { $0.ready = .unknown }
+            $0.instance { $0.configuration = .digest("before") }
+        },
+        Row("silent and configured anew, and its host is out of reach", "wait NodeSilent") {
+            $0.node { $0.ready = .unknown }
+            $0.instance { $0.configuration = .digest("before") }
+            $0.facts.observed.hosts[web] = .unreachable("connection refused")
+        },
+        Row("silent, and its host refuses us", "blocked HostRefused") {
+            $0.node { $0.ready = .unknown }
+            $0.facts.observed.hosts[web] = .refused("sudo: a password is required", advice: "see why")
+        },
+        Row("silent, and k3s runs on its host", "wait NodeSilent") {
+            $0.node { ($0.ready, $0.internalIP) = (.unknown, "100.64.0.2") }
+            $0.facts.observed.hosts[web] = Situation.host(isSetUp: true)
+        },
         Row("silent, and the host is bare", "act prepare HostUnprepared") {
             $0.node { $0.ready = .unknown }
             $0.facts.observed.hosts[web] = Situation.host { $0.binaryVersion = nil }
@@ -166,6 +206,10 @@ import Testing
             restarted(200) { $0.active = "activating" }(&$0)
             $0.node { $0.ready = .unknown }
         },
+        Row("a secret of its registries is missing", "blocked CredentialMissing") {
+            $0.facts.credentials = Credentials(missing: missing, registries: nil)
+        },
+        Row("a key is missing that nobody needs now", "settled") { $0.facts.credentials.missing = missing },
         Row("not ready", "wait NodeNotReady") { $0.node { $0.ready = .notReady(reason: "KubeletNotReady") } },
         Row("a label is missing", "act patchNode LabelsOrTaintsDiffer") { $0.node { $0.labels["tier"] = nil } },
         Row("a label of others", "settled") { $0.node { $0.labels["theirs"] = "1" } },

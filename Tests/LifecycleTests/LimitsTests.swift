@@ -34,8 +34,38 @@ import Testing
         let decisions = try Self.decisions("maxUnavailable: 1") { situation in
             situation.instance { $0.configuration = .digest("before") }
             situation.node(Situation.mate) { $0.ready = .unknown }
+            situation.facts.observed.hosts[Situation.mate] = .unreachable("connection refused")
         }
         #expect(decisions == ["wait LimitReached", "wait NodeSilent"])
+    }
+
+    /// k3s does not run on them, so that to set it up again takes nothing away.
+    @Test(arguments: ["inactive", "failed", "activating"])
+    func whatIsDownIsRepairedAtTheSameTime(unit: String) throws {
+        let decisions = try Self.decisions("maxUnavailable: 1") { situation in
+            for (name, address) in [(Situation.web, "100.64.0.2"), (Situation.mate, "100.64.0.3")] {
+                situation.node(name) { ($0.ready, $0.internalIP) = (.unknown, address) }
+                situation.instance(name) { $0.configuration = .digest("before") }
+                situation.facts.observed.hosts[name] = Situation.host(name, isSetUp: true) {
+                    $0.agent?.active = unit
+                    $0.overlay = .up(address: address)
+                }
+            }
+        }
+        let reason = unit == "activating" ? "ConfigurationChanged" : "K3sNotInstalled"
+        #expect(decisions == ["act install \(reason)", "act install \(reason)"])
+    }
+
+    /// Its kubelet may be alive and only unheard of: one at a time.
+    @Test func whatMayBeAliveIsRestartedOneByOne() throws {
+        let decisions = try Self.decisions("maxUnavailable: 1") { situation in
+            Self.reconfigured(&situation)
+            for (name, address) in [(Situation.web, "100.64.0.2"), (Situation.mate, "100.64.0.3")] {
+                situation.node(name) { ($0.ready, $0.internalIP) = (.unknown, address) }
+                situation.facts.observed.hosts[name] = Situation.host(name, isSetUp: true) { $0.overlay = .up(address: address) }
+            }
+        }
+        #expect(decisions == ["act install ConfigurationChanged", "wait LimitReached"])
     }
 
     @Test func creationsFitTheBudget() throws {

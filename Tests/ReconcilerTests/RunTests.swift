@@ -31,6 +31,24 @@ import Testing
         #expect(try !Self.afterAnOldList(disabledRules: [.outdatedRead]))
     }
 
+    /// What refused one host's key refuses every other's: no more VMs are made for it.
+    @Test func aRefusedKeyStopsCreations() throws {
+        let (fleet, clock) = (try ConvergeTests.fleet(), VirtualClock())
+        let node = try #require(fleet.nodes.first)
+        var run = Self.run(knowing: node.name, fleet)
+        run.note(.observed(.vms, .vms([])), at: Moment(clock), tell: { _ in })
+        run.decide(at: Moment(clock))
+        let others = run.plan.actions.count { $0.kind == .createVM && $0.node != node.name }
+        #expect(others == fleet.nodes.count - 1)
+        let host = HostPreparation(
+            node: node.name, role: node.role, version: node.k3s, expectedSHA256: nil, clusterID: "c1", clusterCIDR: "", serviceCIDR: "")
+        let error = EffectError("used", remedy: .refused(.overlayRefused(.keyUsed, words: "authkey already used")))
+        run.note(.did(.prepare(Prepare(host)), .failure(error), seconds: 1), at: Moment(clock), tell: { _ in })
+        run.decide(at: Moment(clock))
+        #expect(run.plan.actions == [])
+        #expect(run.plan.items.allSatisfy { $0.decision.reason?.code == .overlayRefused || $0.node == node.name })
+    }
+
     /// So is what was seen inside the machine before, and what is being read there.
     @Test func whatWasSeenInsideTheMachineBeforeIsThrownAway() throws {
         let (fleet, clock) = (try ConvergeTests.fleet(), VirtualClock())

@@ -22,10 +22,31 @@ import Testing
             #expect(try Self.probe(host) == expected)
             try host.remove("/fake/tailscale")
             try host.write("/state/systemd", "starting")
-            expected.systemd = "starting"
+            (expected.systemd, expected.isLate) = ("starting", try Self.initAge() >= HostProbe.bootDeadline)
             #expect(try Self.probe(host) == expected)
         }
     }
+
+    /// The host's init is that of this machine.
+    @Test func tellsWhyABootDoesNotEnd() throws {
+        try FakeHost.with { host in
+            try host.write("/state/systemd", "starting")
+            try host.write("/state/jobs", "  12 slow.service start running\n 13 k3s.service start waiting\n 14 net.service start running\n")
+            let probe = try Self.probe(host)
+            #expect(probe.jobs == ["slow.service", "net.service"] && !probe.isBooted)
+            #expect(probe.isLate == (try Self.initAge() >= HostProbe.bootDeadline))
+            try host.write("/state/systemd", "degraded")
+            #expect(try Self.probe(host).jobs == [])
+        }
+    }
+
+    private static func initAge() throws -> Int {
+        let (stat, uptime) = (try text("/proc/1/stat"), try text("/proc/uptime"))
+        let began = try #require(stat.split(separator: ")").last?.split(separator: " ").dropFirst(19).first.flatMap { Int($0) })
+        return try #require(uptime.split(separator: ".").first.flatMap { Int($0) }) - began / 100
+    }
+
+    private static func text(_ file: String) throws -> String { try String(contentsOfFile: file, encoding: .utf8) }
 
     @Test func probesAHostThatNeedsLogin() throws {
         try FakeHost.with { host in

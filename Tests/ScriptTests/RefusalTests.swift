@@ -1,5 +1,6 @@
 import Digest
 import FleetCore
+import Foundation
 import K3s
 import Reconciler
 import Testing
@@ -26,6 +27,11 @@ struct Provocation: Sendable, CustomTestStringConvertible {
         Provocation(testDescription: "no systemd", status: 71, message: "the host does not run systemd") { try $0.remove("/run/systemd") },
         Provocation(testDescription: "no curl", status: 72, message: "the host lacks curl") { try $0.remove("/fake/curl") },
         Provocation(testDescription: "no tailscale", status: 73, message: "the host lacks tailscale") { try $0.remove("/fake/tailscale") },
+        Provocation(testDescription: "no place for programs", status: 84, message: "/usr/local/bin cannot be written") {
+            // Root may write whatever is no read-only file system, as that one is.
+            try $0.remove("/usr/local/bin")
+            try FileManager.default.createSymbolicLink(atPath: $0.root + "/usr/local/bin", withDestinationPath: "/proc/sys")
+        },
         Provocation(testDescription: "full disk", status: 74, message: "only 1048575 KiB are free on /var/lib") {
             try $0.write("/state/free", "1048575")
         },
@@ -134,7 +140,7 @@ struct Provocation: Sendable, CustomTestStringConvertible {
         }
     }
 
-    @Test(arguments: Int32(70)...81)
+    @Test(arguments: Int32(70)...84)
     func isExplained(status: Int32) {
         let explains = HostFailure.advice(exitStatus: status) != nil
         #expect(explains == ![78, 79, 81].contains(status), "a retry helps with these three alone")

@@ -27,7 +27,13 @@ import Testing
             let answer = try Self.run(Sample.prepare(role), on: host)
             #expect(answer == "overlay-address=100.64.0.2\nk3s-sha256=\(sha256Hex(FakePrograms.k3s))\n")
             #expect(host.state(HostPath.binary)?.mode == 0o755 && host.state(HostPath.installer)?.mode == 0o700)
-            #expect(host.calls(of: "tailscale", "up")[0].contains("--hostname=demo-n1"))
+            #expect(
+                host.calls(of: "tailscale", "up") == [
+                    [
+                        "tailscale", "up", "--reset", "--auth-key=file:/run/exedev-k8s-overlay-key", "--accept-dns=false",
+                        "--accept-routes=false", "--hostname=demo-n1",
+                    ]
+                ])
 
             try Self.run(.install(Install(Sample.setup(role), digest: "d", version: Sample.version)), on: host)
             #expect(host.read(HostPath.config) == Sample.setup(role).configFile())
@@ -43,6 +49,31 @@ import Testing
             #expect(host.files() == before)
             #expect(host.calls(of: "systemctl", "restart").isEmpty && host.calls(of: "systemd-run").isEmpty)
             #expect(host.calls(of: "tailscale", "up").isEmpty)
+        }
+    }
+
+    @Test func joinsAsTheFleetFileSays() throws {
+        try FakeHost.with { host in
+            guard case .prepare(let step) = Sample.prepare() else { return }
+            var preparation = step.host
+            preparation.overlay = OverlayLogin(tags: ["tag:a", "tag:b"], controlURL: "https://headscale.example")
+            try Self.run(.prepare(Prepare(preparation)), on: host)
+            let flags = try #require(host.calls(of: "tailscale", "up").first)
+            #expect(flags.suffix(2) == ["--advertise-tags=tag:a,tag:b", "--login-server=https://headscale.example"])
+        }
+    }
+
+    /// A machine of an OAuth client is ephemeral unless its secret says otherwise, and an ephemeral one loses its address.
+    @Test(arguments: [
+        ("tskey-client-x", "tskey-client-x?ephemeral=false&preauthorized=true"),
+        ("tskey-client-x?ephemeral=true", "tskey-client-x?ephemeral=true"),
+        ("tskey-auth-x", "tskey-auth-x"),
+    ])
+    func machinesOfAnOAuthClientStay(key: String, given: String) throws {
+        try FakeHost.with { host in
+            let script = HostScript.addressed(Sample.script(Sample.prepare()), to: "demo-n1").bytes { _ in key }
+            let outcome = try host.feed(script)
+            #expect(outcome.status == 0 && host.read("/state/authkey") == given, "\(outcome.stderr)")
         }
     }
 
@@ -158,6 +189,20 @@ import Testing
             let outcome = try host.run(Script(raw: HostPath.waitOverlay))
             #expect(outcome.status == status)
             #expect(outcome.stderr == (status == 0 ? "" : "the overlay has no address 100.64.0.2\n"))
+        }
+    }
+
+    @Test func worksUnderAHostnameWithItsDomain() throws {
+        try FakeHost.with("demo-n1.exe.xyz") { host in try Self.run(Sample.prepare(), on: host) }
+    }
+
+    /// A sudo whose `secure_path` lacks /usr/local/bin, and one that has another k3s before it.
+    @Test func callsTheStagedK3sWhateverThePath() throws {
+        try FakeHost.with { host in
+            try host.install(["k3s": FakePrograms.k3s], in: "/usr/local/bin")
+            try host.install(["k3s": "#!/bin/sh\nexit 9\n"], in: "/fake")
+            let outcome = try host.run(Sample.script(.cordon(Cordon(node: "demo-n2"))))
+            #expect(outcome.status == 0 && host.calls(of: "k3s", "kubectl").count == 2, "\(outcome.stderr)")
         }
     }
 

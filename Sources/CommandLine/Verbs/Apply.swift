@@ -43,7 +43,10 @@ extension Verb {
         }
         let result = try await reconciler.converge(
             context.world, ledger: ledger, memory: audit, approved: approval, deadline: clock.now + timeout)
-        return finish(result, context, arguments, terminal)
+        let status = finish(result, context, arguments, terminal)
+        guard result.ranOutOfTime else { return status }
+        for line in await LastWords.lines(of: result.plan, result.observed, context.fleet, in: context.world.reader) { terminal.say(line) }
+        return status
     }
 
     /// Refuses a saved plan when the fleet file or the observation has changed.

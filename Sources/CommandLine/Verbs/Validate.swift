@@ -1,5 +1,6 @@
 import FleetCore
 import K3s
+import Live
 
 extension Verb {
     static let validate = Verb(
@@ -8,6 +9,7 @@ extension Verb {
     ) { arguments, terminal in
         let file = try arguments.path() ?? arguments.value("file") ?? "fleet.json"
         let (_, fleet) = try CommandContext.readFleet(file, terminal)
+        if let remark = CommandContext.overlayKey(of: fleet, file: file).remark { terminal.say("warning: \(remark)") }
         let servers = fleet.nodes.filter { $0.role == .server }.count
         terminal.out(
             "\(file) is good: fleet \(fleet.cluster.name), \(servers) server, \(fleet.nodes.count - servers) agents, k3s \(fleet.cluster.k3s)"

@@ -1,4 +1,5 @@
 package import K3s
+package import Shell
 
 /// What a fleet file asks for, with every default filled in: past `resolve()` nothing is optional that a rule
 /// would have to guess.
@@ -30,23 +31,35 @@ package struct DesiredCluster: Sendable, Hashable {
     /// Further keys for `/etc/rancher/k3s/config.yaml` of servers and of agents, legal for the role (checked by the spec).
     package var serverConfig: [String: ConfigValue]
     package var agentConfig: [String: ConfigValue]
+    /// Nil: what the hosts have is left as it is.
+    package var registries: Registries?
+    /// Where its secrets are read from.
+    package var registrySecrets: [SecretName: SecretReference]
 
     package init(
         name: String, k3s: K3sVersion, clusterCIDR: CIDR, serviceCIDR: CIDR, overlay: Overlay, disable: [String],
-        serverConfig: [String: ConfigValue], agentConfig: [String: ConfigValue]
+        serverConfig: [String: ConfigValue], agentConfig: [String: ConfigValue], registries: Registries? = nil,
+        registrySecrets: [SecretName: SecretReference] = [:]
     ) {
         (self.name, self.k3s, self.clusterCIDR, self.serviceCIDR) = (name, k3s, clusterCIDR, serviceCIDR)
         (self.overlay, self.disable, self.serverConfig, self.agentConfig) = (overlay, disable, serverConfig, agentConfig)
+        (self.registries, self.registrySecrets) = (registries, registrySecrets)
         tag = "fleet-\(name)"
     }
 }
 
 /// The network that lets VMs reach each other; exe.dev has none of its own (facts/exedev.md §6, Mar 2026).
 package enum Overlay: Sendable, Hashable {
-    /// Tailscale, joined with a reusable, non-ephemeral, tagged key.
-    case tailscale(authKey: SecretReference)
+    /// Tailscale, joined with a reusable, non-ephemeral, tagged key, or with an OAuth client's secret and tags.
+    case tailscale(authKey: SecretReference, OverlayLogin = OverlayLogin())
 
     package var interface: String { "tailscale0" }
+
+    package var login: OverlayLogin {
+        switch self {
+        case .tailscale(_, let login): login
+        }
+    }
 }
 
 /// Where a secret is read from at the moment it is needed; never the secret itself.

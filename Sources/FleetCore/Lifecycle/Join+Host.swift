@@ -12,14 +12,20 @@ extension Join {
 
     static func bare(_ want: DesiredNode, _ probe: HostProbe, _ facts: FleetFacts) -> Decision {
         if let reason = otherCluster(probe, facts) { return .blocked(reason) }
-        guard probe.isBooted else { return .wait(Wait(.hostBooting(systemd: probe.systemd), read: .host(want.name), every: 1)) }
+        // A job that never ends keeps nobody from using the host; one without systemd refuses.
+        guard probe.isBooted || probe.isLate else {
+            return .wait(Wait(.hostBooting(systemd: probe.systemd, jobs: probe.jobs), read: .host(want.name), every: 1))
+        }
         // Its node may be missing only because the API is silent: what runs there is not changed under it.
         if probe.runs(want.role), let version = probe.binaryVersion, let reason = versionChange(version, want, facts) {
             return .blocked(reason)
         }
         let host = HostPreparation(
             node: want.name, role: want.role, version: want.k3s, expectedSHA256: facts.ledger.digests[want.k3s.description],
-            clusterID: facts.ledger.clusterID, clusterCIDR: facts.ledger.clusterCIDR, serviceCIDR: facts.ledger.serviceCIDR)
+            clusterID: facts.ledger.clusterID, clusterCIDR: facts.ledger.clusterCIDR, serviceCIDR: facts.ledger.serviceCIDR,
+            overlay: facts.fleet.cluster.overlay.login)
+        // The script holds the key, whether or not the host will need it.
+        if let reason = facts.missingCredential { return .blocked(reason) }
         return .act(.prepare(Prepare(host)), .hostUnprepared)
     }
 

@@ -13,7 +13,7 @@ extension Join {
     typealias Rule = @Sendable (JoinedNode, FleetFacts) -> Decision?
 
     static let rules: [Rule] = [
-        mismatched, deleting, hostReset, wantedAgain,
+        mismatched, deleting, unheard, hostReset, wantedAgain,
         // Before readiness: a configuration that keeps a node down is mended by another one.
         reconfigured, failing, restarted, notReady, differingLabels, missingTags, differingShare,
     ]
@@ -39,6 +39,21 @@ extension Join {
 
     private static let deleting: Rule = { joined, _ in
         joined.reading.deleting ? .wait(Wait(.nodeDeleting, read: .cluster, every: 2)) : nil
+    }
+
+    /// Nothing is done on the host of a silent node before it was probed.
+    private static let unheard: Rule = { joined, _ in
+        guard joined.reading.ready == .unknown else { return nil }
+        switch joined.node.host {
+        case nil: return .wait(Wait(.awaitingProbe, read: .host(joined.want.name), every: 1))
+        case .unreachable(let reason): return silent(joined, .unreachable(reason))
+        case .refused(let reason, let advice): return .blocked(.hostRefused(reason, advice: advice))
+        case .probed: return nil
+        }
+    }
+
+    private static func silent(_ joined: JoinedNode, _ evidence: HostEvidence?) -> Decision {
+        .wait(Wait(.nodeSilent(evidence), read: .cluster, every: 2, diagnostics: .host(joined.want.name)))
     }
 
     /// A silent node whose host lacks what k3s needs, or where k3s is stopped, is set up once more; the Node of another machine is purged.
@@ -117,7 +132,7 @@ extension Join {
         switch joined.reading.ready {
         case .ready: nil
         case .notReady: .wait(Wait(.nodeNotReady(joined.reading.ready.words), read: .cluster, every: 0.5))
-        case .unknown: .wait(Wait(.nodeSilent, read: .cluster, every: 2, diagnostics: .host(joined.want.name)))
+        case .unknown: silent(joined, joined.node.host.map { HostEvidence($0, joined.want.role) })
         }
     }
 

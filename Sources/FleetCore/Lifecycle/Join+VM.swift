@@ -10,6 +10,8 @@ extension Join {
         // A failed step is tried again by the VMs that there are then: meanwhile somebody else may have made it.
         if node.isToBeReadAgain(facts.listedAt, facts) { return .wait(Wait(.awaitingNewVMList, read: .vms, every: 0)) }
         if want.role == .server, facts.ledger.caHash != nil, facts.holds(.lostServer) { return .blocked(.serverVMGone(name: want.name)) }
+        // No VM is made that could not be taken into the fleet.
+        if let reason = facts.missingCredential { return .blocked(reason) }
         return .act(.createVM(CreateVM(node: want.name, vm: want.vm, ownerTag: facts.fleet.cluster.tag)), .vmMissing)
     }
 

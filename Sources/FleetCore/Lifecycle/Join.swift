@@ -19,9 +19,18 @@ enum Join {
         case .unreachable(let vm, let reason): .wait(Wait(.hostUnreachable(reason), read: .host(vm.name), every: 1))
         case .refused(_, let reason): .blocked(reason)
         case .bare(_, let probe): bare(want, probe, facts)
+        case .prepared, .installed, .joined:
+            facts.missingRegistrySecret.map(Decision.blocked) ?? setUp(want, state, node, facts)
+        }
+    }
+
+    /// k3s can be configured there, or is.
+    private static func setUp(_ want: DesiredNode, _ state: NodeState, _ node: NodeFacts, _ facts: FleetFacts) -> Decision {
+        switch state {
         case .prepared(_, let probe, let overlay): prepared(want, probe, overlay, node, facts)
         case .installed(_, let probe, let overlay): installed(want, probe, overlay, node, facts)
         case .joined(let vm, let reading): joined(JoinedNode(want: want, vm: vm, reading: reading, node: node), facts)
+        default: .settled
         }
     }
 

@@ -19,6 +19,7 @@ package struct FleetFacts: Sendable {
     package var notes: [String: Note] = [:]
     /// The steps that an operator has approved, by node; nil allows all.
     package var approved: [String: Set<StepKind>]?
+    package var credentials = Credentials()
     /// Rules that the proof by simulation has disabled; always empty in the product.
     package var disabledRules: Set<SafetyRule> = []
 
@@ -104,7 +105,7 @@ package struct FleetFacts: Sendable {
             overlayInterface: cluster.overlay.interface, overlayAddress: overlay,
             clusterCIDR: ledger.clusterCIDR, serviceCIDR: ledger.serviceCIDR, disable: cluster.disable,
             extra: node.role == .server ? cluster.serverConfig : cluster.agentConfig, serverAddress: server?.address,
-            caHash: server?.caHash, taints: node.taints)
+            caHash: server?.caHash, taints: node.taints, registries: cluster.registries, registrySecrets: credentials.registries ?? "")
     }
 
     /// The step that gives the node this configuration.

@@ -56,6 +56,10 @@ enum Limits {
         for node in nodes where node.availability(facts).isDown { pools[node.item.pool, default: .init()].add(node, facts) }
         for index in restarts {
             let (availability, pool) = (nodes[index].availability(facts), nodes[index].item.pool)
+            if nodes[index].isKnownDown {
+                pools[pool, default: .init()].repair(nodes[index].name)
+                continue
+            }
             guard pools[pool, default: .init()].grant(nodes[index].name, availability, limit) else {
                 nodes[index].overrule(pools[pool, default: .init()].wait(limit))
                 continue
@@ -94,13 +98,18 @@ private struct Disruption {
         left = min(left, max(wall - facts.now, uptime - facts.uptime))
     }
 
+    /// A node whose k3s does not run is set up again: nothing is taken from anybody, so it waits for nobody.
+    mutating func repair(_ name: String) {
+        restarting.insert(name)
+        silent.remove(name)
+    }
+
     /// Whether another node, which is so available, may be restarted; if so it counts from now on. A node that is down already is taken from
     /// nobody: it waits for our own restarts alone, else two that are down wait for each other.
     mutating func grant(_ name: String, _ availability: Availability, _ limit: Int) -> Bool {
         let down = availability.isReady ? restarting.union(silent) : restarting
         guard down.subtracting([name]).count < limit else { return false }
-        restarting.insert(name)
-        silent.remove(name)
+        repair(name)
         return true
     }
 

@@ -63,7 +63,7 @@ extension NodeState {
 
     /// `want`: what the host must have staged to count as prepared.
     static func inside(_ vm: ObservedVM, _ probe: HostProbe, _ want: DesiredNode, digest: String?) -> NodeState {
-        guard probe.hostname == vm.name else {
+        guard HostScript.names(probe.hostname, vm.name) else {
             return .refused(vm, .hostMisrouted(vm: vm.name, hostname: probe.hostname))
         }
         guard case .up(let overlay) = probe.overlay, probe.binaryVersion == want.k3s, digest == nil || probe.binarySHA256 == digest,

@@ -23,6 +23,8 @@ struct PlannedNode {
     var action: Action? { decision.action }
     /// A removal of it was begun.
     var isLeaving: Bool { subject.leaveStage.map { $0 != .returning } ?? false }
+    /// k3s does not run there, as the host itself says.
+    var isKnownDown: Bool { subject.isKnownDown(lifecycle.role) }
     var isCordoned: Bool { subject.node?.unschedulable == true }
 
     func takes(_ limit: LimitName) -> Bool { action?.step.takes == limit }

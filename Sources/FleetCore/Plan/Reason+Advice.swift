@@ -10,7 +10,8 @@ extension Reason {
             "rename it, change vmPrefix, or hand it over with: exedev-ctl exec 'tag \(name) \(tag)'"
         case .vmPaused(let name): "resume it: exedev-ctl exec 'resume \(name)'"
         case .vmFailed(let name, _): "see why: ssh exe.dev vm-logs \(name); once it is removed, it is created again"
-        case .hostRefused(_, let advice), .actionRefused(_, let advice): advice
+        case .hostRefused(_, let advice), .actionRefused(_, let advice), .credentialMissing(_, let advice): advice
+        case .overlayRefused(let refusal, _): refusal.advice
         case .hostMisrouted:
             "exe.dev picks the VM by address and the first key that it knows: name the key of the token's account with ssh.keyFile"
         case .hostOfOtherCluster, .serverOfOtherCluster:
@@ -63,5 +64,21 @@ extension DrainHindrance {
         if !withData.isEmpty { return "delete those pods, or set policy.drain.deleteEmptyDir to lose their volumes" }
         return
             "let the budgets allow it (more replicas, a larger maxUnavailable), or raise policy.drain.timeout; it is tried again now and then"
+    }
+}
+
+extension OverlayRefusal {
+    fileprivate var advice: String {
+        switch self {
+        case .keyUsed: "the auth key lets one machine in and did: make a reusable one, and put it where cluster.network.authKey says"
+        case .keyUnknown:
+            "the auth key has ended (90 days at most), was revoked or is cut: put a new one where cluster.network.authKey says"
+        case .keyEnded: "the auth key has ended: put a new one where cluster.network.authKey says"
+        case .keyKind: "this is no key that joins machines: make an auth key, or an OAuth client with the scope auth_keys"
+        case .tagsMissing: "an OAuth client secret needs cluster.network.tags"
+        case .tagsRefused:
+            "name the tags of cluster.network.tags in tagOwners of the tailnet's policy, and give them to the key or the OAuth client"
+        case .approvalNeeded: "approve the machine in the tailnet's admin console, or use a pre-approved key; then run again"
+        }
     }
 }

@@ -70,6 +70,8 @@ extension Reason {
         case agentAheadOfServer = "AgentAheadOfServer"
         case roleChanged = "RoleChanged"
         case networkRangesChanged = "NetworkRangesChanged"
+        case credentialMissing = "CredentialMissing"
+        case overlayRefused = "OverlayRefused"
         case actionRefused = "ActionRefused"
         case actionNotApproved = "ActionNotApproved"
         case vmsNotListed = "VMsNotListed"
@@ -158,6 +160,8 @@ extension Reason {
         case .agentAheadOfServer: .agentAheadOfServer
         case .roleChanged: .roleChanged
         case .networkRangesChanged: .networkRangesChanged
+        case .credentialMissing: .credentialMissing
+        case .overlayRefused: .overlayRefused
         case .actionRefused: .actionRefused
         case .actionNotApproved: .actionNotApproved
         case .vmsNotListed: .vmsNotListed

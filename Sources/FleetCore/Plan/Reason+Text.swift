@@ -44,7 +44,8 @@ extension Reason {
         case .commandOutcomeUnknown: "exe.dev did not answer an earlier command and may still carry it out"
         case .vmStarting: "the VM to come up"
         case .vmNotRunning(let status): "the VM is \(status)"
-        case .hostBooting(let systemd): "systemd is \(systemd)"
+        case .hostBooting(let systemd, let jobs):
+            "systemd is \(systemd)" + (jobs.isEmpty ? "" : ", at work on \(jobs.joined(separator: ", "))")
         case .controlPlaneNotReady(let server, let silence): "control plane \(server) \(silence.text)"
         case .fleetWithoutServer: "the fleet has no server"
         case .removalNeedsControlPlane(let reason): "the cluster must be read before a node is removed: \(reason.text)"
@@ -59,7 +60,7 @@ extension Reason {
         case .restartUnconfirmed(let unit, let journal): "k3s to be up after its restart" + Self.crashes(unit, journal)
         case .nodeDeleting: "the node is being deleted"
         case .nodeNotReady(let words): "the node is \(words)"
-        case .nodeSilent: "the node is silent"
+        case .nodeSilent(let evidence): "the node is silent" + (evidence.map { "; \($0.text)" } ?? "")
         case .leaseExpiry(let seconds): "its lease to run out, which another machine may hold (\(seconds) s)"
         case .limitReached(let limit, let value, let names): "limits.\(limit.rawValue) is \(value)\(Self.taken(by: names))"
         default: nil
@@ -77,7 +78,8 @@ extension Reason {
         case .vmForeign(_, let tag): "the VM lacks the tag \(tag)"
         case .vmPaused: "the VM is paused"
         case .vmFailed(_, let status): "exe.dev says of the VM: \(status)"
-        case .hostRefused(let message, _), .actionRefused(let message, _): message
+        case .hostRefused(let message, _), .actionRefused(let message, _), .credentialMissing(let message, _): message
+        case .overlayRefused(_, let words): "the overlay did not let the host in: \(words)"
         case .hostMisrouted(let vm, let hostname): "the host that answered for \(vm) calls itself \(hostname)"
         case .hostOfOtherCluster(let id): "the host belongs to another cluster" + (id.map { " (\($0))" } ?? "")
         case .serverOfOtherCluster(let id): "the server was set up for another cluster" + (id.map { " (\($0))" } ?? "")

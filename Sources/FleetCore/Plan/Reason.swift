@@ -40,7 +40,8 @@ package indirect enum Reason: Sendable, Hashable {
     case vmStarting
     /// exe.dev's own word for the status.
     case vmNotRunning(String)
-    case hostBooting(systemd: String)
+    /// `jobs`: the units that systemd is at work on.
+    case hostBooting(systemd: String, jobs: [String])
     case controlPlaneNotReady(server: String, ControlPlaneSilence)
     case fleetWithoutServer
     case removalNeedsControlPlane(Reason)
@@ -55,7 +56,8 @@ package indirect enum Reason: Sendable, Hashable {
     case restartUnconfirmed(unit: UnitState?, journal: String?)
     case nodeDeleting
     case nodeNotReady(String)
-    case nodeSilent
+    /// Nil: its host was not probed.
+    case nodeSilent(HostEvidence?)
     /// `by`: the nodes that take it.
     case limitReached(LimitName, Int, by: [String])
     /// On the Lease of a server that gives no answer, which another machine may hold.
@@ -84,6 +86,10 @@ package indirect enum Reason: Sendable, Hashable {
     case agentAheadOfServer(node: String, version: K3sVersion, server: K3sVersion)
     case roleChanged(isServer: Bool)
     case networkRangesChanged(clusterCIDR: String, serviceCIDR: String)
+    /// Nothing is created that could not be entered or joined afterwards.
+    case credentialMissing(String, advice: String)
+    /// `words`: those of tailscale.
+    case overlayRefused(OverlayRefusal, words: String)
     /// exe.dev, the host or a safety rule said no when the action was sent.
     case actionRefused(String, advice: String)
     case actionNotApproved(StepKind)

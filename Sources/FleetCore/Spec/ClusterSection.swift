@@ -13,13 +13,15 @@ struct ClusterDraft {
     var disable: [String] = []
     var serverConfig: [String: ConfigValue] = [:]
     var agentConfig: [String: ConfigValue] = [:]
+    var registries: RegistriesDraft?
 
     /// Nil when a part is missing; that was reported.
     var desired: DesiredCluster? {
         guard let name, let k3s, let pods, let services, let overlay else { return nil }
         return DesiredCluster(
             name: name, k3s: k3s, clusterCIDR: pods, serviceCIDR: services, overlay: overlay, disable: disable,
-            serverConfig: serverConfig, agentConfig: agentConfig)
+            serverConfig: serverConfig, agentConfig: agentConfig, registries: registries.flatMap { $0.isEmpty ? nil : $0.registries },
+            registrySecrets: registries?.secrets ?? [:])
     }
 }
 
@@ -40,7 +42,7 @@ extension FleetReader {
             pods: network(fields["clusterCIDR"], "10.244.0.0/16"), services: network(fields["serviceCIDR"], "10.245.0.0/16"),
             overlay: overlay(fields["network"]), disable: disable ?? [],
             serverConfig: fields["serverConfig"].map { K3sKeys.config($0, .server) } ?? [:],
-            agentConfig: fields["agentConfig"].map { K3sKeys.config($0, .agent) } ?? [:])
+            agentConfig: fields["agentConfig"].map { K3sKeys.config($0, .agent) } ?? [:], registries: registries(fields["registries"]))
         if let pods = draft.pods, let services = draft.services { checkServices(services, pods, draft) }
         if let services = draft.services { checkDNS(services, draft) }
         return draft
@@ -98,7 +100,17 @@ extension FleetReader {
     private func overlay(_ field: Field?) -> Overlay? {
         let fields = field?.fields(SpecFields.network) ?? [:]
         _ = fields["mode"]?.string(in: ["tailscale"], or: "is not supported; the only mode is \"tailscale\"")
-        guard let key = fields["authKey"] else { return .tailscale(authKey: .environment("TS_AUTHKEY")) }
+        let tags = fields["tags"]?.items().compactMap {
+            $0.string(where: Grammar.tailnetTag, or: "is no tag of a tailnet, such as \"tag:k3s\"")
+        }
+        let controlURL = fields["controlURL"]?.string(
+            where: Grammar.serverURL, or: "is no URL of a server, such as \"https://headscale.example\"")
+        let key = fields["authKey"].map(secret) ?? .environment("TS_AUTHKEY")
+        return key.map { .tailscale(authKey: $0, OverlayLogin(tags: tags ?? [], controlURL: controlURL)) }
+    }
+
+    /// Where a secret is read from; nil for anything else, which was reported.
+    func secret(_ key: Field) -> SecretReference? {
         if case .string = key.node.value {
             key.refuse("secrets never stand in the file: write {env: \"NAME\"} or {file: \"path\"}")
             return nil
@@ -108,8 +120,8 @@ extension FleetReader {
         if let env = parts["env"], let name = env.string() {
             // The text is not repeated: it may be the secret itself.
             if !Grammar.variable(name) { env.refuse("must be the name of an environment variable") }
-            return .tailscale(authKey: .environment(name))
+            return .environment(name)
         }
-        return parts["file"]?.path().map { .tailscale(authKey: .file($0)) }
+        return parts["file"]?.path().map { .file($0) }
     }
 }

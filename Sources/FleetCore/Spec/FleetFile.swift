@@ -28,9 +28,16 @@ package enum FleetFile {
 /// The names of all fields, by section. `SchemaTests` hold `FleetSchema` against this table and both against the decoder.
 enum SpecFields {
     static let root = ["$schema", "apiVersion", "cluster", "defaults", "pools", "limits", "policy", "ssh"]
-    static let cluster = ["name", "k3s", "servers", "clusterCIDR", "serviceCIDR", "network", "disable", "serverConfig", "agentConfig"]
-    static let network = ["mode", "authKey"]
+    static let cluster = [
+        "name", "k3s", "servers", "clusterCIDR", "serviceCIDR", "network", "disable", "serverConfig", "agentConfig", "registries",
+    ]
+    static let network = ["mode", "authKey", "tags", "controlURL"]
     static let authKey = ["env", "file"]
+    static let registries = ["mirrors", "configs"]
+    static let mirror = ["endpoints", "rewrites"]
+    static let registryConfig = ["auth", "tls"]
+    static let registryAuth = ["username", "password", "token"]
+    static let registryTLS = ["ca", "cert", "key", "insecureSkipVerify"]
     static let shape = ["image", "cpu", "memory", "disk", "tags", "labels", "taints", "isolated"]
     static let taint = ["key", "value", "effect"]
     static let pool = ["nodes", "vmPrefix", "k3s", "project", "task", "share"] + shape

@@ -46,6 +46,7 @@ package enum FleetSchema {
           },
           "$defs": {
             "pool": \#(pool),
+            "secret": \#(secret),
             "labelValue": {"type": "string", "pattern": "^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$", "maxLength": 63},
             "taint": {
               "anyOf": [
@@ -103,12 +104,21 @@ package enum FleetSchema {
                   "type": "object", "additionalProperties": false, "properties": {
                     "mode": {"description": "Tailscale is the only one.", "enum": ["tailscale"], "default": "tailscale"},
                     "authKey": {
-                      "description": "Where a reusable, tagged, non-ephemeral key is read from; never the key itself.",
+                      "description": "Where a reusable, tagged, non-ephemeral auth key or an OAuth client secret is read from; never the key itself.",
                       "type": "object", "minProperties": 1, "maxProperties": 1, "additionalProperties": false,
                       "default": {"env": "TS_AUTHKEY"}, "properties": {
                         "env": {"description": "An environment variable.", "type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$", "examples": ["TS_AUTHKEY"]},
                         "file": {"description": "A file, relative to this one.", \#(path), "examples": ["ts.key"]}
                       }
+                    },
+                    "tags": {
+                      "description": "Tags of the machines in the tailnet, for hosts that join from now on; an OAuth client secret needs one.",
+                      "type": "array", "items": {"type": "string", "pattern": "^tag:[A-Za-z][A-Za-z0-9-]*$", "maxLength": 64}, "default": []
+                    },
+                    "controlURL": {
+                      "description": "A control server of one's own, for hosts that join from now on; else Tailscale's.",
+                      "type": "string", "maxLength": 254, "examples": ["https://headscale.example"],
+                      "pattern": "\#(serverURL)"
                     }
                   }
                 },
@@ -123,10 +133,66 @@ package enum FleetSchema {
                 "agentConfig": {
                   "description": "Further keys of the agents' /etc/rancher/k3s/config.yaml.",
                   "type": "object", "additionalProperties": false, "default": {}, "properties": \#(keys(K3sKeys.known(to: .agent)))
-                }
+                },
+                "registries": \#(registries)
               }
             }
         """#
+
+    private static let registries = #"""
+        {
+                  "description": "Where images are pulled from, on every node: /etc/rancher/k3s/registries.yaml. A change restarts k3s.",
+                  "type": "object", "additionalProperties": false, "default": {}, "properties": {
+                    "mirrors": {
+                      "description": "By registry, or * for all others.", "type": "object", "default": {},
+                      "propertyNames": {"pattern": "^([*]|[A-Za-z0-9.-]+(:[0-9]{1,5})?)$"},
+                      "additionalProperties": {"type": "object", "additionalProperties": false, "properties": {
+                        "endpoints": {
+                          "description": "URLs that are asked in turn before the registry itself.", "type": "array", "default": [],
+                          "items": {"type": "string", "maxLength": 254, "pattern": "\#(serverURL)"}
+                        },
+                        "rewrites": {
+                          "description": "Regular expressions on names of images, and what they become.", "type": "object", "default": {},
+                          "additionalProperties": {"type": "string"}
+                        }
+                      }}
+                    },
+                    "configs": {
+                      "description": "How a host that images are pulled from is entered, by its name and port.", "type": "object", "default": {},
+                      "propertyNames": {"pattern": "^[A-Za-z0-9.-]+(:[0-9]{1,5})?$"},
+                      "additionalProperties": {"type": "object", "additionalProperties": false, "properties": {
+                        "auth": {
+                          "description": "A login with its password, or a token.", "type": "object", "additionalProperties": false,
+                          "properties": {
+                            "username": {"description": "Goes with password.", "type": "string", "minLength": 1, "examples": ["robot"]},
+                            "password": {"description": "Where it is read from.", "$ref": "#/$defs/secret"},
+                            "token": {"description": "Where an identity token is read from.", "$ref": "#/$defs/secret"}
+                          }
+                        },
+                        "tls": {
+                          "description": "Certificates, as PEM.", "type": "object", "additionalProperties": false, "properties": {
+                            "ca": {"description": "That vouches for the host.", "$ref": "#/$defs/secret"},
+                            "cert": {"description": "Ours; goes with key.", "$ref": "#/$defs/secret"},
+                            "key": {"description": "Goes with cert.", "$ref": "#/$defs/secret"},
+                            "insecureSkipVerify": {"description": "Whoever answers is believed.", \#(off)}
+                          }
+                        }
+                      }}
+                    }
+                  }
+                }
+        """#
+
+    private static let secret = #"""
+        {
+              "type": "object", "minProperties": 1, "maxProperties": 1, "additionalProperties": false, "properties": {
+                "env": {"description": "An environment variable.", "type": "string", "pattern": "^[A-Za-z_][A-Za-z0-9_]*$", "examples": ["REGISTRY_SECRET"]},
+                "file": {"description": "A file, relative to this one.", \#(path), "examples": ["registry.secret"]}
+              }
+            }
+        """#
+
+    private static let serverURL = #"^https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?(/[A-Za-z0-9/._~-]*)?$"#
 
     /// The fields that `defaults` and pools have in common.
     private static let shape = #"""

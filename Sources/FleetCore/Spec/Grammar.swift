@@ -85,6 +85,28 @@ enum Grammar {
         return text.utf8.allSatisfy { isEdge($0) || $0 == 95 }
     }
 
+    /// `tag:`, a letter, then letters, digits and dashes.
+    static func tailnetTag(_ text: String) -> Bool {
+        guard text.hasPrefix("tag:"), let first = text.utf8.dropFirst(4).first, isEdge(first), !isDigit(first) else { return false }
+        return text.utf8.count <= 64 && text.utf8.dropFirst(4).allSatisfy { isEdge($0) || $0 == 45 }
+    }
+
+    /// A host with or without a port, `registry.example:5000`.
+    static func registryHost(_ text: String) -> Bool { !text.contains("/") && serverURL("https://" + text) }
+
+    /// `https://` or `http://`, a host, maybe a port and a path; no login and no question.
+    static func serverURL(_ text: String) -> Bool {
+        guard let scheme = ["https://", "http://"].first(where: text.hasPrefix) else { return false }
+        let rest = text.utf8.dropFirst(scheme.utf8.count)
+        let host = rest.prefix { $0 != 47 }
+        let parts = host.split(separator: 58, omittingEmptySubsequences: false)
+        guard let name = parts.first, !name.isEmpty, name.allSatisfy({ isEdge($0) || $0 == 45 || $0 == 46 }), text.utf8.count <= 254 else {
+            return false
+        }
+        let hasPort = parts.count == 2 && (1...5).contains(parts[1].count) && parts[1].allSatisfy(isDigit)
+        return (parts.count == 1 || hasPort) && rest.dropFirst(host.count).allSatisfy { isEdge($0) || "/-._~".utf8.contains($0) }
+    }
+
     /// A login name of Linux.
     static func user(_ text: String) -> Bool {
         guard let first = text.utf8.first, isLower(first) || first == 95, text.utf8.count <= 32 else { return false }

@@ -109,5 +109,7 @@ extension SecretName {
     package static let serverToken = SecretName(rawValue: "server-token")
     /// What agents join with.
     package static let agentToken = SecretName(rawValue: "agent-token")
+    /// Never sent: the key of a digest.
+    package static let registriesKey = SecretName(rawValue: "registries-key")
     package static let tailscaleAuthKey = SecretName(rawValue: "tailscale-auth-key")
 }

@@ -6,7 +6,7 @@ import Spawn
 struct GuestService: Sendable {
     let platform: Platform
     let machines: NspawnMachines
-    let authKey: String
+    let tailnet: Tailnet
     let installScript: String?
 
     func answer(_ request: HTTPRequest) async -> HTTPResponse {
@@ -21,12 +21,16 @@ struct GuestService: Sendable {
 
     private struct Up: Decodable {
         var authKey: String?
+        var tags: String?
     }
 
     private func up(_ request: HTTPRequest, needsKey: Bool) async -> HTTPResponse {
         guard let vm = await platform.vm(at: request.peer) else { return text(404, "unknown VM") }
-        let given = (try? JSONDecoder().decode(Up.self, from: request.body))?.authKey
-        guard needsKey ? given == authKey : vm.joinedTailnet else { return text(403, "invalid key") }
+        let given = try? JSONDecoder().decode(Up.self, from: request.body)
+        if needsKey, let refusal = await tailnet.refusal(of: given?.authKey ?? "", tags: given?.tags, from: vm.name) {
+            return text(403, refusal)
+        }
+        guard needsKey || vm.joinedTailnet else { return text(403, "invalid key") }
         do {
             let address = try await machines.joinTailnet(vm)
             try await platform.noteJoined(vm.name)

@@ -41,7 +41,8 @@ struct Serve {
         let service = ExecService(platform: platform, state: state, publicKey: settings.publicKey)
         let outside = try Sockets.listen(address: "127.0.0.1", port: settings.httpPort)
         _ = try HTTPServer(listeningOn: outside, bodyLimit: 65536) { await service.answer($0) }
-        let guests = GuestService(platform: platform, machines: machines, authKey: settings.tailscaleKey, installScript: installScript)
+        let guests = GuestService(
+            platform: platform, machines: machines, tailnet: Tailnet(authKey: settings.tailscaleKey), installScript: installScript)
         let inside = try NetworkNamespace.listener(in: state.gateway, address: "10.42.0.1", port: 8089)
         _ = try HTTPServer(listeningOn: inside, bodyLimit: 65536) { await guests.answer($0) }
     }

@@ -81,21 +81,28 @@ enum Tailscale {
 
     private static func up(_ flags: [String]) throws {
         func value(_ name: String) -> String? { flags.first { $0.hasPrefix(name + "=") }.map { String($0.dropFirst(name.count + 1)) } }
-        let hostname = value("--hostname") ?? ""
+        let known = [
+            "--reset", "--auth-key", "--hostname", "--accept-dns", "--accept-routes", "--advertise-tags", "--login-server", "--timeout",
+        ]
+        for flag in flags where !known.contains(flag.split(separator: "=").first.map(String.init) ?? "") {
+            throw GuestFailure("flag provided but not defined: \(flag)")
+        }
+        let (hostname, tags) = (value("--hostname") ?? "", value("--advertise-tags") ?? "")
+        if let server = value("--login-server"), server != tailnet {
+            throw GuestFailure("fetch control key: Get \"\(server)/key?v=113\": no such host")
+        }
         let answer: (status: Int, body: String)
-        var authKey = ""
         if let key = value("--auth-key") {
             let text = try key.hasPrefix("file:") ? keyFile(String(key.dropFirst(5))) : key
-            authKey = text
-            answer = try GuestHost.http(
-                tailnet + "/up", body: JSON.object([("authKey", .string(text)), ("hostname", .string(hostname))]).text)
+            if text.hasPrefix("tskey-client-"), tags.isEmpty { throw GuestFailure("oauth authkeys require --advertise-tags") }
+            let body = JSON.object([("authKey", .string(text)), ("hostname", .string(hostname)), ("tags", .string(tags))])
+            answer = try GuestHost.http(tailnet + "/up", body: body.text)
         } else {
             answer = try GuestHost.http(tailnet + "/reattach", body: "{}")
         }
         struct Joined: Decodable { var ip: String }
         guard answer.status == 200, let joined = try? JSONDecoder().decode(Joined.self, from: Data(answer.body.utf8)) else {
-            // The worst case: the error message repeats the key that was given.
-            throw GuestFailure("backend error: invalid key: API key \(authKey) does not exist")
+            throw GuestFailure("backend error: " + answer.body.trimmingCharacters(in: .whitespacesAndNewlines))
         }
         try TailscaleLogin(address: joined.ip, hostname: hostname, isWanted: true).store()
     }

@@ -10,8 +10,6 @@ struct UnavailabilityStaysInBudget: Oracle {
     private var served: Set<String> = []
     /// When k3s was last started on a node by an install of ours.
     private var restarted: [String: Double] = [:]
-    /// Nodes that were not in the cluster when k3s was last installed there.
-    private var remade: Set<String> = []
 
     mutating func before(_ request: Request, _ world: WorldState, _ history: History) -> String? {
         defer { remember(request.effect, world) }
@@ -53,7 +51,6 @@ struct UnavailabilityStaysInBudget: Oracle {
         guard effect.kind == .install else { return }
         let name = effect.subject
         if world.isReady(name) { served.insert(name) }
-        if world.isMember(name) { remade.remove(name) } else { remade.insert(name) }
     }
 
     private func poolMates(of name: String, in fleet: DesiredFleet) -> [String] {
@@ -63,8 +60,8 @@ struct UnavailabilityStaysInBudget: Oracle {
 
     /// Whether a node is down while `other` is to be restarted.
     private func isDown(_ name: String, for other: String, _ id: Int, _ world: WorldState, _ history: History) -> Bool {
-        // From one whose k3s does not run nothing is taken: it waits for no machine that is made again.
-        let isExcused = world.machine(other)?.unit == nil && remade.contains(name)
+        // From one whose k3s does not run nothing is taken: it waits for nobody.
+        let isExcused = world.machine(other)?.unit == nil
         return isRestartingByUs(name, world) && !isExcused || isKnownDown(name, for: other, id, world, history)
     }
 
