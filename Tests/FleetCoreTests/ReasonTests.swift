@@ -12,7 +12,7 @@ import Testing
     /// One of each code.
     static let all: [Reason] = [
         .vmMissing, .vmStopped, .hostUnprepared, .k3sNotInstalled, .identityStale, .installInterrupted, .nodeNotRegistered,
-        .labelsOrTaintsDiffer, .tagsMissing, .sharingDiffers, .wantedAgain, .configurationNotRecorded, .installOutcomeUnknown,
+        .labelsOrTaintsDiffer, .tagsDiffer, .sharingDiffers, .wantedAgain, .configurationNotRecorded, .installOutcomeUnknown,
         .configurationChanged, .notInFleetFile, .removalUnfinished, .nodeWithoutVM, .fleetDestroyed, .awaitingVMList, .awaitingNewVMList,
         .awaitingSecondVMList, .awaitingProbe, .awaitingClusterRead, .hostUnreachable("timed out"), .createOutcomeUnknown, .vmStarting,
         .vmNotRunning("migrating"), .hostBooting(systemd: "starting"), .controlPlaneNotReady(server: "demo-cp-n1", .starting(nil)),
@@ -27,7 +27,9 @@ import Testing
         .serverNotRegistered(name: "a"), .k3sDidNotJoin(node: "a", role: .agent, seconds: 180, journal: nil),
         .downgrade(from: new, to: old),
         .upgradeNotSupported(from: old, to: new), .agentAheadOfServer(node: "a", version: new, server: old), .roleChanged(isServer: true),
-        .networkRangesChanged(clusterCIDR: "10.244.0.0/16", serviceCIDR: "10.245.0.0/16"), .actionRefused("quota", advice: "ask"),
+        .networkRangesChanged(clusterCIDR: "10.244.0.0/16", serviceCIDR: "10.245.0.0/16"),
+        .foundingValuesChanged([FoundingChange(key: "cluster-domain", value: "cluster.local")]),
+        .vmSpecChanged(name: "a", [VMSpecChange(field: "cpu", from: "2", to: "4")]), .actionRefused("quota", advice: "ask"),
         .actionNotApproved(.install), .vmsNotListed, .vmExists(name: "a"), .vmNotListed(name: "a"),
         .vmLimitExceeded(others: 4, unlisted: ["a"], limit: 4), .vmsVanished(count: 2, of: 4), .foundedElsewhere(server: "a"),
         .serverNotRemovable(name: "a"), .quorumAtRisk(server: "a", left: 1, of: 3, silent: ["b"]), .notInLedger(name: "a"),

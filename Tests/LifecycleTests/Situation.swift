@@ -40,6 +40,7 @@ struct Situation {
     static func instance(of node: DesiredNode) -> Instance {
         var instance = Instance(createdAt: "then")
         (instance.startedAt, instance.configuration) = (now - 5000, .digest(digest))
+        instance.spec = node.vm
         instance.sharing = node.share.map(Sharing.known) ?? .notSet
         return instance
     }

@@ -82,6 +82,10 @@ extension FleetFacts {
         guard let vm = observed.vms?[name], isOwned(vm), var record = learned(vm) else { return }
         if record.instance?.hasStaleIdentity == true, hasRunOurs(name) { record.change { $0.hasStaleIdentity = false } }
         if record.instance?.restartedAt != nil, observed.node(name) != nil { record.change { $0.restartedAt = nil } }
+        if record.instance?.spec == nil, var spec = desired(name)?.vm {
+            spec.tags = spec.tags.filter(vm.tags.contains)
+            record.change { $0.spec = spec }
+        }
         if record != ledger.nodes[name] { ledger.nodes[name] = record }
     }
 
@@ -121,7 +125,7 @@ extension NodeRecord {
     /// The answer to `new` was lost and the VM is here: it is the one we asked for.
     private static func arrived(_ request: VMRequest) -> NodeRecord {
         var instance = request.previous?.instance ?? Instance()
-        instance.hasStaleIdentity = true
+        (instance.hasStaleIdentity, instance.spec) = (true, request.spec ?? instance.spec)
         return .present(instance)
     }
 

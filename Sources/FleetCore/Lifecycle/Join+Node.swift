@@ -15,7 +15,9 @@ extension Join {
     static let rules: [Rule] = [
         mismatched, deleting, hostReset, wantedAgain,
         // Before readiness: a configuration that keeps a node down is mended by another one.
-        reconfigured, notReady, differingLabels, missingTags, differingShare,
+        reconfigured, notReady, differingLabels, differingShare, differingTags,
+        // What cannot be mended holds up nothing.
+        differingFounding, differingVM,
     ]
 
     static func joined(_ joined: JoinedNode, _ facts: FleetFacts) -> Decision {
@@ -31,10 +33,17 @@ extension Join {
         if let reason = facts.controlPlane.mismatch { return .blocked(reason) }
         if let version = joined.reading.version, let reason = versionChange(version, want, facts) { return .blocked(reason) }
         let isServer = joined.reading.isControlPlane
-        if isServer != (want.role == .server) { return .blocked(.roleChanged(isServer: isServer)) }
+        return isServer == (want.role == .server) ? nil : .blocked(.roleChanged(isServer: isServer))
+    }
+
+    /// Until they are put back the cluster goes on with those of its founding.
+    private static let differingFounding: Rule = { joined, facts in
         let (pods, services) = (facts.ledger.clusterCIDR, facts.ledger.serviceCIDR)
-        if pods == facts.clusterCIDR, services == facts.serviceCIDR { return nil }
-        return .blocked(.networkRangesChanged(clusterCIDR: pods, serviceCIDR: services))
+        guard pods == facts.clusterCIDR, services == facts.serviceCIDR else {
+            return .blocked(.networkRangesChanged(clusterCIDR: pods, serviceCIDR: services))
+        }
+        guard joined.want.role == .server, !facts.foundingChanges.isEmpty else { return nil }
+        return .blocked(.foundingValuesChanged(facts.foundingChanges))
     }
 
     private static let deleting: Rule = { joined, _ in
@@ -107,9 +116,18 @@ extension Join {
         }
     }
 
-    private static let missingTags: Rule = { joined, _ in
-        let missing = joined.want.vm.tags.filter { !joined.vm.tags.contains($0) }
-        return missing.isEmpty ? nil : .act(.tagVM(TagVM(node: joined.want.name, tags: missing)), .tagsMissing)
+    /// Only tags that we put there are taken off again.
+    private static let differingTags: Rule = { joined, _ in
+        let (want, present) = (joined.want.vm.tags, joined.vm.tags)
+        let missing = want.filter { !present.contains($0) }
+        let leaving = (joined.node.instance.spec?.tags ?? []).filter { !want.contains($0) && present.contains($0) }
+        if missing.isEmpty, leaving.isEmpty { return nil }
+        return .act(.tagVM(TagVM(node: joined.want.name, tags: want, adding: missing, removing: leaving)), .tagsDiffer)
+    }
+
+    private static let differingVM: Rule = { joined, _ in
+        let changes = joined.want.vm.changes(made: joined.node.instance.spec, size: joined.vm.size)
+        return changes.isEmpty ? nil : .blocked(.vmSpecChanged(name: joined.want.name, changes))
     }
 
     private static let differingShare: Rule = { joined, _ in sharing(joined.want, joined.node.instance.sharing) }

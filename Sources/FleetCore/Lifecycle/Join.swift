@@ -41,7 +41,7 @@ enum Join {
     }
 
     private static let way: [StepKind] = [
-        .createVM, .startVM, .prepare, .purgeIdentity, .install, .uncordon, .patchNode, .tagVM, .share,
+        .createVM, .startVM, .prepare, .purgeIdentity, .install, .uncordon, .patchNode, .share, .tagVM,
     ]
 }
 

@@ -50,6 +50,18 @@ package struct VMFields: Sendable, Hashable {
     package var address: Address
     package var createdAt: String?
     package var url: String?
+    package var size = Size()
+
+    /// What exe.dev tells of it; each part may be missing (facts/exedev.md §1.2).
+    package struct Size: Sendable, Hashable {
+        package var cpu: Int?
+        package var memoryBytes: Int?
+        package var diskBytes: Int?
+
+        package init(cpu: Int? = nil, memoryBytes: Int? = nil, diskBytes: Int? = nil) {
+            (self.cpu, self.memoryBytes, self.diskBytes) = (cpu, memoryBytes, diskBytes)
+        }
+    }
 
     /// Where the VM answers SSH.
     package struct Address: Sendable, Hashable {

@@ -99,8 +99,20 @@ package struct FleetFacts: Sendable {
             name: node.name, role: node.role, clusterName: cluster.name, clusterID: ledger.clusterID,
             overlayInterface: cluster.overlay.interface, overlayAddress: overlay,
             clusterCIDR: ledger.clusterCIDR, serviceCIDR: ledger.serviceCIDR, disable: cluster.disable,
-            extra: node.role == .server ? cluster.serverConfig : cluster.agentConfig, serverAddress: server?.address,
+            extra: node.role == .server ? serverConfig : cluster.agentConfig, serverAddress: server?.address,
             caHash: server?.caHash, taints: node.taints)
+    }
+
+    /// What the file asks for that the cluster cannot have any more.
+    var foundingChanges: [FoundingChange] {
+        ledger.founding.map { FoundingValues.changes($0, fleet.cluster.serverConfig, ledger.serviceCIDR) } ?? []
+    }
+
+    /// With the values of the founding where they cannot change.
+    private var serverConfig: [String: ConfigValue] {
+        var config = fleet.cluster.serverConfig
+        for change in foundingChanges { config[change.key] = ledger.founding?[change.key] }
+        return config
     }
 
     /// The step that gives the node this configuration.

@@ -26,6 +26,10 @@ extension Reason {
         case .agentAheadOfServer(_, _, let server): "set k3s to \(server)"
         case .roleChanged: "give the pool another vmPrefix"
         case .networkRangesChanged: "put them back"
+        case .foundingValuesChanged(let changes):
+            "put back " + changes.map { "\($0.key): \($0.value)" }.joined(separator: ", ")
+        case .vmSpecChanged:
+            "put it back; new VMs of a pool have it, so a pool with another vmPrefix gives VMs of the new kind"
         default: refusalAdvice
         }
     }

@@ -11,7 +11,7 @@ extension Reason {
         case installInterrupted = "InstallInterrupted"
         case nodeNotRegistered = "NodeNotRegistered"
         case labelsOrTaintsDiffer = "LabelsOrTaintsDiffer"
-        case tagsMissing = "TagsMissing"
+        case tagsDiffer = "TagsDiffer"
         case sharingDiffers = "SharingDiffers"
         case wantedAgain = "WantedAgain"
         case configurationNotRecorded = "ConfigurationNotRecorded"
@@ -65,6 +65,8 @@ extension Reason {
         case agentAheadOfServer = "AgentAheadOfServer"
         case roleChanged = "RoleChanged"
         case networkRangesChanged = "NetworkRangesChanged"
+        case foundingValuesChanged = "FoundingValuesChanged"
+        case vmSpecChanged = "VMSpecChanged"
         case actionRefused = "ActionRefused"
         case actionNotApproved = "ActionNotApproved"
         case vmsNotListed = "VMsNotListed"
@@ -94,7 +96,7 @@ extension Reason {
         case .installInterrupted: .installInterrupted
         case .nodeNotRegistered: .nodeNotRegistered
         case .labelsOrTaintsDiffer: .labelsOrTaintsDiffer
-        case .tagsMissing: .tagsMissing
+        case .tagsDiffer: .tagsDiffer
         case .sharingDiffers: .sharingDiffers
         case .wantedAgain: .wantedAgain
         case .configurationNotRecorded: .configurationNotRecorded
@@ -148,6 +150,8 @@ extension Reason {
         case .agentAheadOfServer: .agentAheadOfServer
         case .roleChanged: .roleChanged
         case .networkRangesChanged: .networkRangesChanged
+        case .foundingValuesChanged: .foundingValuesChanged
+        case .vmSpecChanged: .vmSpecChanged
         case .actionRefused: .actionRefused
         case .actionNotApproved: .actionNotApproved
         case .vmsNotListed: .vmsNotListed

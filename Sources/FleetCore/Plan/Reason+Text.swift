@@ -17,7 +17,7 @@ extension Reason {
         case .installInterrupted: "an earlier install was cut short or its configuration changed"
         case .nodeNotRegistered: "k3s runs there and its node is not in the cluster"
         case .labelsOrTaintsDiffer: "labels or taints differ"
-        case .tagsMissing: "tags are missing"
+        case .tagsDiffer: "tags differ"
         case .sharingDiffers: "sharing was not set as asked"
         case .wantedAgain: "it is wanted again"
         case .configurationNotRecorded: "how it is configured is not in this ledger"
@@ -105,6 +105,10 @@ extension Reason {
         case .roleChanged(let isServer): "the node is \(isServer ? "a server" : "an agent")"
         case .networkRangesChanged(let pods, let services):
             "clusterCIDR and serviceCIDR are fixed once a cluster exists (\(pods), \(services))"
+        case .foundingValuesChanged(let changes):
+            changes.map(\.key).joined(separator: ", ") + " of serverConfig cannot change once a cluster exists"
+        case .vmSpecChanged(_, let changes):
+            changes.map { "its \($0.field) is \($0.from) instead of \($0.to)" }.joined(separator: ", ") + "; changing a VM is not built yet"
         case .actionNotApproved(let step): "\(step.words) is not in the approved plan"
         case .vmsNotListed: "the list of VMs was not read"
         case .vmExists(let name): "a VM named \(name) exists"

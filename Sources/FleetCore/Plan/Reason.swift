@@ -13,7 +13,7 @@ package indirect enum Reason: Sendable, Hashable {
     case installInterrupted
     case nodeNotRegistered
     case labelsOrTaintsDiffer
-    case tagsMissing
+    case tagsDiffer
     case sharingDiffers
     /// Its removal had begun when the file came to ask for it again.
     case wantedAgain
@@ -78,6 +78,9 @@ package indirect enum Reason: Sendable, Hashable {
     case agentAheadOfServer(node: String, version: K3sVersion, server: K3sVersion)
     case roleChanged(isServer: Bool)
     case networkRangesChanged(clusterCIDR: String, serviceCIDR: String)
+    case foundingValuesChanged([FoundingChange])
+    /// Nothing here resizes a VM or gives it another image.
+    case vmSpecChanged(name: String, [VMSpecChange])
     /// exe.dev, the host or a safety rule said no when the action was sent.
     case actionRefused(String, advice: String)
     case actionNotApproved(StepKind)

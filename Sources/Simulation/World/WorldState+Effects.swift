@@ -7,7 +7,7 @@ extension WorldState {
     mutating func carryOut(_ effect: Effect, fault: HostFault?) -> Swift.Result<EffectReply, EffectError> {
         switch effect.action {
         case .createVM(let step): create(step)
-        case .tagVM(let step): asked { world throws(AccountRefusal) in _ = try world.account.tag(step.node, step.tags) }
+        case .tagVM(let step): tag(step)
         case .startVM(let step): start(step.node)
         case .removeVM(let step): remove(step.node)
         case .share(let step): share(step)
