@@ -69,6 +69,11 @@ extension LiveWorld: WorldWriter {
         return try Self.reading { () throws(ReadingError) in try HostProbe.parse(output) }
     }
 
+    package func readShare(of vm: ObservedVM) async throws(EffectError) -> Share {
+        let state = try await asking { () async throws(ExeDevError) in try await client.shareShow(vm.name) }
+        return Share(port: state.port, isPublic: state.isPublic, users: state.users)
+    }
+
     package func readCluster(on vm: ObservedVM) async throws(EffectError) -> ClusterReading {
         let output = try await hosts.run(HostScript.readCluster(), on: vm, deadline: 60, mutates: false)
         let reading = try Self.reading { () throws(ReadingError) in try ClusterReading.parse(output) }
@@ -187,6 +192,7 @@ private struct ReadOnlyWorld: WorldReader {
 
     func listVMs() async throws(EffectError) -> [ObservedVM] { try await world.listVMs() }
     func probe(_ vm: ObservedVM) async throws(EffectError) -> HostProbe { try await world.probe(vm) }
+    func readShare(of vm: ObservedVM) async throws(EffectError) -> Share { try await world.readShare(of: vm) }
     func readCluster(on vm: ObservedVM) async throws(EffectError) -> ClusterReading { try await world.readCluster(on: vm) }
 }
 

@@ -13,7 +13,7 @@ import Testing
     static let all: [Reason] = [
         .vmMissing, .vmStopped, .hostUnprepared, .k3sNotInstalled, .identityStale, .installInterrupted, .nodeNotRegistered,
         .labelsOrTaintsDiffer, .tagsDiffer, .sharingDiffers, .wantedAgain, .configurationNotRecorded, .installOutcomeUnknown,
-        .configurationChanged, .notInFleetFile, .removalUnfinished, .nodeWithoutVM, .fleetDestroyed, .awaitingVMList, .awaitingNewVMList,
+        .configurationChanged, .hostDrifted(HostDrift(files: ["/etc/rancher/k3s/config.yaml"])), .notInFleetFile, .removalUnfinished, .nodeWithoutVM, .fleetDestroyed, .awaitingVMList, .awaitingNewVMList,
         .awaitingSecondVMList, .awaitingProbe, .awaitingClusterRead, .hostUnreachable("timed out"), .createOutcomeUnknown, .vmStarting,
         .vmNotRunning("migrating"), .hostBooting(systemd: "starting"), .controlPlaneNotReady(server: "demo-cp-n1", .starting(nil)),
         .fleetWithoutServer, .removalNeedsControlPlane(.fleetWithoutServer),
@@ -28,6 +28,7 @@ import Testing
         .downgrade(from: new, to: old),
         .upgradeNotSupported(from: old, to: new), .agentAheadOfServer(node: "a", version: new, server: old), .roleChanged(isServer: true),
         .networkRangesChanged(clusterCIDR: "10.244.0.0/16", serviceCIDR: "10.245.0.0/16"),
+        .hostDriftsAgain(HostDrift(files: [], isOutdated: true)), .foreignConfiguration(files: ["/etc/rancher/k3s/config.yaml.d/a.yaml"]),
         .foundingValuesChanged([FoundingChange(key: "cluster-domain", value: "cluster.local")]),
         .vmSpecChanged(name: "a", [VMSpecChange(field: "cpu", from: "2", to: "4")]), .actionRefused("quota", advice: "ask"),
         .actionNotApproved(.install), .vmsNotListed, .vmExists(name: "a"), .vmNotListed(name: "a"),

@@ -109,26 +109,6 @@ import Testing
         Row("a newer version runs", "blocked Downgrade") { $0.node { $0.version = K3sVersion("v1.35.0+k3s1") } },
         Row("it has become a server", "blocked RoleChanged") { $0.node { $0.labels["node-role.kubernetes.io/control-plane"] = "true" } },
         Row("other ranges", "blocked NetworkRangesChanged") { $0.facts.ledger.clusterCIDR = "10.9.0.0/16" },
-        Row("founded with another domain", of: server, "blocked FoundingValuesChanged") {
-            $0.facts.ledger.founding = ["cluster-domain": .string("example.org")]
-        },
-        Row("founded with what is k3s's own choice", of: server, "settled") {
-            $0.facts.ledger.founding = [
-                "cluster-domain": .string("cluster.local"), "cluster-dns": .string("10.245.0.10"), "flannel-backend": .string("vxlan"),
-                "secrets-encryption": .boolean(false), "service-node-port-range": .string("30000-32767"),
-            ]
-        },
-        Row("founded with fewer node ports", of: server, "settled") {
-            $0.facts.ledger.founding = ["service-node-port-range": .string("30000-30100")]
-        },
-        Row("founded with more node ports", of: server, "blocked FoundingValuesChanged") {
-            $0.facts.ledger.founding = ["service-node-port-range": .string("30000-40000")]
-        },
-        Row("founded otherwise, and with another label", of: server, "act patchNode LabelsOrTaintsDiffer") {
-            $0.facts.ledger.founding = ["secrets-encryption": .boolean(true)]
-            $0.node(server) { $0.labels["exedev.dev/pool"] = nil }
-        },
-        Row("founded otherwise, which concerns no agent", "settled") { $0.facts.ledger.founding = ["secrets-encryption": .boolean(true)] },
         Row("another cluster answers", of: server, "blocked ClusterCAChanged") { $0.reading { $0.caHash = "other" } },
         Row("being deleted", "wait NodeDeleting") { $0.node { $0.deleting = true } },
         Row("silent", "wait NodeSilent") { $0.node { $0.ready = .unknown } },
@@ -162,31 +142,6 @@ import Testing
         Row("not ready", "wait NodeNotReady") { $0.node { $0.ready = .notReady(reason: "KubeletNotReady") } },
         Row("a label is missing", "act patchNode LabelsOrTaintsDiffer") { $0.node { $0.labels["tier"] = nil } },
         Row("a label of others", "settled") { $0.node { $0.labels["theirs"] = "1" } },
-        Row("a tag that it asked for once", "act tagVM TagsDiffer") {
-            $0.instance { $0.spec?.tags = ["team-a", "team-b"] }
-            $0.facts.observed.vms?[web]?.tags.append("team-b")
-        },
-        Row("a tag of somebody else", "settled") { $0.facts.observed.vms?[web]?.tags.append("team-b") },
-        Row("made with less memory", "blocked VMSpecChanged") { $0.instance { $0.spec?.memory = "2GB" } },
-        Row("made with the same memory in other words", "settled") { $0.instance { $0.spec?.memory = "4096MB" } },
-        Row("made of another image", "blocked VMSpecChanged") { $0.instance { $0.spec?.image = "debian" } },
-        Row("made with a smaller disk, and another label", "act patchNode LabelsOrTaintsDiffer") {
-            $0.instance { $0.spec?.disk = "10GB" }
-            $0.node { $0.labels["tier"] = "back" }
-        },
-        Row("resized since, as exe.dev tells", "settled") {
-            $0.instance {
-                $0.spec?.memory = "2GB"
-                $0.spec?.cpu = 1
-            }
-            $0.facts.observed.vms?[web]?.size = .init(cpu: 2, memoryBytes: 4_000_000_000)
-        },
-        Row("smaller than the ledger says", "blocked VMSpecChanged") { $0.facts.observed.vms?[web]?.size = .init(diskBytes: 10 << 30) },
-        Row("nobody knows how it was made", "settled") { $0.instance { $0.spec = nil } },
-        Row("bytes that fit what was made and what is asked", "blocked VMSpecChanged") {
-            $0.instance { $0.spec?.disk = "21GB" }
-            $0.facts.observed.vms?[web]?.size = .init(diskBytes: 21_100_000_000)
-        },
         Row("a tag is missing", "act tagVM TagsDiffer") { $0.facts.observed.vms?[web] = Situation.vm(web) },
         Row("shared otherwise", "act share SharingDiffers") { $0.instance { $0.sharing = .known(.initial) } },
         Row("sharing has no known outcome", "act share SharingDiffers") { $0.instance { $0.sharing = .uncertain(grants: ["a@b.c"]) } },

@@ -16,7 +16,7 @@ extension Verb {
     ) { arguments, terminal in
         _ = try arguments.operands(upTo: 0)
         let context = try CommandContext.open(arguments, terminal)
-        let result = try await context.observe(context.ledger(terminal))
+        let result = try await context.observe(context.ledger(terminal), inspects: false)
         let facts = FleetFacts(fleet: context.fleet, observed: result.observed, ledger: result.ledger, now: SystemClock().now)
         guard let control = facts.controlPlane.endpoint, let vm = result.observed.vms?[control.name] else {
             throw Failure(facts.controlPlane.reason.text, advice: "run apply first")

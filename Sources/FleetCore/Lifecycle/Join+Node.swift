@@ -15,9 +15,9 @@ extension Join {
     static let rules: [Rule] = [
         mismatched, deleting, hostReset, wantedAgain,
         // Before readiness: a configuration that keeps a node down is mended by another one.
-        reconfigured, notReady, differingLabels, differingShare, differingTags,
+        reconfigured, drifted, notReady, differingLabels, differingShare, differingTags,
         // What cannot be mended holds up nothing.
-        differingFounding, differingVM,
+        foreignConfiguration, differingFounding, differingVM,
     ]
 
     static func joined(_ joined: JoinedNode, _ facts: FleetFacts) -> Decision {
@@ -101,9 +101,27 @@ extension Join {
         return .act(action, reason)
     }
 
+    /// Of a host that was looked into.
+    private static let drifted: Rule = { joined, facts in
+        let want = joined.want
+        guard case .probed(let probe)? = joined.node.host, let overlay = joined.reading.internalIP,
+            want.role == .server || facts.controlPlane.answers
+        else { return nil }
+        guard probe.hostname == want.name else { return .blocked(.hostMisrouted(vm: want.name, hostname: probe.hostname)) }
+        if let reason = otherCluster(probe, facts) { return .blocked(reason) }
+        guard let drift = facts.drift(probe, from: want, overlay: overlay) else { return nil }
+        return joined.node.wasRepaired ? .blocked(.hostDriftsAgain(drift)) : .act(facts.install(want, overlay: overlay), .hostDrifted(drift))
+    }
+
+    private static let foreignConfiguration: Rule = { joined, _ in
+        guard case .probed(let probe)? = joined.node.host, !probe.foreignFiles.isEmpty else { return nil }
+        return .blocked(.foreignConfiguration(files: probe.foreignFiles))
+    }
+
     /// One that is starting is waited for; one that is silent comes back when it will.
-    private static let notReady: Rule = { joined, _ in
-        switch joined.reading.ready {
+    private static let notReady: Rule = { joined, facts in
+        if joined.reading.ready != .ready, let decision = foreignConfiguration(joined, facts) { return decision }
+        return switch joined.reading.ready {
         case .ready: nil
         case .notReady: .wait(Wait(.nodeNotReady(joined.reading.ready.words), read: .cluster, every: 0.5))
         case .unknown: .wait(Wait(.nodeSilent, read: .cluster, every: 2, diagnostics: .host(joined.want.name)))
@@ -130,14 +148,24 @@ extension Join {
         return changes.isEmpty ? nil : .blocked(.vmSpecChanged(name: joined.want.name, changes))
     }
 
-    private static let differingShare: Rule = { joined, _ in sharing(joined.want, joined.node.instance.sharing) }
+    private static let differingShare: Rule = { joined, _ in
+        sharing(joined.want, joined.node.instance.sharing, joined.node.share)
+    }
 
     /// A node that is not to be shared any more is private, and users that we granted access lose it when the file names them no more. Access
-    /// that others granted stays.
-    static func sharing(_ want: DesiredNode, _ sharing: Sharing) -> Decision? {
+    /// that others granted stays. `present`: as it was read, by who has.
+    static func sharing(_ want: DesiredNode, _ sharing: Sharing, _ present: Share?) -> Decision? {
         guard let share = want.share ?? (sharing == .notSet ? nil : .initial) else { return nil }
         let leaving = sharing.grants.filter { !share.users.contains($0) }
-        guard sharing.share != share || !leaving.isEmpty else { return nil }
+        let isKept = present?.grants(share) ?? true
+        guard sharing.share != share || !leaving.isEmpty || !isKept else { return nil }
         return .act(.share(ShareVM(node: want.name, share, revoking: leaving)), .sharingDiffers)
+    }
+}
+
+extension Share {
+    /// Whether it is so, whoever else has access.
+    fileprivate func grants(_ wish: Share) -> Bool {
+        (wish.port == nil || port == wish.port) && isPublic == wish.isPublic && wish.users.allSatisfy(users.contains)
     }
 }

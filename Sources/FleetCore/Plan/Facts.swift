@@ -39,6 +39,8 @@ package struct FleetFacts: Sendable {
         package var asked: Double?
         /// Its action was refused, so that it needs the operator.
         package var refusal: Reason?
+        /// It put files on its host back that somebody had changed.
+        package var wasRepaired = false
 
         package init() {}
     }
@@ -101,6 +103,15 @@ package struct FleetFacts: Sendable {
             clusterCIDR: ledger.clusterCIDR, serviceCIDR: ledger.serviceCIDR, disable: cluster.disable,
             extra: node.role == .server ? serverConfig : cluster.agentConfig, serverAddress: server?.address,
             caHash: server?.caHash, taints: node.taints)
+    }
+
+    /// Where the files on a host are not as an install of this configuration leaves them; nil when they are.
+    func drift(_ probe: HostProbe, from node: DesiredNode, overlay: String) -> HostDrift? {
+        var files = probe.changedFiles
+        if probe.clusterID == nil { files.append(HostPath.cluster) }
+        if probe.configHash != digest(setup(of: node, overlay: overlay).settings) { files.append(HostPath.config) }
+        let drift = HostDrift(files: files.sorted(), isOutdated: probe.isOutdated)
+        return drift.files.isEmpty && !drift.isOutdated ? nil : drift
     }
 
     /// What the file asks for that the cluster cannot have any more.

@@ -7,11 +7,15 @@ package struct NodeFacts: Sendable {
     /// Its Kubernetes node, if the cluster was read and has it.
     var node: NodeReading?
     package var host: ObservedHost?
+    /// How it is shared, if that was read in this run.
+    var share: Share?
     /// What the ledger knows of it.
     package var known: NodeRecord?
     var attempt: Ledger.Attempt?
     /// Its action was refused.
     var refusal: Reason?
+    /// This run has repaired the files on its host.
+    var wasRepaired: Bool
     /// When this run told its k3s to start, by `uptime`.
     var started: Double?
     /// When this run asked for the VM without hearing what came of it, by `uptime`.
@@ -23,8 +27,8 @@ package struct NodeFacts: Sendable {
         let note = facts.notes[name]
         return NodeFacts(
             name: name, vm: facts.observed.vms?[name], node: facts.observed.node(name), host: facts.observed.hosts[name],
-            known: facts.ledger.nodes[name], attempt: facts.ledger.attempts[name], refusal: note?.refusal, started: note?.started,
-            asked: note?.asked, isOutdated: facts.observed.outdated.contains(name))
+            share: facts.observed.shares[name], known: facts.ledger.nodes[name], attempt: facts.ledger.attempts[name],
+            refusal: note?.refusal, wasRepaired: note?.wasRepaired ?? false, started: note?.started, asked: note?.asked, isOutdated: facts.observed.outdated.contains(name))
     }
 
     /// The machine of its record; empty when the ledger does not know it.

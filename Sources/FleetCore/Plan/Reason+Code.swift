@@ -17,6 +17,7 @@ extension Reason {
         case configurationNotRecorded = "ConfigurationNotRecorded"
         case installOutcomeUnknown = "InstallOutcomeUnknown"
         case configurationChanged = "ConfigurationChanged"
+        case hostDrifted = "HostDrifted"
         case notInFleetFile = "NotInFleetFile"
         case removalUnfinished = "RemovalUnfinished"
         case nodeWithoutVM = "NodeWithoutVM"
@@ -65,6 +66,8 @@ extension Reason {
         case agentAheadOfServer = "AgentAheadOfServer"
         case roleChanged = "RoleChanged"
         case networkRangesChanged = "NetworkRangesChanged"
+        case hostDriftsAgain = "HostDriftsAgain"
+        case foreignConfiguration = "ForeignConfiguration"
         case foundingValuesChanged = "FoundingValuesChanged"
         case vmSpecChanged = "VMSpecChanged"
         case actionRefused = "ActionRefused"
@@ -102,6 +105,7 @@ extension Reason {
         case .configurationNotRecorded: .configurationNotRecorded
         case .installOutcomeUnknown: .installOutcomeUnknown
         case .configurationChanged: .configurationChanged
+        case .hostDrifted: .hostDrifted
         case .notInFleetFile: .notInFleetFile
         case .removalUnfinished: .removalUnfinished
         case .nodeWithoutVM: .nodeWithoutVM
@@ -150,6 +154,8 @@ extension Reason {
         case .agentAheadOfServer: .agentAheadOfServer
         case .roleChanged: .roleChanged
         case .networkRangesChanged: .networkRangesChanged
+        case .hostDriftsAgain: .hostDriftsAgain
+        case .foreignConfiguration: .foreignConfiguration
         case .foundingValuesChanged: .foundingValuesChanged
         case .vmSpecChanged: .vmSpecChanged
         case .actionRefused: .actionRefused

@@ -20,6 +20,7 @@ package indirect enum Reason: Sendable, Hashable {
     case configurationNotRecorded
     case installOutcomeUnknown
     case configurationChanged
+    case hostDrifted(HostDrift)
     case notInFleetFile
     case removalUnfinished
     case nodeWithoutVM
@@ -78,6 +79,10 @@ package indirect enum Reason: Sendable, Hashable {
     case agentAheadOfServer(node: String, version: K3sVersion, server: K3sVersion)
     case roleChanged(isServer: Bool)
     case networkRangesChanged(clusterCIDR: String, serviceCIDR: String)
+    /// Somebody, or something, changes what we write right after we did.
+    case hostDriftsAgain(HostDrift)
+    /// Files from which k3s takes arguments too, and which are not ours.
+    case foreignConfiguration(files: [String])
     case foundingValuesChanged([FoundingChange])
     /// Nothing here resizes a VM or gives it another image.
     case vmSpecChanged(name: String, [VMSpecChange])
@@ -106,6 +111,16 @@ package indirect enum Reason: Sendable, Hashable {
 
     /// Nothing is created while so much is gone at once.
     package var isBreaker: Bool { code == .vmsVanished }
+}
+
+/// What is not as an install left it on a host.
+package struct HostDrift: Sendable, Hashable {
+    /// Files that were changed or are gone, by their paths.
+    package var files: [String]
+    /// k3s was started with other files than those that are there.
+    package var isOutdated: Bool
+
+    package init(files: [String], isOutdated: Bool = false) { (self.files, self.isOutdated) = (files, isOutdated) }
 }
 
 /// What keeps a control plane from being used.

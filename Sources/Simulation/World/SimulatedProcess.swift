@@ -82,6 +82,11 @@ extension SimulatedProcess: WorldWriter {
         return probe
     }
 
+    package nonisolated(nonsending) func readShare(of vm: ObservedVM) async throws(EffectError) -> Share {
+        guard case .share(let share) = try await read(.share(vm.name), { .readShare(vm.name, $0) }) else { throw Self.dead }
+        return share
+    }
+
     package nonisolated(nonsending) func readCluster(on vm: ObservedVM) async throws(EffectError) -> ClusterReading {
         var nodes: [NodeReading]?
         defer { world.state.withLock { $0.report(.clusterRead(nodes, by: id)) } }
@@ -250,6 +255,12 @@ extension WorldState {
             guard !agents.isEmpty else { break }
             report(.failed(agents[index % agents.count].name))
             vanish(agents[index % agents.count].name)
+        case .handShare(let index):
+            let shared = processes[id].fleet.nodes.filter { $0.share != nil && owns($0.name, id) }
+            if !shared.isEmpty { shareByHand(shared[index % shared.count].name) }
+        case .handEdit(let index):
+            let wanted = processes[id].fleet.nodes.filter { owns($0.name, id) }
+            if !wanted.isEmpty { editConfiguration(of: wanted[index % wanted.count].name) }
         case .silence(let index) where !machines.isEmpty:
             settle()
             machines[index % machines.count].silentUntil = now + 90

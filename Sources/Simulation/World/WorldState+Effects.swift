@@ -118,13 +118,13 @@ extension WorldState {
 
     private func installation(_ setup: NodeSetup, _ index: Int) -> [HostStep] {
         // As the script's note in /run: what changed calls for a restart, and a boot makes good for it.
-        let isChanged = machines[index].disk.setup != setup
+        let isChanged = machines[index].disk.setup != setup || !machines[index].disk.changedFiles.isEmpty
         return [
             { world in world.write(index) { $0.clusterID = setup.clusterID } },
             { world in world.write(index) { $0.hasToken = true } },
             { world in
                 world.machines[index].needsRestart = world.machines[index].needsRestart || isChanged
-                return world.write(index) { $0.setup = setup }
+                return world.write(index) { ($0.setup, $0.changedFiles) = (setup, []) }
             },
             { world in world.write(index) { $0.enabled = setup.role } },
             Self.sync(index),
