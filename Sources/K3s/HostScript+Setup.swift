@@ -204,8 +204,8 @@ extension HostScript {
                 "if [ ! -d /var/lib/rancher/k3s/server/db ]; then", routes(setup.clusterCIDR, setup.serviceCIDR), "fi",
             ])
         return Script(lines: [
-            alone, atomicWrite, belongs(to: setup.clusterID), founding, files(setup, serverToken, agentToken), unit(setup), written(setup.role),
-            durable, start,
+            alone, atomicWrite, belongs(to: setup.clusterID), founding, files(setup, serverToken, agentToken), unit(setup),
+            written(setup.role), durable, start,
         ])
     }
 
@@ -229,19 +229,19 @@ extension HostScript {
     private static func waitOverlay(_ setup: NodeSetup) -> String {
         let unit = setup.role.unit + ".service"
         return """
-        #!/bin/sh
-        # Notes what k3s starts with, then waits until the overlay has its address, 60 s at most.
-        umask 077
-        sha256sum \(HostPath.config) \(HostPath.configFolder)/* /etc/systemd/system/\(unit) /etc/systemd/system/\(unit).d/* \\
-            >\(HostPath.started) 2>/dev/null
-        for try in $(seq 1 120); do
-            ip -4 -o addr show dev \(setup.overlayInterface) 2>/dev/null | grep -qF ' \(setup.overlayAddress)/' && exit 0
-            sleep 0.5
-        done
-        echo 'the overlay has no address \(setup.overlayAddress)' >&2
-        exit 1
+            #!/bin/sh
+            # Notes what k3s starts with, then waits until the overlay has its address, 60 s at most.
+            umask 077
+            sha256sum \(HostPath.config) \(HostPath.configFolder)/* /etc/systemd/system/\(unit) /etc/systemd/system/\(unit).d/* \\
+                >\(HostPath.started) 2>/dev/null
+            for try in $(seq 1 120); do
+                ip -4 -o addr show dev \(setup.overlayInterface) 2>/dev/null | grep -qF ' \(setup.overlayAddress)/' && exit 0
+                sleep 0.5
+            done
+            echo 'the overlay has no address \(setup.overlayAddress)' >&2
+            exit 1
 
-        """
+            """
     }
 
     private static let dropIn = """
@@ -257,12 +257,7 @@ extension HostScript {
     private static func unit(_ setup: NodeSetup) -> Script {
         """
         unit=\(setup.role.unit)
-        intact() {
-            [ ! -f \(raw: HostPath.written) ] || {
-                lines=$(grep -F " /etc/systemd/system/$unit.service" \(raw: HostPath.written) | grep -vF .service.d/) || return 1
-                printf '%s\\n' "$lines" | sha256sum --check --status 2>/dev/null
-            }
-        }
+        \(intact)
         if [ ! -f "/etc/systemd/system/$unit.service" ] || ! systemctl is-enabled --quiet "$unit" || ! intact; then
             systemd-run --collect --wait --quiet --unit=exedev-k8s-install-$$ -E INSTALL_K3S_SKIP_DOWNLOAD=true -E INSTALL_K3S_SKIP_START=true \\
                 \(words: setup.role == .agent ? ["-E", "K3S_URL=https://\(setup.serverAddress ?? ""):6443", "-E", "K3S_TOKEN_FILE=\(HostPath.agentToken)"] : []) \\
@@ -272,17 +267,6 @@ extension HostScript {
         [ -f "/etc/systemd/system/$unit.service" ] || refuse 81 'the k3s installer left no unit'
         systemctl is-enabled --quiet "$unit" || refuse 81 'the k3s installer did not enable the unit'
         """
-    }
-
-    /// What a probe compares with what is there.
-    private static func written(_ role: Role) -> Script {
-        let place = "/etc/systemd/system/" + role.unit + ".service"
-        return """
-            set -- \(place) \(place + ".env") \(place + ".d/10-exedev.conf") \(raw: HostPath.waitOverlay) \(raw: HostPath.agentToken)
-            [ \(role.rawValue) = agent ] || set -- "$@" \(raw: HostPath.token)
-            [ -f "$2" ] || { first=$1; shift 2; set -- "$first" "$@"; }
-            sha256sum "$@" | put \(raw: HostPath.written) 600
-            """
     }
 
     /// Where k3s runs with other files than those that are there, it is started again.

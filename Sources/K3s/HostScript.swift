@@ -61,9 +61,7 @@ package enum HostScript {
                     esac
                 done
                 [ -f \(HostPath.config) ] && echo "config=$(grep -v '^#' \(HostPath.config) | sha256sum | cut -d ' ' -f 1)"
-                [ -f \(HostPath.written) ] \
-                    && sha256sum --check --quiet \(HostPath.written) 2>/dev/null | sed -n 's/^\\(.*\\): FAILED.*$/changed=\\1/p'
-                [ -f \(HostPath.started) ] && ! sha256sum --check --status \(HostPath.started) 2>/dev/null && echo 'outdated=yes'
+                \(changes)
                 \(foreignFiles)
                 [ -f \(HostPath.cluster) ] && echo "cluster=$(cat \(HostPath.cluster))"
                 [ -d /var/lib/rancher/k3s/server/db ] && echo 'server-data=yes'
@@ -72,23 +70,6 @@ package enum HostScript {
                 exit 0
                 """)
     }
-
-    /// Files that change k3s's arguments and that this program does not write: they would win over `config`. A drop-in that sets none stays.
-    private static let foreignFiles = """
-        foreign() { printf 'foreign=%s\\n' "$(printf '%s' "$1" | tr '\\n' '?')"; }
-        for file in \(HostPath.configFolder)/*.yaml \(HostPath.configFolder)/*.yml; do
-            [ -e "$file" ] && foreign "$file"
-        done
-        for place in /etc/systemd/system /etc/systemd/system.control /run/systemd/system; do
-            for file in "$place"/k3s.service.d/*.conf "$place"/k3s-agent.service.d/*.conf; do
-                [ "${file##*/}" = 10-exedev.conf ] && continue
-                grep -qE '^[[:space:]]*(ExecStart|EnvironmentFile)[[:space:]]*=|K3S_' "$file" 2>/dev/null && foreign "$file"
-            done
-        done
-        for file in /etc/default/k3s /etc/default/k3s-agent /etc/sysconfig/k3s /etc/sysconfig/k3s-agent; do
-            grep -q '^[[:space:]]*K3S_' "$file" 2>/dev/null && foreign "$file"
-        done
-        """
 
     /// The whole cluster as its server sees it. Succeeds while the API is down, and says why it is.
     ///

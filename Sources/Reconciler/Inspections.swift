@@ -18,6 +18,7 @@ struct Inspections {
 
     init(_ done: Inspected, isOff: Bool = false) { (self.done, before, queue) = (done, done, isOff ? [] : nil) }
 
+    var isUnplanned: Bool { queue == nil }
     var isOver: Bool { queue?.isEmpty ?? true }
 
     /// What is due of `targets`, `limit` of them at most. Where nothing is known of any, another process may have begun with the first ones a moment
@@ -55,12 +56,13 @@ extension Run {
         return nodes.flatMap { node in [.host(node.name)] + (node.share == nil ? [] : [.share(node.name)]) }
     }
 
-    /// A quarter of a large fleet, so that each is seen in four runs.
-    private var inspectionLimit: Int { max(2 * fleet.limits.hostsAtOnce, inspectable.count / 4) }
-
     /// The inspections that may begin now.
     mutating func inspectionsDue(_ moment: Moment) -> [(ReadTarget, ObservedVM?)] {
-        if facts.controlPlane.answers { inspections.plan(inspectable, limit: inspectionLimit, moment) }
+        if inspections.isUnplanned, facts.controlPlane.answers {
+            let targets = inspectable
+            // A quarter of a large fleet, so that each is seen in four runs.
+            inspections.plan(targets, limit: max(2 * fleet.limits.hostsAtOnce, targets.count / 4), moment)
+        }
         var due: [(ReadTarget, ObservedVM?)] = []
         while reads.underWay < fleet.limits.hostsAtOnce, let target = inspections.next() {
             guard let name = target.vm, !acting.contains(name), let vm = facts.observed.vms?[name], reads.isIdle(target) else { continue }

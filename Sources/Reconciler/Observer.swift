@@ -64,7 +64,10 @@ extension Observation {
             shares[name] = share
         case .cluster(let reading):
             guard reading != cluster else { return false }
+            let well = hosts.keys.filter { node($0)?.ready == .ready }
             cluster = reading
+            // What was observed inside while its node was well tells nothing of one that is not.
+            for name in well where node(name).map({ $0.ready != .ready }) ?? true { hosts[name] = nil }
         case .failed: return false
         }
         return true

@@ -13,7 +13,8 @@ import Testing
     static let all: [Reason] = [
         .vmMissing, .vmStopped, .hostUnprepared, .k3sNotInstalled, .identityStale, .installInterrupted, .nodeNotRegistered,
         .labelsOrTaintsDiffer, .tagsDiffer, .sharingDiffers, .wantedAgain, .configurationNotRecorded, .installOutcomeUnknown,
-        .configurationChanged, .hostDrifted(HostDrift(files: ["/etc/rancher/k3s/config.yaml"])), .notInFleetFile, .removalUnfinished, .nodeWithoutVM, .fleetDestroyed, .awaitingVMList, .awaitingNewVMList,
+        .configurationChanged, .hostDrifted(HostDrift(files: ["/etc/rancher/k3s/config.yaml"])), .notInFleetFile, .removalUnfinished,
+        .nodeWithoutVM, .fleetDestroyed, .awaitingVMList, .awaitingNewVMList,
         .awaitingSecondVMList, .awaitingProbe, .awaitingClusterRead, .hostUnreachable("timed out"), .createOutcomeUnknown, .vmStarting,
         .vmNotRunning("migrating"), .hostBooting(systemd: "starting"), .controlPlaneNotReady(server: "demo-cp-n1", .starting(nil)),
         .fleetWithoutServer, .removalNeedsControlPlane(.fleetWithoutServer),

@@ -110,7 +110,8 @@ extension Join {
         guard probe.hostname == want.name else { return .blocked(.hostMisrouted(vm: want.name, hostname: probe.hostname)) }
         if let reason = otherCluster(probe, facts) { return .blocked(reason) }
         guard let drift = facts.drift(probe, from: want, overlay: overlay) else { return nil }
-        return joined.node.wasRepaired ? .blocked(.hostDriftsAgain(drift)) : .act(facts.install(want, overlay: overlay), .hostDrifted(drift))
+        if joined.node.wasRepaired { return .blocked(.hostDriftsAgain(drift)) }
+        return .act(facts.install(want, overlay: overlay), .hostDrifted(drift))
     }
 
     private static let foreignConfiguration: Rule = { joined, _ in

@@ -28,7 +28,8 @@ package struct NodeFacts: Sendable {
         return NodeFacts(
             name: name, vm: facts.observed.vms?[name], node: facts.observed.node(name), host: facts.observed.hosts[name],
             share: facts.observed.shares[name], known: facts.ledger.nodes[name], attempt: facts.ledger.attempts[name],
-            refusal: note?.refusal, wasRepaired: note?.wasRepaired ?? false, started: note?.started, asked: note?.asked, isOutdated: facts.observed.outdated.contains(name))
+            refusal: note?.refusal, wasRepaired: note?.wasRepaired ?? false, started: note?.started, asked: note?.asked,
+            isOutdated: facts.observed.outdated.contains(name))
     }
 
     /// The machine of its record; empty when the ledger does not know it.

@@ -70,7 +70,8 @@ extension Scenario {
     /// All scenarios over a fleet of one server, a batch agent and `web` web agents.
     package static func all(web: Int = 2) -> [Scenario] {
         let sketch = FleetSketch(web: web)
-        return sizes(sketch) + changes(sketch) + losses(sketch) + hands(sketch) + strangers(sketch) + servers(sketch) + [destroy(sketch.fleet())]
+        let small = sizes(sketch) + changes(sketch) + losses(sketch) + hands(sketch)
+        return small + strangers(sketch) + servers(sketch) + [destroy(sketch.fleet())]
     }
 
     private static let victim = "demo-web-n1"

@@ -100,7 +100,9 @@ struct Course {
             // Who was told a lie, or read away when something happened, may believe that all is done; the next pass knows better.
             // By a clock that was put forward a node that went a moment ago has been silent for long; a machine that boots comes back.
             let isDeceived = world.state.withLock { state in
-                state.struck[struck...].contains { $0.kind.misleads || $0.kind.isClockJump || $0.kind.boots || $0.kind.isByHand }
+                state.struck[struck...].contains { fault in
+                    fault.kind.misleads || fault.kind.isClockJump || fault.kind.boots || fault.kind.isByHand || state.isBlinding(fault)
+                }
             }
             // Nor is a blocked server the last word while it comes up.
             let isServerStarting = world.state.withLock { $0.machines.contains { $0.isServer && $0.isStarting } }

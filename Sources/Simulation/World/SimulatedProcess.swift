@@ -239,41 +239,6 @@ extension WorldState {
         return (fault, random.seconds(0.1, 0.5), number)
     }
 
-    /// Faults of the surroundings take hold when something is sent.
-    private mutating func strike(_ fault: Fault.Kind, by id: Int) {
-        switch fault {
-        case .clockJump(let seconds): wallOffset += seconds
-        case .crashAfterReply: processes[id].diesAtSave = .crashAfterReply
-        case .outage(let seconds): outage = now + seconds
-        case .dark(let seconds): dark = now + seconds
-        case .apiOutage(let seconds):
-            settle()
-            apiOutage = now + seconds
-        case .throttle(let number): throttled = (number, now + 60)
-        case .vanish(let index):
-            let agents = machines.filter { $0.disk.role == .agent && $0.disk.serverData == nil && owns($0.name, id) }
-            guard !agents.isEmpty else { break }
-            report(.failed(agents[index % agents.count].name))
-            vanish(agents[index % agents.count].name)
-        case .handShare(let index):
-            let shared = processes[id].fleet.nodes.filter { $0.share != nil && owns($0.name, id) }
-            if !shared.isEmpty { shareByHand(shared[index % shared.count].name) }
-        case .handEdit(let index):
-            let wanted = processes[id].fleet.nodes.filter { owns($0.name, id) }
-            if !wanted.isEmpty { editConfiguration(of: wanted[index % wanted.count].name) }
-        case .silence(let index) where !machines.isEmpty:
-            settle()
-            machines[index % machines.count].silentUntil = now + 90
-        case .reboot(let index) where !machines.isEmpty, .powerCut(let index) where !machines.isEmpty:
-            let (name, isStopped) = (machines[index % machines.count].name, machines[index % machines.count].isStopped)
-            // Nobody can pull the plug of what is off.
-            guard !isStopped || fault == .reboot(index) else { break }
-            report(.failed(name))
-            reboot(name, losesWrites: fault == .powerCut(index))
-        default: break
-        }
-    }
-
     /// Carries the effect out, unless a fault forbids it, and says what the caller is told.
     mutating func arrive(_ effect: Effect, _ number: Int, _ fault: Fault.Kind?, by id: Int) -> Swift.Result<EffectReply, EffectError> {
         proceed()
