@@ -43,6 +43,11 @@ import Testing
             seen { $0.foreignFiles = ["/etc/default/k3s"] }(&$0)
             $0.node { $0.ready = .unknown }
         },
+        Row("just restarted, and k3s reads a file beside ours", "wait NodeNotReady") {
+            seen { $0.foreignFiles = ["/etc/default/k3s"] }(&$0)
+            $0.node { $0.ready = .notReady(reason: "KubeletNotReady") }
+            $0.instance { $0.startedAt = now - 10 }
+        },
         Row("silent, and its configuration was edited", "act install HostDrifted") {
             seen { $0.configHash = "another" }(&$0)
             $0.node { $0.ready = .unknown }

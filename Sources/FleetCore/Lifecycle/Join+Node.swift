@@ -121,7 +121,8 @@ extension Join {
 
     /// One that is starting is waited for; one that is silent comes back when it will.
     private static let notReady: Rule = { joined, facts in
-        if joined.reading.ready != .ready, let decision = foreignConfiguration(joined, facts) { return decision }
+        let hadItsTime = facts.readTime - (joined.node.instance.startedAt ?? -.infinity) > Planner.startDeadline(joined.want.role)
+        if joined.reading.ready != .ready, hadItsTime, let decision = foreignConfiguration(joined, facts) { return decision }
         return switch joined.reading.ready {
         case .ready: nil
         case .notReady: .wait(Wait(.nodeNotReady(joined.reading.ready.words), read: .cluster, every: 0.5))
