@@ -34,6 +34,10 @@ import Testing
             seen { $0.configHash = "another" }(&$0)
             $0.instance(mate) { $0.startedAt = now - 10 }
         },
+        Row("edited, and the Node of its mate was deleted by somebody", "wait LimitReached") {
+            seen { $0.configHash = "another" }(&$0)
+            $0.withoutNode(mate)
+        },
         Row("k3s reads a file beside ours", "blocked ForeignConfiguration", seen { $0.foreignFiles = ["/etc/default/k3s"] }),
         Row("k3s reads a file beside ours, and a label is missing", "act patchNode LabelsOrTaintsDiffer") {
             seen { $0.foreignFiles = ["/etc/default/k3s"] }(&$0)
