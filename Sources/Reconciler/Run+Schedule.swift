@@ -92,6 +92,7 @@ extension Run {
         mayBeMade.remove(action.node)
         if action.kind == .createVM, facts.record(action.node)?.request != nil { mayBeMade.insert(action.node) }
         if plan.items.first(where: { $0.node == action.node })?.decision.reason?.code == .hostDrifted { repairing.insert(action.node) }
+        if action.kind == .restart { facts.notes[action.node, default: .init()].wasRestarted = true }
         action.step.before(&facts.ledger, now: moment.wall)
         take(action)
         switch type(of: action.step).mark {

@@ -21,7 +21,9 @@ package enum Availability: Sendable {
             let isMissed = subject.vm == nil && subject.known?.createdAt != nil && subject.removedAt == nil
             // One whose Node somebody deleted, or that does not come up: long ago k3s was started there.
             let hasRun = subject.instance.startedAt.map { facts.readTime - $0 > Planner.startDeadline(role) } ?? false
-            let isLost = subject.known?.previousCreatedAt != nil || isMissed || hasRun || subject.instance.restartedAt != nil
+            let isLost =
+                subject.known?.previousCreatedAt != nil || isMissed || hasRun || subject.wasRestarted
+                || subject.instance.restartedAt != nil
             return isLost ? .missing : .absent
         }
         let isReady = node.ready == .ready

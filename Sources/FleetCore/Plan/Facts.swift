@@ -39,6 +39,8 @@ package struct FleetFacts: Sendable {
         package var asked: Double?
         /// Its action was refused, so that it needs the operator.
         package var refusal: Reason?
+        /// It told k3s to start once more there, because the cluster lacked its node.
+        package var wasRestarted = false
         /// It put files on its host back that somebody had changed.
         package var wasRepaired = false
 

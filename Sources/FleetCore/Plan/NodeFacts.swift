@@ -16,6 +16,8 @@ package struct NodeFacts: Sendable {
     var refusal: Reason?
     /// This run has repaired the files on its host.
     var wasRepaired: Bool
+    /// This run has restarted k3s there because the cluster lacked its node.
+    var wasRestarted: Bool
     /// When this run told its k3s to start, by `uptime`.
     var started: Double?
     /// When this run asked for the VM without hearing what came of it, by `uptime`.
@@ -28,7 +30,8 @@ package struct NodeFacts: Sendable {
         return NodeFacts(
             name: name, vm: facts.observed.vms?[name], node: facts.observed.node(name), host: facts.observed.hosts[name],
             share: facts.observed.shares[name], known: facts.ledger.nodes[name], attempt: facts.ledger.attempts[name],
-            refusal: note?.refusal, wasRepaired: note?.wasRepaired ?? false, started: note?.started, asked: note?.asked,
+            refusal: note?.refusal, wasRepaired: note?.wasRepaired ?? false,
+            wasRestarted: note?.wasRestarted ?? false, started: note?.started, asked: note?.asked,
             isOutdated: facts.observed.outdated.contains(name))
     }
 
