@@ -66,7 +66,7 @@ let package = Package(
         library("Spawn", on: ["CSpawn"]),
         // layer 3: the two pairs of hands
         library("Live", on: ["Digest", "Reconciler", "ExeDev", "SSH", "Spawn", "FleetCore", "K3s", "Shell"]),
-        library("Simulation", on: ["Reconciler", "FleetCore", "K3s", "HTTPServer", "Shell", "Spawn"]),
+        library("Simulation", on: ["Digest", "Reconciler", "FleetCore", "K3s", "HTTPServer", "Shell", "Spawn"]),
         // layer 4
         library("Daemon", on: ["HTTPServer", "Live", "Reconciler", "FleetCore", "K3s"]),
         library("CommandLine", on: ["Daemon", "Digest", "Live", "Reconciler", "ExeDev", "FleetCore", "K3s", "Shell", "SSH"]),

@@ -73,9 +73,10 @@ struct CommandContext {
         try state.ledger(for: fleet) { terminal.say("WARNING: \($0)") }
     }
 
-    /// Observes everything once and makes the plan. Writes nothing.
-    func observe(_ ledger: Ledger) async throws -> Reconciler.Result {
-        try await Reconciler(fleet: fleet, clock: SystemClock(), tell: { _ in }).observe(world.reader, ledger: ledger)
+    /// Observes everything once and makes the plan; `inspects`: each host and each VM's sharing too. Writes nothing.
+    func observe(_ ledger: Ledger, inspects: Bool = true) async throws -> Reconciler.Result {
+        try await Reconciler(fleet: fleet, clock: SystemClock(), tell: { _ in })
+            .observe(world.reader, ledger: ledger, inspects: inspects)
     }
 
     func document(_ result: Reconciler.Result) -> PlanDocument {

@@ -227,6 +227,7 @@ package struct Daemon: Sendable {
             audit.note($0)
         }
         return try await reconciler.converge(
-            context.world, ledger: ledger, memory: audit, approved: nil, deadline: clock.now + runner.bound, stopSignal: stopSignal)
+            context.world, ledger: ledger, memory: audit, approved: nil, deadline: clock.now + runner.bound,
+            inspected: runner.inspected, stopSignal: stopSignal)
     }
 }

@@ -21,6 +21,8 @@ struct FleetRunner: Sendable {
     var began = 0.0
     /// The nodes that were settled at the end of the last pass.
     private var settled: Set<String> = []
+    /// What the passes so far looked into.
+    private(set) var inspected: Inspected = [:]
     /// Why the last pass did not end settled.
     private(set) var trouble: String?
 
@@ -44,6 +46,7 @@ struct FleetRunner: Sendable {
     mutating func passEnded(_ result: Result<Reconciler.Result, any Error>, uptime: Double, chance: Double) {
         switch result {
         case .success(let result):
+            inspected = result.inspected
             settled = Set(result.plan.items.filter(\.decision.isSettled).map(\.node))
             trouble = result.plan.isSettled ? nil : "not settled"
             schedule.passEnded(settled: result.plan.isSettled, effects: result.effects, now: uptime, chance: chance)

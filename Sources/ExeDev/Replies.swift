@@ -11,6 +11,9 @@ package struct VM: Sendable, Hashable {
     package var sshPort: Int?
     package var httpsURL: String?
     package var createdAt: String?
+    package var cpu: Int?
+    package var memoryBytes: Int?
+    package var diskBytes: Int?
 }
 
 package enum VMStatus: Sendable, Hashable {
@@ -83,6 +86,10 @@ struct VMRow: Decodable {
     var httpsURL: String?
     var tags: [String]?
     var createdAt: String?
+    /// Some servers show sizes (facts/exedev.md §1.2).
+    var cpu: LooseInt?
+    var memoryBytes: LooseInt?
+    var diskBytes: LooseInt?
     var error: String?
 
     enum CodingKeys: String, CodingKey {
@@ -95,6 +102,9 @@ struct VMRow: Decodable {
         case httpsURL = "https_url"
         case tags
         case createdAt = "created_at"
+        case cpu = "allocated_cpus"
+        case memoryBytes = "memory_capacity_bytes"
+        case diskBytes = "disk_capacity_bytes"
         case error
     }
 
@@ -117,7 +127,8 @@ struct VMRow: Decodable {
         return VM(
             name: vmName, status: status.map { VMStatus(OutsideText.line($0)) } ?? assumed, tags: (tags ?? []).map { OutsideText.line($0) },
             sshHost: host, sshUser: user, sshPort: sshPort?.value, httpsURL: httpsURL.map { OutsideText.line($0) },
-            createdAt: createdAt.map { OutsideText.line($0) })
+            createdAt: createdAt.map { OutsideText.line($0) }, cpu: cpu?.value, memoryBytes: memoryBytes?.value,
+            diskBytes: diskBytes?.value)
     }
 
     /// exe.dev's own names are narrower; what is refused here can be no name of a host.

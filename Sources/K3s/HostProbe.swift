@@ -18,8 +18,14 @@ package struct ProbeFields: Sendable, Hashable {
     package var hasInstaller = false
     package var server: UnitState?
     package var agent: UnitState?
-    /// sha256 of the configuration file that is there.
+    /// sha256 of the configuration file that is there, without its comments (`NodeSetup.settings`).
     package var configHash: String?
+    /// Files that are not as an install wrote them.
+    package var changedFiles: [String] = []
+    /// Files that change k3s's arguments and that nobody here wrote.
+    package var foreignFiles: [String] = []
+    /// k3s runs with other files than those that are there.
+    package var isOutdated = false
     package var clusterID: String?
     package var hasServerData = false
     package var hasAgentData = false
@@ -43,6 +49,9 @@ package struct ProbeFields: Sendable, Hashable {
         case "unit.k3s": server = UnitState(value, uptime: uptime)
         case "unit.k3s-agent": agent = UnitState(value, uptime: uptime)
         case "config": configHash = value
+        case "changed": changedFiles.append(value)
+        case "foreign": foreignFiles.append(value)
+        case "outdated": isOutdated = value == "yes"
         case "cluster": clusterID = value
         case "server-data": hasServerData = value == "yes"
         case "agent-data": hasAgentData = value == "yes"

@@ -216,8 +216,8 @@ extension HostScript {
                 "if [ ! -d /var/lib/rancher/k3s/server/db ]; then", routes(setup.clusterCIDR, setup.serviceCIDR), "fi",
             ])
         return Script(lines: [
-            alone, atomicWrite, belongs(to: setup.clusterID), founding, files(setup, serverToken, agentToken), unit(setup), durable,
-            start,
+            alone, atomicWrite, belongs(to: setup.clusterID), founding, files(setup, serverToken, agentToken), unit(setup),
+            written(setup.role), durable, start,
         ])
     }
 
@@ -239,17 +239,21 @@ extension HostScript {
 
     /// k3s exits for good when its interface has no address yet, and the unit has no order on tailscaled (facts/k3s.md §14.0).
     private static func waitOverlay(_ setup: NodeSetup) -> String {
-        """
-        #!/bin/sh
-        # Waits until the overlay has its address, 60 s at most.
-        for try in $(seq 1 120); do
-            ip -4 -o addr show dev \(setup.overlayInterface) 2>/dev/null | grep -qF ' \(setup.overlayAddress)/' && exit 0
-            sleep 0.5
-        done
-        echo 'the overlay has no address \(setup.overlayAddress)' >&2
-        exit 1
+        let unit = setup.role.unit + ".service"
+        return """
+            #!/bin/sh
+            # Notes what k3s starts with, then waits until the overlay has its address, 60 s at most.
+            umask 077
+            sha256sum \(HostPath.config) \(HostPath.configFolder)/* /etc/systemd/system/\(unit) /etc/systemd/system/\(unit).d/* \\
+                >\(HostPath.started) 2>/dev/null
+            for try in $(seq 1 120); do
+                ip -4 -o addr show dev \(setup.overlayInterface) 2>/dev/null | grep -qF ' \(setup.overlayAddress)/' && exit 0
+                sleep 0.5
+            done
+            echo 'the overlay has no address \(setup.overlayAddress)' >&2
+            exit 1
 
-        """
+            """
     }
 
     private static let dropIn = """
@@ -265,7 +269,8 @@ extension HostScript {
     private static func unit(_ setup: NodeSetup) -> Script {
         """
         unit=\(setup.role.unit)
-        if [ ! -f "/etc/systemd/system/$unit.service" ] || ! systemctl is-enabled --quiet "$unit"; then
+        \(intact)
+        if [ ! -f "/etc/systemd/system/$unit.service" ] || ! systemctl is-enabled --quiet "$unit" || ! intact; then
             systemd-run --collect --wait --quiet --unit=exedev-k8s-install-$$ -E INSTALL_K3S_SKIP_DOWNLOAD=true -E INSTALL_K3S_SKIP_START=true \\
                 \(words: setup.role == .agent ? ["-E", "K3S_URL=https://\(setup.serverAddress ?? ""):6443", "-E", "K3S_TOKEN_FILE=\(HostPath.agentToken)"] : []) \\
                 sh \(raw: HostPath.installer) \(setup.role.rawValue) || refuse 81 'the k3s installer failed'
@@ -276,8 +281,12 @@ extension HostScript {
         """
     }
 
+    /// Where k3s runs with other files than those that are there, it is started again.
     private static let start: Script = """
         systemctl daemon-reload
+        if [ -f \(raw: HostPath.started) ] && ! sha256sum --check --status \(raw: HostPath.started) 2>/dev/null; then
+            : > "$restart"
+        fi
         case $(systemctl is-active "$unit" || true) in
         active|activating) ;;
         *)
@@ -285,6 +294,7 @@ extension HostScript {
             : > "$restart" ;;
         esac
         if [ -e "$restart" ]; then
+            rm -f \(raw: HostPath.started)
             systemctl restart --no-block "$unit"
             rm -f "$restart"
         fi

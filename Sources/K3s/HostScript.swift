@@ -90,7 +90,9 @@ package enum HostScript {
                         esac ;;
                     esac
                 done
-                [ -f \(HostPath.config) ] && echo "config=$(sha256sum \(HostPath.config) | cut -d ' ' -f 1)"
+                [ -f \(HostPath.config) ] && echo "config=$(grep -v '^#' \(HostPath.config) | sha256sum | cut -d ' ' -f 1)"
+                \(changes)
+                \(foreignFiles)
                 [ -f \(HostPath.cluster) ] && echo "cluster=$(cat \(HostPath.cluster))"
                 [ -d /var/lib/rancher/k3s/server/db ] && echo 'server-data=yes'
                 [ -d /var/lib/rancher/k3s/agent ] && echo 'agent-data=yes'

@@ -46,8 +46,9 @@ package struct NodeSetup: Sendable, Hashable {
         return "# Written by exedev-k8s for the cluster \(clusterName); changes made here are undone.\n" + settings + registries
     }
 
+    /// The file without its comments: what `ProbeFields.configHash` is of.
     /// As bytes, for it is rendered for every node at every plan, and putting a String together is most of that.
-    private var settings: String {
+    package var settings: String {
         var keys: [(name: String, value: ConfigValue)] = [
             ("node-name", .string(name)), ("node-ip", .string(overlayAddress)), ("flannel-iface", .string(overlayInterface)),
         ]
@@ -134,6 +135,12 @@ package enum HostPath {
     package static let agentToken = "/etc/rancher/exedev/agent-token"
     package static let config = "/etc/rancher/k3s/config.yaml"
     package static let binary = "/usr/local/bin/k3s"
+    /// The checksums of what an install wrote beside `config`: the unit, our drop-in and its script, the tokens.
+    package static let written = "/var/lib/exedev-k8s/written.sha256"
+    /// The checksums of the files that k3s was started with, in /run: a boot starts it anew.
+    package static let started = "/run/exedev-k8s-started"
+    /// k3s reads the files in it after `config`, and what they say counts.
+    static let configFolder = "/etc/rancher/k3s/config.yaml.d"
     static let newBinary = "/usr/local/bin/.k3s.new"
     static let newInstaller = "/var/lib/exedev-k8s/install.sh.new"
     package static let installer = "/var/lib/exedev-k8s/install.sh"

@@ -36,6 +36,32 @@ package enum ConfigValue: Sendable, Hashable {
     case list([String])
 }
 
+/// In a file it is the plain JSON value.
+extension ConfigValue: Codable {
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        if let flag = try? container.decode(Bool.self) {
+            self = .boolean(flag)
+        } else if let number = try? container.decode(Int.self) {
+            self = .integer(number)
+        } else if let text = try? container.decode(String.self) {
+            self = .string(text)
+        } else {
+            self = .list(try container.decode([String].self))
+        }
+    }
+
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        switch self {
+        case .string(let text): try container.encode(text)
+        case .integer(let number): try container.encode(number)
+        case .boolean(let flag): try container.encode(flag)
+        case .list(let items): try container.encode(items)
+        }
+    }
+}
+
 /// Where releases of k3s are fetched from, by the hosts themselves.
 ///
 /// A release's files are `<binaries>/<tag>/k3s`, `<binaries>/<tag>/sha256sum-amd64.txt`; its installer is

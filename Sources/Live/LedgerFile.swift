@@ -47,7 +47,8 @@ extension StateDirectory {
         if let ledger = try loadLedger(remark: remark) { return ledger.ranged(as: cluster) }
         return Ledger(
             cluster: cluster.name, clusterID: Self.randomHex(bytes: 16), clusterCIDR: cluster.clusterCIDR.description,
-            serviceCIDR: cluster.serviceCIDR.description)
+            serviceCIDR: cluster.serviceCIDR.description
+        ).ranged(as: cluster)
     }
 
     package func store(_ ledger: Ledger) throws(StateError) {

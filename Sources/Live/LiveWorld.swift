@@ -46,7 +46,7 @@ package struct LiveWorld: Sendable {
     package func shown(_ action: Action, facts: FleetFacts) -> String {
         switch action {
         case .createVM(let step): ExeDevCommand.new(Self.newVM(step)).line
-        case .tagVM(let step): ExeDevCommand.tag(step.node, tags: step.tags, remove: false).line
+        case .tagVM(let step): Self.tagging(step).map(\.line).joined(separator: "\n")
         case .startVM(let step): ExeDevCommand.restart(step.node).line
         case .removeVM(let step): ExeDevCommand.rm([step.node]).line
         case .share(let step): Self.sharing(step, present: step.revoking).map(\.line).joined(separator: "\n")
@@ -80,6 +80,11 @@ extension LiveWorld: WorldWriter {
         return try Self.reading { () throws(ReadingError) in try HostProbe.parse(output) }
     }
 
+    package func readShare(of vm: ObservedVM) async throws(EffectError) -> Share {
+        let state = try await asking { () async throws(ExeDevError) in try await client.shareShow(vm.name) }
+        return Share(port: state.port, isPublic: state.isPublic, users: state.users)
+    }
+
     package func readCluster(on vm: ObservedVM) async throws(EffectError) -> ClusterReading {
         let output = try await hosts.run(HostScript.readCluster(), on: vm, deadline: 60, mutates: false)
         let reading = try Self.reading { () throws(ReadingError) in try ClusterReading.parse(output) }
@@ -95,7 +100,7 @@ extension LiveWorld: WorldWriter {
     }
 
     package func tag(_ step: TagVM) async throws(EffectError) {
-        _ = try await asking { () async throws(ExeDevError) in try await client.tag(step.node, tags: step.tags, remove: false) }
+        for command in Self.tagging(step) { _ = try await asking { () async throws(ExeDevError) in try await client.exec(command) } }
     }
 
     package func start(_ step: StartVM) async throws(EffectError) {
@@ -158,6 +163,11 @@ extension LiveWorld: WorldWriter {
         return NewVM(name: step.node, image: vm.image, cpu: vm.cpu, memory: vm.memory, disk: vm.disk, tags: [step.ownerTag] + vm.tags)
     }
 
+    static func tagging(_ step: TagVM) -> [ExeDevCommand] {
+        (step.adding.isEmpty ? [] : [.tag(step.node, tags: step.adding, remove: false)])
+            + (step.removing.isEmpty ? [] : [.tag(step.node, tags: step.removing, remove: true)])
+    }
+
     /// `present`: the users that the VM is shared with now.
     static func sharing(_ step: ShareVM, present: [String]) -> [ExeDevCommand] {
         let (vm, share) = (step.node, step.share)
@@ -197,6 +207,7 @@ private struct ReadOnlyWorld: WorldReader {
     func listVMs() async throws(EffectError) -> [ObservedVM] { try await world.listVMs() }
     func credentials() -> Credentials { world.credentials() }
     func probe(_ vm: ObservedVM) async throws(EffectError) -> HostProbe { try await world.probe(vm) }
+    func readShare(of vm: ObservedVM) async throws(EffectError) -> Share { try await world.readShare(of: vm) }
     func readCluster(on vm: ObservedVM) async throws(EffectError) -> ClusterReading { try await world.readCluster(on: vm) }
 }
 
@@ -205,6 +216,7 @@ extension ObservedVM {
         self.init(
             name: vm.name, status: Status(vm.status), tags: vm.tags, address: Address(host: vm.sshHost, port: vm.sshPort, user: vm.sshUser),
             createdAt: vm.createdAt, url: vm.httpsURL)
+        self.size = VMFields.Size(cpu: vm.cpu, memoryBytes: vm.memoryBytes, diskBytes: vm.diskBytes)
     }
 
     /// The response of `new` has no status and may omit the tags; the VM has those of the request.

@@ -33,6 +33,8 @@ package protocol WorldReader: Sendable {
     /// Every VM that the account shows, in one request.
     func listVMs() async throws(EffectError) -> [ObservedVM]
     func probe(_ vm: ObservedVM) async throws(EffectError) -> HostProbe
+    /// How exe.dev's proxy shows the VM, with everybody who has access.
+    func readShare(of vm: ObservedVM) async throws(EffectError) -> Share
     /// The whole cluster, read on a server in one round trip.
     func readCluster(on vm: ObservedVM) async throws(EffectError) -> ClusterReading
     /// What this machine has of the secrets that hosts need.

@@ -6,6 +6,7 @@ package struct Observer: Sendable {
     package enum Observed: Sendable {
         case vms([ObservedVM])
         case host(String, ObservedHost)
+        case share(String, Share)
         case cluster(ObservedCluster)
         /// The read could not be done; what was known stays known.
         case failed(ReadTarget, EffectError)
@@ -22,8 +23,9 @@ package struct Observer: Sendable {
             switch (target, vm) {
             case (.vms, _): return .vms(try await world.listVMs())
             case (.host(let name), let vm?): return .host(name, .probed(try await world.probe(vm)))
+            case (.share(let name), let vm?): return .share(name, try await world.readShare(of: vm))
             case (.cluster, let vm?): return .cluster(.read(try await world.readCluster(on: vm)))
-            case (.host, nil), (.cluster, nil), (.nothing, _):
+            case (.host, nil), (.share, nil), (.cluster, nil), (.nothing, _):
                 return .failed(target, EffectError("there is no VM to read", remedy: .retry(after: nil)))
             }
         } catch {
@@ -36,7 +38,7 @@ package struct Observer: Sendable {
         case (.host(let name), .askOperator(let advice)): .host(name, .refused(error.message, advice: advice))
         case (.host(let name), _): .host(name, .unreachable(error.message))
         case (.cluster, _): .cluster(.unreachable(error.message))
-        case (.vms, _), (.nothing, _): .failed(target, error)
+        case (.vms, _), (.share, _), (.nothing, _): .failed(target, error)
         }
     }
 }
@@ -52,13 +54,20 @@ extension Observation {
             guard current != former else { return false }
             // What was observed inside a machine says nothing of another one under its name.
             hosts = hosts.filter { former?[$0.key]?.createdAt == current[$0.key]?.createdAt }
+            shares = shares.filter { former?[$0.key]?.createdAt == current[$0.key]?.createdAt }
             vms = current
         case .host(let name, let host):
             guard hosts[name] != host else { return false }
             hosts[name] = host
+        case .share(let name, let share):
+            guard shares[name] != share else { return false }
+            shares[name] = share
         case .cluster(let reading):
             guard reading != cluster else { return false }
+            let well = hosts.keys.filter { node($0)?.ready == .ready }
             cluster = reading
+            // What was observed inside while its node was well tells nothing of one that is not.
+            for name in well where node(name).map({ $0.ready != .ready }) ?? true { hosts[name] = nil }
         case .failed: return false
         }
         return true

@@ -38,7 +38,8 @@ struct PendingWork {
         case .vms: vms = min(vms, interval)
         case .cluster: if !isServerUnread { cluster = min(cluster, interval) }
         case .host(let name): if !isServerUnread { hosts.append((name, interval)) }
-        case .nothing: break
+        // No plan waits for it.
+        case .share, .nothing: break
         }
     }
 }

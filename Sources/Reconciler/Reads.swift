@@ -19,11 +19,25 @@ struct Reads {
     private(set) var cluster = Note()
     /// Of the fleet's nodes, in their order: nobody reads into others.
     private var hosts: [Note]
+    private var shares: [Note]
     private(set) var underWay = 0
     private let places: [String: Int]
 
     init(_ places: [String: Int]) {
-        (self.places, hosts) = (places, Array(repeating: Note(), count: places.count))
+        self.places = places
+        hosts = Array(repeating: Note(), count: places.count)
+        shares = hosts
+    }
+
+    /// It is not under way, as far as it is of the fleet.
+    func isIdle(_ target: ReadTarget) -> Bool {
+        switch target {
+        case .vms: !vms.isUnderWay
+        case .cluster: !cluster.isUnderWay
+        case .host(let name): places[name].map { !hosts[$0].isUnderWay } ?? false
+        case .share(let name): places[name].map { !shares[$0].isUnderWay } ?? false
+        case .nothing: false
+        }
     }
 
     func host(_ name: String) -> Note? { places[name].map { hosts[$0] } }
@@ -34,6 +48,7 @@ struct Reads {
         case .vms: body(&vms)
         case .cluster: body(&cluster)
         case .host(let name): places[name].map { body(&hosts[$0]) }
+        case .share(let name): places[name].map { body(&shares[$0]) }
         case .nothing: nil
         }
     }
@@ -86,6 +101,6 @@ struct Reads {
     /// What was observed, and what is being read, says nothing any more.
     mutating func forget() {
         func forgotten(_ note: Note) -> Note { Note(isUnderWay: note.isUnderWay, isSpoiled: note.isUnderWay) }
-        (vms, cluster, hosts) = (forgotten(vms), forgotten(cluster), hosts.map(forgotten))
+        (vms, cluster, hosts, shares) = (forgotten(vms), forgotten(cluster), hosts.map(forgotten), shares.map(forgotten))
     }
 }

@@ -13,6 +13,7 @@ package struct Reconciler: Sendable {
         /// Actions that were sent.
         package var effects: Int
         package var ranOutOfTime: Bool
+        package var inspected: Inspected = [:]
     }
 
     /// Nil allows everything the planner finds; else only these steps for these nodes (an approved plan).
@@ -33,10 +34,11 @@ package struct Reconciler: Sendable {
         (self.fleet, self.clock, self.isAttended, self.disabledRules, self.tell) = (fleet, clock, isAttended, disabledRules, tell)
     }
 
-    /// Reads once at everything the plan depends on, and decides. Reads only.
-    package func observe(_ world: any WorldReader, ledger: Ledger) async throws(EffectError) -> Result {
+    /// Reads once at everything the plan depends on, and decides. Reads only. `inspects`: also what each node costs a request for.
+    package func observe(_ world: any WorldReader, ledger: Ledger, inspects: Bool = true) async throws(EffectError) -> Result {
         var run = Run(fleet: fleet, ledger: ledger, repeats: false, disabledRules: disabledRules)
         run.facts.credentials = world.credentials()
+        if !inspects { run.inspections = Inspections([:], isOff: true) }
         let observer = Observer(world: world)
         await withTaskGroup(of: LoopEvent.self) { group in
             repeat {
@@ -53,10 +55,13 @@ package struct Reconciler: Sendable {
     }
 
     /// Acts until nothing is left to do, everything left is blocked, `deadline` (seconds since 1970) has passed, or the stop signal is set.
+    /// `inspected`: by earlier runs of this process.
     package func converge(
-        _ world: any WorldWriter, ledger: Ledger, memory: any Memory, approved: Approval?, deadline: Double?, stopSignal: StopSignal? = nil
+        _ world: any WorldWriter, ledger: Ledger, memory: any Memory, approved: Approval?, deadline: Double?, inspected: Inspected = [:],
+        stopSignal: StopSignal? = nil
     ) async throws -> Result {
-        var run = Run(fleet: fleet, ledger: ledger, repeats: true, isAttended: isAttended, disabledRules: disabledRules)
+        var run = Run(
+            fleet: fleet, ledger: ledger, repeats: true, inspected: inspected, isAttended: isAttended, disabledRules: disabledRules)
         run.facts.approved = approved
         run.facts.credentials = world.credentials()
         let end = deadline.map { clock.uptime + ($0 - clock.now) }

@@ -15,6 +15,7 @@ extension Run {
             facts.ledger.stepDone(action.node)
             action.step.after(&facts.ledger, outcome, now: moment.wall)
             action.step.show(outcome, in: &facts.observed)
+            repaired(action.node)
             invalidate(action.step, .done)
             if case .drain(.pending(let hindrance)) = outcome {
                 tell(.waiting(node: action.node, .podsLeft(hindrance)))
@@ -23,8 +24,16 @@ extension Run {
             }
         case .did(let action, .failure(let error), _):
             release(action.node)
+            repairing.remove(action.node)
             failed(action, error, moment, tell)
         }
+    }
+
+    /// Whether it stays so is looked at once more.
+    private mutating func repaired(_ node: String) {
+        guard repairing.remove(node) != nil else { return }
+        facts.notes[node, default: .init()].wasRepaired = true
+        inspections.repeated(.host(node))
     }
 
     /// A timer that fires long after it was due shows that the process was paused: what was observed before is too old.
@@ -64,6 +73,7 @@ extension Run {
         generation += 1
         facts.observed = Observation()
         reads.forget()
+        inspections.restart()
         isNews = true
     }
 
@@ -79,9 +89,13 @@ extension Run {
         case .cluster:
             facts.observed.outdated.formIntersection(missedByLook)
             facts.readAt = clusterAskedAt.map { (min($0.wall, moment.wall), $0.uptime) }
-        case .host, .failed: break
+        case .host, .share, .failed: break
         }
         switch answer {
+        // No plan waits for it, and one VM is not all.
+        case .failed(.share, let error):
+            reads.failed(target)
+            tell(.readFailed(target, reason: error.message))
         case .failed(_, let error):
             let misses = reads.failed(target)
             tell(.readFailed(target, reason: error.message))
@@ -89,7 +103,9 @@ extension Run {
             if !repeats, target == .vms { failure = error }
             if misses > 6 { failure = error }
         case .host(_, .unreachable), .cluster(.unreachable): reads.failed(target)
-        case .host, .cluster, .vms: reads.succeeded(target, showsNews: showsNews)
+        case .host, .share, .cluster, .vms:
+            reads.succeeded(target, showsNews: showsNews)
+            inspections.ended(target, moment.uptime)
         }
     }
 
@@ -100,6 +116,7 @@ extension Run {
             case .vms: stale(.vms)
             case .vmListUnderWay: spoil(.vms)
             case .host: stale(.host(step.node))
+            case .share: stale(.share(step.node))
             case .cluster: stale(.cluster)
             case .node: outdate(step.node)
             }
@@ -131,6 +148,7 @@ extension Run {
         switch target {
         case .vms: facts.observed.vms = nil
         case .host(let name): facts.observed.hosts[name] = nil
+        case .share(let name): facts.observed.shares[name] = nil
         case .cluster: facts.observed.cluster = .unseen
         case .nothing: break
         }

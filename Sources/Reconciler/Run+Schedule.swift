@@ -40,7 +40,7 @@ extension Run {
             reads.begin(.host(name))
             due.append((.host(name), vm))
         }
-        return due
+        return due + inspectionsDue(moment)
     }
 
     /// Whether a read that is to be repeated after `interval` may be begun now; if it may later, that is noted.
@@ -67,7 +67,7 @@ extension Run {
     /// Nothing runs and nothing that is known to come would change that.
     var isIdle: Bool {
         guard acting.isEmpty, reads.underWay == 0 || wasStopped, !lease.isAsking || wasStopped else { return false }
-        return isEnding || (!isOpen && facts.observed.vms != nil)
+        return isEnding || (!isOpen && facts.observed.vms != nil && inspections.isOver)
     }
 
     /// Seconds until something is due, or nil when a running child will tell.
@@ -91,6 +91,8 @@ extension Run {
     mutating func begin(_ action: Action, at moment: Moment) {
         mayBeMade.remove(action.node)
         if action.kind == .createVM, facts.record(action.node)?.request != nil { mayBeMade.insert(action.node) }
+        if plan.items.first(where: { $0.node == action.node })?.decision.reason?.code == .hostDrifted { repairing.insert(action.node) }
+        if action.kind == .restart { facts.notes[action.node, default: .init()].wasRestarted = true }
         if action.step.target == .platform { sent(action, at: moment) }
         action.step.before(&facts.ledger, now: moment.wall)
         take(action)

@@ -23,6 +23,9 @@ struct Run {
     private(set) var awaitsReading = false
     /// Nodes of which an earlier creation may have made the VM, so that the failure of a later one says nothing of it.
     var mayBeMade: Set<String> = []
+    /// Nodes whose host's files are being put right.
+    var repairing: Set<String> = []
+    var inspections: Inspections
     var plan: Plan
     var reads: Reads
     /// When the last list of VMs was asked for, in seconds since 1970, and when the one under way was.
@@ -47,8 +50,10 @@ struct Run {
     var queued: [Action] = []
 
     init(
-        fleet: DesiredFleet, ledger: Ledger, repeats: Bool, isAttended: Bool = true, disabledRules: Set<SafetyRule> = []
+        fleet: DesiredFleet, ledger: Ledger, repeats: Bool, inspected: Inspected = [:], isAttended: Bool = true,
+        disabledRules: Set<SafetyRule> = []
     ) {
+        inspections = Inspections(inspected)
         facts = FleetFacts(fleet: fleet, observed: Observation(), ledger: ledger, now: 0, isAttended: isAttended)
         (facts.disabledRules, facts.digest) = (disabledRules, sha256Hex)
         self.repeats = repeats
@@ -162,6 +167,7 @@ struct Run {
 
     func result() -> Reconciler.Result {
         Reconciler.Result(
-            plan: plan, observed: facts.observed, ledger: facts.ledger, effects: effects, ranOutOfTime: ranOutOfTime)
+            plan: plan, observed: facts.observed, ledger: facts.ledger, effects: effects, ranOutOfTime: ranOutOfTime,
+            inspected: inspections.done)
     }
 }

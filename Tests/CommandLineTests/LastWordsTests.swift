@@ -10,6 +10,7 @@ import Testing
     private struct Hosts: WorldReader {
         func listVMs() async throws(EffectError) -> [ObservedVM] { [] }
         func readCluster(on vm: ObservedVM) async throws(EffectError) -> ClusterReading { ClusterReading() }
+        func readShare(of vm: ObservedVM) async throws(EffectError) -> Share { .initial }
 
         func probe(_ vm: ObservedVM) async throws(EffectError) -> HostProbe {
             guard vm.name != "demo-web-n2" else { throw EffectError("connection refused", remedy: .retry(after: nil)) }

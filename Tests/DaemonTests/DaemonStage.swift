@@ -79,6 +79,7 @@ final class GatedWorld: WorldWriter {
     }
 
     func probe(_ vm: ObservedVM) async throws(EffectError) -> HostProbe { throw no }
+    func readShare(of vm: ObservedVM) async throws(EffectError) -> Share { throw no }
     func readCluster(on vm: ObservedVM) async throws(EffectError) -> ClusterReading { throw no }
     func tag(_ step: TagVM) async throws(EffectError) { throw no }
     func start(_ step: StartVM) async throws(EffectError) { throw no }

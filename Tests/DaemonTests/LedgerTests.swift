@@ -195,8 +195,13 @@ import Testing
         #expect(before.clusterCIDR == fleet.cluster.clusterCIDR.description && before.serviceCIDR == fleet.cluster.serviceCIDR.description)
         #expect(before.clusterID == "c1")
         ledger.founder = "demo-cp-n1"
+        ledger.founding = ["cluster-domain": .string("example.org"), "secrets-encryption": .boolean(true)]
         try state.store(ledger)
         #expect(try state.ledger(for: fleet) { _ in } == ledger)
+        // An older release wrote down the ranges alone.
+        ledger.founding = nil
+        try state.store(ledger)
+        #expect(try state.ledger(for: fleet) { _ in }.founding == [:])
     }
 
     @Test func aLedgerThatIsGoneIsNotFoundedAnew() throws {

@@ -19,7 +19,7 @@ import Testing
             Event.actionFinished(step, seconds: 1), .actionFailed(step, reason: "no", retryIn: nil), .outcomeUnknown(step, reason: "lost"),
             .blocked(node: step.node, .vmPaused(name: step.node)), .blocked(node: "demo-web-n2", .vmPaused(name: "demo-web-n2")),
         ] {
-            if case .blocked(let node, _) = end, node != step.node {} else { story.note(.event(.actionStarted(step, .tagsMissing))) }
+            if case .blocked(let node, _) = end, node != step.node {} else { story.note(.event(.actionStarted(step, .tagsDiffer))) }
             story.note(.event(end))
         }
         let breaker = Decision.blocked(.vmsVanished(count: 2, of: 3))
@@ -39,7 +39,7 @@ import Testing
             })
         story.note(.event(.leaseTaken(until: story.time + 60)))
         story.note(.event(.actionsQueued([step, .startVM(StartVM(node: "demo-web-n2"))])))
-        story.note(.event(.actionStarted(step, .tagsMissing)))
+        story.note(.event(.actionStarted(step, .tagsDiffer)))
         story.time += 2
         return story
     }

@@ -18,9 +18,9 @@ import Testing
     /// One of each code.
     static let all: [Reason] = [
         .vmMissing, .vmStopped, .hostUnprepared, .k3sNotInstalled, .identityStale, .installInterrupted, .nodeNotRegistered,
-        .labelsOrTaintsDiffer, .tagsMissing, .sharingDiffers, .wantedAgain, .configurationNotRecorded, .installOutcomeUnknown,
-        .configurationChanged, .notInFleetFile, .podsLeft(bare), .removalUnfinished, .nodeWithoutVM, .fleetDestroyed, .awaitingVMList,
-        .awaitingNewVMList,
+        .labelsOrTaintsDiffer, .tagsDiffer, .sharingDiffers, .wantedAgain, .configurationNotRecorded, .installOutcomeUnknown,
+        .configurationChanged, .hostDrifted(HostDrift(files: ["/etc/rancher/k3s/config.yaml"])), .notInFleetFile, .podsLeft(bare),
+        .removalUnfinished, .nodeWithoutVM, .fleetDestroyed, .awaitingVMList, .awaitingNewVMList,
         .awaitingSecondVMList, .awaitingProbe, .awaitingClusterRead, .hostUnreachable("timed out"), .createOutcomeUnknown,
         .commandOutcomeUnknown, .vmStarting,
         .vmNotRunning("migrating"), .hostBooting(systemd: "starting", jobs: ["slow.service"]),
@@ -40,7 +40,9 @@ import Testing
         .upgradeNotSupported(from: old, to: new), .agentAheadOfServer(node: "a", version: new, server: old), .roleChanged(isServer: true),
         .networkRangesChanged(clusterCIDR: "10.244.0.0/16", serviceCIDR: "10.245.0.0/16"),
         .credentialMissing("TS_AUTHKEY is not set", advice: "set it"), .overlayRefused(.keyUsed, words: "authkey already used"),
-        .actionRefused("quota", advice: "ask"),
+        .hostDriftsAgain(HostDrift(files: [], isOutdated: true)), .foreignConfiguration(files: ["/etc/rancher/k3s/config.yaml.d/a.yaml"]),
+        .foundingValuesChanged([FoundingChange(key: "cluster-domain", value: "cluster.local")]),
+        .vmSpecChanged(name: "a", [VMSpecChange(field: "cpu", from: "2", to: "4")]), .actionRefused("quota", advice: "ask"),
         .actionNotApproved(.install), .vmsNotListed, .vmExists(name: "a"), .vmNotListed(name: "a"),
         .vmLimitExceeded(others: 4, unlisted: ["a"], limit: 4), .vmsVanished(count: 2, of: 4), .foundedElsewhere(server: "a"),
         .serverNotRemovable(name: "a"), .quorumAtRisk(server: "a", left: 1, of: 3, silent: ["b"]), .notInLedger(name: "a"),

@@ -213,7 +213,7 @@ import Testing
         Row("not ready", "wait NodeNotReady") { $0.node { $0.ready = .notReady(reason: "KubeletNotReady") } },
         Row("a label is missing", "act patchNode LabelsOrTaintsDiffer") { $0.node { $0.labels["tier"] = nil } },
         Row("a label of others", "settled") { $0.node { $0.labels["theirs"] = "1" } },
-        Row("a tag is missing", "act tagVM TagsMissing") { $0.facts.observed.vms?[web] = Situation.vm(web) },
+        Row("a tag is missing", "act tagVM TagsDiffer") { $0.facts.observed.vms?[web] = Situation.vm(web) },
         Row("shared otherwise", "act share SharingDiffers") { $0.instance { $0.sharing = .known(.initial) } },
         Row("sharing has no known outcome", "act share SharingDiffers") { $0.instance { $0.sharing = .uncertain(grants: ["a@b.c"]) } },
     ]

@@ -40,6 +40,7 @@ struct Situation {
     static func instance(of node: DesiredNode) -> Instance {
         var instance = Instance(createdAt: "then")
         (instance.startedAt, instance.configuration) = (now - 5000, .digest(digest))
+        instance.spec = node.vm
         instance.sharing = node.share.map(Sharing.known) ?? .notSet
         return instance
     }
@@ -63,7 +64,7 @@ struct Situation {
         (fields.binaryVersion, fields.binarySHA256, fields.hasInstaller, fields.clusterID) = (version, "sha", true, "c1")
         if isSetUp {
             fields.agent = UnitState(active: "active", sub: "running", enabled: true, restarts: 0)
-            (fields.configHash, fields.hasAgentData) = ("c", true)
+            (fields.configHash, fields.hasAgentData) = (digest, true)
         }
         change(&fields)
         return .probed(HostProbe(fields))

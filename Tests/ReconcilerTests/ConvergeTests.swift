@@ -28,7 +28,14 @@ import Testing
         #expect(program.world.snapshot.machines.map(\.name) == fleet.nodes.map(\.name).sorted())
         let again = try program.converge(fleet)
         #expect(try again.result.get().plan.isSettled && again.effects == [])
-        #expect(again.reads.sorted() == [.vms, .cluster])
+        // What no list tells of is looked at once more by each start, and once in a while by one that goes on.
+        let inspected = try again.result.get().inspected
+        #expect(Set(again.reads) == Set(inspected.keys).union([.vms, .cluster]) && again.reads.count == inspected.count + 2)
+        let hosts = fleet.nodes.map { ReadTarget.host($0.name) } + ["demo-web-n1", "demo-web-n2"].map(ReadTarget.share)
+        #expect(Set(again.reads) == Set(hosts + [.vms, .cluster]))
+        #expect(try program.converge(fleet, inspected: inspected).reads.sorted() == [.vms, .cluster])
+        program.world.state.withLock { $0.now += 900 }
+        #expect(try Set(program.converge(fleet, inspected: inspected).reads) == Set(again.reads))
     }
 
     @Test func shrinksInOrderAndOnlyWithPrune() throws {

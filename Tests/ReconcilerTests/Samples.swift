@@ -50,12 +50,13 @@ struct Program {
 
     func converge(
         _ fleet: DesiredFleet, approved: Reconciler.Approval? = nil, isAttended: Bool = true, memory: (any Memory)? = nil,
-        seconds: Double = 900, meanwhile: @escaping Meanwhile = { _, _ in }
+        seconds: Double = 900, inspected: Inspected = [:], meanwhile: @escaping Meanwhile = { _, _ in }
     ) throws -> Run<Reconciler.Result> {
         let ledger = world.state.withLock { $0.ledger(for: fleet) }
         return try run(.apply, fleet, meanwhile) { [world] process, tell in
             try await world.reconciler(for: fleet, process, isAttended: isAttended, tell: tell).converge(
-                process, ledger: ledger, memory: memory ?? process, approved: approved, deadline: process.now + seconds)
+                process, ledger: ledger, memory: memory ?? process, approved: approved, deadline: process.now + seconds,
+                inspected: inspected)
         }
     }
 

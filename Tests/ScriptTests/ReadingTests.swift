@@ -78,7 +78,8 @@ import Testing
             let unit = role == .server ? probe.server : probe.agent
             #expect(unit?.words == "active (running)" && unit?.enabled == true)
             #expect((role == .server ? probe.agent : probe.server) == nil)
-            #expect(probe.configHash == sha256Hex(Sample.setup(role).configFile()) && probe.journal == nil)
+            #expect(probe.configHash == sha256Hex(Sample.setup(role).settings) && probe.journal == nil)
+            #expect(probe.changedFiles == [] && probe.foreignFiles == [] && !probe.isOutdated)
             #expect(probe.hasServerData == (role == .server) && probe.hasAgentData == (role == .agent))
         }
     }

@@ -202,7 +202,7 @@ import Testing
             try host.install(["k3s": FakePrograms.k3s], in: "/usr/local/bin")
             try host.install(["k3s": "#!/bin/sh\nexit 9\n"], in: "/fake")
             let outcome = try host.run(Sample.script(.cordon(Cordon(node: "demo-n2"))))
-            #expect(outcome.status == 0 && host.calls(of: "k3s", "kubectl").count == 2, "\(outcome.stderr)")
+            #expect(outcome.status == 0 && host.calls(of: "k3s", "kubectl").count == 3, "\(outcome.stderr)")
         }
     }
 

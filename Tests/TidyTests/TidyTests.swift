@@ -23,7 +23,8 @@ import Testing
         "Spawn": ["CSpawn", "Dispatch", "FoundationEssentials", "Glibc", "Synchronization"],
         // exe.dev on one machine, in memory and over real wires; never the live hands.
         "Simulation": [
-            "Dispatch", "Foundation", "FleetCore", "Glibc", "HTTPServer", "K3s", "Reconciler", "Shell", "Spawn", "Synchronization",
+            "Digest", "Dispatch", "Foundation", "FleetCore", "Glibc", "HTTPServer", "K3s", "Reconciler", "Shell", "Spawn",
+            "Synchronization",
         ],
     ]
 

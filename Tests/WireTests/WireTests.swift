@@ -24,8 +24,8 @@ import Testing
             #expect(web.port == 8080 && web.isPublic)
             let before = wire.requests().count
             let again = try await wire.k8s("apply", "--yes")
-            #expect(again.status == 0 && again.err.contains("Settled. 0 effects, 1 API requests, 1 SSH connections."), "\(again.all)")
-            #expect(wire.requests().dropFirst(before).allSatisfy { $0.hasPrefix("200 ls") })
+            #expect(again.status == 0 && again.err.contains("Settled. 0 effects, 3 API requests, 4 SSH connections."), "\(again.all)")
+            #expect(wire.requests().dropFirst(before).allSatisfy { $0.hasPrefix("200 ls") || $0.hasPrefix("200 share show") })
             let settled = try await wire.k8s("plan")
             #expect(settled.status == 0 && settled.out.contains("No changes"), "\(settled.all)")
             try await Self.expectShapes(wire)
@@ -139,6 +139,44 @@ import Testing
             #expect(try wire.vms().keys.sorted() == ["wire-cp-n1", "wire-web-n1", "wire-web-n2"])
             #expect(try await wire.k8s("plan").status == 0)
         }
+    }
+
+    /// Nothing of it is in any list.
+    @Test func putsRightWhatSomebodyChanged() async throws {
+        try await Wire.run { wire in
+            try wire.write(pools: ["web": "nodes: 1, share: { port: 8080, public: true }"])
+            let apply = try await wire.k8s("apply", "--yes")
+            try #require(apply.status == 0, "\(apply.all)")
+            let (config, folder) = ("/etc/rancher/k3s/config.yaml", "/etc/rancher/k3s/config.yaml.d")
+            let before = try await wire.inside("wire-web-n1", "cat \(config); systemctl show -p ExecStart k3s-agent")
+            #expect(try await wire.ctl("share set-private wire-web-n1").status == 0)
+            let edit = """
+                echo 'kubelet-arg: ["v=9"]' >> \(config)
+                sed -i 's/^ExecStart=.*/& --debug/' /etc/systemd/system/k3s-agent.service
+                mkdir -p \(folder)
+                echo 'debug: true' > \(folder)/theirs.yaml
+                """
+            #expect(try await wire.inside("wire-web-n1", edit).status == 0)
+
+            let plan = try await wire.k8s("plan")
+            #expect(plan.status == 2 && plan.out.contains("changed by somebody else"), "\(plan.all)")
+            let named = try await wire.k8s("apply", "--yes")
+            #expect(named.status == 1 && named.all.contains(folder + "/theirs.yaml"), "\(named.all)")
+            #expect(named.err.contains("install k3s done") && named.err.contains("share done"), "\(named.all)")
+            #expect(try wire.vms()["wire-web-n1"]?.isPublic == true)
+            #expect(try await wire.inside("wire-web-n1", "rm \(folder)/theirs.yaml").status == 0)
+            // k3s still runs with it.
+            let mended = try await wire.k8s("apply", "--yes")
+            #expect(mended.status == 0 && mended.err.contains("install k3s done"), "\(mended.all)")
+            let after = try await wire.inside("wire-web-n1", "cat \(config); systemctl show -p ExecStart k3s-agent")
+            #expect(Self.settings(after.out) == Self.settings(before.out))
+            #expect(try await wire.k8s("plan").status == 0)
+        }
+    }
+
+    /// Without the times and numbers that systemd tells of the running process.
+    private static func settings(_ text: String) -> [String] {
+        text.split(separator: "\n").map { String($0.prefix { $0 != ";" }) }
     }
 
     @Test func refusesAForeignVM() async throws {

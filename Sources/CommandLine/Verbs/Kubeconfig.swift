@@ -19,7 +19,7 @@ extension Verb {
         let context = try CommandContext.open(arguments, terminal)
         let name = arguments.value("context") ?? context.fleet.cluster.name
         guard isName(name) else { throw UsageError("--context takes letters, digits and - . _ @") }
-        let result = try await context.observe(context.ledger(terminal))
+        let result = try await context.observe(context.ledger(terminal), inspects: false)
         let facts = FleetFacts(fleet: context.fleet, observed: result.observed, ledger: result.ledger, now: SystemClock().now)
         guard let control = facts.controlPlane.endpoint, let vm = result.observed.vms?[control.name] else {
             throw Failure(facts.controlPlane.reason.text, advice: "run apply first")

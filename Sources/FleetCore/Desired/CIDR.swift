@@ -51,5 +51,8 @@ package struct CIDR: Sendable, Hashable, CustomStringConvertible {
 
     package func isInside(_ other: CIDR) -> Bool { prefix >= other.prefix && overlaps(other) }
 
+    /// The address of that number in it, from 0.
+    func host(_ number: UInt32) -> String { CIDR(address + number, 32).description.split(separator: "/").first.map(String.init) ?? "" }
+
     package func contains(_ address: UInt32) -> Bool { address & Self.mask(prefix) == self.address }
 }

@@ -83,6 +83,10 @@ extension FleetFacts {
         if record.instance?.hasStaleIdentity == true, hasRunOurs(name) { record.change { $0.hasStaleIdentity = false } }
         if record.instance?.restartedAt != nil, observed.node(name) != nil { record.change { $0.restartedAt = nil } }
         if record.instance?.isRestarting == true, isUp(name) { record.change { $0.isRestarting = false } }
+        if record.instance?.spec == nil, var spec = desired(name)?.vm {
+            spec.tags = spec.tags.filter(vm.tags.contains)
+            record.change { $0.spec = spec }
+        }
         if record != ledger.nodes[name] { ledger.nodes[name] = record }
     }
 
@@ -128,7 +132,7 @@ extension NodeRecord {
     /// The answer to `new` was lost and the VM is here: it is the one we asked for.
     private static func arrived(_ request: VMRequest) -> NodeRecord {
         var instance = request.previous?.instance ?? Instance()
-        instance.hasStaleIdentity = true
+        (instance.hasStaleIdentity, instance.spec) = (true, request.spec ?? instance.spec)
         return .present(instance)
     }
 

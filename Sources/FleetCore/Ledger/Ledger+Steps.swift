@@ -19,16 +19,21 @@ extension Ledger {
     mutating func staged(_ version: K3sVersion, digest: String) { digests[version.description] = digest }
 
     /// `new` is about to be sent. How far the machine before was taken down says nothing of the next one.
-    mutating func vmRequested(_ node: String, at now: Double) {
+    mutating func vmRequested(_ node: String, _ spec: VMSpec, at now: Double) {
         let before = nodes[node]
-        var request = VMRequest(sentAt: now, previous: before?.instance.map(NodeRecord.present))
+        var request = VMRequest(sentAt: now, spec: spec, previous: before?.instance.map(NodeRecord.present))
         if let removedAt = before?.removedAt { request.previous = .gone(.init(createdAt: before?.createdAt, removedAt: removedAt)) }
         request.missingSince = before?.missingSince
         nodes[node] = .requested(request)
     }
 
     /// exe.dev said that the VM is there. A machine whose removal is known is missed by nobody.
-    mutating func vmCreated(_ node: String) { nodes[node] = .present(Instance(after: nodes[node]?.previousCreatedAt)) }
+    mutating func vmCreated(_ node: String) {
+        nodes[node] = .present(Instance(after: nodes[node]?.previousCreatedAt, spec: nodes[node]?.request?.spec))
+    }
+
+    /// The VM has exactly these tags beside the ownership mark by our doing.
+    mutating func tagged(_ node: String, _ tags: [String]) { change(node) { $0.spec?.tags = tags } }
 
     /// Nothing came of the request: the name stands for what it stood for before.
     package mutating func requestFailed(_ node: String) {
@@ -43,7 +48,9 @@ extension Ledger {
     package mutating func commandAnswered(_ node: String) { change(node) { $0.commandSentAt = nil } }
 
     /// A server is about to be set up, which founds the cluster unless it is founded.
-    mutating func foundingSent(on server: String) { founder = server }
+    mutating func foundingSent(on server: String, _ config: [String: ConfigValue]) {
+        (founder, founding) = (server, FoundingValues.of(config))
+    }
 
     /// k3s is about to be configured and started. Until the answer is known nobody knows how it is configured, not even should the file go
     /// back to what it was.

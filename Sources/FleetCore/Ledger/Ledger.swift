@@ -12,6 +12,8 @@ package struct Ledger: Sendable, Hashable, Codable {
     package var clusterID: String
     package var clusterCIDR: String
     package var serviceCIDR: String
+    /// Values of the servers' configuration that are fixed as well (`FoundingValues`); nil in a ledger of before December 2026.
+    package var founding: [String: ConfigValue]?
     /// The server that was told to found the cluster. Set before the start is sent and never unset: a second founding is a second cluster.
     package var founder: String?
     /// sha256 of the cluster's CA certificate, once observed.
@@ -42,10 +44,12 @@ package struct Ledger: Sendable, Hashable, Codable {
         }
     }
 
-    /// Until a server is told to found the cluster, its ranges are those of the file; from then on nobody can change them.
+    /// Until a server is told to found the cluster, its ranges are those of the file; from then on nobody can change them. What an older ledger
+    /// does not tell of the founding is taken for what the file asks now.
     package func ranged(as cluster: DesiredCluster) -> Ledger {
-        guard founder == nil, caHash == nil else { return self }
         var ledger = self
+        if ledger.founding == nil || (founder == nil && caHash == nil) { ledger.founding = FoundingValues.of(cluster.serverConfig) }
+        guard founder == nil, caHash == nil else { return ledger }
         (ledger.clusterCIDR, ledger.serviceCIDR) = (cluster.clusterCIDR.description, cluster.serviceCIDR.description)
         return ledger
     }

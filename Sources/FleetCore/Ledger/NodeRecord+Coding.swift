@@ -2,7 +2,7 @@
 extension NodeRecord: Codable {
     private enum State: String, Codable { case requested, present, leaving, gone }
 
-    private enum Key: String, CodingKey { case state, sentAt, missingSince, previous, stage, createdAt, removedAt }
+    private enum Key: String, CodingKey { case state, sentAt, missingSince, spec, previous, stage, createdAt, removedAt }
 
     package init(from decoder: any Decoder) throws {
         let fields = try decoder.container(keyedBy: Key.self)
@@ -10,6 +10,7 @@ extension NodeRecord: Codable {
         case .requested:
             var request = VMRequest(sentAt: try fields.decode(Double.self, forKey: .sentAt))
             request.missingSince = try fields.decodeIfPresent(Double.self, forKey: .missingSince)
+            request.spec = try fields.decodeIfPresent(VMSpec.self, forKey: .spec)
             request.previous = try fields.decodeIfPresent(NodeRecord.self, forKey: .previous)
             self = .requested(request)
         case .present: self = .present(try Instance(from: decoder))
@@ -29,6 +30,7 @@ extension NodeRecord: Codable {
             try fields.encode(State.requested, forKey: .state)
             try fields.encode(request.sentAt, forKey: .sentAt)
             try fields.encodeIfPresent(request.missingSince, forKey: .missingSince)
+            try fields.encodeIfPresent(request.spec, forKey: .spec)
             try fields.encodeIfPresent(request.previous, forKey: .previous)
         case .present(let instance):
             try fields.encode(State.present, forKey: .state)
@@ -47,7 +49,7 @@ extension NodeRecord: Codable {
 
 extension Instance: Codable {
     private enum Key: String, CodingKey {
-        case createdAt, previousCreatedAt, hasStaleIdentity, missingSince, startedAt, isRestarting, poweredOnAt, restartedAt
+        case createdAt, previousCreatedAt, spec, hasStaleIdentity, missingSince, startedAt, isRestarting, poweredOnAt, restartedAt
         case commandSentAt, drain, configuration, share, grants
     }
 
@@ -58,6 +60,7 @@ extension Instance: Codable {
         let fields = try decoder.container(keyedBy: Key.self)
         createdAt = try fields.decodeIfPresent(String.self, forKey: .createdAt)
         previousCreatedAt = try fields.decodeIfPresent(String.self, forKey: .previousCreatedAt)
+        spec = try fields.decodeIfPresent(VMSpec.self, forKey: .spec)
         hasStaleIdentity = try fields.decodeIfPresent(Bool.self, forKey: .hasStaleIdentity) ?? false
         missingSince = try fields.decodeIfPresent(Double.self, forKey: .missingSince)
         startedAt = try fields.decodeIfPresent(Double.self, forKey: .startedAt)
@@ -80,6 +83,7 @@ extension Instance: Codable {
         var fields = encoder.container(keyedBy: Key.self)
         try fields.encodeIfPresent(createdAt, forKey: .createdAt)
         try fields.encodeIfPresent(previousCreatedAt, forKey: .previousCreatedAt)
+        try fields.encodeIfPresent(spec, forKey: .spec)
         if hasStaleIdentity { try fields.encode(true, forKey: .hasStaleIdentity) }
         try fields.encodeIfPresent(missingSince, forKey: .missingSince)
         try fields.encodeIfPresent(startedAt, forKey: .startedAt)

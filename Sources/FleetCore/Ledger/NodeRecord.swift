@@ -19,10 +19,14 @@ package struct VMRequest: Sendable, Hashable {
     package var sentAt: Double
     /// Since when exe.dev's lists lack the VM (seconds since 1970).
     package var missingSince: Double?
+    /// What was asked for; nil in a ledger of before December 2026.
+    package var spec: VMSpec?
     /// What the name stood for before; `present` or `gone`.
     package var previous: NodeRecord?
 
-    package init(sentAt: Double, previous: NodeRecord? = nil) { (self.sentAt, self.previous) = (sentAt, previous) }
+    package init(sentAt: Double, spec: VMSpec? = nil, previous: NodeRecord? = nil) {
+        (self.sentAt, self.spec, self.previous) = (sentAt, spec, previous)
+    }
 }
 
 /// One machine under a node's name. All times are seconds since 1970.
@@ -31,6 +35,9 @@ package struct Instance: Sendable, Hashable {
     package var createdAt: String?
     /// The same of the machine before it, which an old list may still show.
     package var previousCreatedAt: String?
+    /// What `new` was asked for, and the tags that we gave it since; of a VM that we did not make what the fleet file asked for when it was first
+    /// listed. exe.dev need not show sizes in its list (facts/exedev.md §1.2).
+    package var spec: VMSpec?
     /// The VM is fresh from our hands: a node password under its name in the cluster is an earlier VM's.
     package var hasStaleIdentity = false
     /// Since when exe.dev's lists lack it. One list may be old or partial, so the record stays for a while.
@@ -52,8 +59,10 @@ package struct Instance: Sendable, Hashable {
 
     package init(createdAt: String? = nil) { self.createdAt = createdAt }
 
-    /// A machine that is new to its name. `previous`: when the one before was created, if there was one.
-    package init(after previous: String?) { (hasStaleIdentity, previousCreatedAt) = (true, previous) }
+    /// A machine that is new to its name. `previous`: when the one before was created, if there was one. `spec`: as we asked for it.
+    package init(after previous: String?, spec: VMSpec? = nil) {
+        (hasStaleIdentity, previousCreatedAt, self.spec) = (true, previous, spec)
+    }
 }
 
 /// A drain that left pods. Times are seconds since 1970.

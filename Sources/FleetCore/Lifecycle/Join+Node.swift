@@ -15,7 +15,9 @@ extension Join {
     static let rules: [Rule] = [
         mismatched, deleting, unheard, hostReset, wantedAgain,
         // Before readiness: a configuration that keeps a node down is mended by another one.
-        reconfigured, failing, restarted, notReady, differingLabels, missingTags, differingShare,
+        reconfigured, drifted, failing, restarted, notReady, differingLabels, differingShare, differingTags,
+        // What cannot be mended holds up nothing.
+        foreignConfiguration, differingFounding, differingVM,
     ]
 
     static func joined(_ joined: JoinedNode, _ facts: FleetFacts) -> Decision {
@@ -31,10 +33,17 @@ extension Join {
         if let reason = facts.controlPlane.mismatch { return .blocked(reason) }
         if let version = joined.reading.version, let reason = versionChange(version, want, facts) { return .blocked(reason) }
         let isServer = joined.reading.isControlPlane
-        if isServer != (want.role == .server) { return .blocked(.roleChanged(isServer: isServer)) }
+        return isServer == (want.role == .server) ? nil : .blocked(.roleChanged(isServer: isServer))
+    }
+
+    /// Until they are put back the cluster goes on with those of its founding.
+    private static let differingFounding: Rule = { joined, facts in
         let (pods, services) = (facts.ledger.clusterCIDR, facts.ledger.serviceCIDR)
-        if pods == facts.clusterCIDR, services == facts.serviceCIDR { return nil }
-        return .blocked(.networkRangesChanged(clusterCIDR: pods, serviceCIDR: services))
+        guard pods == facts.clusterCIDR, services == facts.serviceCIDR else {
+            return .blocked(.networkRangesChanged(clusterCIDR: pods, serviceCIDR: services))
+        }
+        guard joined.want.role == .server, !facts.foundingChanges.isEmpty else { return nil }
+        return .blocked(.foundingValuesChanged(facts.foundingChanges))
     }
 
     private static let deleting: Rule = { joined, _ in
@@ -110,10 +119,13 @@ extension Join {
     /// k3s ends there again and again, or has not come up in the time that it may take: waiting mends nothing.
     private static let failing: Rule = { joined, facts in
         let (want, node) = (joined.want, joined.node)
-        guard case .probed(let probe)? = node.host, let unit = probe.unit(want.role), unit.active != "active" else { return nil }
+        guard joined.reading.ready != .ready || node.instance.isRestarting, case .probed(let probe)? = node.host,
+            let unit = probe.unit(want.role), unit.active != "active"
+        else { return nil }
         let started = node.instance.startedAt ?? facts.now
         let isLate = facts.now - started > Planner.startDeadline(want.role) && joined.reading.ready != .ready
         guard isLate || unit.restarts >= Planner.restartsOfALoop else { return nil }
+        if let decision = foreignConfiguration(joined, facts) { return decision }
         return .blocked(.k3sFails(node: want.name, role: want.role, unit: unit, journal: probe.journal))
     }
 
@@ -127,9 +139,31 @@ extension Join {
         )
     }
 
+    /// Of a host that was looked into.
+    private static let drifted: Rule = { joined, facts in
+        let want = joined.want
+        guard case .probed(let probe)? = joined.node.host, let overlay = joined.reading.internalIP,
+            want.role == .server || facts.controlPlane.answers
+        else { return nil }
+        guard HostScript.names(probe.hostname, want.name) else {
+            return .blocked(.hostMisrouted(vm: want.name, hostname: probe.hostname))
+        }
+        if let reason = otherCluster(probe, facts) { return .blocked(reason) }
+        guard let drift = facts.drift(probe, from: want, overlay: overlay) else { return nil }
+        if joined.node.wasRepaired { return .blocked(.hostDriftsAgain(drift)) }
+        return .act(facts.install(want, overlay: overlay), .hostDrifted(drift))
+    }
+
+    private static let foreignConfiguration: Rule = { joined, _ in
+        guard case .probed(let probe)? = joined.node.host, !probe.foreignFiles.isEmpty else { return nil }
+        return .blocked(.foreignConfiguration(files: probe.foreignFiles))
+    }
+
     /// One that is starting is waited for; one that is silent comes back when it will.
-    private static let notReady: Rule = { joined, _ in
-        switch joined.reading.ready {
+    private static let notReady: Rule = { joined, facts in
+        let hadItsTime = facts.readTime - (joined.node.instance.startedAt ?? -.infinity) > Planner.startDeadline(joined.want.role)
+        if joined.reading.ready != .ready, hadItsTime, let decision = foreignConfiguration(joined, facts) { return decision }
+        return switch joined.reading.ready {
         case .ready: nil
         case .notReady: .wait(Wait(.nodeNotReady(joined.reading.ready.words), read: .cluster, every: 0.5))
         case .unknown: silent(joined, joined.node.host.map { HostEvidence($0, joined.want.role) })
@@ -142,19 +176,38 @@ extension Join {
         }
     }
 
-    private static let missingTags: Rule = { joined, _ in
-        let missing = joined.want.vm.tags.filter { !joined.vm.tags.contains($0) }
-        return missing.isEmpty ? nil : .act(.tagVM(TagVM(node: joined.want.name, tags: missing)), .tagsMissing)
+    /// Only tags that we put there are taken off again.
+    private static let differingTags: Rule = { joined, _ in
+        let (want, present) = (joined.want.vm.tags, joined.vm.tags)
+        let missing = want.filter { !present.contains($0) }
+        let leaving = (joined.node.instance.spec?.tags ?? []).filter { !want.contains($0) && present.contains($0) }
+        if missing.isEmpty, leaving.isEmpty { return nil }
+        return .act(.tagVM(TagVM(node: joined.want.name, tags: want, adding: missing, removing: leaving)), .tagsDiffer)
     }
 
-    private static let differingShare: Rule = { joined, _ in sharing(joined.want, joined.node.instance.sharing) }
+    private static let differingVM: Rule = { joined, _ in
+        let changes = joined.want.vm.changes(made: joined.node.instance.spec, size: joined.vm.size)
+        return changes.isEmpty ? nil : .blocked(.vmSpecChanged(name: joined.want.name, changes))
+    }
+
+    private static let differingShare: Rule = { joined, _ in
+        sharing(joined.want, joined.node.instance.sharing, joined.node.share)
+    }
 
     /// A node that is not to be shared any more is private, and users that we granted access lose it when the file names them no more. Access
-    /// that others granted stays.
-    static func sharing(_ want: DesiredNode, _ sharing: Sharing) -> Decision? {
+    /// that others granted stays. `present`: as it was read, by who has.
+    static func sharing(_ want: DesiredNode, _ sharing: Sharing, _ present: Share?) -> Decision? {
         guard let share = want.share ?? (sharing == .notSet ? nil : .initial) else { return nil }
         let leaving = sharing.grants.filter { !share.users.contains($0) }
-        guard sharing.share != share || !leaving.isEmpty else { return nil }
+        let isKept = present?.grants(share) ?? true
+        guard sharing.share != share || !leaving.isEmpty || !isKept else { return nil }
         return .act(.share(ShareVM(node: want.name, share, revoking: leaving)), .sharingDiffers)
+    }
+}
+
+extension Share {
+    /// Whether it is so, whoever else has access.
+    fileprivate func grants(_ wish: Share) -> Bool {
+        (wish.port == nil || port == wish.port) && isPublic == wish.isPublic && wish.users.allSatisfy(users.contains)
     }
 }

@@ -43,14 +43,14 @@ enum Join {
             case .purgeIdentity: want.role == .agent
             case .uncordon: node.leaveStage != nil && action.kind != .createVM
             case .tagVM: !want.vm.tags.isEmpty && action.kind != .createVM
-            case .share: want.share != nil || sharing(want, node.instance.sharing) != nil
+            case .share: want.share != nil || sharing(want, node.instance.sharing, node.share) != nil
             default: true
             }
         }
     }
 
     private static let way: [StepKind] = [
-        .createVM, .startVM, .prepare, .purgeIdentity, .install, .uncordon, .patchNode, .tagVM, .share,
+        .createVM, .startVM, .prepare, .purgeIdentity, .install, .uncordon, .patchNode, .share, .tagVM,
     ]
 }
 

@@ -6,6 +6,8 @@ package struct Observation: Sendable {
     package var vms: [String: ObservedVM]?
     /// What the inside of a VM said, by VM name.
     package var hosts: [String: ObservedHost] = [:]
+    /// How exe.dev's proxy shows a VM, by VM name, with everybody who has access.
+    package var shares: [String: Share] = [:]
     /// Its nodes stand in the order of their names, in which they are found.
     package var cluster: ObservedCluster = .unseen {
         didSet { cluster.sort() }
@@ -50,6 +52,18 @@ package struct VMFields: Sendable, Hashable {
     package var address: Address
     package var createdAt: String?
     package var url: String?
+    package var size = Size()
+
+    /// What exe.dev tells of it; each part may be missing (facts/exedev.md §1.2).
+    package struct Size: Sendable, Hashable {
+        package var cpu: Int?
+        package var memoryBytes: Int?
+        package var diskBytes: Int?
+
+        package init(cpu: Int? = nil, memoryBytes: Int? = nil, diskBytes: Int? = nil) {
+            (self.cpu, self.memoryBytes, self.diskBytes) = (cpu, memoryBytes, diskBytes)
+        }
+    }
 
     /// Where the VM answers SSH.
     package struct Address: Sendable, Hashable {

@@ -44,6 +44,10 @@ package struct FleetFacts: Sendable {
         package var commanded: Double?
         /// Its action was refused, so that it needs the operator.
         package var refusal: Reason?
+        /// It told k3s to start once more there, because the cluster lacked its node.
+        package var wasRestarted = false
+        /// It put files on its host back that somebody had changed.
+        package var wasRepaired = false
 
         package init() {}
     }
@@ -104,8 +108,29 @@ package struct FleetFacts: Sendable {
             name: node.name, role: node.role, clusterName: cluster.name, clusterID: ledger.clusterID,
             overlayInterface: cluster.overlay.interface, overlayAddress: overlay,
             clusterCIDR: ledger.clusterCIDR, serviceCIDR: ledger.serviceCIDR, disable: cluster.disable,
-            extra: node.role == .server ? cluster.serverConfig : cluster.agentConfig, serverAddress: server?.address,
+            extra: node.role == .server ? serverConfig : cluster.agentConfig, serverAddress: server?.address,
             caHash: server?.caHash, taints: node.taints, registries: cluster.registries, registrySecrets: credentials.registries ?? "")
+    }
+
+    /// Where the files on a host are not as an install of this configuration leaves them; nil when they are.
+    func drift(_ probe: HostProbe, from node: DesiredNode, overlay: String) -> HostDrift? {
+        var files = probe.changedFiles
+        if probe.clusterID == nil { files.append(HostPath.cluster) }
+        if probe.configHash != digest(setup(of: node, overlay: overlay).settings) { files.append(HostPath.config) }
+        let drift = HostDrift(files: files.sorted(), isOutdated: probe.isOutdated)
+        return drift.files.isEmpty && !drift.isOutdated ? nil : drift
+    }
+
+    /// What the file asks for that the cluster cannot have any more.
+    var foundingChanges: [FoundingChange] {
+        ledger.founding.map { FoundingValues.changes($0, fleet.cluster.serverConfig, ledger.serviceCIDR) } ?? []
+    }
+
+    /// With the values of the founding where they cannot change.
+    private var serverConfig: [String: ConfigValue] {
+        var config = fleet.cluster.serverConfig
+        for change in foundingChanges { config[change.key] = ledger.founding?[change.key] }
+        return config
     }
 
     /// The step that gives the node this configuration.

@@ -7,11 +7,17 @@ package struct NodeFacts: Sendable {
     /// Its Kubernetes node, if the cluster was read and has it.
     var node: NodeReading?
     package var host: ObservedHost?
+    /// How it is shared, if that was read in this run.
+    var share: Share?
     /// What the ledger knows of it.
     package var known: NodeRecord?
     var attempt: Ledger.Attempt?
     /// Its action was refused.
     var refusal: Reason?
+    /// This run has repaired the files on its host.
+    var wasRepaired: Bool
+    /// This run has restarted k3s there because the cluster lacked its node.
+    var wasRestarted: Bool
     /// When this run told its k3s to start, by `uptime`.
     var started: Double?
     /// When this run asked for the VM without hearing what came of it, by `uptime`.
@@ -25,9 +31,10 @@ package struct NodeFacts: Sendable {
         let note = facts.notes[name]
         return NodeFacts(
             name: name, vm: facts.observed.vms?[name], node: facts.observed.node(name).map { facts.isAPIJustBack ? $0.unheard : $0 },
-            host: facts.observed.hosts[name],
-            known: facts.ledger.nodes[name], attempt: facts.ledger.attempts[name], refusal: note?.refusal, started: note?.started,
-            asked: note?.asked, commanded: note?.commanded, isOutdated: facts.observed.outdated.contains(name))
+            host: facts.observed.hosts[name], share: facts.observed.shares[name], known: facts.ledger.nodes[name],
+            attempt: facts.ledger.attempts[name], refusal: note?.refusal, wasRepaired: note?.wasRepaired ?? false,
+            wasRestarted: note?.wasRestarted ?? false, started: note?.started, asked: note?.asked, commanded: note?.commanded,
+            isOutdated: facts.observed.outdated.contains(name))
     }
 
     /// The machine of its record; empty when the ledger does not know it.

@@ -80,6 +80,8 @@ package enum ReadTarget: Sendable, Hashable, Comparable {
     case vms
     case cluster
     case host(String)
+    /// How a VM is shared.
+    case share(String)
     /// Nothing to read: another node's step or a back-off ends it.
     case nothing
 }

@@ -29,6 +29,12 @@ extension Reason {
         case .agentAheadOfServer(_, _, let server): "set k3s to \(server)"
         case .roleChanged: "give the pool another vmPrefix"
         case .networkRangesChanged: "put them back"
+        case .hostDriftsAgain: "find what on the host writes there, and stop it"
+        case .foreignConfiguration: "put what they say into serverConfig or agentConfig, and remove them from the host"
+        case .foundingValuesChanged(let changes):
+            "put back " + changes.map { "\($0.key): \($0.value)" }.joined(separator: ", ")
+        case .vmSpecChanged:
+            "put it back; new VMs of a pool have it, so a pool with another vmPrefix gives VMs of the new kind"
         default: refusalAdvice
         }
     }

@@ -11,12 +11,13 @@ extension Reason {
         case installInterrupted = "InstallInterrupted"
         case nodeNotRegistered = "NodeNotRegistered"
         case labelsOrTaintsDiffer = "LabelsOrTaintsDiffer"
-        case tagsMissing = "TagsMissing"
+        case tagsDiffer = "TagsDiffer"
         case sharingDiffers = "SharingDiffers"
         case wantedAgain = "WantedAgain"
         case configurationNotRecorded = "ConfigurationNotRecorded"
         case installOutcomeUnknown = "InstallOutcomeUnknown"
         case configurationChanged = "ConfigurationChanged"
+        case hostDrifted = "HostDrifted"
         case notInFleetFile = "NotInFleetFile"
         case podsLeft = "PodsLeft"
         case removalUnfinished = "RemovalUnfinished"
@@ -72,6 +73,10 @@ extension Reason {
         case networkRangesChanged = "NetworkRangesChanged"
         case credentialMissing = "CredentialMissing"
         case overlayRefused = "OverlayRefused"
+        case hostDriftsAgain = "HostDriftsAgain"
+        case foreignConfiguration = "ForeignConfiguration"
+        case foundingValuesChanged = "FoundingValuesChanged"
+        case vmSpecChanged = "VMSpecChanged"
         case actionRefused = "ActionRefused"
         case actionNotApproved = "ActionNotApproved"
         case vmsNotListed = "VMsNotListed"
@@ -101,12 +106,13 @@ extension Reason {
         case .installInterrupted: .installInterrupted
         case .nodeNotRegistered: .nodeNotRegistered
         case .labelsOrTaintsDiffer: .labelsOrTaintsDiffer
-        case .tagsMissing: .tagsMissing
+        case .tagsDiffer: .tagsDiffer
         case .sharingDiffers: .sharingDiffers
         case .wantedAgain: .wantedAgain
         case .configurationNotRecorded: .configurationNotRecorded
         case .installOutcomeUnknown: .installOutcomeUnknown
         case .configurationChanged: .configurationChanged
+        case .hostDrifted: .hostDrifted
         case .notInFleetFile: .notInFleetFile
         case .podsLeft: .podsLeft
         case .removalUnfinished: .removalUnfinished
@@ -162,6 +168,10 @@ extension Reason {
         case .networkRangesChanged: .networkRangesChanged
         case .credentialMissing: .credentialMissing
         case .overlayRefused: .overlayRefused
+        case .hostDriftsAgain: .hostDriftsAgain
+        case .foreignConfiguration: .foreignConfiguration
+        case .foundingValuesChanged: .foundingValuesChanged
+        case .vmSpecChanged: .vmSpecChanged
         case .actionRefused: .actionRefused
         case .actionNotApproved: .actionNotApproved
         case .vmsNotListed: .vmsNotListed

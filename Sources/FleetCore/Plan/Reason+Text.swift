@@ -17,12 +17,13 @@ extension Reason {
         case .installInterrupted: "an earlier install was cut short or its configuration changed"
         case .nodeNotRegistered: "k3s runs there and its node is not in the cluster"
         case .labelsOrTaintsDiffer: "labels or taints differ"
-        case .tagsMissing: "tags are missing"
-        case .sharingDiffers: "sharing was not set as asked"
+        case .tagsDiffer: "tags differ"
+        case .sharingDiffers: "sharing is not as asked"
         case .wantedAgain: "it is wanted again"
         case .configurationNotRecorded: "how it is configured is not in this ledger"
         case .installOutcomeUnknown: "the outcome of its last install is unknown"
         case .configurationChanged: "its configuration changed"
+        case .hostDrifted(let drift): drift.words
         case .notInFleetFile: "no pool asks for it"
         case .podsLeft(let hindrance): hindrance.words
         case .removalUnfinished: "its VM is gone and its removal was not finished"
@@ -112,6 +113,12 @@ extension Reason {
         case .roleChanged(let isServer): "the node is \(isServer ? "a server" : "an agent")"
         case .networkRangesChanged(let pods, let services):
             "clusterCIDR and serviceCIDR are fixed once a cluster exists (\(pods), \(services))"
+        case .hostDriftsAgain(let drift): "put right, and again " + drift.words
+        case .foreignConfiguration(let files): "k3s takes arguments from " + files.joined(separator: ", ") + " too"
+        case .foundingValuesChanged(let changes):
+            changes.map(\.key).joined(separator: ", ") + " of serverConfig cannot change once a cluster exists"
+        case .vmSpecChanged(_, let changes):
+            changes.map { "its \($0.field) is \($0.from) instead of \($0.to)" }.joined(separator: ", ") + "; changing a VM is not built yet"
         case .actionNotApproved(let step): "\(step.words) is not in the approved plan"
         case .vmsNotListed: "the list of VMs was not read"
         case .vmExists(let name): "a VM named \(name) exists"
@@ -142,6 +149,13 @@ extension Reason {
         case .nodeOutlivesVM: "exe.dev does not list its VM, yet it lives: not ours to remove"
         default: nil
         }
+    }
+}
+
+extension HostDrift {
+    fileprivate var words: String {
+        if files.isEmpty { return "k3s runs with other files than those on its host" }
+        return files.joined(separator: ", ") + " on its host \(files.count == 1 ? "was" : "were") changed by somebody else"
     }
 }
 

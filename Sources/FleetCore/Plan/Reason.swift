@@ -13,13 +13,14 @@ package indirect enum Reason: Sendable, Hashable {
     case installInterrupted
     case nodeNotRegistered
     case labelsOrTaintsDiffer
-    case tagsMissing
+    case tagsDiffer
     case sharingDiffers
     /// Its removal had begun when the file came to ask for it again.
     case wantedAgain
     case configurationNotRecorded
     case installOutcomeUnknown
     case configurationChanged
+    case hostDrifted(HostDrift)
     case notInFleetFile
     /// Its drain goes on.
     case podsLeft(DrainHindrance)
@@ -90,6 +91,13 @@ package indirect enum Reason: Sendable, Hashable {
     case credentialMissing(String, advice: String)
     /// `words`: those of tailscale.
     case overlayRefused(OverlayRefusal, words: String)
+    /// Somebody, or something, changes what we write right after we did.
+    case hostDriftsAgain(HostDrift)
+    /// Files from which k3s takes arguments too, and which are not ours.
+    case foreignConfiguration(files: [String])
+    case foundingValuesChanged([FoundingChange])
+    /// Nothing here resizes a VM or gives it another image.
+    case vmSpecChanged(name: String, [VMSpecChange])
     /// exe.dev, the host or a safety rule said no when the action was sent.
     case actionRefused(String, advice: String)
     case actionNotApproved(StepKind)
@@ -115,6 +123,16 @@ package indirect enum Reason: Sendable, Hashable {
 
     /// Nothing is created while so much is gone at once.
     package var isBreaker: Bool { code == .vmsVanished }
+}
+
+/// What is not as an install left it on a host.
+package struct HostDrift: Sendable, Hashable {
+    /// Files that were changed or are gone, by their paths.
+    package var files: [String]
+    /// k3s was started with other files than those that are there.
+    package var isOutdated: Bool
+
+    package init(files: [String], isOutdated: Bool = false) { (self.files, self.isOutdated) = (files, isOutdated) }
 }
 
 /// What keeps a control plane from being used.

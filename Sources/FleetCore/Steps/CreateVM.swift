@@ -21,7 +21,7 @@ package struct CreateVM: Step {
         Change(before: observed.vmWords(node), after: detail)
     }
 
-    package func before(_ ledger: inout Ledger, now: Double) { ledger.vmRequested(node, at: now) }
+    package func before(_ ledger: inout Ledger, now: Double) { ledger.vmRequested(node, vm, at: now) }
 
     package func after(_ ledger: inout Ledger, _ outcome: StepOutcome, now: Double) { ledger.vmCreated(node) }
 

@@ -34,7 +34,7 @@ package struct Install: Step {
     }
 
     package func before(_ ledger: inout Ledger, now: Double) {
-        if setup.role == .server { ledger.foundingSent(on: setup.name) }
+        if setup.role == .server { ledger.foundingSent(on: setup.name, setup.extra) }
         ledger.installSent(node, at: now)
     }
 

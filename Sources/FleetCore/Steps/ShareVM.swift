@@ -16,7 +16,7 @@ package struct ShareVM: Step {
     package var target: StepTarget { .platform }
 
     package func change(_ observed: Observation, record: NodeRecord?) -> Change {
-        Change(before: record?.sharing.share?.words ?? "not set by us", after: detail)
+        Change(before: (observed.shares[node] ?? record?.sharing.share)?.words ?? "not set by us", after: detail)
     }
 
     package func before(_ ledger: inout Ledger, now: Double) { ledger.sharingSent(node, grants: share.users) }
@@ -26,5 +26,5 @@ package struct ShareVM: Step {
         ledger.change(node) { $0.sharing = .known(share) }
     }
 
-    package func stale(after end: StepEnd, _ observed: Observation) -> [StaleObservation] { [] }
+    package func stale(after end: StepEnd, _ observed: Observation) -> [StaleObservation] { [.share] }
 }

@@ -89,6 +89,8 @@ package enum StaleObservation: Sendable, Hashable {
     case vmListUnderWay
     /// What is known of the inside of the step's own VM.
     case host
+    /// How the step's own VM is shared.
+    case share
     /// The whole reading of the cluster.
     case cluster
     /// What the reading of the cluster says of the step's own node.

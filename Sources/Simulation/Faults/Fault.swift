@@ -34,6 +34,8 @@ package struct Fault: Sendable, Hashable, CustomStringConvertible {
         case powerCut(Int)
         /// A kubelet says nothing for a minute and a half, then again.
         case silence(Int)
+        /// Somebody changes how the VM of a number is shared, or k3s's configuration on its host.
+        case handShare(Int), handEdit(Int)
         /// Another machine, with a copy of the state directory, starts too.
         case rival
         /// The process stands still for so many seconds, with what it had decided before in its hands.
@@ -63,14 +65,23 @@ package struct Fault: Sendable, Hashable, CustomStringConvertible {
             }
         }
 
+        /// Only who looks again sees it.
+        var isByHand: Bool {
+            switch self {
+            case .handShare, .handEdit: true
+            default: false
+            }
+        }
+
         /// The machine that an order was for starts again.
         var boots: Bool { if case .host(let fault) = self { fault.boots } else { false } }
 
         /// Whether it can go wrong with this read; what cannot be excuses nothing.
         func canStrike(_ target: ReadTarget) -> Bool {
             switch self {
-            case .api, .staleList, .partialList, .emptyList: target == .vms
-            case .unreachable, .refused: target != .vms
+            case .api: target.isForPlatform
+            case .staleList, .partialList, .emptyList: target == .vms
+            case .unreachable, .refused: !target.isForPlatform
             case .apiServerDown: target == .cluster
             default: true
             }
@@ -146,12 +157,24 @@ extension Fault.Kind {
         case .reboot(let number): "machine \(number) reboots"
         case .powerCut(let number): "a power cut of machine \(number)"
         case .silence(let number): "machine \(number) is silent"
+        case .handShare(let number): "machine \(number) shared by hand"
+        case .handEdit(let number): "machine \(number) configured by hand"
         case .rival: "a rival"
         case .pause(let seconds): "a pause of \(Int(seconds)) s"
         case .outage(let seconds): "an outage of \(Int(seconds)) s"
         case .dark(let seconds): "no host for \(Int(seconds)) s"
         case .apiOutage(let seconds): "no API server for \(Int(seconds)) s"
         case .throttle(let number): "\(number) requests refused with 429"
+        }
+    }
+}
+
+extension ReadTarget {
+    /// exe.dev answers it itself.
+    fileprivate var isForPlatform: Bool {
+        switch self {
+        case .vms, .share: true
+        case .cluster, .host, .nothing: false
         }
     }
 }

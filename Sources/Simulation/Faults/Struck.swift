@@ -1,9 +1,21 @@
+import FleetCore
+import K3s
+
 /// What has gone wrong so far, as those ask who must make allowance for it.
 extension WorldState {
     /// A process died and its last write of the ledger was lost.
     var hadDamage: Bool { struck.contains { $0.kind == .crashAndDamage } }
 
     var hadEdit: Bool { struck.contains { if case .edit = $0.kind { true } else { false } } }
+
+    /// What somebody changed was to be seen by this read alone.
+    func isBlinding(_ fault: Fault) -> Bool {
+        guard case .read(let number) = fault.point, reads.indices.contains(number) else { return false }
+        return switch reads[number] {
+        case .host, .share: true
+        case .vms, .cluster, .nothing: false
+        }
+    }
 
     var hadRival: Bool { struck.contains { $0.kind == .rival } }
 
@@ -14,4 +26,41 @@ extension WorldState {
 
     /// After it a run may end in good faith although there is something to do.
     var wasMisled: Bool { struck.contains(where: \.kind.misleads) }
+}
+
+extension WorldState {
+    /// Faults of the surroundings take hold when something is sent.
+    mutating func strike(_ fault: Fault.Kind, by id: Int) {
+        switch fault {
+        case .clockJump(let seconds): wallOffset += seconds
+        case .crashAfterReply: processes[id].diesAtSave = .crashAfterReply
+        case .outage(let seconds): outage = now + seconds
+        case .dark(let seconds): dark = now + seconds
+        case .apiOutage(let seconds):
+            settle()
+            apiOutage = now + seconds
+        case .throttle(let number): throttled = (number, now + 60)
+        case .vanish(let index):
+            let agents = machines.filter { $0.disk.role == .agent && $0.disk.serverData == nil && owns($0.name, id) }
+            guard !agents.isEmpty else { break }
+            report(.failed(agents[index % agents.count].name))
+            vanish(agents[index % agents.count].name)
+        case .handShare(let index):
+            let shared = processes[id].fleet.nodes.filter { $0.share != nil && owns($0.name, id) }
+            if !shared.isEmpty { shareByHand(shared[index % shared.count].name) }
+        case .handEdit(let index):
+            let wanted = processes[id].fleet.nodes.filter { owns($0.name, id) }
+            if !wanted.isEmpty { editConfiguration(of: wanted[index % wanted.count].name) }
+        case .silence(let index) where !machines.isEmpty:
+            settle()
+            machines[index % machines.count].silentUntil = now + 90
+        case .reboot(let index) where !machines.isEmpty, .powerCut(let index) where !machines.isEmpty:
+            let (name, isStopped) = (machines[index % machines.count].name, machines[index % machines.count].isStopped)
+            // Nobody can pull the plug of what is off.
+            guard !isStopped || fault == .reboot(index) else { break }
+            report(.failed(name))
+            reboot(name, losesWrites: fault == .powerCut(index))
+        default: break
+        }
+    }
 }

@@ -23,6 +23,7 @@ extension Stage {
                 switch reads[number] {
                 case .vms: APIFault.allCases.map(Fault.Kind.api)
                 case .cluster: [.unreachable, .refused, .apiServerDown]
+                case .share: [.api(.status502), .api(.status422), .api(.notReady)]
                 case .host, .nothing: [.unreachable, .refused]
                 }
             return kinds.map { Fault($0, at: .read(number)) }
@@ -57,8 +58,9 @@ extension Stage {
             .reboot(0), .reboot(1), .reboot(2), .powerCut(0), .powerCut(1), .powerCut(2), .dark(120), .apiOutage(120), .throttle(5),
         ]
         let edits = scenario.edits.indices.map(Fault.Kind.edit)
+        let hands: [Fault.Kind] = scenario.isMendable ? [.handShare(0), .handEdit(0), .handEdit(1)] : []
         let points = effects.indices.map(Fault.Point.effect) + reads.indices.map(Fault.Point.read)
-        return points.flatMap { point in (clocks + others + edits).map { Fault($0, at: point) } }
+        return points.flatMap { point in (clocks + others + hands + edits).map { Fault($0, at: point) } }
     }
 
     /// A Lease that cannot be had, that was taken and nobody heard of it, and a pause while it is asked for.

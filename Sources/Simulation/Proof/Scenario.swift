@@ -38,6 +38,9 @@ package struct Scenario: Sendable {
     /// Whether the file asks for this node at last.
     func wants(_ name: String) -> Bool { after.nodes.contains { $0.name == name } }
 
+    /// Whatever is changed by hand can be put right.
+    var isMendable: Bool { ending == .settled && approved == nil }
+
     private func with(_ change: (inout Scenario) -> Void) -> Scenario {
         var copy = self
         change(&copy)
@@ -67,7 +70,8 @@ extension Scenario {
     /// All scenarios over a fleet of one server, a batch agent and `web` web agents.
     package static func all(web: Int = 2) -> [Scenario] {
         let sketch = FleetSketch(web: web)
-        return sizes(sketch) + changes(sketch) + losses(sketch) + strangers(sketch) + servers(sketch) + [destroy(sketch.fleet())]
+        let small = sizes(sketch) + changes(sketch) + losses(sketch) + hands(sketch)
+        return small + strangers(sketch) + servers(sketch) + [destroy(sketch.fleet())]
     }
 
     private static let victim = "demo-web-n1"
@@ -141,6 +145,22 @@ extension Scenario {
             Scenario("many VMs gone at once, nobody there", before: fleet, after: fleet).unattended()
                 .ending(.blocked(Dictionary(uniqueKeysWithValues: (1...web).map { ("demo-web-n\($0)", [.vmsVanished]) })))
                 .disturbed { world in for number in 1...web { world.vanish("demo-web-n\(number)") } },
+        ]
+    }
+
+    /// What no list tells of.
+    private static func hands(_ base: FleetSketch) -> [Scenario] {
+        let (shared, fleet) = (base.with { $0.guests = ["ada@example.org"] }, base.fleet())
+        var larger = base.with { $0.label = "edge" }
+        for index in larger.nodes.indices { larger.nodes[index].vm.memory = "8GB" }
+        return [
+            Scenario("sharing changed by hand", before: shared, after: shared).disturbed { $0.shareByHand(victim) },
+            Scenario("configuration edited by hand", before: fleet, after: fleet)
+                .disturbed { world in for name in ["demo-cp-n1", victim, "demo-web-n2"] { world.editConfiguration(of: name) } },
+            Scenario("configuration beside ours", before: fleet, after: fleet).ending(.blocked([victim: [.foreignConfiguration]]))
+                .disturbed { $0.configure(victim, by: "/etc/rancher/k3s/config.yaml.d/theirs.yaml") },
+            Scenario("label changed, and more memory than the VMs have", before: fleet, after: larger)
+                .ending(.blocked(Dictionary(uniqueKeysWithValues: fleet.nodes.map { ($0.name, [.vmSpecChanged]) }))),
         ]
     }
 

@@ -73,7 +73,8 @@ package struct Schedule: Sendable {
     }
 
     private static func surrounding(_ stage: Stage, _ random: inout Randomness) -> Fault.Kind {
-        switch random.below(13) {
+        switch random.below(14) {
+        case 12 where stage.scenario.isMendable: random.chance(2) ? .handShare(random.below(10)) : .handEdit(random.below(10))
         case 0: .silence(random.below(10))
         case 1: .rival
         case 2: .pause(pick([5, 45, 90, 3600], &random))

@@ -68,6 +68,8 @@ struct Course {
     private var hasDied = false
     var isAttended: Bool
     let restartsAfter: Double
+    /// What earlier passes of the same process looked into; nil where each pass is a process of its own.
+    var inspected: Inspected?
 
     /// What a pass ended with.
     enum Outcome: Sendable {
@@ -98,7 +100,9 @@ struct Course {
             // Who was told a lie, or read away when something happened, may believe that all is done; the next pass knows better.
             // By a clock that was put forward a node that went a moment ago has been silent for long; a machine that boots comes back.
             let isDeceived = world.state.withLock { state in
-                state.struck[struck...].contains { $0.kind.misleads || $0.kind.isClockJump || $0.kind.boots }
+                state.struck[struck...].contains { fault in
+                    fault.kind.misleads || fault.kind.isClockJump || fault.kind.boots || fault.kind.isByHand || state.isBlinding(fault)
+                }
             }
             // Nor is a blocked server the last word while it comes up.
             let isServerStarting = world.state.withLock { $0.machines.contains { $0.isServer && $0.isStarting } }
@@ -182,12 +186,13 @@ struct Course {
         let reconciler = world.reconciler(for: fleet, process, isAttended: isAttended)
         let approved = scenario.approved
         let stopSignal = scenario.edits.isEmpty ? nil : world.stopSignal(of: process.id)
+        let inspected = inspected ?? [:]
         let ran = world.run(process) { () async -> (result: Reconciler.Result?, error: String?) in
             do {
                 return (
                     try await reconciler.converge(
                         process, ledger: ledger, memory: process, approved: approved, deadline: process.now + Trial.deadline,
-                        stopSignal: stopSignal),
+                        inspected: inspected, stopSignal: stopSignal),
                     nil
                 )
             } catch {
@@ -201,6 +206,7 @@ struct Course {
             complaints.append("liveness: the run hangs")
             return false
         }
+        if self.inspected != nil { self.inspected = ran.result?.inspected }
         outcomes.append(ran.result.map { .plan($0.plan) } ?? .failed("failed: \(ran.error ?? "")"))
         guard isAlive, let result = ran.result else { return false }
         return isEnd(result.plan)

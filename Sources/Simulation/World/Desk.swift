@@ -27,6 +27,7 @@ extension WorldState {
         if let disk { return disk.ranged(as: fleet.cluster) }
         return Ledger(
             cluster: fleet.cluster.name, clusterID: "id-\(random.next())", clusterCIDR: fleet.cluster.clusterCIDR.description,
-            serviceCIDR: fleet.cluster.serviceCIDR.description)
+            serviceCIDR: fleet.cluster.serviceCIDR.description
+        ).ranged(as: fleet.cluster)
     }
 }

@@ -6,6 +6,7 @@ import Reconciler
 enum Errand: Sendable {
     case list(Fault.Kind?)
     case probe(String, Fault.Kind?)
+    case readShare(String, Fault.Kind?)
     case readCluster(String, Fault.Kind?)
     indirect case effect(Effect, number: Int, Fault.Kind?)
     /// Of the server's name.
@@ -15,7 +16,9 @@ enum Errand: Sendable {
     /// What its answer takes longer than others, in seconds.
     var delay: Double {
         switch self {
-        case .list(.slow(let seconds)), .probe(_, .slow(let seconds)), .readCluster(_, .slow(let seconds)): seconds
+        case .list(.slow(let seconds)), .probe(_, .slow(let seconds)), .readCluster(_, .slow(let seconds)),
+            .readShare(_, .slow(let seconds)):
+            seconds
         default: 0
         }
     }
@@ -25,6 +28,7 @@ enum Errand: Sendable {
 indirect enum Answer: Sendable {
     case vms([ObservedVM])
     case host(HostProbe)
+    case share(Share)
     case cluster(ClusterReading)
     case effect(EffectReply)
     case lease(LeaseAnswer)
@@ -60,6 +64,7 @@ extension WorldState {
         switch errand {
         case .list(let fault): return (list(fault).map(Answer.vms), random.seconds(0.05, 3))
         case .probe(let name, let fault): return (probe(name, fault).map(Answer.host), random.seconds(0.05, 0.4))
+        case .readShare(let name, let fault): return (readShare(name, fault).map(Answer.share), random.seconds(0.05, 1))
         case .readCluster(let name, let fault):
             settle()
             report(.clusterAsked(by: id))
@@ -111,6 +116,15 @@ extension WorldState {
         if let refusal = Self.refusal(fault) { return .failure(refusal) }
         guard let place = reachable(name) else { return .failure(Self.refused) }
         return .success(machines[place].probe(now: now))
+    }
+
+    private mutating func readShare(_ name: String, _ fault: Fault.Kind?) -> Result<Share, EffectError> {
+        if let until = outage, now < until { return .failure(APIFault.status502.error(mutating: false)) }
+        if isThrottled() { return .failure(APIFault.status429.error(mutating: false)) }
+        if case .api(let fault) = fault { return .failure(fault.error(mutating: false)) }
+        guard let machine = machine(name) else { return .failure(APIFault.notFound.error(mutating: false)) }
+        guard machine.answersSSH(now: now) else { return .failure(APIFault.notReady.error(mutating: false)) }
+        return .success(machine.share)
     }
 
     private mutating func readCluster(_ name: String, _ fault: Fault.Kind?) -> Result<ClusterReading, EffectError> {

@@ -1,3 +1,4 @@
+import Digest
 package import FleetCore
 package import K3s
 
@@ -53,6 +54,9 @@ package struct Machine: Hosted, Hashable {
         /// That of the setup.
         package private(set) var role: Role?
         package var hasToken = false
+        /// Files of ours that somebody changed, and files of others that k3s reads too.
+        var changedFiles: [String] = []
+        var foreignFiles: [String] = []
         package var enabled: Role?
         /// The number of the cluster whose data lie here.
         package var serverData: Int?
@@ -158,7 +162,8 @@ package struct Machine: Hosted, Hashable {
         if let role = disk.enabled ?? (unit == nil ? nil : disk.role) {
             if role == .server { probe.server = state } else { probe.agent = state }
         }
-        probe.configHash = disk.role == nil ? nil : "present"
+        probe.configHash = disk.setup.map { sha256Hex($0.settings) }
+        (probe.changedFiles, probe.foreignFiles) = (disk.changedFiles, disk.foreignFiles)
         probe.clusterID = disk.clusterID
         probe.hasServerData = disk.serverData != nil
         probe.hasAgentData = disk.password != nil

@@ -82,6 +82,11 @@ extension SimulatedProcess: WorldWriter {
         return probe
     }
 
+    package nonisolated(nonsending) func readShare(of vm: ObservedVM) async throws(EffectError) -> Share {
+        guard case .share(let share) = try await read(.share(vm.name), { .readShare(vm.name, $0) }) else { throw Self.dead }
+        return share
+    }
+
     package nonisolated(nonsending) func readCluster(on vm: ObservedVM) async throws(EffectError) -> ClusterReading {
         var nodes: [NodeReading]?
         defer { world.state.withLock { $0.report(.clusterRead(nodes, by: id)) } }
@@ -234,35 +239,6 @@ extension WorldState {
         inFlight[number] = (effect, id)
         let fault = fault(at: .effect(number), by: id) { $0.canStrike(effect) }
         return (fault, random.seconds(0.1, 0.5), number)
-    }
-
-    /// Faults of the surroundings take hold when something is sent.
-    private mutating func strike(_ fault: Fault.Kind, by id: Int) {
-        switch fault {
-        case .clockJump(let seconds): wallOffset += seconds
-        case .crashAfterReply: processes[id].diesAtSave = .crashAfterReply
-        case .outage(let seconds): outage = now + seconds
-        case .dark(let seconds): dark = now + seconds
-        case .apiOutage(let seconds):
-            settle()
-            apiOutage = now + seconds
-        case .throttle(let number): throttled = (number, now + 60)
-        case .vanish(let index):
-            let agents = machines.filter { $0.disk.role == .agent && $0.disk.serverData == nil && owns($0.name, id) }
-            guard !agents.isEmpty else { break }
-            report(.failed(agents[index % agents.count].name))
-            vanish(agents[index % agents.count].name)
-        case .silence(let index) where !machines.isEmpty:
-            settle()
-            machines[index % machines.count].silentUntil = now + 90
-        case .reboot(let index) where !machines.isEmpty, .powerCut(let index) where !machines.isEmpty:
-            let (name, isStopped) = (machines[index % machines.count].name, machines[index % machines.count].isStopped)
-            // Nobody can pull the plug of what is off.
-            guard !isStopped || fault == .reboot(index) else { break }
-            report(.failed(name))
-            reboot(name, losesWrites: fault == .powerCut(index))
-        default: break
-        }
     }
 
     /// Carries the effect out, unless a fault forbids it, and says what the caller is told.

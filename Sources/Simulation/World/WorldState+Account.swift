@@ -53,6 +53,13 @@ extension WorldState {
         return .success(.text(""))
     }
 
+    mutating func tag(_ step: TagVM) -> Swift.Result<EffectReply, EffectError> {
+        asked { world throws(AccountRefusal) in
+            _ = try world.account.tag(step.node, step.adding)
+            _ = try world.account.tag(step.node, step.removing, removing: true)
+        }
+    }
+
     /// As Live does it, and what it reads back.
     mutating func share(_ step: ShareVM) -> Swift.Result<EffectReply, EffectError> {
         let (name, share, revoking) = (step.node, step.share, step.revoking)

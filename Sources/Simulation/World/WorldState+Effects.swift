@@ -7,7 +7,7 @@ extension WorldState {
     mutating func carryOut(_ effect: Effect, fault: HostFault?) -> Swift.Result<EffectReply, EffectError> {
         switch effect.action {
         case .createVM(let step): create(step)
-        case .tagVM(let step): asked { world throws(AccountRefusal) in _ = try world.account.tag(step.node, step.tags) }
+        case .tagVM(let step): tag(step)
         case .startVM(let step): start(step.node)
         case .removeVM(let step): remove(step.node)
         case .share(let step): share(step)
@@ -119,13 +119,13 @@ extension WorldState {
 
     private func installation(_ setup: NodeSetup, _ index: Int) -> [HostStep] {
         // As the script's note in /run: what changed calls for a restart, and a boot makes good for it.
-        let isChanged = machines[index].disk.setup != setup
+        let isChanged = machines[index].disk.setup != setup || !machines[index].disk.changedFiles.isEmpty
         return [
             { world in world.write(index) { $0.clusterID = setup.clusterID } },
             { world in world.write(index) { $0.hasToken = true } },
             { world in
                 world.machines[index].needsRestart = world.machines[index].needsRestart || isChanged
-                return world.write(index) { $0.setup = setup }
+                return world.write(index) { ($0.setup, $0.changedFiles) = (setup, []) }
             },
             { world in world.write(index) { $0.enabled = setup.role } },
             Self.sync(index),

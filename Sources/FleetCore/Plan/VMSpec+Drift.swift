@@ -1,0 +1,59 @@
+import K3s
+
+/// What the fleet file asks of a VM and the VM is not.
+package struct VMSpecChange: Sendable, Hashable {
+    /// The field of the fleet file.
+    package var field: String
+    /// As the VM is; a size that exe.dev tells in bytes is rounded.
+    package var from: String
+    package var to: String
+
+    package init(field: String, from: String, to: String) { (self.field, self.from, self.to) = (field, from, to) }
+}
+
+extension VMSpec {
+    /// In what a VM differs from this. `made`: what it was made with, as far as the ledger knows. `size`: what exe.dev tells, which is believed where
+    /// it tells anything: somebody may have resized the VM.
+    func changes(made: VMSpec?, size: VMFields.Size) -> [VMSpecChange] {
+        [
+            Self.change("image", image, made?.image, image == made?.image),
+            size.cpu.map { cpu == $0 ? nil : VMSpecChange(field: "cpu", from: "\($0)", to: "\(cpu)") }
+                ?? Self.change("cpu", "\(cpu)", made.map { "\($0.cpu)" }, cpu == made?.cpu),
+            Self.capacity("memory", memory, made?.memory, size.memoryBytes), Self.capacity("disk", disk, made?.disk, size.diskBytes),
+        ].compactMap(\.self)
+    }
+
+    private static func change(_ field: String, _ wish: String, _ made: String?, _ isSame: Bool) -> VMSpecChange? {
+        guard let made, !isSame else { return nil }
+        return VMSpecChange(field: field, from: made, to: wish)
+    }
+
+    private static func capacity(_ field: String, _ wish: String, _ made: String?, _ bytes: Int?) -> VMSpecChange? {
+        let isSame = made.map { megabytes($0) == megabytes(wish) } ?? true
+        guard let bytes else { return change(field, wish, made, isSame) }
+        guard fits(bytes, wish) else { return VMSpecChange(field: field, from: rounded(bytes), to: wish) }
+        // Two sizes may be so close that the bytes fit both.
+        return made.map { fits(bytes, $0) } ?? false ? change(field, wish, made, isSame) : nil
+    }
+
+    /// exe.dev counts in units of 1000 for some VMs and of 1024 for others (pulumi, Jul 2026).
+    private static func fits(_ bytes: Int, _ size: String) -> Bool {
+        let (number, power) = parts(size)
+        func total(_ unit: Double) -> Double { number * (power == 3 ? unit * unit * unit : unit * unit) }
+        return (total(1000) * 0.98...total(1024) * 1.02).contains(Double(bytes))
+    }
+
+    private static func megabytes(_ size: String) -> Double {
+        let (number, power) = parts(size)
+        return power == 3 ? number * 1024 : number
+    }
+
+    /// The number, and 3 for gigabytes or 2 for megabytes.
+    private static func parts(_ size: String) -> (Double, Int) {
+        (Double(size.prefix { $0.isNumber }) ?? 0, size.contains("G") ? 3 : 2)
+    }
+
+    private static func rounded(_ bytes: Int) -> String {
+        bytes >= 1 << 30 ? "about \(Int((Double(bytes) / 0x1p30).rounded()))GB" : "about \(bytes >> 20)MB"
+    }
+}

@@ -1,0 +1,84 @@
+package import FleetCore
+import K3s
+
+/// When a run looked into a host, or at the sharing of a VM, although nothing called for it; seconds on the monotonic clock. Who runs again
+/// and again in one process hands it on from run to run.
+package typealias Inspected = [ReadTarget: Double]
+
+/// Looks for what others changed where no list tells of it: files on hosts, sharing. Each costs a request a node, so it is done once in a while,
+/// for the longest unseen first, and when a process begins.
+struct Inspections {
+    /// Seconds after which a node is looked at again.
+    static let interval = 900.0
+
+    private(set) var done: Inspected
+    private let before: Inspected
+    /// Nil until the cluster was read in this run.
+    private var queue: [ReadTarget]?
+
+    init(_ done: Inspected, isOff: Bool = false) { (self.done, before, queue) = (done, done, isOff ? [] : nil) }
+
+    var isUnplanned: Bool { queue == nil }
+    var isOver: Bool { queue?.isEmpty ?? true }
+
+    /// What is due of `targets`, `limit` of them at most. Where nothing is known of any, another process may have begun with the first ones a moment
+    /// ago: `wall` makes the rounds.
+    mutating func plan(_ targets: [ReadTarget], limit: Int, _ moment: Moment) {
+        guard queue == nil else { return }
+        let round = max(0, Int(moment.wall / Self.interval)) % max(1, (targets.count + limit - 1) / limit)
+        let turned = targets.dropFirst(round * limit) + targets.prefix(round * limit)
+        let due = turned.filter { done[$0].map { moment.uptime - $0 >= Self.interval } ?? true }.enumerated()
+        let longestUnseen = due.sorted { (done[$0.element] ?? -.infinity, $0.offset) < (done[$1.element] ?? -.infinity, $1.offset) }
+        queue = longestUnseen.prefix(limit).map(\.element)
+    }
+
+    mutating func next() -> ReadTarget? { queue?.isEmpty == false ? queue?.removeFirst() : nil }
+
+    mutating func ended(_ target: ReadTarget, _ uptime: Double) { if target.vm != nil { done[target] = uptime } }
+
+    /// It was put right and may be wrong again.
+    mutating func repeated(_ target: ReadTarget) {
+        done[target] = nil
+        queue?.append(target)
+    }
+
+    /// What was observed says nothing any more.
+    mutating func restart() { (done, queue) = (before, nil) }
+}
+
+extension Run {
+    /// Of nodes that are in the cluster and that this run did not start.
+    private var inspectable: [ReadTarget] {
+        let nodes = fleet.nodes.filter { node in
+            guard let vm = facts.observed.vms?[node.name], vm.status == .running, vm.tags.contains(fleet.cluster.tag) else { return false }
+            return facts.observed.node(node.name) != nil && facts.notes[node.name]?.started == nil
+        }
+        return nodes.flatMap { node in [.host(node.name)] + (node.share == nil ? [] : [.share(node.name)]) }
+    }
+
+    /// The inspections that may begin now.
+    mutating func inspectionsDue(_ moment: Moment) -> [(ReadTarget, ObservedVM?)] {
+        if inspections.isUnplanned, facts.controlPlane.answers {
+            let targets = inspectable
+            // A quarter of a large fleet, so that each is seen in four runs.
+            inspections.plan(targets, limit: max(2 * fleet.limits.hostsAtOnce, targets.count / 4), moment)
+        }
+        var due: [(ReadTarget, ObservedVM?)] = []
+        while reads.underWay < fleet.limits.hostsAtOnce, let target = inspections.next() {
+            guard let name = target.vm, !acting.contains(name), let vm = facts.observed.vms?[name], reads.isIdle(target) else { continue }
+            reads.begin(target)
+            due.append((target, vm))
+        }
+        return due
+    }
+}
+
+extension ReadTarget {
+    /// The VM that it is about.
+    fileprivate var vm: String? {
+        switch self {
+        case .host(let name), .share(let name): name
+        case .vms, .cluster, .nothing: nil
+        }
+    }
+}

@@ -1,0 +1,29 @@
+import FleetCore
+import K3s
+
+/// What people, and other programs, change behind the back of this one.
+extension WorldState {
+    /// Somebody turns the sharing of a VM round, and takes access from everybody.
+    mutating func shareByHand(_ name: String) {
+        guard let index = at(name) else { return }
+        machines[index].vm.isPublic.toggle()
+        machines[index].vm.port += 1
+        machines[index].vm.sharedWith = []
+    }
+
+    /// Somebody edits k3s's configuration on a host, and its unit, and does not start it again.
+    mutating func editConfiguration(of name: String) {
+        guard let index = at(name), machines[index].disk.setup != nil else { return }
+        machines[index].write(now: now) { disk in
+            disk.setup?.extra["kubelet-arg"] = .list(["v=9"])
+            disk.changedFiles = ["/etc/systemd/system/k3s.service"]
+        }
+        machines[index].sync()
+    }
+
+    /// Somebody gives k3s arguments in a file of their own.
+    mutating func configure(_ name: String, by file: String) {
+        guard let index = at(name) else { return }
+        machines[index].writeThrough { $0.foreignFiles = [file] }
+    }
+}
