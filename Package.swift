@@ -86,7 +86,7 @@ let package = Package(
         tests("SSHTests", on: ["SSH", "TestSupport"]),
         tests("HTTPServerTests", on: ["HTTPServer"]),
         tests("DaemonTests", on: ["Daemon", "Digest", "FleetCore", "HTTPServer", "K3s", "Live", "Reconciler", "TestSupport"]),
-        tests("SimulationTests", on: ["Simulation", "Shell"]),
+        tests("SimulationTests", on: ["Simulation", "Shell", "Spawn"]),
         tests("ConvergenceTests", on: ["Simulation", "ExeDev", "Live", "Reconciler", "FleetCore", "K3s"]),
         tests("CommandLineTests", on: ["CommandLine", "Daemon", "FleetCore", "K3s", "Live", "Reconciler", "Shell"]),
         tests("WireTests", on: ["TestSupport"]),

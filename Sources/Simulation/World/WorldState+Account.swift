@@ -73,7 +73,7 @@ extension AccountRefusal {
             switch self {
             case .notFound: .observeAgain
             case .notReady: .retry(after: nil)
-            case .nameTaken, .limitReached, .invalid: .askOperator(advice: "see what it says")
+            case .nameTaken, .limitReached, .notRunning, .notPaused, .invalid: .askOperator(advice: "see what it says")
             }
         return EffectError(text, remedy: remedy)
     }
