@@ -26,7 +26,7 @@ package enum Control {
                 environment: environment, file: arguments.value("token-file"), credentialsDirectory: environment["CREDENTIALS_DIRECTORY"])
             let client = ExeDevClient(transport: try CurlTransport(token: token, environment: environment))
             let command = ExeDevCommand.raw(operands[1])
-            let answer = try await client.exec(command)
+            let answer = try await client.exec(command, mixed: true)
             terminal.out(terminal.outIsTerminal ? OutsideText.lines(answer) : answer)
             return command.isUnfulfilled(by: answer) ? .failed : .done
         } catch let error as UsageError {

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Shell
 
 /// What a client reports of its requests, for metrics.
 package enum ClientNote: Sendable, Hashable {
@@ -121,11 +122,12 @@ package struct ExeDevClient: Sendable {
             isPublic: status == "public", port: reply.port?.value, users: (reply.users ?? []).map { $0.email.lowercased() }.sorted())
     }
 
-    /// Runs a command and returns its body unchanged. Throws when the body is only an error, or does not say that a change was made.
-    package func exec(_ command: ExeDevCommand) async throws(ExeDevError) -> String {
+    /// Runs a command and returns its body unchanged. Throws when the body holds an error, or does not say that a change was made.
+    /// `mixed`: errors beside something else are returned with it.
+    package func exec(_ command: ExeDevCommand, mixed: Bool = false) async throws(ExeDevError) -> String {
         let reply = try await send(command)
         if let documents = Body.documents(reply.body) {
-            try refuseErrors(documents, command)
+            if !mixed || documents.allSatisfy({ Body.error($0) != nil }) { try refuseErrors(documents, command) }
             if command.isMutating { try refuseOthers(documents, command) }
         } else if command.isMutating, reply.body.allSatisfy({ [9, 10, 13, 32].contains($0) }) {
             throw .unreadable(verb: command.verb, "it is empty", mayHaveHappened: true)
@@ -158,8 +160,8 @@ package struct ExeDevClient: Sendable {
     }
 
     private func refuseErrors(_ documents: [Data], _ command: ExeDevCommand) throws(ExeDevError) {
-        guard let text = documents.lazy.compactMap(Body.error).first else { return }
-        throw Classify.refusal(command, text)
+        let texts = documents.compactMap(Body.error)
+        if !texts.isEmpty { throw Classify.refusal(command, texts.joined(separator: "; ")) }
     }
 
     private func refuseOthers(_ documents: [Data], _ command: ExeDevCommand) throws(ExeDevError) {
@@ -171,7 +173,7 @@ package struct ExeDevClient: Sendable {
         do {
             return try JSONDecoder().decode(T.self, from: document)
         } catch {
-            throw .unreadable(verb: command.verb, "\(error)".prefix(200).description, mayHaveHappened: command.isMutating)
+            throw .unreadable(verb: command.verb, plainWords(of: error), mayHaveHappened: command.isMutating)
         }
     }
 
@@ -186,7 +188,7 @@ package struct ExeDevClient: Sendable {
             do throws(TransportFailure) {
                 let reply = try await transport.post(Array(command.line.utf8), deadline: command.deadline, gate: gate)
                 report(.answered(verb: command.verb, status: reply.status))
-                guard let error = Classify.status(reply, command) else { return reply }
+                guard let error = Classify.status(reply, command, transport.credential) else { return reply }
                 failure = error
             } catch {
                 report(.answered(verb: command.verb, status: nil))

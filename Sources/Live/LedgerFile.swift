@@ -92,7 +92,7 @@ extension StateDirectory {
                 "\(file) has schema \(schema) and cannot be brought to \(shape.schema): \(error)",
                 advice: "go on with the older exedev-k8s that wrote it, and report this", isFinal: true)
         } catch {
-            throw StateError("\(file) cannot be read: \(error)", advice: Self.restore)
+            throw StateError("\(file) cannot be read: \(plainWords(of: error))", advice: Self.restore)
         }
     }
 

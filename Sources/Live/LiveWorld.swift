@@ -109,7 +109,7 @@ extension LiveWorld: WorldWriter {
         let observed = Share(
             port: share.port == nil ? nil : after.port, isPublic: after.isPublic,
             users: after.users.filter { share.users.contains($0) || step.revoking.contains($0) }.sorted())
-        guard observed == share else { throw EffectError("sharing of \(vm) reads back as \(observed)", remedy: .retry(after: nil)) }
+        guard observed == share else { throw Self.differs(vm, share, readBack: observed) }
         return observed
     }
 
@@ -136,6 +136,10 @@ extension LiveWorld: WorldWriter {
         var copy = self
         (copy.ticket, copy.client) = (ticket, client.gated { ticket.isOpen })
         return copy
+    }
+
+    static func differs(_ vm: String, _ share: Share, readBack: Share) -> EffectError {
+        EffectError("\(vm) was to be shared \(share.words) and reads back \(readBack.words)", remedy: .retry(after: nil))
     }
 
     // MARK: commands

@@ -57,7 +57,7 @@ extension Verb {
         switch event {
         case .actionFinished(let action, _): terminal.say("removed \(action.node)")
         case .readFailed(_, let reason): terminal.say("the cluster does not answer, so its Lease cannot be read: \(reason)")
-        case .waiting(_, let reason): terminal.say("waiting for \(reason)")
+        case .waiting(_, let reason): terminal.say("waiting: \(reason.text)")
         default: break
         }
     }

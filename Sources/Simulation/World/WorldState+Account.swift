@@ -71,8 +71,7 @@ extension AccountRefusal {
     fileprivate var asEffectError: EffectError {
         let remedy: EffectError.Remedy =
             switch self {
-            case .notFound: .observeAgain
-            case .notReady: .retry(after: nil)
+            case .notFound, .notReady: .retry(after: nil)
             case .nameTaken, .limitReached, .notRunning, .notPaused, .invalid: .askOperator(advice: "see what it says")
             }
         return EffectError(text, remedy: remedy)
