@@ -14,16 +14,16 @@ struct CommandContext {
     static let standardFile = "fleet.json"
 
     static func open(_ arguments: Arguments, _ terminal: Terminal) throws -> CommandContext {
-        try open(arguments, file: arguments.value("file") ?? standardFile) { terminal.say("\($0)") }
+        try open(arguments, file: arguments.value("file") ?? standardFile, waits: terminal.patience.waits) { terminal.say("\($0)") }
     }
 
     /// `report` receives the problems of the fleet file.
-    static func open(_ arguments: Arguments, file: String, report: (Diagnostic) -> Void) throws -> CommandContext {
+    static func open(_ arguments: Arguments, file: String, waits: Waits = Waits(), report: (Diagnostic) -> Void) throws -> CommandContext {
         let (text, fleet) = try readFleet(file, report)
         let state = try StateDirectory(base: stateBase(arguments), cluster: fleet.cluster.name)
         let world = try LiveWorld(
             fleet: fleet, fleetFolder: folder(of: file), state: state, environment: ProcessInfo.processInfo.environment,
-            tokenFile: arguments.value("token-file"))
+            tokenFile: arguments.value("token-file"), waits: waits)
         return CommandContext(fleetText: text, fleet: fleet, state: state, world: world)
     }
 

@@ -18,14 +18,14 @@ struct Hosts: Sendable {
         let byName = Mutex<[String: SSHTarget]>([:])
     }
 
-    init(fleet: DesiredFleet, folder: String, state: StateDirectory, environment: [String: String], secrets: Secrets) throws {
+    init(fleet: DesiredFleet, folder: String, state: StateDirectory, environment: [String: String], secrets: Secrets, waits: Waits) throws {
         self.secrets = secrets
         fileUser = fleet.ssh.user
         defaultPort = environment["EXE_DEV_SSH_PORT"].flatMap(Int.init) ?? 22
         let keys = try Identity.keys(fleet.ssh, folder: folder, environment: environment)
         let rule = try Identity.hostKeys(fleet.ssh, folder: folder, state: state, environment: environment)
         client = SSHClient(
-            loop: .shared, keys: keys, hostKeys: rule, connectsPerMinute: fleet.limits.connectsPerMinute)
+            loop: .shared, keys: keys, hostKeys: rule, connectsPerMinute: fleet.limits.connectsPerMinute, waiting: waits.begin)
     }
 
     var connectionsOpened: Int { client.connectionsOpened }

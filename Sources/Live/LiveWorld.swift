@@ -15,14 +15,17 @@ package struct LiveWorld: Sendable {
     /// Our identity in the cluster's Lease, for other machines that keep this fleet. On one machine there is a lock.
     let holder: String
 
-    package init(fleet: DesiredFleet, fleetFolder: String, state: StateDirectory, environment: [String: String], tokenFile: String?) throws
-    {
+    /// `waits`: who wants to say what is waited for.
+    package init(
+        fleet: DesiredFleet, fleetFolder: String, state: StateDirectory, environment: [String: String], tokenFile: String?, waits: Waits
+    ) throws {
         let token = try ExeDevToken.load(
             environment: environment, file: tokenFile, credentialsDirectory: environment["CREDENTIALS_DIRECTORY"])
         client = ExeDevClient(
-            transport: try CurlTransport(token: token, environment: environment), report: { [counter] in counter.note($0) })
+            transport: try CurlTransport(token: token, environment: environment), report: { [counter] in counter.note($0) },
+            waiting: waits.begin)
         let secrets = Secrets(state: state, overlay: fleet.cluster.overlay, folder: fleetFolder, environment: environment, token: token)
-        hosts = try Hosts(fleet: fleet, folder: fleetFolder, state: state, environment: environment, secrets: secrets)
+        hosts = try Hosts(fleet: fleet, folder: fleetFolder, state: state, environment: environment, secrets: secrets, waits: waits)
         holder = Identity.holder(state)
         releases = ReleaseSource(
             binaries: environment["EXEDEV_K8S_RELEASES"] ?? ReleaseSource.upstream.binaries,

@@ -54,6 +54,7 @@ extension Verb {
     }
 
     private static func show(_ event: Event, _ terminal: Terminal) {
+        terminal.patience.note(event)
         switch event {
         case .actionFinished(let action, _): terminal.say("removed \(action.node)")
         case .readFailed(_, let reason): terminal.say("the cluster does not answer, so its Lease cannot be read: \(reason)")

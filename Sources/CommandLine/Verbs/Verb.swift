@@ -8,6 +8,8 @@ struct Verb: Sendable {
     /// The operands in the usage line.
     var operands: String
     var options: [Arguments.Option]
+    /// It says what it waits for when it has said nothing for a while.
+    var breaksSilence = true
     var run: @Sendable (Arguments, Terminal) async throws -> ExitStatus
 
     var help: String {
@@ -63,7 +65,9 @@ package enum Program {
             return .done
         }
         do {
-            return try await verb.run(Arguments(words, options: verb.options), terminal)
+            let arguments = try Arguments(words, options: verb.options)
+            guard verb.breaksSilence else { return try await verb.run(arguments, terminal) }
+            return try await terminal.attending { try await verb.run(arguments, terminal) }
         } catch let error as UsageError {
             terminal.error("\(error)\n\(verb.help)")
             return .usage
