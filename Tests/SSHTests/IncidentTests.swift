@@ -81,6 +81,18 @@ final class SilentHost: Sendable {
         #expect(all == [connects, "over", turn + ", by limits.connectsPerMinute, 60", "over"])
     }
 
+    /// A VM that boots: exe.dev's proxy accepts, and no sshd is behind it. It is waited for, and looks like no error.
+    @Test func aHostThatIsNotUpYetIsNoPuzzle() async throws {
+        let host = try SilentHost()
+        async let peer = host.greet("")
+        let client = Self.client()
+        async let error = Self.error { () async throws(SSHError) in
+            try await client.run(on: host.target, command: "true", stdin: [], deadline: .seconds(60), outputLimit: 100)
+        }
+        close(await peer)
+        #expect(await error.map { "\($0)".hasSuffix(": the connection ended: nothing speaks SSH there yet") } == true)
+    }
+
     /// The kernel accepts the connection; the server sends nothing, or only its version.
     @Test("B19 a host that accepts and is silent hung the tool", arguments: ["", "SSH-2.0-silent\r\n", "SSH-2.0-"])
     func b19(greeting: String) async throws {
