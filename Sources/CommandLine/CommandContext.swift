@@ -4,6 +4,15 @@ import Glibc
 import Live
 import Reconciler
 
+/// A fleet file with errors, which were reported.
+struct UnusableFile: Error, CustomStringConvertible {
+    let file: String
+    /// Its cluster's name, if that much can be read.
+    let cluster: String?
+
+    var description: String { "\(file) has errors; nothing was done" }
+}
+
 /// What a verb works with: the declared fleet, its state directory and the world.
 struct CommandContext {
     var fleetText: String
@@ -39,7 +48,7 @@ struct CommandContext {
         let text = String(decoding: bytes, as: UTF8.self)
         let outcome = FleetFile.parse(text, file: file)
         for diagnostic in outcome.diagnostics { report(diagnostic) }
-        guard let fleet = outcome.fleet else { throw Failure("\(file) has errors; nothing was done") }
+        guard let fleet = outcome.fleet else { throw UnusableFile(file: file, cluster: outcome.clusterName) }
         return (text, fleet)
     }
 
@@ -69,6 +78,7 @@ struct CommandContext {
 
     func document(_ result: Reconciler.Result) -> PlanDocument {
         PlanDocument(
-            result.plan, basis: PlanDocument.basis(of: result.plan, observed: result.observed, ledger: result.ledger, fleetText: fleetText))
+            result.plan, basis: PlanDocument.basis(of: result.plan, observed: result.observed, ledger: result.ledger, fleetText: fleetText),
+            fleetText: fleetText)
     }
 }

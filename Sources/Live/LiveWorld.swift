@@ -32,6 +32,14 @@ package struct LiveWorld: Sendable {
             installers: environment["EXEDEV_K8S_INSTALLERS"] ?? ReleaseSource.upstream.installers)
     }
 
+    /// Every VM that the token's account shows, without a fleet file.
+    package static func listVMs(environment: [String: String], tokenFile: String?, waits: Waits) async throws -> [ObservedVM] {
+        let token = try ExeDevToken.load(
+            environment: environment, file: tokenFile, credentialsDirectory: environment["CREDENTIALS_DIRECTORY"])
+        let client = ExeDevClient(transport: try CurlTransport(token: token, environment: environment), waiting: waits.begin)
+        return try await client.list().vms.map(ObservedVM.init)
+    }
+
     /// The same world without its effects that write: for `plan` and `status`.
     package var reader: any WorldReader { ReadOnlyWorld(world: self) }
 

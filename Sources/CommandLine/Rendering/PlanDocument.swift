@@ -12,6 +12,8 @@ struct PlanDocument: Codable {
     var cluster: String
     /// Fingerprint of the fleet file, the cluster and the observation behind the plan: `apply FILE` refuses another.
     var basis: String
+    /// Fingerprint of the fleet file alone; absent in plans of versions before November 2026.
+    var fleetFile: String?
     var settled: Bool
     var summary: String
     var nodes: [Node]
@@ -42,8 +44,8 @@ struct PlanDocument: Codable {
         for index in nodes.indices { nodes[index].script = scripts[nodes[index].node] }
     }
 
-    init(_ plan: Plan, basis: String) {
-        cluster = plan.cluster
+    init(_ plan: Plan, basis: String, fleetText: String) {
+        (cluster, fleetFile) = (plan.cluster, sha256Hex(fleetText))
         self.basis = basis
         settled = plan.isSettled
         summary = PlanText.summary(plan)

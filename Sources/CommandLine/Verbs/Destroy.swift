@@ -26,7 +26,8 @@ extension Verb {
         }
         let owned = try await destruction.owned().map(\.name)
         guard !owned.isEmpty else { return try forget(context, arguments, terminal) }
-        terminal.out(owned.map { "- " + $0 }.joined(separator: "\n"))
+        let list = owned.map { "- " + $0 }.joined(separator: "\n")
+        if arguments.has("json") { terminal.say(list) } else { terminal.out(list) }
         guard try agrees(name, owned.count, arguments, terminal) else { return .failed }
         let left: [String]
         do {
@@ -38,7 +39,16 @@ extension Verb {
         guard left.isEmpty else { throw Failure("still there: \(left.joined(separator: ", "))", advice: "run destroy again") }
         try context.state.removeCluster()
         terminal.say("The fleet \(name) is gone.")
+        if arguments.has("json") { terminal.out(DestroyDocument(cluster: name, removed: owned).prettyJSON) }
         return .done
+    }
+
+    /// What `destroy --json` prints once the fleet is gone. `formatVersion` is raised when a field changes its meaning or is removed.
+    private struct DestroyDocument: Encodable {
+        var formatVersion = 1
+        var cluster: String
+        /// The VMs in the order in which they went.
+        var removed: [String]
     }
 
     /// An empty list may be that of another account, so the cluster's secrets are kept.
@@ -50,6 +60,7 @@ extension Verb {
             guard try agrees(context.fleet.cluster.name, 0, arguments, terminal) else { return .failed }
         }
         try context.state.removeCluster()
+        if arguments.has("json") { terminal.out(DestroyDocument(cluster: context.fleet.cluster.name, removed: []).prettyJSON) }
         return .done
     }
 

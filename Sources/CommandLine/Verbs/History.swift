@@ -4,7 +4,7 @@ import Live
 
 extension Verb {
     static let history = Verb(
-        name: "history", summary: "show every effect that was sent, the newest last; reads the audit log only", operands: "[options]",
+        name: "history", summary: "show every step that was sent, the newest last; reads the audit log only", operands: "[options]",
         options: Arguments.Option.common.filter { $0.name != "token-file" } + [
             .value("node", "only this node"),
             .value("run", "only this run; the beginning of its id is enough"),
