@@ -1,4 +1,5 @@
 import FleetCore
+import Reconciler
 import Testing
 
 @testable import CommandLine
@@ -96,6 +97,14 @@ import Testing
         let error = #expect(throws: UsageError.self) { try Arguments(["--jsn"], options: [.flag("json", ""), .value("out", "")]) }
         #expect(error?.description == "unknown option --jsn; did you mean --json?")
         #expect(throws: UsageError.self) { try Arguments(["--yes=maybe"], options: [.flag("yes", "")]) }
+    }
+
+    /// Whichever verb fails.
+    @Test func anErrorComesWithWhatTheOperatorCanDo() {
+        func shown(_ remedy: EffectError.Remedy) -> String { "\(Failure.shown(EffectError("no", remedy: remedy)))" }
+        #expect(shown(.askOperator(advice: "make a token")) == "no\n  make a token")
+        #expect(shown(.refused(.vmPaused(name: "a"))) == "no\n  " + Reason.vmPaused(name: "a").advice)
+        #expect(shown(.retry(after: nil)) == "no" && "\(Failure.shown(UsageError("x")))" == "x")
     }
 
     @Test func refusesUnknownOptions() {

@@ -29,13 +29,7 @@ extension Verb {
         let list = owned.map { "- " + $0 }.joined(separator: "\n")
         if arguments.has("json") { terminal.say(list) } else { terminal.out(list) }
         guard try agrees(name, owned.count, arguments, terminal) else { return .failed }
-        let left: [String]
-        do {
-            left = try await destruction.remove(owned)
-        } catch let error as EffectError {
-            guard case .askOperator(let advice) = error.remedy else { throw error }
-            throw Failure(error.message, advice: advice)
-        }
+        let left = try await destruction.remove(owned)
         guard left.isEmpty else { throw Failure("still there: \(left.joined(separator: ", "))", advice: "run destroy again") }
         try context.state.removeCluster()
         terminal.say("The fleet \(name) is gone.")

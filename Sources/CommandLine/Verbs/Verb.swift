@@ -1,5 +1,6 @@
 import FleetCore
 import Glibc
+import Reconciler
 
 /// A verb of the program, registered in `Program.verbs`.
 struct Verb: Sendable {
@@ -72,7 +73,7 @@ package enum Program {
             terminal.error("\(error)\n\(verb.help)")
             return .usage
         } catch {
-            terminal.error("\(error)")
+            terminal.error("\(Failure.shown(error))")
             return .failed
         }
     }
