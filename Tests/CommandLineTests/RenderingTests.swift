@@ -54,7 +54,7 @@ import Testing
     }
 
     /// A plan that may not be applied any more says why, in a few lines.
-    @Test func saysWhatMakesAPlanStale() {
+    @Test func saysWhatMakesAPlanStale() throws {
         func document(_ items: [Plan.Item], fleetText: String = "{}") -> PlanDocument {
             PlanDocument(Plan(cluster: "prod", items: items), basis: "b", fleetText: fleetText)
         }
@@ -71,6 +71,8 @@ import Testing
             document(old).causes(since: saved) == [
                 "the steps are the same; the cluster or a VM behind them is another one, or its tags are"
             ])
+        let edited = try PlanDocument.read(saved.json.replacing("4GB", with: #"\u001b[2J"#), file: "plan.json")
+        #expect(document([]).causes(since: edited).contains { $0.contains("\\u{1b}[2J") })
         let many = document((1...9).map { .init(node: "web-n\($0)", pool: "web", decision: .settled, then: []) })
         #expect(many.differences(since: document([])).count == 7 && many.differences(since: document([])).last == "and 3 more")
     }

@@ -1,4 +1,5 @@
 import FleetCore
+import Shell
 
 extension PlanDocument {
     /// How many items are named.
@@ -17,7 +18,8 @@ extension PlanDocument {
         let changed = Set(then.keys).union(now.keys).sorted().compactMap { name -> String? in
             let (old, new) = (then[name], now[name])
             guard old?.essence != new?.essence else { return nil }
-            return "\(name): was \(old?.words ?? "not in the plan"), is \(new?.words ?? "not in the plan any more")"
+            // The saved plan is a file, which anybody may have edited.
+            return OutsideText.line("\(name): was \(old?.words ?? "not in the plan"), is \(new?.words ?? "not in the plan any more")")
         }
         var lines = Array(changed.prefix(Self.few))
         if changed.count > lines.count { lines.append("and \(changed.count - lines.count) more") }

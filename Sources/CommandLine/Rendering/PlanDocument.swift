@@ -3,6 +3,7 @@ import FleetCore
 import FoundationEssentials
 import K3s
 import Live
+import Shell
 
 /// A plan as JSON, for `--json` and `--out`. `formatVersion` is raised when a field changes its meaning or is removed; fields may be added.
 struct PlanDocument: Codable {
@@ -91,7 +92,7 @@ struct PlanDocument: Codable {
         }
         let steps = document.nodes.flatMap { [$0.step].compactMap { $0 } + $0.then }
         if let unknown = steps.first(where: { StepKind(rawValue: $0) == nil }) {
-            throw Failure("\(file) has a step that this program does not know: \(unknown)", advice: "plan again with this program")
+            throw Failure("\(file) has a step that this program does not know: \(OutsideText.line(unknown))", advice: "plan again with this program")
         }
         return document
     }
