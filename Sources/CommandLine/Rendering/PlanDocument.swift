@@ -92,7 +92,8 @@ struct PlanDocument: Codable {
         }
         let steps = document.nodes.flatMap { [$0.step].compactMap { $0 } + $0.then }
         if let unknown = steps.first(where: { StepKind(rawValue: $0) == nil }) {
-            throw Failure("\(file) has a step that this program does not know: \(OutsideText.line(unknown))", advice: "plan again with this program")
+            throw Failure(
+                "\(file) has a step that this program does not know: \(OutsideText.line(unknown))", advice: "plan again with this program")
         }
         return document
     }
