@@ -65,12 +65,18 @@ extension WireTests {
                 try await wire.killSimulator()
                 let settings = try JSONSerialization.jsonObject(with: Data(contentsOf: URL(filePath: wire.sim + "/settings.json")))
                 let port = try #require((settings as? [String: Any])?["httpPort"] as? Int)
-                let listener = try Listener(port: UInt16(port))
+                // The threads of a process that was killed end one by one.
+                var listener: Listener?
+                let isKept = await eventually {
+                    listener = Listener(port: UInt16(port))
+                    return listener != nil
+                }
+                try #require(isKept)
                 let began = ContinuousClock.now
                 let up = try await wire.exec("exedev-sim", ["up", "--state", wire.sim])
                 #expect(up.status == 1 && up.err.contains("cannot listen on 127.0.0.1:\(port)"), "\(up.all)")
                 #expect(ContinuousClock.now - began < .seconds(60))
-                listener.close()
+                listener?.close()
             }
         }
 
@@ -96,7 +102,7 @@ extension WireTests {
 private struct Listener {
     private let descriptor: Int32
 
-    init(port: UInt16) throws {
+    init?(port: UInt16) {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         var address = sockaddr_in()
         (address.sin_family, address.sin_port, address.sin_addr.s_addr) = (
@@ -107,7 +113,9 @@ private struct Listener {
         let code = withUnsafePointer(to: &address) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) }
         }
-        try #require(code == 0 && listen(descriptor, 1) == 0)
+        if code == 0, listen(descriptor, 1) == 0 { return }
+        close()
+        return nil
     }
 
     func close() { Glibc.close(descriptor) }
