@@ -88,7 +88,7 @@ let package = Package(
         tests(
             "DaemonTests",
             on: ["Daemon", "Digest", "ExeDev", "FleetCore", "HTTPServer", "K3s", "Live", "Reconciler", "Shell", "TestSupport"]),
-        tests("SimulationTests", on: ["Simulation", "Shell"]),
+        tests("SimulationTests", on: ["Simulation", "Shell", "Spawn"]),
         tests("ConvergenceTests", on: ["Simulation", "ExeDev", "Live", "Reconciler", "FleetCore", "K3s"]),
         tests("CommandLineTests", on: ["CommandLine", "Daemon", "FleetCore", "K3s", "Live", "Reconciler", "Shell"]),
         tests("WireTests", on: ["TestSupport"]),

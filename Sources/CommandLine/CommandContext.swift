@@ -4,6 +4,15 @@ import Glibc
 import Live
 import Reconciler
 
+/// A fleet file with errors, which were reported.
+struct UnusableFile: Error, CustomStringConvertible {
+    let file: String
+    /// Its cluster's name, if that much can be read.
+    let cluster: String?
+
+    var description: String { "\(file) has errors; nothing was done" }
+}
+
 /// What a verb works with: the declared fleet, its state directory and the world.
 struct CommandContext {
     var fleetText: String
@@ -14,16 +23,16 @@ struct CommandContext {
     static let standardFile = "fleet.json"
 
     static func open(_ arguments: Arguments, _ terminal: Terminal) throws -> CommandContext {
-        try open(arguments, file: arguments.value("file") ?? standardFile) { terminal.say("\($0)") }
+        try open(arguments, file: arguments.value("file") ?? standardFile, waits: terminal.patience.waits) { terminal.say("\($0)") }
     }
 
     /// `report` receives the problems of the fleet file.
-    static func open(_ arguments: Arguments, file: String, report: (Diagnostic) -> Void) throws -> CommandContext {
+    static func open(_ arguments: Arguments, file: String, waits: Waits = Waits(), report: (Diagnostic) -> Void) throws -> CommandContext {
         let (text, fleet) = try readFleet(file, report)
         let state = try StateDirectory(base: stateBase(arguments), cluster: fleet.cluster.name)
         let world = try LiveWorld(
             fleet: fleet, fleetFolder: folder(of: file), state: state, environment: environment,
-            tokenFile: arguments.value("token-file"))
+            tokenFile: arguments.value("token-file"), waits: waits)
         return CommandContext(fleetText: text, fleet: fleet, state: state, world: world)
     }
 
@@ -39,7 +48,7 @@ struct CommandContext {
         let text = String(decoding: bytes, as: UTF8.self)
         let outcome = FleetFile.parse(text, file: file)
         for diagnostic in outcome.diagnostics { report(diagnostic) }
-        guard let fleet = outcome.fleet else { throw Failure("\(file) has errors; nothing was done") }
+        guard let fleet = outcome.fleet else { throw UnusableFile(file: file, cluster: outcome.clusterName) }
         return (text, fleet)
     }
 
@@ -81,6 +90,7 @@ struct CommandContext {
 
     func document(_ result: Reconciler.Result) -> PlanDocument {
         PlanDocument(
-            result.plan, basis: PlanDocument.basis(of: result.plan, observed: result.observed, ledger: result.ledger, fleetText: fleetText))
+            result.plan, basis: PlanDocument.basis(of: result.plan, observed: result.observed, ledger: result.ledger, fleetText: fleetText),
+            fleetText: fleetText)
     }
 }

@@ -1,6 +1,7 @@
 import ExeDev
 import FoundationEssentials
 import Glibc
+import Live
 import Shell
 
 /// The program `exedev-ctl`: sends single exe.dev commands.
@@ -24,9 +25,10 @@ package enum Control {
             let environment = CommandContext.environment
             let token = try ExeDevToken.load(
                 environment: environment, file: arguments.value("token-file"), credentialsDirectory: environment["CREDENTIALS_DIRECTORY"])
-            let client = ExeDevClient(transport: try CurlTransport(token: token, environment: environment))
+            let client = ExeDevClient(
+                transport: try CurlTransport(token: token, environment: environment), waiting: terminal.patience.waits.begin)
             let command = ExeDevCommand.raw(operands[1])
-            let answer = try await client.exec(command)
+            let answer = try await terminal.attending { try await client.exec(command, mixed: true) }
             terminal.out(terminal.outIsTerminal ? OutsideText.lines(answer) : answer)
             return command.isUnfulfilled(by: answer) ? .failed : .done
         } catch let error as UsageError {

@@ -7,6 +7,7 @@ struct Terminal: Sendable {
     let outIsTerminal = isatty(STDOUT_FILENO) == 1
     let inIsTerminal = isatty(STDIN_FILENO) == 1
     let errorIsTerminal = isatty(STDERR_FILENO) == 1
+    let patience = Patience()
     /// The prefix of messages.
     private var subject = ""
 
@@ -21,6 +22,7 @@ struct Terminal: Sendable {
     static let outputError = Atomic<Int32>(0)
 
     func out(_ text: String) {
+        patience.spoke()
         let error = Self.write(text + "\n", to: STDOUT_FILENO)
         if error != 0 { _ = Self.outputError.compareExchange(expected: 0, desired: error, ordering: .relaxed) }
     }
@@ -33,7 +35,10 @@ struct Terminal: Sendable {
         return status == .done || status == .changes ? .failed : status
     }
 
-    func say(_ text: String) { _ = Self.write(subject + text + "\n", to: STDERR_FILENO) }
+    func say(_ text: String) {
+        patience.spoke()
+        _ = Self.write(subject + text + "\n", to: STDERR_FILENO)
+    }
     func error(_ text: String) { say("exedev-k8s: \(text)") }
 
     /// Asks on a terminal; anything but `yes` is no.

@@ -176,8 +176,13 @@ package struct Daemon: Sendable {
         let next = runner.schedule.next - SystemClock().uptime
         switch result {
         case .success(let result): runner.send(.passEnded(result, next: next))
-        case .failure(let error): runner.send(.passFailed("\(error)", asksOperator: Self.asksOperator(error), next: next))
+        case .failure(let error): runner.send(.passFailed(Self.words(error), asksOperator: Self.asksOperator(error), next: next))
         }
+    }
+
+    static func words(_ error: any Error) -> String {
+        guard let error = error as? EffectError, let advice = error.advice else { return "\(error)" }
+        return "\(error.message); \(advice)"
     }
 
     /// Both kinds of error carry advice when the operator must act.

@@ -34,6 +34,17 @@ package struct StatusDocument: Codable, Sendable {
         self.init(cluster: lastResult.fleet.cluster.name, lastResult: lastResult, conditions: lastResult.conditions)
     }
 
+    /// Without a usable fleet file nothing is compared: `vm` and `text` say what exe.dev and the ledger know. `time`: seconds since 1970.
+    package init(cluster: String, time: Double, problem: String, nodes: [(name: String, vm: String, text: String)]) {
+        (self.cluster, settled, self.time) = (cluster, false, AuditRecord.time(time))
+        conditions = [Condition(.settled, .unknown, "FleetFileRefused", problem)]
+        self.nodes = nodes.map { node in
+            Node(
+                name: node.name, pool: "-", vm: node.vm, node: "-", version: "-", address: "-", labels: [:], taints: [], managed: [],
+                code: nil, text: node.text)
+        }
+    }
+
     /// Whole seconds since the observation; nil when there was none.
     package func age(now: Double) -> Int? { time.flatMap(AuditRecord.seconds).map { max(0, Int(now - $0)) } }
 

@@ -2,13 +2,13 @@ import FoundationEssentials
 
 /// The only code that reads exe.dev's statuses and messages. Messages are matched loosely: they are undocumented and change.
 enum Classify {
-    static func status(_ reply: HTTPReply, _ command: ExeDevCommand) -> ExeDevError? {
+    static func status(_ reply: HTTPReply, _ command: ExeDevCommand, _ credential: Credential? = nil) -> ExeDevError? {
         let verb = command.verb
         let text = words(reply)
         switch reply.status {
         case 200..<300:
             return reply.isTruncated ? .unreadable(verb: verb, "it is cut short", mayHaveHappened: command.isMutating) : nil
-        case 401: return .tokenRefused(text)
+        case 401: return .tokenRefused(text, credential)
         case 403: return .notAllowed(verb: verb, text)
         case 422: return refusal(command, text)
         case 404 where isNotFound(text, nil): return .notFound(verb: verb, text)
@@ -55,7 +55,8 @@ enum Classify {
     }
 
     private static func words(_ reply: HTTPReply) -> String {
-        if let error = try? JSONDecoder().decode(ErrorReply.self, from: Data(reply.body)) { return error.error }
+        let texts = (Body.documents(reply.body) ?? []).compactMap(Body.message)
+        if !texts.isEmpty { return texts.joined(separator: "; ") }
         return String(decoding: reply.body.prefix(400), as: UTF8.self)
     }
 }

@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Shell
 
 /// What a client reports of its requests, for metrics.
 package enum ClientNote: Sendable, Hashable {
@@ -8,6 +9,9 @@ package enum ClientNote: Sendable, Hashable {
     case throttled(seconds: Double)
 }
 
+/// Is told what is waited for, and for how many seconds at most. What it returns is called when that is over.
+package typealias WaitObserver = @Sendable (_ what: String, _ seconds: Double) -> @Sendable () -> Void
+
 /// Speaks exe.dev's commands over a transport. Bounded retries live here; decisions do not.
 package struct ExeDevClient: Sendable {
     let transport: any ExeDevTransport
@@ -16,6 +20,7 @@ package struct ExeDevClient: Sendable {
     let random: @Sendable () -> Double
     private var gate: Gate = { true }
     let report: @Sendable (ClientNote) -> Void
+    let waiting: WaitObserver
 
     /// 429 is refused before the command is read (SDK 0.4.0), so it is always safe to send again.
     static let throttleRetries = 5
@@ -24,9 +29,11 @@ package struct ExeDevClient: Sendable {
 
     package init(
         transport: any ExeDevTransport, sleep: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) },
-        random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) }, report: @escaping @Sendable (ClientNote) -> Void = { _ in }
+        random: @escaping @Sendable () -> Double = { Double.random(in: 0..<1) },
+        report: @escaping @Sendable (ClientNote) -> Void = { _ in },
+        waiting: @escaping WaitObserver = { _, _ in {} }
     ) {
-        (self.transport, self.sleep, self.random, self.report) = (transport, sleep, random, report)
+        (self.transport, self.sleep, self.random, self.report, self.waiting) = (transport, sleep, random, report, waiting)
     }
 
     /// The same client; its mutating commands are sent only while `gate` returns true.
@@ -121,11 +128,12 @@ package struct ExeDevClient: Sendable {
             isPublic: status == "public", port: reply.port?.value, users: (reply.users ?? []).map { $0.email.lowercased() }.sorted())
     }
 
-    /// Runs a command and returns its body unchanged. Throws when the body is only an error, or does not say that a change was made.
-    package func exec(_ command: ExeDevCommand) async throws(ExeDevError) -> String {
+    /// Runs a command and returns its body unchanged. Throws when the body holds an error, or does not say that a change was made.
+    /// `mixed`: errors beside something else are returned with it.
+    package func exec(_ command: ExeDevCommand, mixed: Bool = false) async throws(ExeDevError) -> String {
         let reply = try await send(command)
         if let documents = Body.documents(reply.body) {
-            try refuseErrors(documents, command)
+            if !mixed || documents.allSatisfy({ Body.error($0) != nil }) { try refuseErrors(documents, command) }
             if command.isMutating { try refuseOthers(documents, command) }
         } else if command.isMutating, reply.body.allSatisfy({ [9, 10, 13, 32].contains($0) }) {
             throw .unreadable(verb: command.verb, "it is empty", mayHaveHappened: true)
@@ -158,8 +166,8 @@ package struct ExeDevClient: Sendable {
     }
 
     private func refuseErrors(_ documents: [Data], _ command: ExeDevCommand) throws(ExeDevError) {
-        guard let text = documents.lazy.compactMap(Body.error).first else { return }
-        throw Classify.refusal(command, text)
+        let texts = documents.compactMap(Body.error)
+        if !texts.isEmpty { throw Classify.refusal(command, texts.joined(separator: "; ")) }
     }
 
     private func refuseOthers(_ documents: [Data], _ command: ExeDevCommand) throws(ExeDevError) {
@@ -171,7 +179,7 @@ package struct ExeDevClient: Sendable {
         do {
             return try JSONDecoder().decode(T.self, from: document)
         } catch {
-            throw .unreadable(verb: command.verb, "\(error)".prefix(200).description, mayHaveHappened: command.isMutating)
+            throw .unreadable(verb: command.verb, plainWords(of: error), mayHaveHappened: command.isMutating)
         }
     }
 
@@ -184,9 +192,9 @@ package struct ExeDevClient: Sendable {
         while true {
             let failure: ExeDevError
             do throws(TransportFailure) {
-                let reply = try await transport.post(Array(command.line.utf8), deadline: command.deadline, gate: gate)
+                let reply = try await post(command, gate)
                 report(.answered(verb: command.verb, status: reply.status))
-                guard let error = Classify.status(reply, command) else { return reply }
+                guard let error = Classify.status(reply, command, transport.credential) else { return reply }
                 failure = error
             } catch {
                 report(.answered(verb: command.verb, status: nil))
@@ -203,8 +211,20 @@ package struct ExeDevClient: Sendable {
                 failures += 1
             default: throw failure
             }
-            do { try await sleep(.seconds(pause)) } catch { throw .lost(verb: command.verb, reason: "cancelled", mayHaveHappened: false) }
+            try await rest(pause, failure, command)
             if case .throttled = failure { report(.throttled(seconds: pause)) }
         }
+    }
+
+    private func post(_ command: ExeDevCommand, _ gate: @escaping Gate) async throws(TransportFailure) -> HTTPReply {
+        let isOver = waiting("exe.dev's answer to \(command.verb)", Double(command.deadline.components.seconds))
+        defer { isOver() }
+        return try await transport.post(Array(command.line.utf8), deadline: command.deadline, gate: gate)
+    }
+
+    private func rest(_ seconds: Double, _ failure: ExeDevError, _ command: ExeDevCommand) async throws(ExeDevError) {
+        let isOver = waiting("the pause before the next try (\(failure))", seconds)
+        defer { isOver() }
+        do { try await sleep(.seconds(seconds)) } catch { throw .lost(verb: command.verb, reason: "cancelled", mayHaveHappened: false) }
     }
 }

@@ -1,3 +1,4 @@
+import FoundationEssentials
 import Shell
 import Synchronization
 
@@ -22,6 +23,8 @@ package final class CurlTransport: ExeDevTransport {
         redaction = Redaction(token.secrets)
         lanes = (0..<Self.laneCount).map { Lane("exe.dev \($0)") }
     }
+
+    package var credential: Credential? { token.credential(now: Date().timeIntervalSince1970) }
 
     static func checked(_ endpoint: String) throws(EndpointError) -> String {
         let scheme = try SafeURL.check(endpoint, name: "EXE_DEV_ENDPOINT", cargo: "token")

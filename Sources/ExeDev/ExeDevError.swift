@@ -4,8 +4,8 @@ import Shell
 package enum ExeDevError: Error, Sendable, Hashable, CustomStringConvertible {
     /// No response, or part of one. The command may have run.
     case lost(verb: String, reason: String, mayHaveHappened: Bool)
-    /// 401.
-    case tokenRefused(String)
+    /// 401: it is malformed, has ended or is not valid yet, or the SSH key that signed it is not on the account (facts/exedev.md §2.3).
+    case tokenRefused(String, Credential?)
     /// 403.
     case notAllowed(verb: String, String)
     /// 400, 404, 405, 413: the server does not understand the request.
@@ -19,6 +19,7 @@ package enum ExeDevError: Error, Sendable, Hashable, CustomStringConvertible {
     case nameUnavailable(String)
     /// The account has as many VMs as its plan allows (facts/exedev.md §10.4).
     case quotaReached(String)
+    /// There is no such VM, so nothing was done.
     case notFound(verb: String, String)
     /// The platform cannot reach the VM yet.
     case vmNotReady(verb: String, String)
@@ -47,11 +48,10 @@ package enum ExeDevError: Error, Sendable, Hashable, CustomStringConvertible {
     package var remedy: Remedy {
         switch self {
         case .lost(_, _, true), .serverError(_, _, true), .timedOut(_, true), .unreadable(_, _, true): .observeAgain
-        case .lost, .serverError, .timedOut, .unreadable, .vmNotReady: .retry(after: nil)
+        case .lost, .serverError, .timedOut, .unreadable, .vmNotReady, .notFound: .retry(after: nil)
         case .throttled(_, let seconds): .retry(after: seconds.map { .seconds($0) })
-        case .notFound: .observeAgain
-        case .tokenRefused:
-            .askOperator(advice: "make a new one: \(Self.newToken)")
+        case .tokenRefused(_, let credential):
+            .askOperator(advice: "make a new one\(credential.map { " and put it into \($0.place)" } ?? ""): \(Self.newToken)")
         case .notAllowed:
             .askOperator(advice: "make one that may run all that is needed: \(Self.newToken)")
         case .misunderstood: .askOperator(advice: "exe.dev's API may have changed: try a newer version of this program")
@@ -73,7 +73,9 @@ package enum ExeDevError: Error, Sendable, Hashable, CustomStringConvertible {
     private var text: String {
         switch self {
         case .lost(let verb, let reason, _): "exe.dev \(verb): \(reason)"
-        case .tokenRefused(let text): "exe.dev refused the API token (401): \(text)"
+        case .tokenRefused(let text, let credential):
+            "exe.dev refused the API token\(credential.map { " of \($0.place)" } ?? "") (401): \(text)"
+                + (credential?.ended.map { "; it ended at \($0)" } ?? "")
         case .notAllowed(let verb, let text): "the API token may not run \(verb) (403): \(text)"
         case .misunderstood(let verb, let status, let text): "exe.dev did not take \(verb) (\(status)): \(text)"
         case .throttled(let verb, _): "exe.dev \(verb): too many requests (429)"

@@ -167,10 +167,11 @@ struct RemovalReply: Decodable {
 }
 
 extension ExeDevCommand {
-    /// Whether an answer with status 200 says that something was not removed, or that no VM has the name that was asked for.
+    /// Whether an answer with status 200 has an error in it, or says that something was not removed, or that no VM has the name that was asked for.
     package func isUnfulfilled(by body: String) -> Bool {
         let words = line.split(separator: " ")
         let documents = Body.documents(Array(body.utf8)) ?? []
+        if documents.contains(where: { Body.error($0) != nil }) { return true }
         switch words.first {
         case "rm": return documents.contains { !((try? JSONDecoder().decode(RemovalReply.self, from: $0))?.failed ?? []).isEmpty }
         case "ls" where words.dropFirst().contains { !$0.hasPrefix("-") }:
@@ -203,9 +204,13 @@ enum Body {
 
     /// The text of a document whose only key is `error` (facts/exedev.md §1.1), whatever JSON it holds.
     static func error(_ document: Data) -> String? {
-        guard isObject(document), let keys = try? JSONDecoder().decode([String: Anything].self, from: document), keys.count == 1,
-            keys["error"] != nil
-        else { return nil }
+        guard let keys = try? JSONDecoder().decode([String: Anything].self, from: document), keys.count == 1 else { return nil }
+        return message(document)
+    }
+
+    /// The error of a document that may have other keys.
+    static func message(_ document: Data) -> String? {
+        guard let keys = try? JSONDecoder().decode([String: Anything].self, from: document), keys["error"] != nil else { return nil }
         return (try? JSONDecoder().decode(ErrorReply.self, from: document))?.error ?? String(decoding: document, as: UTF8.self)
     }
 

@@ -3,6 +3,8 @@ import FoundationEssentials
 /// An API token. Its description does not show it.
 package struct ExeDevToken: Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
     let text: String
+    /// A variable or a file.
+    let place: String
 
     /// Throws for a text that cannot be a token (facts/exedev.md §3: `exe0.…` or `exe1.…`, 8 KB at most, and fit for a header).
     package init(_ raw: String, from place: String) throws(TokenError) {
@@ -13,7 +15,24 @@ package struct ExeDevToken: Sendable, CustomStringConvertible, CustomDebugString
         else {
             throw TokenError(description: "\(place) does not hold an exe.dev API token (exe0.… or exe1.…)")
         }
-        text = String(only)
+        (text, self.place) = (String(only), place)
+    }
+
+    /// What a message may say of it. `now`: seconds since 1970.
+    func credential(now: Double) -> Credential {
+        let ended = ends.flatMap { $0 <= now ? Date(timeIntervalSince1970: $0).ISO8601Format() : nil }
+        return Credential(place: place, ended: ended)
+    }
+
+    private struct Payload: Decodable { var exp: Double? }
+
+    /// Seconds since 1970; nil for one that does not end, and for an `exe1` token, which is opaque.
+    private var ends: Double? {
+        let parts = text.split(separator: ".")
+        guard parts.count == 3, parts[0] == "exe0" else { return nil }
+        let plain = parts[1].replacing("-", with: "+").replacing("_", with: "/")
+        guard let data = Data(base64Encoded: plain + String(repeating: "=", count: (4 - plain.utf8.count % 4) % 4)) else { return nil }
+        return (try? JSONDecoder().decode(Payload.self, from: data))?.exp
     }
 
     /// A signature alone makes a token, with a payload that everybody can write.
@@ -46,6 +65,14 @@ package struct ExeDevToken: Sendable, CustomStringConvertible, CustomDebugString
     package var description: String { "<token>" }
     package var debugDescription: String { "<token>" }
     package var customMirror: Mirror { Mirror(self, children: []) }
+}
+
+/// Which token was sent, without the token.
+package struct Credential: Sendable, Hashable {
+    /// The variable or the file that holds it.
+    package var place: String
+    /// When it ended, by our clock and its own payload; nil when it has not, or nobody can tell.
+    package var ended: String?
 }
 
 package struct TokenError: Error, Sendable, CustomStringConvertible {

@@ -23,6 +23,8 @@ package struct TransportFailure: Error, Sendable, Hashable {
 
 /// Sends one body to `/exec` and returns the response. Knows no command.
 package protocol ExeDevTransport: Sendable {
+    /// For messages; nil when it sends no token.
+    var credential: Credential? { get }
     func post(_ body: [UInt8], deadline: Duration) async throws(TransportFailure) -> HTTPReply
     /// The same, but sends nothing if `gate` returns false right before sending.
     func post(_ body: [UInt8], deadline: Duration, gate: @escaping Gate) async throws(TransportFailure) -> HTTPReply
@@ -36,6 +38,8 @@ extension TransportFailure {
 }
 
 extension ExeDevTransport {
+    package var credential: Credential? { nil }
+
     /// For transports without a queue.
     package func post(_ body: [UInt8], deadline: Duration, gate: @escaping Gate) async throws(TransportFailure) -> HTTPReply {
         guard gate() else { throw .shut }

@@ -37,7 +37,7 @@ package struct ClusterReading: Sendable, Hashable {
         do {
             return try JSONDecoder().decode(NodeList.self, from: Data(json.utf8)).items.map(NodeReading.init)
         } catch {
-            throw ReadingError("kubectl's list of nodes was not understood (\(error))", in: json)
+            throw ReadingError("kubectl's list of nodes was not understood: \(plainWords(of: error))", in: json)
         }
     }
 }

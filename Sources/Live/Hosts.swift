@@ -17,11 +17,11 @@ struct Hosts: Sendable {
         let byName = Mutex<[String: SSHTarget]>([:])
     }
 
-    init(fleet: DesiredFleet, folder: String, state: StateDirectory, environment: [String: String], secrets: Secrets) throws {
+    init(fleet: DesiredFleet, folder: String, state: StateDirectory, environment: [String: String], secrets: Secrets, waits: Waits) throws {
         self.secrets = secrets
         let identity = Identity(settings: fleet.ssh, folder: folder, state: state, environment: environment)
         entrance = try Entrance(identity: identity)
-        client = SSHClient(loop: .shared, connectsPerMinute: fleet.limits.connectsPerMinute)
+        client = SSHClient(loop: .shared, connectsPerMinute: fleet.limits.connectsPerMinute, waiting: waits.begin)
     }
 
     var credentials: Credentials { secrets.credentials }

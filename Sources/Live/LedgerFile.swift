@@ -18,6 +18,7 @@ extension StateDirectory {
         do throws(StateError) {
             guard let bytes else { throw StateError("\(ledgerFile) is gone", advice: Self.restore) }
             let (ledger, schema) = try decode(bytes, of: ledgerFile)
+            try check(ledger)
             if schema < shape.schema {
                 remark("\(ledgerFile) is converted from schema \(schema) to \(shape.schema); the old file stays as ledger.json.v\(schema)")
             }
@@ -27,6 +28,7 @@ extension StateDirectory {
             guard let older = try Self.read(previousLedgerFile), let (ledger, _) = try? decode(older, of: previousLedgerFile) else {
                 throw trouble
             }
+            try check(ledger)
             remark("\(trouble.message): going on from ledger.json.previous, the ledger as it was before the last write")
             return ledger.doubted(at: SystemClock().now)
         }
@@ -44,11 +46,21 @@ extension StateDirectory {
     /// The ledger of this fleet; a new one if there is none.
     package func ledger(for fleet: DesiredFleet, remark: (String) -> Void) throws(StateError) -> Ledger {
         let cluster = fleet.cluster
-        if let ledger = try loadLedger(remark: remark) { return ledger.ranged(as: cluster) }
+        if let ledger = try loadLedger(remark: remark) {
+            try check(ledger, fleet: fleet)
+            return ledger.ranged(as: cluster)
+        }
         return Ledger(
             cluster: cluster.name, clusterID: Self.randomHex(bytes: 16), clusterCIDR: cluster.clusterCIDR.description,
             serviceCIDR: cluster.serviceCIDR.description
         ).ranged(as: cluster)
+    }
+
+    /// Refuses what this program never writes: a ledger of another fleet would set hosts up for another cluster.
+    private func check(_ ledger: Ledger, fleet: DesiredFleet? = nil) throws(StateError) {
+        let name = String(path[(path.lastIndex(of: "/").map(path.index(after:)) ?? path.startIndex)...])
+        guard let oddity = ledger.oddity(in: name, fleet: fleet) else { return }
+        throw StateError("\(ledgerFile): \(oddity)", advice: Self.correct, isFinal: true)
     }
 
     package func store(_ ledger: Ledger) throws(StateError) {
@@ -82,8 +94,13 @@ extension StateDirectory {
 
     private static let restore = "restore it from a copy, or run exedev-k8s recover; without it the fleet's VMs are not touched"
 
+    private static let correct = "restore it from a copy, or correct it if you know what stood there; until then nothing is touched"
+
     /// The ledger in the current format, and the schema of the file.
     private func decode(_ bytes: [UInt8], of file: String) throws(StateError) -> (Ledger, schema: Int) {
+        if let place = Self.placeOfControlText(bytes) {
+            throw StateError("\(file): \(place): a control character stands in it", advice: Self.correct, isFinal: true)
+        }
         guard let schema = try? JSONDecoder().decode(SchemaOnly.self, from: Data(bytes)).schema, schema >= 1 else {
             throw StateError("\(file) cannot be read", advice: Self.restore)
         }
@@ -93,17 +110,29 @@ extension StateDirectory {
                 advice: "run the newer exedev-k8s that wrote it: this one would lose what it does not know", isFinal: true)
         }
         do {
-            if schema == shape.schema { return (try JSONDecoder().decode(Ledger.self, from: Data(bytes)), schema) }
+            if schema == shape.schema { return (try JSONDecoder().decode(Ledger.self, from: Data(bytes)).cleaned, schema) }
             let old = try JSONDecoder().decode(JSONValue.self, from: Data(bytes))
             let data = try JSONEncoder().encode(shape.migrated(old, from: schema))
-            return (try JSONDecoder().decode(Ledger.self, from: data), schema)
+            return (try JSONDecoder().decode(Ledger.self, from: data).cleaned, schema)
         } catch let error as LedgerShape.NoWay {
             throw StateError(
                 "\(file) has schema \(schema) and cannot be brought to \(shape.schema): \(error)",
                 advice: "go on with the older exedev-k8s that wrote it, and report this", isFinal: true)
         } catch {
-            throw StateError("\(file) cannot be read: \(error)", advice: Self.restore)
+            throw StateError("\(file) cannot be read: \(plainWords(of: error))", advice: Self.restore)
         }
+    }
+
+    private static func placeOfControlText(_ bytes: [UInt8]) -> String? {
+        // Without an escape, a byte beyond ASCII and a control character there is none, as in every ledger that nobody edited.
+        let isPlain = bytes.indices.allSatisfy { place in
+            switch bytes[place] {
+            case UInt8(ascii: "\\"): place + 1 < bytes.count && [UInt8(ascii: "/"), UInt8(ascii: "\"")].contains(bytes[place + 1])
+            case 32..<127, 9, 10, 13: true
+            default: false
+            }
+        }
+        return isPlain ? nil : (try? JSONDecoder().decode(JSONValue.self, from: Data(bytes)))?.placeOfControlText()
     }
 
     /// After destroy: the next fleet of that name is another cluster with other tokens. The ledger is removed last, because a `destroy`

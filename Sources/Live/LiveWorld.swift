@@ -15,20 +15,31 @@ package struct LiveWorld: Sendable {
     /// Our identity in the cluster's Lease, for other machines that keep this fleet. On one machine there is a lock.
     let holder: String
 
-    package init(fleet: DesiredFleet, fleetFolder: String, state: StateDirectory, environment: [String: String], tokenFile: String?) throws
-    {
+    /// `waits`: who wants to say what is waited for.
+    package init(
+        fleet: DesiredFleet, fleetFolder: String, state: StateDirectory, environment: [String: String], tokenFile: String?, waits: Waits
+    ) throws {
         let token = try ExeDevToken.load(
             environment: environment, file: tokenFile, credentialsDirectory: environment["CREDENTIALS_DIRECTORY"])
         client = ExeDevClient(
-            transport: try CurlTransport(token: token, environment: environment), report: { [counter] in counter.note($0) })
+            transport: try CurlTransport(token: token, environment: environment), report: { [counter] in counter.note($0) },
+            waiting: waits.begin)
         let secrets = Secrets(
             state: state, overlayKey: OverlayKey(overlay: fleet.cluster.overlay, folder: fleetFolder, environment: environment),
             registries: fleet.cluster.registrySecrets, token: token)
-        hosts = try Hosts(fleet: fleet, folder: fleetFolder, state: state, environment: environment, secrets: secrets)
+        hosts = try Hosts(fleet: fleet, folder: fleetFolder, state: state, environment: environment, secrets: secrets, waits: waits)
         holder = Identity.holder(state)
         releases = ReleaseSource(
             binaries: environment["EXEDEV_K8S_RELEASES"] ?? ReleaseSource.upstream.binaries,
             installers: environment["EXEDEV_K8S_INSTALLERS"] ?? ReleaseSource.upstream.installers)
+    }
+
+    /// Every VM that the token's account shows, without a fleet file.
+    package static func listVMs(environment: [String: String], tokenFile: String?, waits: Waits) async throws -> [ObservedVM] {
+        let token = try ExeDevToken.load(
+            environment: environment, file: tokenFile, credentialsDirectory: environment["CREDENTIALS_DIRECTORY"])
+        let client = ExeDevClient(transport: try CurlTransport(token: token, environment: environment), waiting: waits.begin)
+        return try await client.list().vms.map(ObservedVM.init)
     }
 
     /// The same world without its effects that write: for `plan` and `status`.
@@ -126,7 +137,7 @@ extension LiveWorld: WorldWriter {
         let observed = Share(
             port: share.port == nil ? nil : after.port, isPublic: after.isPublic,
             users: after.users.filter { share.users.contains($0) || step.revoking.contains($0) }.sorted())
-        guard observed == share else { throw EffectError("sharing of \(vm) reads back as \(observed)", remedy: .retry(after: nil)) }
+        guard observed == share else { throw Self.differs(vm, share, readBack: observed) }
         return observed
     }
 
@@ -154,6 +165,10 @@ extension LiveWorld: WorldWriter {
         var copy = self
         (copy.ticket, copy.client) = (ticket, client.gated { ticket.isOpen })
         return copy
+    }
+
+    static func differs(_ vm: String, _ share: Share, readBack: Share) -> EffectError {
+        EffectError("\(vm) was to be shared \(share.words) and reads back \(readBack.words)", remedy: .retry(after: nil))
     }
 
     // MARK: commands

@@ -23,6 +23,15 @@ package struct EffectError: Error, Sendable, CustomStringConvertible {
         (self.message, self.remedy) = (OutsideText.line(message), remedy)
     }
 
+    /// What the operator can do; nil when nothing has to be done.
+    package var advice: String? {
+        switch remedy {
+        case .askOperator(let advice), .nameTaken(let advice): advice
+        case .refused(let reason): reason.advice.isEmpty ? nil : reason.advice
+        case .retry, .observeAgain: nil
+        }
+    }
+
     init(refused reason: Reason) { self.init(reason.text, remedy: .refused(reason)) }
 
     package var description: String { message }

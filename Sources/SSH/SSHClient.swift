@@ -4,6 +4,9 @@ import FoundationEssentials
 import Glibc
 import Synchronization
 
+/// Is told what is waited for, and for how many seconds at most. What it returns is called when that is over.
+package typealias WaitObserver = @Sendable (_ what: String, _ seconds: Double) -> @Sendable () -> Void
+
 /// Keeps one session, and one TCP connection, open for each target. Connection attempts are rate-limited.
 package actor SSHClient {
     private let loop: SSHLoop
@@ -17,21 +20,25 @@ package actor SSHClient {
     private nonisolated let opened = Atomic<Int>(0)
     private nonisolated let kept = Atomic<Int>(0)
     private let connectTimeout: Duration
+    private let waiting: WaitObserver
 
     /// `connectsPerMinute`: exe.dev drops SYNs for minutes after a burst (facts/exedev.md §5, Apr 2026). `connectTimeout`: how long a host may take
     /// until it is logged in to.
-    package init(loop: SSHLoop, keys: [UserKey], hostKeys: HostKeyRule, connectsPerMinute: Int, connectTimeout: Duration = .seconds(30)) {
+    package init(
+        loop: SSHLoop, keys: [UserKey], hostKeys: HostKeyRule, connectsPerMinute: Int, connectTimeout: Duration = .seconds(30),
+        waiting: @escaping WaitObserver = { _, _ in {} }
+    ) {
         self.init(
             loop: loop, access: SSHAccess(keys: KeyRing(keys), hostKeys: hostKeys), connectsPerMinute: connectsPerMinute,
-            connectTimeout: connectTimeout)
+            connectTimeout: connectTimeout, waiting: waiting)
     }
 
     /// `access`: of a host for which `run` is given none; without it such a host is not entered.
     package init(
         loop: SSHLoop, access: SSHAccess = SSHAccess(keys: KeyRing([]), hostKeys: .knownHosts(KnownHosts(""))), connectsPerMinute: Int,
-        connectTimeout: Duration = .seconds(30)
+        connectTimeout: Duration = .seconds(30), waiting: @escaping WaitObserver = { _, _ in {} }
     ) {
-        (self.loop, self.access, self.connectTimeout) = (loop, access, connectTimeout)
+        (self.loop, self.access, self.connectTimeout, self.waiting) = (loop, access, connectTimeout, waiting)
         pace = Pace(perMinute: max(1, connectsPerMinute))
     }
 
@@ -49,7 +56,9 @@ package actor SSHClient {
         gate: @escaping @Sendable () -> Bool = { true }
     ) async throws(SSHError) -> ExecResult {
         func run(in session: SSHSession) async throws(SSHError) -> ExecResult {
-            try await session.run(command, stdin: stdin, seconds: deadline, outputLimit: outputLimit, gate: gate)
+            let isOver = waiting("an answer of \(target) over SSH", Double(deadline.components.seconds))
+            defer { isOver() }
+            return try await session.run(command, stdin: stdin, seconds: deadline, outputLimit: outputLimit, gate: gate)
         }
         if aside {
             let session = try await connect(target, access)
@@ -113,8 +122,12 @@ package actor SSHClient {
     private func connect(_ target: SSHTarget, _ access: SSHAccess?) async throws(SSHError) -> SSHSession {
         let wait = pace.take(now: monotonicNanoseconds())
         if wait > 0 {
+            let isOver = waiting("the turn to connect to \(target), by limits.connectsPerMinute", Double(wait) / 1e9)
+            defer { isOver() }
             do { try await Task.sleep(for: .nanoseconds(Int64(wait))) } catch { throw .cancelled(commandSent: false) }
         }
+        let isOver = waiting("an SSH connection to \(target)", Double(connectTimeout.components.seconds))
+        defer { isOver() }
         let access = access ?? self.access
         // The program that carries the stream resolves the name, maybe where only it can.
         let address = access.way == nil ? try await Address.resolve(target.host, port: target.port) : nil

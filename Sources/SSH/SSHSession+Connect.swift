@@ -58,7 +58,9 @@ extension SSHSession {
             if code == LIBSSH2_ERROR_KEX_FAILURE || code == LIBSSH2_ERROR_METHOD_NONE {
                 throw .noCommonAlgorithm(target: "\(target)", missing: await missing(ours, access, address, deadline), reason: reason)
             }
-            throw .disconnected(target: "\(target)", reason: reason, commandSent: false)
+            // libssh2 says "Failed getting banner" of a host whose sshd is not up yet.
+            let isDumb = libssh2_session_banner_get(session) == nil
+            throw .disconnected(target: "\(target)", reason: isDumb ? "nothing speaks SSH there yet" : reason, commandSent: false)
         }
         try prove(access.hostKeys, session)
     }

@@ -34,6 +34,14 @@ import Testing
         #expect(HistoryDocument(cluster: "demo", []).text == "Nothing is recorded.")
     }
 
+    /// Earlier versions recorded what hosts said as it came.
+    @Test func doesNothingToATerminal() {
+        var odd = Self.effects[1]
+        (odd.error, odd.node) = ("\u{1b}[2Jgone", "web\u{202e}")
+        let text = HistoryDocument(cluster: "demo", [odd]).text
+        #expect(text.contains("\\u{1b}[2Jgone") && text.contains("web\\u{202e}") && !text.contains("\u{1b}"))
+    }
+
     @Test func rendersJSON() {
         let json = HistoryDocument(cluster: "demo", Self.effects, node: "web-n2").prettyJSON
         #expect(

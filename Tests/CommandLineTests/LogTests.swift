@@ -151,7 +151,7 @@ private final class JournalSocket {
     @Test func everyMessageIDIsDocumented() throws {
         let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
         let page = try String(contentsOf: root.appending(path: "docs/events.md"), encoding: .utf8)
-        for kind in LogKind.allCases { #expect(page.contains("`\(kind.rawValue)` \(kind.priority.rawValue) `\(kind.messageID)`")) }
+        for kind in LogKind.allCases { #expect(page.contains("`\(kind.rawValue)` \(kind.priority.name) `\(kind.messageID)`")) }
     }
 
     @Test func outletsNeedWhatTheyNeed() throws {

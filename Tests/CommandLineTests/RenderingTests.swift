@@ -1,6 +1,7 @@
 import FleetCore
 import Foundation
 import Live
+import Reconciler
 import Testing
 
 @testable import CommandLine
@@ -45,13 +46,37 @@ import Testing
     }
 
     @Test func aPlanSurvivesItsFile() throws {
-        let document = PlanDocument(Self.plan, basis: "b")
+        let document = PlanDocument(Self.plan, basis: "b", fleetText: "{}")
         let read = try PlanDocument.read(document.json, file: "plan.json")
         #expect(read.json == document.json)
         #expect(read.approval["web-n2"] == [.createVM, .prepare, .install])
         #expect(throws: Failure.self) { try PlanDocument.read("{}", file: "plan.json") }
         let later = document.json.replacing("\"prepare\"", with: "\"levitate\"")
         #expect(throws: Failure.self, "what is not known is not left out") { try PlanDocument.read(later, file: "plan.json") }
+    }
+
+    /// A plan that may not be applied any more says why, in a few lines.
+    @Test func saysWhatMakesAPlanStale() throws {
+        func document(_ items: [Plan.Item], fleetText: String = "{}") -> PlanDocument {
+            PlanDocument(Plan(cluster: "prod", items: items), basis: "b", fleetText: fleetText)
+        }
+        let (saved, old) = (document(Self.plan.items), Self.plan.items)
+        var items = [Plan.Item(node: "web-n2", pool: "web", decision: .settled, then: []), old[1], old[3]]
+        items.append(.init(node: "web-n4", pool: "web", decision: .act(.removeVM(RemoveVM(node: "web-n4")), .notInFleetFile), then: []))
+        #expect(
+            document(items, fleetText: "{ }").causes(since: saved) == [
+                "old-n1: was blocked (the VM is paused), is not in the plan any more",
+                "web-n2: was create VM (2 cpu, 4GB, exeuntu), is settled",
+                "web-n4: was not in the plan, is remove VM", "the fleet file was edited",
+            ])
+        #expect(
+            document(old).causes(since: saved) == [
+                "the steps are the same; the cluster or a VM behind them is another one, or its tags are"
+            ])
+        let edited = try PlanDocument.read(saved.json.replacing("4GB", with: #"\u001b[2J"#), file: "plan.json")
+        #expect(document([]).causes(since: edited).contains { $0.contains("\\u{1b}[2J") })
+        let many = document((1...9).map { .init(node: "web-n\($0)", pool: "web", decision: .settled, then: []) })
+        #expect(many.differences(since: document([])).count == 7 && many.differences(since: document([])).last == "and 3 more")
     }
 
     @Test func pointsAKubeconfigAtTheCluster() {
@@ -111,6 +136,14 @@ import Testing
         let environment = Dictionary(uniqueKeysWithValues: names.map { ($0, "~/x") }).merging(["HOME": "/h", "TS_AUTHKEY": "~/x"]) { $1 }
         let expanded = OperatorPath.expanded(in: environment)
         #expect(names.allSatisfy { expanded[$0] == "/h/x" } && expanded["TS_AUTHKEY"] == "~/x")
+    }
+
+    /// Whichever verb fails.
+    @Test func anErrorComesWithWhatTheOperatorCanDo() {
+        func shown(_ remedy: EffectError.Remedy) -> String { "\(Failure.shown(EffectError("no", remedy: remedy)))" }
+        #expect(shown(.askOperator(advice: "make a token")) == "no\n  make a token")
+        #expect(shown(.refused(.vmPaused(name: "a"))) == "no\n  " + Reason.vmPaused(name: "a").advice)
+        #expect(shown(.retry(after: nil)) == "no" && "\(Failure.shown(UsageError("x")))" == "x")
     }
 
     @Test func refusesUnknownOptions() {

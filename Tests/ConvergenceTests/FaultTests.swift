@@ -2,6 +2,7 @@ import ExeDev
 import FleetCore
 import Testing
 
+@testable import Live
 @testable import Reconciler
 @testable import Simulation
 
@@ -69,6 +70,14 @@ import Testing
         #expect(change.map { Self.kind($0.remedy) } == Self.kind(fault.error(mutating: true).remedy))
         let look = await #expect(throws: ExeDevError.self) { try await client.list() }
         #expect(look.map { Self.kind($0.remedy) } == Self.kind(fault.error(mutating: false).remedy))
+    }
+
+    /// An operator reads words, not values of Swift.
+    @Test func whatReadsBackDifferentlyIsSaidInWords() {
+        let (wanted, found) = (Share(port: 9000, isPublic: true, users: ["a@b.c"]), Share(port: nil, isPublic: false, users: []))
+        #expect(
+            LiveWorld.differs("web-n1", wanted, readBack: found).message
+                == "web-n1 was to be shared public, port 9000, with a@b.c and reads back private")
     }
 
     /// A failure is told with the fewest faults: one that has nothing to do with it is left out.

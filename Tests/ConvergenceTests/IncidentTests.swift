@@ -187,7 +187,7 @@ import Testing
             default: break
             }
         }
-        #expect(reasons.contains("SSH: connection refused") && reasons.contains("systemd is starting"))
+        #expect(reasons.contains("SSH to answer (connection refused)") && reasons.contains("systemd is starting"))
     }
 
     /// A machine that its image calls `degraded` is as booted as it will ever be; `maintenance` is not.

@@ -31,7 +31,7 @@ import Testing
     static let hangs = [
         Hang(
             testDescription: "SSH never answers", arrange: slow("demo-web-n1", ssh: .infinity, boot: .infinity),
-            words: ["SSH: connection refused"]),
+            words: ["SSH to answer (connection refused)"]),
         Hang(
             testDescription: "systemd never comes up", arrange: slow("demo-web-n1", ssh: 1, boot: .infinity), words: ["systemd is starting"]
         ),

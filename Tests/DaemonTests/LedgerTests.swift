@@ -218,6 +218,36 @@ import Testing
         #expect(error?.message.contains("ledger.json cannot be read") == true && error?.advice?.contains("copy") == true)
     }
 
+    /// Another fleet's ledger would set hosts up for another cluster, and a wrong founder would found a second one.
+    @Test(arguments: [
+        (#""cluster":"demo""#, #""cluster":"other""#, "cluster: it is other's ledger, and this folder is demo's"),
+        (#""founder":"demo-cp-n1""#, #""founder":"demo-web-n1""#, "founder: demo-web-n1 is an agent, and only a server founds a cluster"),
+        (#""founder":"demo-cp-n1""#, #""founder":"demo-cp-x9""#, "founder: neither it nor the fleet file has a node demo-cp-x9"),
+        (#""today""#, #""to\u001b[2Jday""#, "vms.demo-web-n1.createdAt: a control character stands in it"),
+        (#""v1.34.9+k3s1""#, #""v1\n""#, "digests.v1: a control character stands in it"),
+        (#""demo-old-n1""#, #""demo\u202e""#, "vms.demo\\u{202e}: a control character stands in it"),
+        (#""a@b.c""#, "\"a\u{9b}@b.c\"", "vms.demo-web-n1.share.users.0: a control character stands in it"),
+    ]) func refusesWhatAnEditorPutInto(found: String, put: String, words: String) throws {
+        let scratch = try Scratch()
+        let edited = Self.schema1.replacing(found, with: put)
+        try #require(edited != Self.schema1)
+        let state = try state(scratch, files: ["ledger.json": edited, "ledger.json.previous": Self.schema1])
+        let before = try files(state)
+        let error = #expect(throws: StateError.self) { try state.ledger(for: Samples.fleet()) { _ in } }
+        #expect(error?.message == "\(state.path)/ledger.json: \(words)")
+        #expect(error?.advice?.contains("restore it from a copy") == true)
+        #expect(try files(state) == before)
+    }
+
+    /// Earlier versions stored what failed as hosts said it.
+    @Test func cleansWhatFailed() throws {
+        let scratch = try Scratch()
+        let state = try state(
+            scratch, files: ["ledger.json": Self.schema1.replacing("no answer", with: #"\u001b[31mno\nanswer"#)])
+        let ledger = try state.ledger(for: Samples.fleet()) { _ in }
+        #expect(ledger.attempts["demo-web-n1"]?.failure == "\\u{1b}[31mno answer")
+    }
+
     @Test func forgetsEveryCopy() throws {
         let scratch = try Scratch()
         let state = try state(scratch, shape: Self.invented, files: ["ledger.json": Self.old])

@@ -143,6 +143,22 @@ private let row = #"{"vm_name":"web-n1","status":"running","ssh_dest":"a@b@web-n
         #expect(notes.withLock { $0 } == want)
     }
 
+    /// Whoever shows it learns of every wait, and of its end.
+    @Test func saysWhatItWaitsFor() async throws {
+        let good = HTTPReply(status: 200, headers: [:], body: Array(#"{"vms":[]}"#.utf8), isTruncated: false)
+        let busy = HTTPReply(status: 429, headers: ["retry-after": "30"], body: [], isTruncated: false)
+        let waits = Mutex<[String]>([])
+        let client = ExeDevClient(
+            transport: ScriptedTransport([.success(busy), .success(good)]), sleep: { _ in }, random: { 0 },
+            waiting: { what, seconds in
+                waits.withLock { $0.append("\(what) \(Int(seconds))") }
+                return { waits.withLock { $0.append("over") } }
+            })
+        _ = try await client.list()
+        let pause = "the pause before the next try (exe.dev ls: too many requests (429)) 30"
+        #expect(waits.withLock { $0 } == ["exe.dev's answer to ls 35", "over", pause, "over", "exe.dev's answer to ls 35", "over"])
+    }
+
     @Test func aTakenNameIsTheOperatorsToChange() async {
         await #expect(throws: ExeDevError.nameUnavailable("web-n1")) {
             try await ScriptedTransport(422, #"{"error":"VM name \"web-n1\" is not available"}"#).client.create(vm)

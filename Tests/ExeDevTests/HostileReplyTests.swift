@@ -13,7 +13,9 @@ import Testing
         #"{"vms":[{"vm_name":"a","ssh_dest":"h","ssh_port":"none"}]}"#, #"{"vms":null}"#, "null", "7",
     ]) func isNoList(body: String) async {
         let error = await #expect(throws: ExeDevError.self) { try await ScriptedTransport(200, body).client.list() }
-        #expect(error.map { "\($0)".allSatisfy { $0.isASCII && !$0.isNewline || $0 == "…" } } == true, "\(String(describing: error))")
+        let text = error.map { "\($0)" } ?? ""
+        #expect(!text.isEmpty && text.allSatisfy { $0.isASCII && !$0.isNewline || $0 == "…" }, "\(text)")
+        for dump in ["Optional(", "CodingKeys", "Swift.", "Error(", "debugDescription"] { #expect(!text.contains(dump), "\(text)") }
     }
 
     /// A name twice in two objects, and in a value, is no name twice.
@@ -66,6 +68,36 @@ import Testing
         let quoted = reason.replacing("\"", with: "\\\"")
         let body = #"{"deleted":[],"failed":["a"],"errors":{"a":"\#(quoted)"}}"#
         #expect(try await ScriptedTransport(200, body).client.remove(["a"]).notFound == (isGone ? ["a"] : []))
+    }
+
+    /// The command ran and did nothing; a `new` that was refused so is no VM that may come yet.
+    @Test(arguments: [422, 404]) func whatFindsNoVMHasDoneNothing(status: Int) async {
+        let transport = ScriptedTransport(status, #"{"error":"VM \"a\" not found"}"#)
+        for command in [ExeDevCommand.raw("restart a"), .tag("a", tags: ["t"], remove: false), .shareSetPublic("a")] {
+            let error = await #expect(throws: ExeDevError.self) { try await transport.client.exec(command) }
+            #expect(error?.remedy == .retry(after: nil), "\(command)")
+        }
+    }
+
+    /// An error at 422 may be JSON of any form, and one document of several.
+    @Test(arguments: [
+        #"{"error":"no disk"}"# + "\n" + #"{"deleted":[],"failed":["a"]}"#, #"{"error":"no disk","code":7}"#,
+        "\n" + #"{"error":"no disk"}"# + "\r\n",
+    ]) func theErrorIsShownAndNotItsDocument(body: String) async {
+        let error = await #expect(throws: ExeDevError.self) { try await ScriptedTransport(422, body).client.exec(.raw("restart a")) }
+        #expect(error.map { "\($0)" } == "exe.dev restart: no disk")
+    }
+
+    @Test func severalErrorsAreAllShown() async throws {
+        let body = #"{"error":"no disk"}"# + "\n" + #"{"error":"no host"}"#
+        for status in [200, 422] {
+            let error = await #expect(throws: ExeDevError.self) { try await ScriptedTransport(status, body).client.exec(.raw("rm a b")) }
+            #expect(error.map { "\($0)" } == "exe.dev rm: no disk; no host")
+        }
+        let mixed = #"{"error":"VM \"b\" not found"}"# + "\n" + #"{"deleted":["a"],"failed":[]}"#
+        #expect(try await ScriptedTransport(200, mixed).client.exec(.raw("rm a b"), mixed: true) == mixed, "what was done is shown too")
+        #expect(ExeDevCommand.raw("rm a b").isUnfulfilled(by: mixed))
+        await #expect(throws: ExeDevError.self) { try await ScriptedTransport(200, mixed).client.exec(.raw("rm a b")) }
     }
 
     @Test func a404ThatSaysNotFoundIsGone() async throws {

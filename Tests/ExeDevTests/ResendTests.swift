@@ -72,6 +72,25 @@ private final class DyingServer: Sendable {
     #expect(text.contains("<secret exe-dev-api-key>") && !text.contains("c2lnbmF0"), "\(text)")
 }
 
+/// Which token it was, when it ended if that can be known, and where a new one goes.
+@Test func anEndedTokenHasItsOwnAdvice() async throws {
+    let server = try DyingServer("401 Unauthorized", Array(#"{"error":"invalid token"}"#.utf8))
+    func refusal(_ token: String) async throws -> (text: String, advice: String) {
+        let token = try ExeDevToken(token, from: "/etc/exedev/token")
+        let client = ExeDevClient(transport: try CurlTransport(token: token, endpoint: "http://127.0.0.1:\(server.port)/exec"))
+        let error = try #require(await #expect(throws: ExeDevError.self) { try await client.restart("x") })
+        guard case .askOperator(let advice) = error.remedy else { throw error }
+        return ("\(error)", advice)
+    }
+    // {"exp":1700000000} and {"exp":4000000000}
+    let ended = try await refusal("exe0.eyJleHAiOjE3MDAwMDAwMDB9.c2ln")
+    #expect(ended.text == "exe.dev refused the API token of /etc/exedev/token (401): invalid token; it ended at 2023-11-14T22:13:20Z")
+    #expect(ended.advice.hasPrefix("make a new one and put it into /etc/exedev/token: ssh exe.dev \"ssh-key generate-api-key"))
+    for token in ["exe0.eyJleHAiOjQwMDAwMDAwMDB9.c2ln", "exe0.e30.c2ln", "exe1.opaque"] {
+        #expect(try await refusal(token).text == "exe.dev refused the API token of /etc/exedev/token (401): invalid token")
+    }
+}
+
 /// A proxy on the way may compress what nobody asked to be compressed.
 @Test func aCompressedAnswerIsRead() async throws {
     // gzip of {"error":"said in gzip"}

@@ -57,7 +57,10 @@ import Testing
     @Test func everyReasonHasWordsOfItsOwn() {
         let texts = Self.all.map(\.text)
         #expect(Set(texts).count == texts.count)
-        for reason in Self.all { #expect(!reason.text.isEmpty && reason.text != reason.code.rawValue, "\(reason)") }
+        for reason in Self.all {
+            #expect(!reason.text.isEmpty && reason.text != reason.code.rawValue, "\(reason)")
+            for dump in ["Optional(", "nil", "FleetCore.", "K3s.", ": ["] { #expect(!"\(reason.text) \(reason.advice)".contains(dump)) }
+        }
     }
 
     /// From the first one that blocks to the last.

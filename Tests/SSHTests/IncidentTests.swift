@@ -54,6 +54,45 @@ final class SilentHost: Sendable {
         }
     }
 
+    /// A connection that waits for its turn or for its host says so, and when that is over.
+    @Test func whatIsWaitedForIsKnown() async throws {
+        let (waits, said) = AsyncStream.makeStream(of: String.self)
+        let client = SSHClient(
+            loop: SSHLoop(), keys: [], hostKeys: .knownHosts(KnownHosts("")), connectsPerMinute: 1, connectTimeout: .milliseconds(2000)
+        ) { what, seconds in
+            said.yield("\(what), \(Int(seconds.rounded(.up)))")
+            return { said.yield("over") }
+        }
+        let target = SSHTarget(host: "127.0.0.1", port: 1, user: "nobody")
+        let attempts = Task {
+            for _ in 0..<2 {
+                _ = await Self.error { () async throws(SSHError) in
+                    try await client.run(on: target, command: "true", stdin: [], deadline: .seconds(60), outputLimit: 100)
+                }
+            }
+            said.finish()
+        }
+        var all: [String] = []
+        for await wait in waits {
+            all.append(wait)
+            if wait.hasPrefix("the turn") { attempts.cancel() }
+        }
+        let (connects, turn) = ("an SSH connection to nobody@127.0.0.1:1, 2", "the turn to connect to nobody@127.0.0.1:1")
+        #expect(all == [connects, "over", turn + ", by limits.connectsPerMinute, 60", "over"])
+    }
+
+    /// A VM that boots: exe.dev's proxy accepts, and no sshd is behind it. It is waited for, and looks like no error.
+    @Test func aHostThatIsNotUpYetIsNoPuzzle() async throws {
+        let host = try SilentHost()
+        async let peer = host.greet("")
+        let client = Self.client()
+        async let error = Self.error { () async throws(SSHError) in
+            try await client.run(on: host.target, command: "true", stdin: [], deadline: .seconds(60), outputLimit: 100)
+        }
+        close(await peer)
+        #expect(await error.map { "\($0)".hasSuffix(": the connection ended: nothing speaks SSH there yet") } == true)
+    }
+
     /// The kernel accepts the connection; the server sends nothing, or only its version.
     @Test("B19 a host that accepts and is silent hung the tool", arguments: ["", "SSH-2.0-silent\r\n", "SSH-2.0-"])
     func b19(greeting: String) async throws {

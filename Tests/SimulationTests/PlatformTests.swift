@@ -13,6 +13,9 @@ private actor PaperMachines: Machines {
     func create(_ vm: VirtualMachine) { running.insert(vm.name) }
     func remove(_ vm: VirtualMachine) { running.remove(vm.name) }
     func restart(_ vm: VirtualMachine) {}
+    func pause(_ vm: VirtualMachine) { running.remove(vm.name) }
+    func resume(_ vm: VirtualMachine) { running.insert(vm.name) }
+    func end(allBut vms: [VirtualMachine]) { running.formIntersection(vms.map(\.name)) }
     func answersSSH(_ vm: VirtualMachine) -> Bool { answers }
 }
 
@@ -34,6 +37,28 @@ struct LexerTests {
     ])
     func words(line: String, words: [String]) throws {
         #expect(try Lexer.words(of: line) == words)
+    }
+
+    /// exe.dev's pages quote a list with a blank in it in different ways (facts/exedev.md §10.3).
+    @Test(arguments: [
+        #"--cmds="new,share set-public""#, "'--cmds=new,share set-public'", "--cmds='new,share set-public'",
+        #""--cmds=new,share set-public""#, #"--cmds "new,share set-public""#, "--cmds 'new,share set-public'",
+    ])
+    func aBlankInAFlagsValue(flag: String) throws {
+        let line = flag.replacing("--cmds", with: "--message")
+        let call = try #require(try Invocation(try Lexer.words(of: "share add web-one \(line) a@example.com")))
+        #expect(call.value("message") == "new,share set-public" && call.words == ["web-one", "a@example.com"])
+    }
+
+    /// A local shell takes one pair of quotes away, the lobby the other.
+    @Test(arguments: [
+        #"ssh exe.dev ssh-key generate-api-key '--cmds="new,share set-public"'"#,
+        #"ssh exe.dev ssh-key generate-api-key --cmds="'new,share set-public'""#,
+        #"ssh exe.dev "ssh-key generate-api-key --cmds='new,share set-public'""#,
+    ])
+    func aBlankThroughAShell(line: String) throws {
+        let sent = try Lexer.words(of: line).dropFirst(2).joined(separator: " ")
+        #expect(try Lexer.words(of: sent) == ["ssh-key", "generate-api-key", "--cmds=new,share set-public"])
     }
 
     @Test(arguments: ["'a", #""a"#, #"a\"#])
@@ -60,9 +85,20 @@ struct TokenTests {
 
     @Test(arguments: [
         #"{"exp":1.5}"#, #"{"exp":1}"#, #"{"other":1}"#, #" {}"#, #"{"exp":2000000000,"exp":2000000001}"#, #"{"cmds":"ls"}"#, "[]",
+        #"{"exp" : 2000000000,"\u0065xp":2000000001}"#, #"{"ctx":{"a":[{"b":1,"\u0062":2}]}}"#, #"{"ctx":1,"ctx":1}"#,
+        #"{"exp":2e9}"#, #"{"exp":2000000000.0}"#, #"{"exp":"2000000000"}"#, #"{"nbf":null}"#, #"{"exp":-2000000000}"#,
+        "{\r}", "{\n}", "{}\n", "{\"ctx\":\"\0\"}", #"{"cmds":["ls",7]}"#, #"{"exp":99999999999999999999999}"#, "{}{}",
     ])
     func refuses(payload: String) {
         #expect(throws: Token.Malformed.self) { try Token("exe0.\(Base64URL.encode(Data(payload.utf8))).AAAA") }
+    }
+
+    @Test(arguments: [
+        #"{"exp" : 2000000000 , "nbf":1999999999}"#, #"{"ctx":{"exp":[1,{"exp":2}],"b":"\"exp\":1"},"exp":2000000000}"#,
+        #"{"\u0065xp":2000000000,"ctx":[[],{},"",-1.5e3,null]}"#,
+    ])
+    func takes(payload: String) throws {
+        #expect(try Token("exe0.\(Base64URL.encode(Data(payload.utf8))).AAAA").expires == 2_000_000_000)
     }
 
     @Test func emptyPayloadMeansDefaults() throws {
@@ -141,5 +177,68 @@ struct PlatformTests {
 
     @Test func unknownCommandIs404() async {
         #expect(await platform().run(["{\"command\":\"ls\"}"]).status == 404)
+    }
+
+    @Test(arguments: CommandUsage.all.keys.sorted())
+    func helpHasNoEffect(command: String) async {
+        let machines = PaperMachines()
+        let platform = platform(machines)
+        _ = await platform.run(["new", "--name=web-one"])
+        let before = await platform.run(["ls", "-l"])
+        for line in [[command, "--help", "web-one", "9x"], [command, "web-one", "port", "--help"]] {
+            let reply = await platform.run(line.flatMap { $0.split(separator: " ").map(String.init) })
+            #expect(reply.status == 200 && reply.body.hasPrefix(#"{"command":"\#(command)","usage":"\#(command)"#), "\(reply.body)")
+        }
+        #expect(await platform.run(["ls", "-l"]) == before)
+        #expect(await machines.running == ["web-one"])
+    }
+
+    @Test(arguments: CommandUsage.all.keys.sorted())
+    func aFlagThatACommandDoesNotHaveIsRefused(command: String) async {
+        let platform = platform()
+        _ = await platform.run(["new", "--name=web-one"])
+        let words = command.split(separator: " ").map(String.init)
+        #expect(await platform.run(words + ["web-one", "--frob"]) == .failure(422, "unknown flag: --frob"))
+        #expect(await platform.run(["ls"]).body.contains("web-one"))
+        #expect(await platform.run(["new", "--name"]) == .failure(422, "flag needs an argument: --name"))
+    }
+
+    @Test func aFlagsValueMayBeTheNextWord() async {
+        let reply = await platform().run(["new", "--name", "web-one", "--tag", "a,b", "--no-email"])
+        #expect(reply.body.contains(#""vm_name":"web-one","tags":["a","b"]"#), "\(reply.body)")
+    }
+
+    @Test func aPausedVMIsNoRunningOne() async {
+        let machines = PaperMachines()
+        let platform = platform(machines)
+        _ = await platform.run(["new", "--name=web-one"])
+        #expect(await platform.run(["resume", "web-one"]) == .failure(422, #"VM "web-one" is not paused."#))
+        #expect(await platform.run(["pause", "web-one"]).body == #"{"vm_name":"web-one","status":"paused"}"# + "\n")
+        #expect(await machines.running.isEmpty)
+        #expect(await platform.run(["ls"]).body.contains(#""status":"paused""#))
+        #expect(await platform.run(["pause", "web-one"]) == .failure(422, #"VM "web-one" is not running."#))
+        #expect(
+            await platform.run(["resume", "web-one"]).body == #"{"vm_name":"web-one","status":"running","cold_booted":"false"}"# + "\n")
+        #expect(await machines.running == ["web-one"])
+        _ = await platform.run(["pause", "web-one"])
+        _ = await platform.run(["restart", "web-one"])
+        #expect(await platform.run(["ls"]).body.contains(#""status":"running""#))
+    }
+
+    @Test func statKnowsThreeRanges() async {
+        let platform = platform()
+        _ = await platform.run(["new", "--name=web-one"])
+        #expect(await platform.run(["stat", "web-one", "--range=7d"]).body.contains(#""range":"7d""#))
+        #expect(await platform.run(["stat", "web-one"]).body.contains(#""range":"24h""#))
+        #expect(await platform.run(["stat", "web-one", "--range=8d"]).status == 422)
+    }
+
+    /// A serve that was killed in the middle of `rm`.
+    @Test func whatNoVMOwnsAnyMoreIsEndedAtTheStart() async throws {
+        let machines = PaperMachines()
+        await machines.create(VirtualMachine(name: "gone-vm", index: 7, createdAt: ""))
+        let platform = platform(machines)
+        await platform.resume()
+        #expect(await machines.running.isEmpty)
     }
 }

@@ -60,14 +60,34 @@ struct Wire: Sendable {
 
     private func down() async { _ = try? await exec("exedev-sim", ["down", "--state", sim]) }
 
-    /// The mounts and network namespaces of this simulator only.
+    /// The mounts, network namespaces, cgroups and supervisors of this simulator only.
     var leftovers: [String] {
         let mounts = (try? String(contentsOfFile: "/proc/mounts", encoding: .utf8)) ?? ""
-        let namespaces = (try? FileManager.default.contentsOfDirectory(atPath: "/run/netns")) ?? []
+        return mounts.split(separator: "\n").filter { $0.contains(folder) }.map(String.init) + named(in: "/run/netns") + cgroups
+            + supervised
+    }
+
+    /// Of its machines, by their names in the kernel.
+    var cgroups: Set<String> {
+        Set(["unified", "systemd", "memory", "pids"].flatMap { named(in: "/sys/fs/cgroup/\($0)") })
+    }
+
+    /// The machines that a supervisor keeps.
+    var supervised: [String] {
+        let files = FileManager.default
+        return ((try? files.contentsOfDirectory(atPath: "/proc")) ?? []).compactMap { process in
+            let words = (files.contents(atPath: "/proc/\(process)/cmdline") ?? Data()).split(separator: 0).map {
+                String(decoding: $0, as: UTF8.self)
+            }
+            return words.count > 4 && words[1] == sim + "/machine.sh" && words[2] == "supervise" ? words[4] : nil
+        }.sorted()
+    }
+
+    private func named(in directory: String) -> [String] {
         // Every name of the simulator contains FNV-1a of the state's path.
         let hash = sim.utf8.reduce(0xcbf2_9ce4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01b3 }
         let prefix = "xs" + String(hash, radix: 16).suffix(6) + "-"
-        return mounts.split(separator: "\n").filter { $0.contains(folder) }.map(String.init) + namespaces.filter { $0.hasPrefix(prefix) }
+        return ((try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []).filter { $0.hasPrefix(prefix) }
     }
 
     // MARK: programs

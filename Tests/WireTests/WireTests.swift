@@ -24,7 +24,7 @@ import Testing
             #expect(web.port == 8080 && web.isPublic)
             let before = wire.requests().count
             let again = try await wire.k8s("apply", "--yes")
-            #expect(again.status == 0 && again.err.contains("Settled. 0 effects, 3 API requests, 4 SSH connections."), "\(again.all)")
+            #expect(again.status == 0 && again.err.contains("Settled. 0 steps, 3 API requests, 4 SSH connections."), "\(again.all)")
             #expect(wire.requests().dropFirst(before).allSatisfy { $0.hasPrefix("200 ls") || $0.hasPrefix("200 share show") })
             let settled = try await wire.k8s("plan")
             #expect(settled.status == 0 && settled.out.contains("No changes"), "\(settled.all)")

@@ -3,6 +3,7 @@ import FleetCore
 import FoundationEssentials
 import K3s
 import Live
+import Shell
 
 /// A plan as JSON, for `--json` and `--out`. `formatVersion` is raised when a field changes its meaning or is removed; fields may be added.
 struct PlanDocument: Codable {
@@ -12,6 +13,8 @@ struct PlanDocument: Codable {
     var cluster: String
     /// Fingerprint of the fleet file, the cluster and the observation behind the plan: `apply FILE` refuses another.
     var basis: String
+    /// Fingerprint of the fleet file alone; absent in plans of versions before November 2026.
+    var fleetFile: String?
     var settled: Bool
     var summary: String
     var nodes: [Node]
@@ -42,8 +45,8 @@ struct PlanDocument: Codable {
         for index in nodes.indices { nodes[index].script = scripts[nodes[index].node] }
     }
 
-    init(_ plan: Plan, basis: String) {
-        cluster = plan.cluster
+    init(_ plan: Plan, basis: String, fleetText: String) {
+        (cluster, fleetFile) = (plan.cluster, sha256Hex(fleetText))
         self.basis = basis
         settled = plan.isSettled
         summary = PlanText.summary(plan)
@@ -89,7 +92,8 @@ struct PlanDocument: Codable {
         }
         let steps = document.nodes.flatMap { [$0.step].compactMap { $0 } + $0.then }
         if let unknown = steps.first(where: { StepKind(rawValue: $0) == nil }) {
-            throw Failure("\(file) has a step that this program does not know: \(unknown)", advice: "plan again with this program")
+            throw Failure(
+                "\(file) has a step that this program does not know: \(OutsideText.line(unknown))", advice: "plan again with this program")
         }
         return document
     }

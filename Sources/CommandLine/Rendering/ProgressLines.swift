@@ -8,6 +8,7 @@ struct ProgressLines: Sendable {
     let began = SystemClock().now
 
     func show(_ event: Event) {
+        terminal.patience.note(event)
         guard !event.isSilent else { return }
         let elapsed = clock.now - began
         let seconds = String(Int(elapsed)) + "." + String(Int(elapsed * 10) % 10) + "s"

@@ -55,8 +55,8 @@ extension Verb {
         let saved = try PlanDocument.read(String(decoding: bytes, as: UTF8.self), file: file)
         guard saved.basis == now.basis else {
             throw Failure(
-                "\(file) is stale: the fleet file or the fleet has changed since it was made",
-                advice: "plan again: exedev-k8s plan --out \(file)")
+                (["\(file) is stale: the fleet file or the fleet has changed since it was made"] + now.causes(since: saved))
+                    .joined(separator: "\n  "), advice: "plan again: exedev-k8s plan --out \(file)")
         }
         return saved.approval
     }
@@ -78,7 +78,7 @@ extension Verb {
         let traffic = context.world.traffic
         if result.plan.isSettled {
             let sent = "\(traffic.requestCount) API requests, \(traffic.connections) SSH connections"
-            terminal.say("Settled. \(result.effects) effects, \(sent).")
+            terminal.say("Settled. \(result.effects) steps, \(sent).")
             return .done
         }
         terminal.say("Not settled:\n" + PlanText.render(result.plan))

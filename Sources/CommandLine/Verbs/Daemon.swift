@@ -13,7 +13,7 @@ extension Verb {
             .value("log", "plain, json, journal, or auto: journal under systemd, else plain (default auto)"),
             .value("listen", "serve /metrics, /healthz, /readyz and /status on ADDRESS:PORT too; loopback only, without --allow-user"),
             .list("allow-user", "an exe.dev user id that is allowed there, through exe.dev's proxy only; repeatable"),
-        ] + Arguments.Option.outlets
+        ] + Arguments.Option.outlets, breaksSilence: false
     ) { arguments, terminal in
         _ = try arguments.operands(upTo: 0)
         guard let interval = Double(arguments.value("interval") ?? "300"), interval >= 1, interval <= 86400 else {

@@ -26,19 +26,23 @@ extension Verb {
         }
         let owned = try await destruction.owned().map(\.name)
         guard !owned.isEmpty else { return try forget(context, arguments, terminal) }
-        terminal.out(owned.map { "- " + $0 }.joined(separator: "\n"))
+        let list = owned.map { "- " + $0 }.joined(separator: "\n")
+        if arguments.has("json") { terminal.say(list) } else { terminal.out(list) }
         guard try agrees(name, owned.count, arguments, terminal) else { return .failed }
-        let left: [String]
-        do {
-            left = try await destruction.remove(owned)
-        } catch let error as EffectError {
-            guard case .askOperator(let advice) = error.remedy else { throw error }
-            throw Failure(error.message, advice: advice)
-        }
+        let left = try await destruction.remove(owned)
         guard left.isEmpty else { throw Failure("still there: \(left.joined(separator: ", "))", advice: "run destroy again") }
         try context.state.removeCluster()
         terminal.say("The fleet \(name) is gone.")
+        if arguments.has("json") { terminal.out(DestroyDocument(cluster: name, removed: owned).prettyJSON) }
         return .done
+    }
+
+    /// What `destroy --json` prints once the fleet is gone. `formatVersion` is raised when a field changes its meaning or is removed.
+    private struct DestroyDocument: Encodable {
+        var formatVersion = 1
+        var cluster: String
+        /// The VMs in the order in which they went.
+        var removed: [String]
     }
 
     /// An empty list may be that of another account, so the cluster's secrets are kept.
@@ -50,14 +54,16 @@ extension Verb {
             guard try agrees(context.fleet.cluster.name, 0, arguments, terminal) else { return .failed }
         }
         try context.state.removeCluster()
+        if arguments.has("json") { terminal.out(DestroyDocument(cluster: context.fleet.cluster.name, removed: []).prettyJSON) }
         return .done
     }
 
     private static func show(_ event: Event, _ terminal: Terminal) {
+        terminal.patience.note(event)
         switch event {
         case .actionFinished(let action, _): terminal.say("removed \(action.node)")
         case .readFailed(_, let reason): terminal.say("the cluster does not answer, so its Lease cannot be read: \(reason)")
-        case .waiting(_, let reason): terminal.say("waiting for \(reason)")
+        case .waiting(_, let reason): terminal.say("waiting: \(reason.text)")
         default: break
         }
     }

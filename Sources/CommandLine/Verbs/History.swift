@@ -1,10 +1,11 @@
 import FleetCore
 import FoundationEssentials
 import Live
+import Shell
 
 extension Verb {
     static let history = Verb(
-        name: "history", summary: "show every effect that was sent, the newest last; reads the audit log only", operands: "[options]",
+        name: "history", summary: "show every step that was sent, the newest last; reads the audit log only", operands: "[options]",
         options: Arguments.Option.common.filter { $0.name != "token-file" } + [
             .value("node", "only this node"),
             .value("run", "only this run; the beginning of its id is enough"),
@@ -58,7 +59,7 @@ struct HistoryDocument: Codable {
 
     var text: String {
         guard !effects.isEmpty else { return "Nothing is recorded." }
-        let rows = [["TIME", "RUN", "NODE", "STEP", "OUTCOME", "CHANGE", "REASON"]] + effects.map(\.row)
+        let rows = [["TIME", "RUN", "NODE", "STEP", "OUTCOME", "CHANGE", "REASON"]] + effects.map { $0.row.map { OutsideText.line($0) } }
         let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
         return rows.map { row in
             row.enumerated().map { $0.offset == row.count - 1 ? $0.element : $0.element.padded(to: widths[$0.offset]) }.joined(

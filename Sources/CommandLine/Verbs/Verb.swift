@@ -1,5 +1,6 @@
 import FleetCore
 import Glibc
+import Reconciler
 
 /// A verb of the program, registered in `Program.verbs`.
 struct Verb: Sendable {
@@ -8,6 +9,8 @@ struct Verb: Sendable {
     /// The operands in the usage line.
     var operands: String
     var options: [Arguments.Option]
+    /// It says what it waits for when it has said nothing for a while.
+    var breaksSilence = true
     var run: @Sendable (Arguments, Terminal) async throws -> ExitStatus
 
     var help: String {
@@ -63,12 +66,14 @@ package enum Program {
             return .done
         }
         do {
-            return try await verb.run(Arguments(words, options: verb.options), terminal)
+            let arguments = try Arguments(words, options: verb.options)
+            guard verb.breaksSilence else { return try await verb.run(arguments, terminal) }
+            return try await terminal.attending { try await verb.run(arguments, terminal) }
         } catch let error as UsageError {
             terminal.error("\(error)\n\(verb.help)")
             return .usage
         } catch {
-            terminal.error("\(error)")
+            terminal.error("\(Failure.shown(error))")
             return .failed
         }
     }

@@ -21,6 +21,8 @@ package struct DesiredCluster: Sendable, Hashable {
     package let name: String
     /// The ownership mark that every VM of the fleet carries from the call that created it.
     package let tag: String
+
+    package static func tag(of name: String) -> String { "fleet-\(name)" }
     package var k3s: K3sVersion
     /// The pods' network. exe.dev's own VMs sit in 10.42.0.0/16 (facts/exedev.md §6, Feb 2026), k3s's default, so it is always set.
     package var clusterCIDR: CIDR
@@ -44,7 +46,7 @@ package struct DesiredCluster: Sendable, Hashable {
         (self.name, self.k3s, self.clusterCIDR, self.serviceCIDR) = (name, k3s, clusterCIDR, serviceCIDR)
         (self.overlay, self.disable, self.serverConfig, self.agentConfig) = (overlay, disable, serverConfig, agentConfig)
         (self.registries, self.registrySecrets) = (registries, registrySecrets)
-        tag = "fleet-\(name)"
+        tag = Self.tag(of: name)
     }
 }
 

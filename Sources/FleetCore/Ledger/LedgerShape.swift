@@ -1,3 +1,5 @@
+import Shell
+
 /// A JSON value, as a step from one shape of the ledger to the next sees it.
 package indirect enum JSONValue: Sendable, Hashable, Codable {
     case null
@@ -71,7 +73,7 @@ package struct LedgerShape: Sendable {
             do {
                 try step(&fields)
             } catch {
-                throw NoWay(description: "the step from schema \(schema) to \(schema + 1) failed: \(error)")
+                throw NoWay(description: "the step from schema \(schema) to \(schema + 1) failed: \(plainWords(of: error))")
             }
             fields["schema"] = .integer(schema + 1)
         }

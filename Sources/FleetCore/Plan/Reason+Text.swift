@@ -40,7 +40,7 @@ extension Reason {
         case .awaitingSecondVMList: "a second list of VMs that lacks it: one may be old or partial"
         case .awaitingProbe: "the host to be probed"
         case .awaitingClusterRead: "the cluster to be read again"
-        case .hostUnreachable(let reason): "SSH: \(reason)"
+        case .hostUnreachable(let reason): "SSH to answer (\(reason))"
         case .createOutcomeUnknown: "the outcome of an earlier create VM is unknown"
         case .commandOutcomeUnknown: "exe.dev did not answer an earlier command and may still carry it out"
         case .vmStarting: "the VM to come up"

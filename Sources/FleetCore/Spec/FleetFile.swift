@@ -7,6 +7,8 @@ package enum FleetFile {
         package var fleet: DesiredFleet?
         /// In the order of the file.
         package var diagnostics: [Diagnostic]
+        /// The cluster's name, if that much can be read of a file with errors.
+        package var clusterName: String?
     }
 
     package static func parse(_ text: String, file: String) -> Outcome {
@@ -16,12 +18,21 @@ package enum FleetFile {
             let reading = SpecReading(file: file, places: reader.places)
             let fleet = FleetReader(root: Field(node: root, path: "", reading: reading)).fleet()
             let told = reading.sorted
-            return Outcome(fleet: told.contains { $0.severity == .error } ? nil : fleet, diagnostics: told)
+            let usable = told.contains { $0.severity == .error } ? nil : fleet
+            return Outcome(fleet: usable, diagnostics: told, clusterName: clusterName(root))
         } catch {
             let reading = SpecReading(file: file, places: reader.places)
             reading.report(error.offset, "", error.message)
             return Outcome(fleet: nil, diagnostics: reading.diagnostics)
         }
+    }
+
+    private static func clusterName(_ root: JSON5Node) -> String? {
+        guard case .object(let sections) = root.value,
+            case .object(let fields)? = sections.first(where: { $0.key == "cluster" })?.node.value,
+            case .string(let name)? = fields.first(where: { $0.key == "name" })?.node.value, Grammar.name(name, upTo: 52)
+        else { return nil }
+        return name
     }
 }
 

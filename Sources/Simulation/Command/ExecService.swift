@@ -20,7 +20,7 @@ actor ExecService {
         guard request.path == "/exec" else { return plain(.failure(404, "not found")) }
         guard request.method == "POST" else { return plain(.failure(405, "method not allowed")) }
         let words = try? Lexer.words(of: String(decoding: request.body, as: UTF8.self))
-        let command = words.flatMap { Invocation($0, commands: Platform.commands)?.path } ?? words?.first ?? ""
+        let command = words.flatMap(Invocation.path) ?? words?.first ?? ""
         counts[command, default: 0] += 1
         let rules = state.read(Faults.self, at: state.faults)?.rules ?? []
         let rule = rules.first { $0.hits(command, number: counts[command] ?? 0) }
@@ -63,7 +63,7 @@ actor ExecService {
             return .failure(401, "invalid token")
         }
         guard let words, !words.isEmpty else { return .failure(400, "empty or unbalanced command line") }
-        guard Platform.commands.contains(command) else { return .failure(404, "unknown command") }
+        guard CommandUsage.all[command] != nil else { return .failure(404, "unknown command") }
         return token.commands.contains(command) ? nil : .failure(403, "command not allowed by token: \(command)")
     }
 
@@ -90,9 +90,12 @@ actor ExecService {
 
     /// Values of `--env` may be secrets, so may those of the registry.
     private func log(_ status: Int, _ words: [String]) {
-        let shown = words.map { word in
-            for flag in ["--env=", "--registry-auth=", "--setup-script="] where word.hasPrefix(flag) { return flag + "…" }
-            return word.replacing("\n", with: " ")
+        let secret = ["env", "registry-auth", "setup-script"]
+        let shown = words.indices.map { place in
+            let name = words[place].drop { $0 == "-" }
+            if place > 0, secret.contains(String(words[place - 1].drop { $0 == "-" })) { return "…" }
+            if let flag = secret.first(where: { name.hasPrefix($0 + "=") }) { return "--\(flag)=…" }
+            return words[place].replacing("\n", with: " ")
         }
         guard let file = fopen(state.requests, "a") else { return }
         defer { fclose(file) }

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Shell
 import Spawn
 
 /// The command line of `exedev-sim`.
@@ -96,13 +97,22 @@ package enum SimulatorCommand {
         if processID(state) != nil, FileManager.default.fileExists(atPath: state.ready) { return 0 }
         _ = try state.open()
         try? FileManager.default.removeItem(atPath: state.ready)
-        let command = "exec setsid -f \"$0\" serve --state \"$1\" < /dev/null >> \"$2\" 2>&1"
-        try Subprocess.check("sh", ["-c", command, "/proc/\(getpid())/exe", state.path, state.serveLog])
-        for _ in 0..<6000 {
+        let began = size(of: state.serveLog)
+        let serve = try Background("/proc/self/exe", ["serve", "--state", state.path], log: state.serveLog)
+        while true {
             if FileManager.default.fileExists(atPath: state.ready) { return 0 }
+            if let status = serve.ended() { return failed("serve ended with \(status)" + said(state.serveLog, after: began)) }
             try await Task.sleep(for: .milliseconds(50))
         }
-        return failed("serve did not become ready; see \(state.serveLog)")
+    }
+
+    private static func size(of file: String) -> Int { FileManager.default.contents(atPath: file)?.count ?? 0 }
+
+    /// The last lines of a log, after so many bytes.
+    private static func said(_ log: String, after began: Int) -> String {
+        let text = String(decoding: (FileManager.default.contents(atPath: log) ?? Data()).dropFirst(began), as: UTF8.self)
+        let lines = text.split(whereSeparator: \.isNewline).suffix(5).map { "\n  " + OutsideText.line(String($0)) }
+        return lines.isEmpty ? "; its log \(log) says nothing" : ":" + lines.joined()
     }
 
     private static func env(_ state: StateDirectory) -> Int32 {

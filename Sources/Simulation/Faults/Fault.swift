@@ -204,8 +204,7 @@ package enum APIFault: String, Sendable, Hashable, CaseIterable {
         let remedy: EffectError.Remedy =
             switch self {
             case .status400, .status401, .status403, .status404, .status413, .status422: .askOperator(advice: "see what it says")
-            case .notFound: .observeAgain
-            case .notReady, .dns: .retry(after: nil)
+            case .notFound, .notReady, .dns: .retry(after: nil)
             case .status429: .retry(after: nil)
             case .status429Later: .retry(after: 60)
             default: mutating ? .observeAgain : .retry(after: nil)

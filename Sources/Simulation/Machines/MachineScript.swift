@@ -10,6 +10,15 @@ enum MachineScript {
         netns=$machine
         hierarchies=$(ls -d /sys/fs/cgroup/systemd /sys/fs/cgroup/memory /sys/fs/cgroup/pids /sys/fs/cgroup/unified 2>/dev/null)
 
+        # A serve that is killed leaves its last scripts behind: down waits for them.
+        case $verb in
+        supervise | nspawn) ;;
+        *)
+            exec 8> "${0%/*}/scripts.lock"
+            case $verb in down) flock -w 60 8 ;; *) flock -s 8 && [ -e "$0" ] || exit 1 ;; esac
+            ;;
+        esac
+
         in_group() { # GROUP COMMAND…: COMMAND runs in a cgroup of its own in every hierarchy
             group=$1
             shift
@@ -38,9 +47,18 @@ enum MachineScript {
             done
         }
 
-        remove_group() {
-            for hierarchy in $hierarchies; do
-                [ -d "$hierarchy/$1" ] && find "$hierarchy/$1" -depth -type d -exec rmdir {} + 2>/dev/null
+        remove_group() { # a process that was killed may leave its cgroup a moment later
+            tries=0
+            while [ "$tries" -lt 100 ]; do
+                left=
+                for hierarchy in $hierarchies; do
+                    [ -d "$hierarchy/$1" ] || continue
+                    find "$hierarchy/$1" -depth -type d -exec rmdir {} + 2>/dev/null
+                    [ -d "$hierarchy/$1" ] && left=1
+                done
+                [ -z "$left" ] && return 0
+                tries=$((tries + 1))
+                sleep 0.05
             done
         }
 
@@ -89,16 +107,17 @@ enum MachineScript {
         start) # NAME DIRECTORY EXECUTABLE INDEX: leaves a supervisor behind
             directory=$4
             rm -f "$directory/removed" "$directory/halted"
-            setsid -f sh "$0" supervise "$id" "$3" "$4" "$5" "$6" < /dev/null > /dev/null 2>> "$directory/console.log"
+            # Before it is born: a supervisor outside of the cgroup would outlive its machine.
+            for hierarchy in $hierarchies; do
+                mkdir -p "$hierarchy/$machine/s" 2>/dev/null && echo 0 > "$hierarchy/$machine/s/cgroup.procs"
+            done
+            setsid -f sh "$0" supervise "$id" "$3" "$4" "$5" "$6" < /dev/null > /dev/null 2>> "$directory/console.log" 8>&-
             ;;
         supervise) # a reboot of the guest ends nspawn: boot again; a power-off ends the loop
             directory=$4 executable=$5 index=$6
             exec 9> "$directory/supervisor.lock"
             flock -n 9 || exit 0
-            for hierarchy in $hierarchies; do
-                mkdir -p "$hierarchy/$machine/s" 2>/dev/null && echo $$ > "$hierarchy/$machine/s/cgroup.procs"
-            done
-            while [ ! -e "$directory/removed" ]; do
+            while [ -d "$directory/root" ] && [ ! -e "$directory/removed" ]; do
                 began=$(date +%s)
                 sh "$0" nspawn "$id" "$3" "$directory" "$executable" < /dev/null >> "$directory/console.log" 2>&1 9>&-
                 code=$?
@@ -111,12 +130,18 @@ enum MachineScript {
             ;;
         nspawn)
             directory=$4 executable=$5
+            # read-only: nspawn reads the console into our log. A console that nobody reads is full after 4 KiB and blocks who writes to it.
             in_group "$machine/m" systemd-nspawn -q -D "$directory/root" --machine="$machine" --hostname="$3" --boot --register=no --keep-unit \
-                --network-namespace-path="/run/netns/$netns" --kill-signal=SIGRTMIN+3 --console=passive --link-journal=no --resolv-conf=off \
+                --network-namespace-path="/run/netns/$netns" --kill-signal=SIGRTMIN+3 --console=read-only --link-journal=no --resolv-conf=off \
                 --timezone=off --capability=CAP_NET_ADMIN --bind-ro="$executable:/usr/local/libexec/exedev-sim"
             ;;
         reset) # NAME: pulls the plug; the supervisor boots the machine again
             kill_group "$machine/m"
+            ;;
+        freeze) # NAME 0|1
+            file=/sys/fs/cgroup/unified/$machine/m/cgroup.freeze tries=0
+            while [ ! -e "$file" ] && [ "$tries" -lt 100 ]; do tries=$((tries + 1)) && sleep 0.05; done
+            echo "$4" > "$file"
             ;;
         remove) # NAME INDEX DIRECTORY
             index=$4 directory=$5
@@ -136,6 +161,14 @@ enum MachineScript {
             ip -n "$gateway" link set "t$index" master tailnet up || exit 1
             ip -n "$netns" addr add "$address/10" dev tailscale0
             ip -n "$netns" link set tailscale0 up
+            ;;
+        sweep) # VMS NAME…: removes what is left of machines that are none of these
+            vms=$3
+            shift 3
+            left=$(ls "$vms"; ls /run/netns /sys/fs/cgroup/unified /sys/fs/cgroup/systemd 2>/dev/null | sed -n "s/^xs$id-//p")
+            for name in $(echo "$left" | sort -u); do
+                case " $* gw " in *" $name "*) ;; *) sh "$0" remove "$id" "$name" '' "$vms/$name" ;; esac
+            done
             ;;
         down) # ID STATE: removes everything, also what an earlier run left
             state=$3

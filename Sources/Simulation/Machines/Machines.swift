@@ -5,6 +5,11 @@ package protocol Machines: Sendable {
     func remove(_ vm: VirtualMachine) async
     /// Pulls the plug and boots again: nothing is synced.
     func restart(_ vm: VirtualMachine) async
+    /// Keeps its memory while nothing of it runs, until ``resume``.
+    func pause(_ vm: VirtualMachine) async
+    func resume(_ vm: VirtualMachine) async
+    /// Ends what is left of machines that are none of these.
+    func end(allBut vms: [VirtualMachine]) async
     /// Whether the machine's sshd answers now.
     func answersSSH(_ vm: VirtualMachine) async -> Bool
 }

@@ -43,6 +43,16 @@ final class NspawnMachines: Machines {
         }
     }
 
+    func pause(_ vm: VirtualMachine) async {
+        await turns.alone(with: vm.name) { try? await script("freeze", vm.name, "1") }
+    }
+
+    func resume(_ vm: VirtualMachine) async {
+        await turns.alone(with: vm.name) { try? await script("freeze", vm.name, "0") }
+    }
+
+    func end(allBut vms: [VirtualMachine]) async { try? await script("sweep", state.vms, names: vms.map(\.name)) }
+
     func answersSSH(_ vm: VirtualMachine) async -> Bool {
         let namespace = state.gateway
         return await onQueue {
@@ -68,10 +78,10 @@ final class NspawnMachines: Machines {
 
     private func directory(of vm: VirtualMachine) -> String { "\(state.vms)/\(vm.name)" }
 
-    private func script(_ verb: String, _ arguments: String...) async throws {
+    private func script(_ verb: String, _ arguments: String..., names: [String] = []) async throws {
         let state = state
         try await onQueue {
-            Result { try Subprocess.check("sh", [state.script, verb, state.id] + arguments) }
+            Result { try Subprocess.check("sh", [state.script, verb, state.id] + arguments + names) }
         }.get()
     }
 

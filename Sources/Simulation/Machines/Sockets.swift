@@ -19,7 +19,7 @@ enum Sockets {
         var one: Int32 = 1
         setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &one, socklen_t(MemoryLayout<Int32>.size))
         guard call(bind, descriptor, address(text, port: port)) == 0, Glibc.listen(descriptor, 512) == 0 else {
-            let failure = NetworkNamespace.Failure(description: "cannot listen on \(text):\(port): errno \(errno)")
+            let failure = NetworkNamespace.Failure(description: "cannot listen on \(text):\(port): \(String(cString: strerror(errno)))")
             close(descriptor)
             throw failure
         }

@@ -29,7 +29,7 @@ extension Account: Codable where Host: Codable {
 /// Why exe.dev does not do what it was asked for.
 package enum AccountRefusal: Error, Sendable, Hashable {
     case nameTaken(String), limitReached
-    case notFound(String)
+    case notFound(String), notRunning(String), notPaused(String)
     /// Its sshd does not answer.
     case notReady
     case invalid(String)
@@ -37,8 +37,12 @@ package enum AccountRefusal: Error, Sendable, Hashable {
     package var text: String {
         switch self {
         case .nameTaken(let name): "VM name \"\(name)\" is not available"
-        case .limitReached: "you have reached your VM limit"
+        // boldsoftware/exe.dev#190
+        case .limitReached:
+            "You have reached the maximum number of VMs allowed on your plan. Delete an existing VM to create a new one."
         case .notFound(let name): "VM \"\(name)\" not found"
+        case .notRunning(let name): "VM \"\(name)\" is not running."
+        case .notPaused(let name): "VM \"\(name)\" is not paused."
         case .notReady: "failed to connect to VM: connection refused"
         case .invalid(let text): text
         }
@@ -114,6 +118,19 @@ extension Account {
         return wasStopped
     }
 
+    /// Its memory is kept, and nothing of it runs.
+    package mutating func pause(_ name: String, now: Double) throws(AccountRefusal) {
+        let place = try find(name)
+        guard hosts[place].vm.status(at: now) == .running else { throw .notRunning(name) }
+        hosts[place].vm.pausedAt = now
+    }
+
+    package mutating func resume(_ name: String) throws(AccountRefusal) {
+        let place = try find(name)
+        guard hosts[place].vm.isPaused else { throw .notPaused(name) }
+        hosts[place].vm.pausedAt = nil
+    }
+
     package mutating func tag(_ name: String, _ tags: [String], removing: Bool = false) throws(AccountRefusal) -> [String] {
         let place = try find(name)
         try Self.check(tags: tags)
@@ -138,7 +155,7 @@ extension Account {
 }
 
 extension VirtualMachine {
-    package mutating func runs(from time: Double) { (isStopped, runningAt) = (false, time) }
+    package mutating func runs(from time: Double) { (isStopped, runningAt, pausedAt) = (false, time, nil) }
 
     /// Somebody stops it, or it stops by itself.
     package mutating func stop() { isStopped = true }

@@ -6,30 +6,43 @@ struct Invocation: Sendable, Equatable {
     }
 
     let path: String
-    let flags: [Flag]
-    let words: [String]
+    private(set) var flags: [Flag] = []
+    private(set) var words: [String] = []
 
-    /// Longest path of `commands` that `words` starts with; nil for an unknown command.
-    init?(_ words: [String], commands: Set<String>) {
-        guard let path = [2, 1].map({ words.prefix($0).joined(separator: " ") }).first(where: commands.contains) else { return nil }
+    /// The longest command that `words` begin with; nil for an unknown one.
+    static func path(of words: [String]) -> String? {
+        [2, 1].map { words.prefix($0).joined(separator: " ") }.first { CommandUsage.all[$0] != nil }
+    }
+
+    /// Flags may stand anywhere before `--`. Nil for an unknown command; throws for a flag that the command does not have.
+    init?(_ words: [String]) throws(AccountRefusal) {
+        guard let path = Self.path(of: words), let usage = CommandUsage.all[path] else { return nil }
         self.path = path
-        var flags: [Flag] = []
-        var positional: [String] = []
         var rest = words.dropFirst(path.split(separator: " ").count)
         while let word = rest.popFirst() {
             if word == "--" {
-                positional += rest
+                self.words += rest
                 break
             }
-            guard word.hasPrefix("-"), word.count > 1 else {
-                positional.append(word)
-                continue
+            if word.hasPrefix("-"), word.count > 1 {
+                flags.append(try Self.flag(word, usage, &rest))
+            } else {
+                self.words.append(word)
             }
-            let parts = word.drop { $0 == "-" }.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-            flags.append(Flag(name: String(parts[0]), value: parts.count > 1 ? String(parts[1]) : nil))
         }
-        self.flags = flags
-        self.words = positional
+    }
+
+    private static func flag(_ word: String, _ usage: CommandUsage, _ rest: inout ArraySlice<String>) throws(AccountRefusal) -> Flag {
+        let parts = word.drop { $0 == "-" }.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        let name = parts.first.map(String.init) ?? ""
+        if usage.values.contains(name) {
+            guard let value = parts.count > 1 ? String(parts[1]) : rest.popFirst() else {
+                throw .invalid("flag needs an argument: --\(name)")
+            }
+            return Flag(name: name, value: value)
+        }
+        guard usage.switches.contains(name) else { throw .invalid("unknown flag: --\(name)") }
+        return Flag(name: name, value: parts.count > 1 ? String(parts[1]) : nil)
     }
 
     func value(_ name: String) -> String? { flags.last { $0.name == name }?.value }

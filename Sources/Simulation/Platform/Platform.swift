@@ -2,11 +2,6 @@ import Foundation
 
 /// exe.dev's lobby: command lines in, JSON out. What they do is ``Account``'s, what runs the VMs is behind ``Machines``.
 package actor Platform {
-    static let commands: Set<String> = [
-        "ls", "new", "rm", "restart", "tag", "comment", "whoami", "share show", "share port", "share set-public", "share set-private",
-        "share add", "share remove", "stat", "help", "pause", "resume",
-    ]
-
     package typealias State = Account<VirtualMachine>
 
     package struct Owner: Sendable {
@@ -39,11 +34,10 @@ package actor Platform {
 
     /// What the command line in `words` answers.
     package func run(_ words: [String]) async -> Reply {
-        guard let invocation = Invocation(words, commands: Platform.commands) else {
-            return .failure(404, "unknown command")
-        }
         do {
-            return try await answer(invocation)
+            guard let call = try Invocation(words) else { return .failure(404, "unknown command") }
+            if call.has("help"), let usage = CommandUsage.all[call.path] { return .json(usage.help(of: call.path)) }
+            return try await answer(call)
         } catch let refusal as AccountRefusal {
             return .failure(422, refusal.text)
         } catch {
@@ -51,9 +45,13 @@ package actor Platform {
         }
     }
 
-    /// Boots what ran when the simulator ended. A machine that still runs is left as it is.
+    /// Boots what ran when the simulator ended; ends what was being removed then. A machine that still runs is left as it is.
     package func resume() async {
-        for vm in account.hosts { try? await machines.create(vm) }
+        for vm in account.hosts {
+            try? await machines.create(vm)
+            if vm.isPaused { await machines.pause(vm) }
+        }
+        await machines.end(allBut: account.hosts)
     }
 
     package func vm(at address: String) -> VirtualMachine? { account.hosts.first { $0.address == address } }
@@ -71,12 +69,11 @@ package actor Platform {
         case "tag": return .json(try tag(call))
         case "comment": return .json(try comment(call))
         case "whoami": return .json(whoami())
-        case "stat":
-            let vm = try named(call.words.first)
-            return .json(.object([("name", .string(vm.name)), ("status", "running"), ("range", "24h"), ("points", .null)]))
+        case "stat": return .json(try stat(call))
         case "help":
-            return Reply(status: 200, headers: ["Content-Type": "text/plain"], body: Platform.commands.sorted().joined(separator: "\n"))
-        case "pause", "resume": throw AccountRefusal.invalid("\(call.path) is not available for this VM")
+            return Reply(status: 200, headers: ["Content-Type": "text/plain"], body: CommandUsage.all.keys.sorted().joined(separator: "\n"))
+        case "pause": return .json(try await pause(call))
+        case "resume": return .json(try await unpause(call))
         default: return .json(try await share(call))
         }
     }

@@ -32,15 +32,7 @@ extension Platform {
         return [("ssh_dest", .string(vm.sshAddress)), ("ssh_host", .string(vm.sshAddress))]
     }
 
-    private static let newFlags: Set<String> = [
-        "name", "image", "cpu", "memory", "disk", "tag", "env", "setup-script", "comment", "integration", "egress", "pool", "no-pool",
-        "standalone", "sandbox", "prompt", "registry-auth", "no-email", "command", "json",
-    ]
-
     func create(_ call: Invocation) async throws -> JSON {
-        if let unknown = call.flags.first(where: { !Platform.newFlags.contains($0.name) }) {
-            throw AccountRefusal.invalid("unknown flag: --\(unknown.name)")
-        }
         try check(call)
         let new = Self.new(call)
         let vm = try change { account throws(AccountRefusal) in
@@ -119,6 +111,30 @@ extension Platform {
         }
         await machines.restart(vm)
         return .object([("status", "restarted"), ("vm_name", .string(vm.name))])
+    }
+
+    func pause(_ call: Invocation) async throws -> JSON {
+        let vm = try named(call.words.first)
+        try change { account throws(AccountRefusal) in try account.pause(vm.name, now: Date().timeIntervalSince1970) }
+        await machines.pause(vm)
+        return .object([("vm_name", .string(vm.name)), ("status", "paused")])
+    }
+
+    /// `cold_booted` is a text; "true" would mean that the machine had lost its memory.
+    func unpause(_ call: Invocation) async throws -> JSON {
+        let vm = try named(call.words.first)
+        try change { account throws(AccountRefusal) in try account.resume(vm.name) }
+        await machines.resume(vm)
+        return .object([("vm_name", .string(vm.name)), ("status", "running"), ("cold_booted", "false")])
+    }
+
+    /// `points` is null, as for a new VM.
+    func stat(_ call: Invocation) throws -> JSON {
+        let vm = try named(call.words.first)
+        let range = call.value("range") ?? "24h"
+        guard ["24h", "7d", "30d"].contains(range) else { throw AccountRefusal.invalid("invalid range \"\(range)\": use 24h, 7d or 30d") }
+        let status = vm.status(at: Date().timeIntervalSince1970).rawValue
+        return .object([("name", .string(vm.name)), ("status", .string(status)), ("range", .string(range)), ("points", .null)])
     }
 
     func tag(_ call: Invocation) throws -> JSON {

@@ -30,34 +30,14 @@ package struct Token: Sendable, Equatable {
     package init(_ text: String) throws(Malformed) {
         let parts = text.split(separator: ".", omittingEmptySubsequences: false)
         guard text.utf8.count <= 8192, parts.count == 3, parts[0] == "exe0", let payload = Base64URL.decode(parts[1]),
-            let signature = Base64URL.decode(parts[2]), let fields = Token.fields(of: payload)
+            let signature = Base64URL.decode(parts[2]), let fields = TokenPayload(payload),
+            Set(fields.values.keys).isSubset(of: ["exp", "nbf", "cmds", "ctx"])
         else { throw Malformed() }
         self.payload = payload
         self.signature = signature
-        expires = try Token.moment(fields["exp"])
-        notBefore = try Token.moment(fields["nbf"])
-        switch fields["cmds"] {
-        case nil: commands = Token.defaultCommands
-        case let list as [String]: commands = Set(list)
-        default: throw Malformed()
-        }
-    }
-
-    /// Strict: an object of the four known keys, each once, with nothing around it.
-    private static func fields(of payload: Data) -> [String: Any]? {
-        guard payload.first == UInt8(ascii: "{"), payload.last == UInt8(ascii: "}"), !payload.contains(0), !payload.contains(10),
-            let fields = try? JSONSerialization.jsonObject(with: payload) as? [String: Any],
-            Set(fields.keys).isSubset(of: ["exp", "nbf", "cmds", "ctx"])
-        else { return nil }
-        let text = String(decoding: payload, as: UTF8.self)
-        let twice = ["exp", "nbf", "cmds"].contains { text.components(separatedBy: "\"\($0)\":").count > 2 }
-        return twice ? nil : fields
-    }
-
-    private static func moment(_ value: Any?) throws(Malformed) -> Int? {
-        guard let value else { return nil }
-        guard let number = value as? Int, (946_684_800...4_102_444_800).contains(number) else { throw Malformed() }
-        return number
+        expires = try fields.moment("exp")
+        notBefore = try fields.moment("nbf")
+        commands = try fields.strings("cmds").map(Set.init) ?? Token.defaultCommands
     }
 
     package func isValid(at now: Int) -> Bool {

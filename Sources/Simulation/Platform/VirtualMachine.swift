@@ -2,7 +2,7 @@ package import K3s
 
 /// A VM as exe.dev knows it. Addresses follow from `index`, which is never reused.
 package struct VirtualMachine: Codable, Sendable, Hashable {
-    package enum Status: String, Sendable { case starting, running, stopped }
+    package enum Status: String, Sendable { case starting, running, paused, stopped }
 
     /// What it was made of, which nothing changes.
     package struct Make: Codable, Sendable, Hashable {
@@ -26,6 +26,8 @@ package struct VirtualMachine: Codable, Sendable, Hashable {
     package var sharedWith: [String] = []
     package var joinedTailnet = false
     package internal(set) var isStopped = false
+    /// Since when its memory is kept and nothing of it runs.
+    var pausedAt: Double?
     /// From when it is said to run; nil while nobody knows.
     var runningAt: Double?
     /// Until when lists call it stopped although it was started.
@@ -35,8 +37,11 @@ package struct VirtualMachine: Codable, Sendable, Hashable {
         (self.name, self.index, self.createdAt, self.make) = (name, index, createdAt, Shared(make))
     }
 
+    package var isPaused: Bool { pausedAt != nil }
+
     package func status(at now: Double) -> Status {
         if isStopped || now < listedStoppedUntil ?? -.infinity { return .stopped }
+        if isPaused { return .paused }
         return now < runningAt ?? .infinity ? .starting : .running
     }
 

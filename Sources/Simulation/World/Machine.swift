@@ -142,6 +142,7 @@ package struct Machine: Hosted, Hashable {
             switch vm.status(at: now) {
             case .starting: .starting
             case .running: .running
+            case .paused: .paused
             case .stopped: .stopped
             }
         return ObservedVM(name: name, status: status, tags: tags, address: address, createdAt: vm.createdAt, url: nil)

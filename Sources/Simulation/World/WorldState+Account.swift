@@ -81,10 +81,9 @@ extension AccountRefusal {
     fileprivate var asEffectError: EffectError {
         let remedy: EffectError.Remedy =
             switch self {
-            case .notFound: .observeAgain
-            case .notReady: .retry(after: nil)
+            case .notFound, .notReady: .retry(after: nil)
             case .nameTaken: .nameTaken(advice: "choose another name")
-            case .limitReached, .invalid: .askOperator(advice: "see what it says")
+            case .limitReached, .notRunning, .notPaused, .invalid: .askOperator(advice: "see what it says")
             }
         return EffectError(text, remedy: remedy)
     }

@@ -72,7 +72,7 @@ extension FuzzEntry {
 
     /// A typed line never crashes the lobby; what we quote arrives there as it was.
     static let lexer = FuzzEntry("lexer") { bytes in
-        if let words = try? Lexer.words(of: decoded(bytes)) { _ = Invocation(words, commands: Platform.commands) }
+        if let words = try? Lexer.words(of: decoded(bytes)) { _ = try? Invocation(words) }
         _ = (
             ExeDevCommand.raw(decoded(bytes)).verb, ExeDevCommand.raw(decoded(bytes)).isMutating, ExeDevCommand.raw(decoded(bytes)).deadline
         )
