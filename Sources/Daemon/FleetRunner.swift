@@ -33,8 +33,9 @@ struct FleetRunner: Sendable {
 
     var name: String { context.fleet.cluster.name }
     var settledCount: Int { context.fleet.nodes.count { settled.contains($0.name) } }
-    /// Seconds after which a pass starts nothing new, so that one node that cannot be repaired does not delay the next pass.
-    var bound: Double { max(60, schedule.interval) }
+    /// Seconds after which a pass starts nothing new, so that one node that cannot be repaired does not delay the next pass. Long enough to see that
+    /// a lease which nobody renews is over.
+    var bound: Double { max(150, schedule.interval) }
 
     func send(_ notice: Notice) { for sink in sinks { sink.note(notice) } }
     func beat(_ pulse: Pulse) { for sink in sinks { sink.beat(pulse) } }

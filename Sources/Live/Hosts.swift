@@ -24,7 +24,7 @@ struct Hosts: Sendable {
         client = SSHClient(loop: .shared, connectsPerMinute: fleet.limits.connectsPerMinute, waiting: waits.begin)
     }
 
-    var credentials: Credentials { secrets.credentials }
+    func credentials(mayWrite: Bool) -> Credentials { secrets.credentials(mayWrite: mayWrite) }
     var connectionsOpened: Int { client.connectionsOpened }
     var sessionsKept: Int { client.sessionsKept }
 

@@ -84,7 +84,7 @@ extension LiveWorld: WorldWriter {
     }
 
     /// Without an SSH key there is no world.
-    package func credentials() -> Credentials { hosts.credentials }
+    package func credentials() -> Credentials { hosts.credentials(mayWrite: true) }
 
     package func probe(_ vm: ObservedVM) async throws(EffectError) -> HostProbe {
         let output = try await hosts.run(HostScript.probe(), on: vm, deadline: 30, mutates: false)
@@ -220,7 +220,7 @@ private struct ReadOnlyWorld: WorldReader {
     let world: LiveWorld
 
     func listVMs() async throws(EffectError) -> [ObservedVM] { try await world.listVMs() }
-    func credentials() -> Credentials { world.credentials() }
+    func credentials() -> Credentials { world.hosts.credentials(mayWrite: false) }
     func probe(_ vm: ObservedVM) async throws(EffectError) -> HostProbe { try await world.probe(vm) }
     func readShare(of vm: ObservedVM) async throws(EffectError) -> Share { try await world.readShare(of: vm) }
     func readCluster(on vm: ObservedVM) async throws(EffectError) -> ClusterReading { try await world.readCluster(on: vm) }

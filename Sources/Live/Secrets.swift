@@ -37,10 +37,10 @@ struct Secrets: Sendable {
             ? try overlayKey.source.text(reference, meaning: meaning) : try overlayKey.source.line(reference, meaning: meaning)
     }
 
-    /// What hosts will need of this machine.
-    var credentials: Credentials {
+    /// What hosts will need of this machine. `mayWrite`: the caller has the lock of the state directory.
+    func credentials(mayWrite: Bool) -> Credentials {
         do throws(StateError) {
-            return Credentials(missing: overlayKey.problem, registries: try registriesDigest())
+            return Credentials(missing: overlayKey.problem, registries: try registriesDigest(mayWrite: mayWrite))
         } catch {
             return Credentials(
                 missing: .credentialMissing(error.message, advice: error.advice ?? "see the state directory"), registries: nil)
@@ -48,9 +48,10 @@ struct Secrets: Sendable {
     }
 
     /// With a key of its own, so that the ledger, which holds a digest of it, helps nobody to guess a password.
-    private func registriesDigest() throws(StateError) -> String {
+    private func registriesDigest(mayWrite: Bool) throws(StateError) -> String {
         guard !registries.isEmpty else { return "" }
-        var text = try state.secret(.registriesKey)
+        // Without one nothing was set up by it yet.
+        var text = mayWrite ? try state.secret(.registriesKey) : state.knownSecret(.registriesKey) ?? ""
         for name in registries.keys.sorted(by: { $0.rawValue < $1.rawValue }) {
             text += "\n\(name)=" + sha256Hex(try registrySecret(name))
         }

@@ -60,8 +60,9 @@ extension Run {
     mutating func inspectionsDue(_ moment: Moment) -> [(ReadTarget, ObservedVM?)] {
         if inspections.isUnplanned, facts.controlPlane.answers {
             let targets = inspectable
-            // A quarter of a large fleet, so that each is seen in four runs.
-            inspections.plan(targets, limit: max(2 * fleet.limits.hostsAtOnce, targets.count / 4), moment)
+            // A quarter of a large fleet, so that each is seen in four runs. A plan is of the whole: what it says does not hang on the hour.
+            let limit = repeats ? max(2 * fleet.limits.hostsAtOnce, targets.count / 4) : max(1, targets.count)
+            inspections.plan(targets, limit: limit, moment)
         }
         var due: [(ReadTarget, ObservedVM?)] = []
         while reads.underWay < fleet.limits.hostsAtOnce, let target = inspections.next() {

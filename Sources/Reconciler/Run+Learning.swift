@@ -18,7 +18,7 @@ extension Run {
             repaired(action.node)
             invalidate(action.step, .done)
             if case .drain(.pending(let hindrance)) = outcome {
-                tell(.waiting(node: action.node, .podsLeft(hindrance)))
+                tell(.actionFailed(action, reason: hindrance.words, retryIn: Planner.drainPause))
             } else {
                 tell(.actionFinished(action, seconds: seconds))
             }

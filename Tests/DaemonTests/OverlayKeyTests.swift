@@ -63,15 +63,22 @@ import Testing
         let folder = FileManager.default.temporaryDirectory.path + "/registry-secrets-" + UUID().uuidString
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        let missing = try Self.secrets(["KEY": "k", "PW": "p"], in: folder).credentials
+        let missing = try Self.secrets(["KEY": "k", "PW": "p"], in: folder).credentials(mayWrite: false)
         #expect(missing.registries == nil && missing.missing?.text == "there is no file \(folder)/ca.pem")
         try "-----\nca\n".write(toFile: folder + "/ca.pem", atomically: true, encoding: .utf8)
         let secrets = try Self.secrets(["KEY": "k", "PW": #"p"w-long-enough"#], in: folder)
         #expect(try secrets.reveal(.registry("m", .password)) == #""p\"w-long-enough""#)
         #expect(try secrets.reveal(.registry("m", .ca)) == "-----\nca\n")
         #expect(secrets.redaction.text(Array(#"said p"w-long-enough"#.utf8)) == "said <secret registry/m/password>")
-        let (known, same) = (secrets.credentials, try Self.secrets(["KEY": "k", "PW": #"p"w-long-enough"#], in: folder).credentials)
+        // Who only reads makes no key, which another process would make too.
+        let keys = folder + "/demo/\(SecretName.registriesKey.rawValue)"
+        #expect(secrets.credentials(mayWrite: false).registries != nil && !FileManager.default.fileExists(atPath: keys))
+        let (known, same) = (
+            secrets.credentials(mayWrite: true),
+            try Self.secrets(["KEY": "k", "PW": #"p"w-long-enough"#], in: folder).credentials(mayWrite: true)
+        )
+        #expect(secrets.credentials(mayWrite: false) == known)
         #expect(known.missing == nil && known.registries != nil && known == same)
-        #expect(try Self.secrets(["KEY": "k", "PW": "other"], in: folder).credentials.registries != known.registries)
+        #expect(try Self.secrets(["KEY": "k", "PW": "other"], in: folder).credentials(mayWrite: true).registries != known.registries)
     }
 }

@@ -201,10 +201,12 @@ import Testing
         Row("restarted, and its host says that k3s came up a moment ago", "wait RestartUnconfirmed", restarted { $0.active = "active" }),
         Row("restarted, and its host says that it is up", "settled", restarted { $0.isSteady = true }),
         Row("restarted, and still ready after a minute", "settled", restarted(70)),
-        Row("restarted, and k3s ends time and again", "blocked K3sFails", restarted { ($0.active, $0.restarts) = ("activating", 5) }),
+        Row(
+            "restarted, and k3s ends time and again", "blocked K3sFails",
+            restarted { ($0.active, $0.sub, $0.restarts) = ("activating", "auto-restart", 5) }),
         Row("restarted, and k3s does not come up", "blocked K3sFails") {
-            restarted(200) { $0.active = "activating" }(&$0)
             $0.node { $0.ready = .unknown }
+            restarted(200) { $0.active = "activating" }(&$0)
         },
         Row("a secret of its registries is missing", "blocked CredentialMissing") {
             $0.facts.credentials = Credentials(missing: missing, registries: nil)

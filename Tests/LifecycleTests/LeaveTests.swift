@@ -42,7 +42,8 @@ import Testing
             $0.facts.observed.cluster = .unreachable("no route")
         },
         row("the cordon was sent", "act drain NotInFleetFile") { $0.unmanaged(.begun) },
-        row("pods were left", "act drain PodsLeft") { $0.unmanaged(.begun) { $0.drain = left(evicting: true) } },
+        row("pods were left", "act drain PodsLeft") { $0.unmanaged(.begun) { $0.drain = left(evicting: true, triedAgo: 11) } },
+        row("pods were left a moment ago", "wait PodsLeft") { $0.unmanaged(.begun) { $0.drain = left(evicting: true) } },
         row("pods were left for longer than the file allows", "blocked DrainBlocked") {
             $0.unmanaged(.begun) { $0.drain = left(evicting: true, since: 301) }
         },
@@ -57,7 +58,7 @@ import Testing
             var facts = FleetFacts(fleet: fleet, observed: $0.facts.observed, ledger: $0.facts.ledger, now: now)
             facts.digest = $0.facts.digest
             $0.facts = facts
-            $0.unmanaged(.begun) { $0.drain = left() }
+            $0.unmanaged(.begun) { $0.drain = left(triedAgo: 11) }
         },
         row("drained", "act stop NotInFleetFile") { $0.unmanaged(.drained) },
         row("drained, then made schedulable by somebody", "act cordon NotInFleetFile") {

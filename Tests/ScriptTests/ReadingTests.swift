@@ -197,6 +197,22 @@ import Testing
         }
     }
 
+    /// They are fixed from the founding on: the file may ask for others by now.
+    @Test func tellsWhatTheClusterWasFoundedWith() throws {
+        try FakeHost.with { host in
+            var setup = Sample.setup()
+            let founding: [String: ConfigValue] = [
+                "cluster-domain": .string("example.org"), "flannel-backend": .string("host-gw"), "secrets-encryption": .boolean(true),
+                "service-node-port-range": .string("30000-32767"), "cluster-dns": .string("10.245.0.10"),
+            ]
+            setup.extra = founding
+            for order in [Sample.prepare(), .install(Install(setup, digest: "d", version: Sample.version))] {
+                try SetupTests.run(order, on: host)
+            }
+            #expect(try ServerRecord.parse(host.run(HostScript.serverRecord()).stdout).founding == founding)
+        }
+    }
+
     @Test func anAgentHasNone() throws {
         try FakeHost.with { host in
             for order in [Sample.prepare(.agent), .install(Install(Sample.setup(.agent), digest: "d", version: Sample.version))] {

@@ -115,7 +115,7 @@ extension WireTests {
                 #expect(await Self.settles(daemon))
                 for words in [["daemon"], ["apply", "--yes"], ["destroy", "--confirm=wire"]] {
                     let other = try await wire.exec("exedev-k8s", words + ["--file", wire.fleetFile, "--state", wire.state])
-                    #expect(other.status == 1 && other.err.contains("daemon, pid \(daemon.id)"), "\(other.all)")
+                    #expect(other.status == 1 && other.err.contains("daemon, process \(daemon.id)"), "\(other.all)")
                 }
                 try await wire.expectEndpoint()
                 #expect(await Self.end(daemon).status == 0)

@@ -135,7 +135,7 @@ extension WireTests {
                 let isAtWork = await first.signal(SIGSTOP, whenItSays: "create VM")
                 let second = try await wire.k8s("apply", "--yes")
                 first.signal(SIGCONT)
-                #expect(isAtWork && second.status == 1 && second.err.contains("pid \(first.id)"), "\(second.all)")
+                #expect(isAtWork && second.status == 1 && second.err.contains("process \(first.id)"), "\(second.all)")
                 #expect(await first.ended().status == 0)
             }
         }

@@ -30,7 +30,7 @@ extension Verb {
         var vms: [ObservedVM]?
         do {
             vms = try await LiveWorld.listVMs(
-                environment: ProcessInfo.processInfo.environment, tokenFile: arguments.value("token-file"), waits: terminal.patience.waits)
+                environment: CommandContext.environment, tokenFile: arguments.value("token-file"), waits: terminal.patience.waits)
         } catch {
             terminal.say("exe.dev's list cannot be shown: \(error)")
         }

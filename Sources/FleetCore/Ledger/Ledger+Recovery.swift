@@ -59,6 +59,7 @@ extension RecoveredLedger {
         guard let id = probe.clusterID else { throw .serverUnmarked(server) }
         var ledger = Ledger(
             cluster: fleet.cluster.name, clusterID: id, clusterCIDR: record.clusterCIDR, serviceCIDR: record.serviceCIDR)
+        ledger.founding = record.founding
         if probe.hasServerData, let hash = reading.caHash { ledger.founded(caHash: hash, on: server) }
         if let version = probe.binaryVersion, let digest = probe.binarySHA256 { ledger.staged(version, digest: digest) }
         let owned = Self.owned(by: fleet, in: observed)

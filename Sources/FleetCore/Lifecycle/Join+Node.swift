@@ -122,9 +122,10 @@ extension Join {
         guard joined.reading.ready != .ready || node.instance.isRestarting, case .probed(let probe)? = node.host,
             let unit = probe.unit(want.role), unit.active != "active"
         else { return nil }
-        let started = node.instance.startedAt ?? facts.now
-        let isLate = facts.now - started > Planner.startDeadline(want.role) && joined.reading.ready != .ready
-        guard isLate || unit.restarts >= Planner.restartsOfALoop else { return nil }
+        // One that starts with its VM is waited for.
+        let isLate = node.instance.isRestarting && facts.now - (node.instance.startedAt ?? facts.now) > Planner.startDeadline(want.role)
+        let isLoop = unit.restarts >= Planner.restartsOfALoop && unit.sub == "auto-restart"
+        guard isLate || isLoop else { return nil }
         if let decision = foreignConfiguration(joined, facts) { return decision }
         return .blocked(.k3sFails(node: want.name, role: want.role, unit: unit, journal: probe.journal))
     }

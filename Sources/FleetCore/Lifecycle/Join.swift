@@ -57,7 +57,7 @@ enum Join {
 extension NodeFacts {
     /// Nothing is decided about a node on a reading that is older than our last action there.
     func outdated(_ facts: FleetFacts) -> Decision? {
-        guard isOutdated, facts.holds(.outdatedReading) else { return nil }
+        guard isOutdated else { return nil }
         return .wait(Wait(.awaitingClusterRead, read: .cluster, every: 0))
     }
 }

@@ -67,6 +67,7 @@ struct Leave {
         guard let progress else { return .act(drain, reason) }
         let isOver = progress.hindrance.isFinal(under: policy) || facts.now - progress.since >= Double(policy.timeout)
         if isOver, facts.now - progress.triedAt < Planner.drainTriedAgainAfter { return .blocked(.drainBlocked(progress.hindrance)) }
+        if facts.now - progress.triedAt < Planner.drainPause { return .wait(Wait(.podsLeft(progress.hindrance))) }
         return .act(drain, .podsLeft(progress.hindrance))
     }
 

@@ -32,7 +32,9 @@ package enum Availability: Sendable {
         // One that does not come up is down by our doing for as long as k3s may take.
         let patience = isReady ? Self.staleReadiness : Planner.startDeadline(role)
         let isSlow = !isReady && facts.now - start.wall < patience
-        let isStale = start.isRecent(facts) && subject.unit(role)?.isSteady != true
+        // While the outcome of an install is not known its script may still run, and k3s be the one of before.
+        let isSeen = subject.unit(role)?.isSteady == true && subject.instance.configuration != .unknown
+        let isStale = start.isRecent(facts) && !isSeen
         guard isStale || isSlow || subject.isOutdated else { return isReady ? .up : .silent }
         return .restarting(isReady: isReady, wall: start.wall + patience, uptime: start.uptime + Self.staleReadiness)
     }

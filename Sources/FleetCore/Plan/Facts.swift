@@ -56,6 +56,7 @@ package struct FleetFacts: Sendable {
     private struct Derived: Sendable {
         var counts: FleetCounts
         var controlPlane: ControlPlane
+        var foundingChanges: [FoundingChange]
     }
 
     /// `isAttended`: an operator observed the plan and asked for it.
@@ -68,7 +69,7 @@ package struct FleetFacts: Sendable {
     /// The same facts, which do not change any more.
     package var settled: FleetFacts {
         var facts = self
-        facts.derived = Derived(counts: .of(self), controlPlane: .of(self))
+        facts.derived = Derived(counts: .of(self), controlPlane: .of(self), foundingChanges: foundingChanges)
         return facts
     }
 
@@ -123,7 +124,7 @@ package struct FleetFacts: Sendable {
 
     /// What the file asks for that the cluster cannot have any more.
     var foundingChanges: [FoundingChange] {
-        ledger.founding.map { FoundingValues.changes($0, fleet.cluster.serverConfig, ledger.serviceCIDR) } ?? []
+        derived?.foundingChanges ?? ledger.founding.map { FoundingValues.changes($0, fleet.cluster.serverConfig, ledger.serviceCIDR) } ?? []
     }
 
     /// With the values of the founding where they cannot change.

@@ -16,6 +16,8 @@ package enum Planner {
     static let readingLasts = 90.0
     /// Seconds for which exe.dev's lists may still call a VM stopped that was started; another `restart` would be a power cut (facts/exedev.md §1.2).
     package static let startGrace = 60.0
+    /// Seconds between two tries of a drain, each of which opens a connection.
+    package static let drainPause = 10.0
     /// Seconds until a drain that cannot end is tried again.
     static let drainTriedAgainAfter = 60.0
     /// How often systemd has started k3s again, 5 s after each end, when it is taken for a loop that does not end by itself.

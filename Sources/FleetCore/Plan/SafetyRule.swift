@@ -7,7 +7,7 @@ package enum SafetyRule: String, Sendable, Hashable, CaseIterable {
     // Plan/Limits
     case deletionsPerPass, maxUnavailable, maxVMs
     // Lifecycle and Planner
-    case foreignState, nodeAlive, secondList, commandGrace, backOff, outdatedReading, lostServer,
+    case foreignState, nodeAlive, secondList, commandGrace, backOff, lostServer,
         otherCluster, versionStays, clusterAnswersFirst, startGrace, drainedStays
     // Reconciler
     case approval, outdatedRead, lease, fence, newHold

@@ -99,11 +99,12 @@ package enum SimulatorCommand {
         try? FileManager.default.removeItem(atPath: state.ready)
         let began = size(of: state.serveLog)
         let serve = try Background("/proc/self/exe", ["serve", "--state", state.path], log: state.serveLog)
-        while true {
+        for _ in 0..<6000 {
             if FileManager.default.fileExists(atPath: state.ready) { return 0 }
             if let status = serve.ended() { return failed("serve ended with \(status)" + said(state.serveLog, after: began)) }
             try await Task.sleep(for: .milliseconds(50))
         }
+        return failed("serve is not ready after 300 s" + said(state.serveLog, after: began))
     }
 
     private static func size(of file: String) -> Int { FileManager.default.contents(atPath: file)?.count ?? 0 }

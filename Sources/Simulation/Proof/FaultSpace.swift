@@ -88,10 +88,13 @@ extension Stage {
     /// The second strikes after the first: effects and saves are counted on from run to run.
     package var pairsOfCrashes: [[Fault]] {
         guard effects.count <= Self.pairLimit else { return [] }
+        // Of a long way every third pair.
+        let stride = effects.count > Self.pairLimit / 2 ? 3 : 1
         // The second strikes a run that is longer by what the first one made necessary.
         let late = (effects.count..<effects.count + 3).map { Fault(.crashAfter, at: .effect($0)) }
         let later = (saves..<saves + 3).map { Fault(.crashAfterWrite, at: .save($0)) }
-        return crashes.flatMap { first in (crashes + late + later).filter { $0.isLater(than: first) }.map { [first, $0] } }
+        let pairs = crashes.flatMap { first in (crashes + late + later).filter { $0.isLater(than: first) }.map { [first, $0] } }
+        return pairs.enumerated().filter { $0.offset % stride == 0 }.map(\.element)
     }
 
     private static let pairLimit = 40

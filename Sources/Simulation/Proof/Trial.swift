@@ -239,7 +239,8 @@ struct Course {
         case .quorumAtRisk where hadDamage: true
         case .actionRefused where someAreNew && scenario.isShortOfQuota: true
         case .actionNotApproved where scenario.approved != nil: true
-        case .limitHeld where someAreNew, .controlPlaneBlocked where someAreNew: true
+        // What never ran is taken by a doubted ledger for a node that is down.
+        case .limitHeld where someAreNew || hadDamage, .controlPlaneBlocked where someAreNew: true
         default: codes[line.node, default: [.controlPlaneBlocked]].contains(code)
         }
     }

@@ -157,7 +157,8 @@ package struct Machine: Hosted, Hashable {
         probe.binarySHA256 = disk.binary.map { "sha-\($0)" }
         probe.hasInstaller = disk.hasInstaller
         var state = UnitState(
-            active: unit == nil ? "failed" : unit?.registeredAt == nil ? "activating" : "active", sub: "", enabled: disk.enabled != nil,
+            active: unit == nil ? "failed" : unit?.registeredAt == nil ? "activating" : "active",
+            sub: unit != nil && disk.setup?.isRefused == true ? "auto-restart" : "", enabled: disk.enabled != nil,
             restarts: restarts(now: now))
         state.isSteady = unit?.registeredAt.map { now - $0 >= 10 } ?? false
         if let role = disk.enabled ?? (unit == nil ? nil : disk.role) {
