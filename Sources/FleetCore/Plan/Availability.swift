@@ -20,8 +20,9 @@ package enum Availability: Sendable {
     static func of(_ subject: NodeFacts, _ role: Role, _ facts: FleetFacts) -> Availability {
         guard let node = subject.node else {
             let isMissed = subject.vm == nil && subject.known?.createdAt != nil && subject.removedAt == nil
-            // One whose Node somebody deleted, or that does not come up: long ago k3s was started there.
-            let hasRun = subject.instance.startedAt.map { facts.readTime - $0 > Planner.startDeadline(role) } ?? false
+            // One whose Node somebody deleted, or that does not come up: long ago k3s was started there, and not only by a ledger in doubt.
+            let isSetUp = subject.instance.configuration != .notRecorded
+            let hasRun = isSetUp && subject.instance.startedAt.map { facts.readTime - $0 > Planner.startDeadline(role) } ?? false
             let isLost =
                 subject.known?.previousCreatedAt != nil || isMissed || hasRun || subject.wasRestarted
                 || subject.instance.restartedAt != nil

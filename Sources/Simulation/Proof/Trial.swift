@@ -239,8 +239,7 @@ struct Course {
         case .quorumAtRisk where hadDamage: true
         case .actionRefused where someAreNew && scenario.isShortOfQuota: true
         case .actionNotApproved where scenario.approved != nil: true
-        // What never ran is taken by a doubted ledger for a node that is down.
-        case .limitHeld where someAreNew || hadDamage, .controlPlaneBlocked where someAreNew: true
+        case .limitHeld where someAreNew, .controlPlaneBlocked where someAreNew: true
         default: codes[line.node, default: [.controlPlaneBlocked]].contains(code)
         }
     }
