@@ -12,7 +12,8 @@ extension WorldState {
 
     /// No drain empties it.
     func keepsItsPods(_ name: String) -> Bool {
-        guard let node = apiServer.flatMap({ clusters[$0.cluster].nodes[name] }) else { return false }
+        // Also while nobody can ask for it.
+        guard let node = clusters.lazy.compactMap({ $0.nodes[name] }).first else { return false }
         return node.annotations[ClusterModel.barePod] != nil || node.annotations[ClusterModel.blockedDrain] != nil
     }
 
