@@ -10,6 +10,10 @@ extension WorldState {
 
     /// What somebody changed was to be seen by this read alone.
     func isBlinding(_ fault: Fault) -> Bool {
+        switch fault.kind {
+        case .throttle, .outage, .dark, .apiOutage: return true
+        default: break
+        }
         guard case .read(let number) = fault.point, reads.indices.contains(number) else { return false }
         return switch reads[number] {
         case .host, .share: true
