@@ -48,6 +48,20 @@ package enum HostScript {
         return first.endIndex == text.endIndex ? "" : String(text[text.utf8.index(after: first.endIndex)...])
     }
 
+    /// How far the boot is, and what it waits for.
+    private static let boot = """
+        systemd=$(systemctl is-system-running 2>/dev/null)
+        echo "systemd=$systemd"
+        case $systemd in
+        running|degraded) ;;
+        *)
+            up=$(cut -d . -f 1 /proc/uptime)
+            began=$(sed 's/^.*) //' /proc/1/stat | cut -d ' ' -f 20)
+            [ -n "$up" ] && [ -n "$began" ] && [ $((up - began / 100)) -ge \(HostProbe.bootDeadline) ] && echo 'late=yes'
+            systemctl list-jobs --no-legend 2>/dev/null | awk '$4 == "running" { print "job=" $2 }' | head -n 3 ;;
+        esac
+        """
+
     /// Reads everything that a decision about the host needs, in one round trip. Changes nothing.
     package static func probe() -> Script {
         Script(
@@ -56,16 +70,7 @@ package enum HostScript {
                 LC_ALL=C; export LC_ALL
                 echo '\(Sections.begin("probe"))'
                 echo "hostname=$(hostname)"
-                systemd=$(systemctl is-system-running 2>/dev/null)
-                echo "systemd=$systemd"
-                case $systemd in
-                running|degraded) ;;
-                *)
-                    up=$(cut -d . -f 1 /proc/uptime)
-                    began=$(sed 's/^.*) //' /proc/1/stat | cut -d ' ' -f 20)
-                    [ -n "$up" ] && [ -n "$began" ] && [ $((up - began / 100)) -ge \(HostProbe.bootDeadline) ] && echo 'late=yes'
-                    systemctl list-jobs --no-legend 2>/dev/null | awk '$4 == "running" { print "job=" $2 }' | head -n 3 ;;
-                esac
+                \(boot)
                 if command -v tailscale >/dev/null 2>&1 && systemctl is-active --quiet tailscaled; then
                     address=$(tailscale ip -4 2>/dev/null | head -n 1)
                     echo "overlay=${address:-down}"

@@ -95,8 +95,7 @@ struct Hosts: Sendable {
         }
     }
 
-    private static let wrongHostAdvice =
-        "exe.dev picks the VM by address and the first key that it knows: name the key of the token's account with ssh.keyFile"
+    private static let wrongHostAdvice = Reason.hostMisrouted(vm: "", hostname: "").advice
 
     private static func failed(_ result: ExecResult, _ errors: String) -> EffectError {
         let (status, cause) = (result.exitStatus ?? -1, HostFailure.cause(stderr: errors))

@@ -6,7 +6,7 @@ struct SecretSource: Sendable {
     let folder: String
     let environment: [String: String]
 
-    /// The whole text; never empty. `meaning`: what the operator is told of a secret that is not there.
+    /// The whole text; never empty. `meaning`: the advice for a secret that is missing.
     func text(_ reference: SecretReference, meaning: String) throws(StateError) -> String {
         switch reference {
         case .environment(let variable):

@@ -143,7 +143,7 @@ private let row = #"{"vm_name":"web-n1","status":"running","ssh_dest":"a@b@web-n
         #expect(notes.withLock { $0 } == want)
     }
 
-    /// Whoever shows it learns of every wait, and of its end.
+    /// Every wait is told to the observer, and its end.
     @Test func saysWhatItWaitsFor() async throws {
         let good = HTTPReply(status: 200, headers: [:], body: Array(#"{"vms":[]}"#.utf8), isTruncated: false)
         let busy = HTTPReply(status: 429, headers: ["retry-after": "30"], body: [], isTruncated: false)

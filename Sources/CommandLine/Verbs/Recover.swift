@@ -45,9 +45,6 @@ extension Verb {
             return (recovered, record, observed)
         } catch let error as RecoveryRefusal {
             throw Failure(OutsideText.line(error.description), advice: error.advice)
-        } catch let error as EffectError {
-            guard case .askOperator(let advice) = error.remedy else { throw error }
-            throw Failure(error.message, advice: advice)
         }
     }
 

@@ -69,7 +69,7 @@ extension Join {
     }
 
     private static func joining(_ want: DesiredNode, _ probe: HostProbe, _ node: NodeFacts, _ facts: FleetFacts) -> Decision {
-        let unit = want.role == .server ? probe.server : probe.agent
+        let unit = probe.unit(want.role)
         guard hadItsTime(node, want.role, facts) else {
             return .wait(
                 Wait(.k3sJoining(unit: unit, journal: probe.journal), read: .cluster, every: 0.5, diagnostics: .host(want.name)))

@@ -207,7 +207,7 @@ extension Join {
 }
 
 extension Share {
-    /// Whether it is so, whoever else has access.
+    /// Whether it is so; access that others granted is no matter.
     fileprivate func grants(_ wish: Share) -> Bool {
         (wish.port == nil || port == wish.port) && isPublic == wish.isPublic && wish.users.allSatisfy(users.contains)
     }

@@ -45,7 +45,7 @@ package enum Availability: Sendable {
         var wall: Double
         var uptime: Double
 
-        /// By us; or by others, as far as this run knows: whoever held the Lease before may have.
+        /// By us; or by the previous holder of the Lease, who may have, as far as this run knows.
         init(_ subject: NodeFacts, _ facts: FleetFacts) {
             wall = subject.instance.startedAt ?? -.infinity
             uptime = max(subject.started ?? -.infinity, facts.leaseTakenAt ?? -.infinity)

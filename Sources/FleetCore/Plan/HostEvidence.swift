@@ -16,7 +16,7 @@ package enum HostEvidence: Sendable, Hashable {
     }
 
     init(_ probe: HostProbe, _ role: Role) {
-        let state = role == .server ? probe.server : probe.agent
+        let state = probe.unit(role)
         self = .said(unit: role.unit, state: state, isInOverlay: probe.isInOverlay, journal: probe.journal)
     }
 
@@ -35,6 +35,6 @@ extension NodeFacts {
     /// k3s does not run there, as the host itself says: nothing is lost by setting it up again.
     func isKnownDown(_ role: Role) -> Bool {
         guard node?.ready == .unknown, case .probed(let probe)? = host else { return false }
-        return (role == .server ? probe.server : probe.agent)?.active != "active"
+        return probe.unit(role)?.active != "active"
     }
 }

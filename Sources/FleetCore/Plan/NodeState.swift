@@ -69,7 +69,7 @@ extension NodeState {
         guard case .up(let overlay) = probe.overlay, probe.binaryVersion == want.k3s, digest == nil || probe.binarySHA256 == digest,
             probe.hasInstaller
         else { return .bare(vm, probe) }
-        let unit = want.role == .server ? probe.server : probe.agent
+        let unit = probe.unit(want.role)
         // k3s ends with 1 when it is told to stop, so systemd calls a k3s that somebody stopped failed (k3s #2583).
         let isSetUp = probe.configHash != nil && unit.map { $0.enabled && !["inactive", "failed"].contains($0.active) } ?? false
         return isSetUp ? .installed(vm, probe, overlay: overlay) : .prepared(vm, probe, overlay: overlay)

@@ -174,7 +174,7 @@ package enum FleetSchema {
                             "ca": {"description": "That vouches for the host.", "$ref": "#/$defs/secret"},
                             "cert": {"description": "Ours; goes with key.", "$ref": "#/$defs/secret"},
                             "key": {"description": "Goes with cert.", "$ref": "#/$defs/secret"},
-                            "insecureSkipVerify": {"description": "Whoever answers is believed.", \#(off)}
+                            "insecureSkipVerify": {"description": "The certificate is not verified.", \#(off)}
                           }
                         }
                       }}
