@@ -10,6 +10,7 @@ enum FoundingValues {
     /// What `config` asks for otherwise than the cluster was founded with. To write a default down is no change.
     static func changes(_ founding: [String: ConfigValue], _ config: [String: ConfigValue], _ serviceCIDR: String) -> [FoundingChange] {
         keys.compactMap { key in
+            if founding[key] == config[key] { return nil }
             let (from, to) = (text(key, founding[key], serviceCIDR), text(key, config[key], serviceCIDR))
             if from == to || key == "service-node-port-range" && isWider(to, than: from) { return nil }
             return FoundingChange(key: key, value: from)
