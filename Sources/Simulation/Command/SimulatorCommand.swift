@@ -17,8 +17,9 @@ package enum SimulatorCommand {
 
         The shipped planner and loop in a world in memory with virtual time; needs neither root nor a network:
           fuzz    [--seeds A..B] [--nodes N] [--scenario NAME]   random faults; a failure prints its seed and the fewest faults
-          guards  [--seeds A..B] [--rule NAME]                   takes each safety rule away: which trial notices?
-          prove   [--nodes N] [--scenario NAME] [--part K/N]     every fault at every effect, read and write, and pairs of crashes
+          guards  [--seeds A..B] [--rule NAME] [--part K/N]      takes each safety rule away: which trial notices?
+          prove   [--nodes N] [--scenario NAME] [--part K/N]     every fault at every effect, read and write, and pairs of crashes,
+                  [--every N]                                    of these one in N
           soak    [--passes N] [--nodes N]                       passes over a settled fleet in one process: what each costs, what grows
         """
 
