@@ -10,10 +10,11 @@ import Testing
     ])
     func theUnitsFollowThePrefix(prefix: String, units: String, accounts: String) async throws {
         let folder = NSTemporaryDirectory() + "install-" + UUID().uuidString
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        let words = ["make", "-s", "install-files", "PREFIX=\(prefix)", "DESTDIR=\(folder)"]
+        let words = ["make", "-s", "-C", TidyTests.root.path, "install-files", "PREFIX=\(prefix)", "DESTDIR=\(folder)"]
         let environment = ["PATH": ProcessInfo.processInfo.environment["PATH"] ?? "/usr/bin:/bin"]
-        let ended = try await ChildProcess(words, environment: environment, folder: TidyTests.root.path).ended()
+        let ended = try await ChildProcess(words, environment: environment, folder: folder).ended()
         #expect(ended.status == 0, "\(ended.all)")
         for name in ["exedev-k8s.service", "exedev-k8s@.service", "exedev-k8s-apply.service"] {
             let unit = try String(contentsOfFile: folder + units + "/" + name, encoding: .utf8)
