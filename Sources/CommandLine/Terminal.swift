@@ -45,7 +45,7 @@ struct Terminal: Sendable {
 
     /// Asks on a terminal; anything but `yes` is no.
     func confirms(_ question: String, answer: String) -> Bool {
-        _ = Self.write(question + " ", to: STDERR_FILENO)
+        _ = Self.write(OutsideText.lines(question) + " ", to: STDERR_FILENO)
         return readLine(strippingNewline: true) == answer
     }
 

@@ -133,6 +133,19 @@ struct Provocation: Sendable, CustomTestStringConvertible {
         }
     }
 
+    /// k3s runs with what stood in the file when it started.
+    @Test(arguments: [true, false]) func whatWasEditedSinceTheStartIsNoEvidence(isEdited: Bool) throws {
+        try FakeHost.with { host in
+            let config = "cluster-cidr: \"10.244.0.0/16\"\nservice-cidr: \"10.99.0.0/16\"\n"
+            try host.write("/var/lib/rancher/k3s/server/db/state.db", "data")
+            try host.write(HostPath.config, config)
+            try host.write(HostPath.started, "\(sha256Hex(isEdited ? "before" : config))  \(HostPath.config)\n")
+            let outcome = try host.run(Sample.script(.install(Install(Sample.setup(), digest: "d", version: Sample.version))))
+            #expect(outcome.status == (isEdited ? 81 : 85), "81: it went on to the installer, which is not there")
+            #expect(host.read(HostPath.config)?.contains("10.99.0.0/16") == !isEdited)
+        }
+    }
+
     /// The good binary stays when the next one is bad.
     @Test(arguments: ofTheRelease)
     func keepsWhatWasThere(_ case: Provocation) throws {
