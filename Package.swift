@@ -59,13 +59,14 @@ let package = Package(
         // layer 2: what it takes to touch the world
         // Its functions stay where they are called: each change of executor and back would cost more than most of what they do.
         library("Reconciler", on: ["Digest", "FleetCore", "K3s", "Shell"], [.enableUpcomingFeature("NonisolatedNonsendingByDefault")]),
-        library("ExeDev", on: ["CLibcurl", "Shell"]),
-        library("SSH", on: ["CLibssh2", "CLibcrypto", "Digest"]),
+        library("ExeDev", on: ["CLibcurl", "Files", "Shell"]),
+        library("SSH", on: ["CLibssh2", "CLibcrypto", "Digest", "Files"]),
         library("HTTPServer", on: ["CMicrohttpd"]),
         library("Digest", on: ["CLibcrypto"]),
+        library("Files"),
         library("Spawn", on: ["CSpawn"]),
         // layer 3: the two pairs of hands
-        library("Live", on: ["Digest", "Reconciler", "ExeDev", "SSH", "Spawn", "FleetCore", "K3s", "Shell"]),
+        library("Live", on: ["Digest", "Files", "Reconciler", "ExeDev", "SSH", "Spawn", "FleetCore", "K3s", "Shell"]),
         library("Simulation", on: ["Digest", "Reconciler", "FleetCore", "K3s", "HTTPServer", "Shell", "Spawn"]),
         // layer 4
         library("Daemon", on: ["HTTPServer", "Live", "Reconciler", "FleetCore", "K3s"]),
@@ -87,7 +88,7 @@ let package = Package(
         tests("HTTPServerTests", on: ["HTTPServer"]),
         tests(
             "DaemonTests",
-            on: ["Daemon", "Digest", "ExeDev", "FleetCore", "HTTPServer", "K3s", "Live", "Reconciler", "Shell", "TestSupport"]),
+            on: ["Daemon", "Digest", "ExeDev", "FleetCore", "HTTPServer", "K3s", "Live", "Reconciler", "SSH", "Shell", "TestSupport"]),
         tests("SimulationTests", on: ["Simulation", "Shell", "Spawn"]),
         tests("ConvergenceTests", on: ["Simulation", "ExeDev", "Live", "Reconciler", "FleetCore", "K3s"]),
         tests("CommandLineTests", on: ["CommandLine", "Daemon", "FleetCore", "K3s", "Live", "Reconciler", "Shell"]),

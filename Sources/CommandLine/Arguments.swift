@@ -49,8 +49,12 @@ struct Arguments {
                 try set(option.name, word)
             } else if let equals = word.firstIndex(of: "=") {
                 add(String(word[word.index(after: equals)...]), to: option)
-            } else if let value = rest.popFirst() {
+            } else if let value = rest.first, !value.hasPrefix("-") || value == "-" {
                 add(value, to: option)
+                rest.removeFirst()
+            } else if let value = rest.first {
+                // A forgotten value would swallow the next option: `--state --json`.
+                throw UsageError("--\(option.name) needs a value, and \(value) looks like an option; write --\(option.name)=VALUE")
             } else {
                 throw UsageError("--\(option.name) needs a value")
             }

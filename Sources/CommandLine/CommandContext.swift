@@ -47,7 +47,7 @@ struct CommandContext {
         }
         let text = String(decoding: bytes, as: UTF8.self)
         let outcome = FleetFile.parse(text, file: file)
-        for diagnostic in outcome.diagnostics { report(diagnostic) }
+        for diagnostic in Diagnostic.bounded(outcome.diagnostics) { report(diagnostic) }
         guard let fleet = outcome.fleet else { throw UnusableFile(file: file, cluster: outcome.clusterName) }
         return (text, fleet)
     }

@@ -2,7 +2,6 @@ import ExeDev
 import FoundationEssentials
 import Glibc
 import Live
-import Shell
 
 /// The program `exedev-ctl`: sends single exe.dev commands.
 package enum Control {
@@ -29,7 +28,7 @@ package enum Control {
                 transport: try CurlTransport(token: token, environment: environment), waiting: terminal.patience.waits.begin)
             let command = ExeDevCommand.raw(operands[1])
             let answer = try await terminal.attending { try await client.exec(command, mixed: true) }
-            terminal.out(terminal.outIsTerminal ? OutsideText.lines(answer) : answer)
+            terminal.out(answer)
             return command.isUnfulfilled(by: answer) ? .failed : .done
         } catch let error as UsageError {
             terminal.say("exedev-ctl: \(error)\n\(usage)")

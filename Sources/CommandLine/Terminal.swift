@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Glibc
+import Shell
 import Synchronization
 
 /// The only code that prints: data to standard output, messages to standard error.
@@ -23,7 +24,8 @@ struct Terminal: Sendable {
 
     func out(_ text: String) {
         patience.spoke()
-        let error = Self.write(text + "\n", to: STDOUT_FILENO)
+        // A program gets the data as they are; what moves a cursor or hides a word reaches no person.
+        let error = Self.write((outIsTerminal ? OutsideText.lines(text) : text) + "\n", to: STDOUT_FILENO)
         if error != 0 { _ = Self.outputError.compareExchange(expected: 0, desired: error, ordering: .relaxed) }
     }
 
@@ -37,13 +39,13 @@ struct Terminal: Sendable {
 
     func say(_ text: String) {
         patience.spoke()
-        _ = Self.write(subject + text + "\n", to: STDERR_FILENO)
+        _ = Self.write(OutsideText.lines(subject + text) + "\n", to: STDERR_FILENO)
     }
     func error(_ text: String) { say("exedev-k8s: \(text)") }
 
     /// Asks on a terminal; anything but `yes` is no.
     func confirms(_ question: String, answer: String) -> Bool {
-        _ = Self.write(question + " ", to: STDERR_FILENO)
+        _ = Self.write(OutsideText.lines(question) + " ", to: STDERR_FILENO)
         return readLine(strippingNewline: true) == answer
     }
 

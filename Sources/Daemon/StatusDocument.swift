@@ -40,7 +40,8 @@ package struct StatusDocument: Codable, Sendable {
         conditions = [Condition(.settled, .unknown, "FleetFileRefused", problem)]
         self.nodes = nodes.map { node in
             Node(
-                name: node.name, pool: "-", vm: node.vm, node: "-", version: "-", address: "-", labels: [:], taints: [], managed: [],
+                name: node.name, pool: "-", vm: node.vm, node: Node.unknown, version: "-", address: "-", labels: [:], taints: [],
+                managed: [],
                 code: nil, text: node.text)
         }
     }
@@ -57,11 +58,15 @@ package struct StatusDocument: Codable, Sendable {
 }
 
 extension StatusDocument.Node {
+    /// In place of what could not be read.
+    package static let unknown = "unknown"
+
     init(_ line: Plan.Item, _ observed: Observation) {
         (name, pool) = (line.node, line.pool)
         let reading = observed.node(line.node)
-        vm = observed.vms?[line.node].map(\.status.words) ?? "absent"
-        node = reading?.ready.words ?? "absent"
+        // What was not read is not absent.
+        vm = observed.vms?[line.node].map(\.status.words) ?? (observed.vms == nil ? Self.unknown : "absent")
+        node = reading?.ready.words ?? (observed.hasReadNodes ? "absent" : Self.unknown)
         version = reading?.version?.description ?? "-"
         address = reading?.internalIP ?? "-"
         labels = reading?.labels ?? [:]

@@ -1,3 +1,4 @@
+import Files
 import FoundationEssentials
 
 /// An API token. Its description does not show it.
@@ -58,8 +59,12 @@ package struct ExeDevToken: Sendable, CustomStringConvertible, CustomDebugString
     }
 
     private static func read(_ file: String) throws(TokenError) -> String {
-        guard let data = FileManager.default.contents(atPath: file) else { throw TokenError(description: "cannot read \(file)") }
-        return String(decoding: data, as: UTF8.self)
+        do throws(FileError) {
+            guard let bytes = try RegularFile.read(file) else { throw FileError(description: "there is no file \(file)") }
+            return String(decoding: bytes, as: UTF8.self)
+        } catch {
+            throw TokenError(description: "cannot read the API token: \(error)")
+        }
     }
 
     package var description: String { "<token>" }

@@ -213,12 +213,32 @@ extension HostScript {
             setup.role == .agent
             ? ":"
             : Script(lines: [
-                "if [ ! -d /var/lib/rancher/k3s/server/db ]; then", routes(setup.clusterCIDR, setup.serviceCIDR), "fi",
+                "if [ ! -d /var/lib/rancher/k3s/server/db ]; then", routes(setup.clusterCIDR, setup.serviceCIDR), "else", unchanged(setup),
+                "fi",
             ])
         return Script(lines: [
             alone, atomicWrite, belongs(to: setup.clusterID), founding, files(setup, serverToken, agentToken), unit(setup),
             written(setup.role), durable, start,
         ])
+    }
+
+    /// What a cluster keeps from its founding on is never written over, whatever an edited ledger says. A file that was edited since k3s started
+    /// with it is no evidence: it is put right.
+    private static func unchanged(_ setup: NodeSetup) -> Script {
+        """
+        new=$(printf '%s' \(setup.configFile()))
+        config=\(raw: HostPath.config)
+        keys='cluster-cidr service-cidr cluster-dns cluster-domain flannel-backend secrets-encryption'
+        if [ -f \(raw: HostPath.started) ] && ! grep "  $config\\$" \(raw: HostPath.started) | sha256sum --check --status 2>/dev/null; then
+            keys=
+        fi
+        for key in $keys; do
+            old=$(sed -n "s/^$key: //p" "$config" 2>/dev/null | tr -d '"')
+            now=$(printf '%s\\n' "$new" | sed -n "s/^$key: //p" | tr -d '"')
+            [ -z "$old" ] || [ -z "$now" ] || [ "$old" = "$now" ] \\
+                || refuse 85 "the cluster was founded with $key $old, and the ledger says $now"
+        done
+        """
     }
 
     private static func files(_ setup: NodeSetup, _ serverToken: SecretName?, _ agentToken: SecretName) -> Script {

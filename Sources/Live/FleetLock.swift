@@ -5,6 +5,10 @@ package struct FleetLock: ~Copyable {
     private let descriptor: Int32
 
     package init(in state: StateDirectory, verb: String) throws(StateError) {
+        do throws(StateError) { try state.create() } catch {
+            descriptor = -1
+            throw error
+        }
         let file = state.path + "/lock"
         descriptor = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard descriptor >= 0 else { throw .system(file) }

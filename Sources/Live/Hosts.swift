@@ -19,7 +19,9 @@ struct Hosts: Sendable {
 
     init(fleet: DesiredFleet, folder: String, state: StateDirectory, environment: [String: String], secrets: Secrets, waits: Waits) throws {
         self.secrets = secrets
-        let identity = Identity(settings: fleet.ssh, folder: folder, state: state, environment: environment)
+        // The variables of the fleet file's secrets are for nobody else, OpenSSH included.
+        let others = environment.filter { !secrets.variables.contains($0.key) }
+        let identity = Identity(settings: fleet.ssh, folder: folder, state: state, environment: others)
         entrance = try Entrance(identity: identity)
         client = SSHClient(loop: .shared, connectsPerMinute: fleet.limits.connectsPerMinute, waiting: waits.begin)
     }

@@ -74,6 +74,7 @@ struct Identity {
         case .trustOnFirstUse:
             let file = state.path + "/known_hosts"
             let trusted = TrustedHosts(try known([file])) { line in
+                try state.create()
                 let before = try StateDirectory.read(file) ?? []
                 try StateDirectory.replace(file, with: before + Array((line + "\n").utf8))
             }

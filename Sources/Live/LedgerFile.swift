@@ -71,6 +71,7 @@ extension StateDirectory {
         // A pass over a settled fleet writes nothing. The content of the file alone is no proof: its writer may have died before the
         // fsync.
         if stored.isLast(bytes), try Self.read(ledgerFile) == bytes { return }
+        try create()
         try keepOld()
         try Self.replace(ledgerFile, with: bytes)
         stored.note(bytes)

@@ -68,7 +68,7 @@ struct LineFile: ~Copyable {
         var known: Set<ino_t> = []
         for number in 0...kept {
             let file = name(path, number)
-            let descriptor = open(file, O_RDONLY | O_CLOEXEC)
+            let descriptor = open(file, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
             guard descriptor >= 0 else {
                 if errno == ENOENT { continue }
                 throw .system(file)

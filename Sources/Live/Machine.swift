@@ -10,6 +10,8 @@ enum Machine {
     /// The login name of the process's user.
     static let user: String = { getpwuid(getuid()).map { String(cString: $0.pointee.pw_name) } ?? "" }()
 
+    static var userID: UInt32 { getuid() }
+
     /// Seconds since 1970 in this machine's time zone, as in `2026-11-28 14:33:40 +0100`.
     static func localTime(_ seconds: Int) -> String {
         var (seconds, parts) = (seconds, tm())

@@ -16,7 +16,7 @@ package struct OverlayKey: Sendable {
     /// The secret's text; never empty.
     func read() throws(StateError) -> String { try source.line(reference, meaning: Self.meaning) }
 
-    private var reference: SecretReference {
+    var reference: SecretReference {
         switch overlay {
         case .tailscale(let authKey, _): authKey
         }

@@ -21,8 +21,8 @@ struct SSHConfig: Sendable {
     /// `ProxyJump`
     var jump: String?
 
-    /// Reads what `ssh -G` printed. `localUser`: what it prints for a host of which no `User` is said.
-    init(_ output: String, of name: String, home: String, localUser: String) throws(StateError) {
+    /// Reads what `ssh -G` printed. `localUser`: what it prints for a host of which no `User` is said. `environment`: of the operator, for `${NAME}`.
+    init(_ output: String, of name: String, environment: [String: String], localUser: String) throws(StateError) {
         var values: [String: [String]] = [:]
         for line in output.split(whereSeparator: \.isNewline) {
             let halves = line.split(separator: " ", maxSplits: 1).map(String.init)
@@ -41,19 +41,25 @@ struct SSHConfig: Sendable {
         (self.host, self.port, self.user) = (host, port, user == localUser ? nil : user)
         (alias, jump) = (value("hostkeyalias"), value("proxyjump"))
         usesThemOnly = value("identitiesonly") == "yes"
-        agentSocket = values["identityagent"]?.first.flatMap { $0 == "none" ? "" : $0 == "SSH_AUTH_SOCK" ? nil : $0 }
-        let names = Names(values: ["d": home, "h": host, "n": name, "p": "\(port)", "r": user ?? "", "u": localUser, "%": "%"], home: home)
+        let local = Machine.hostname
+        let names = Names(
+            values: [
+                "d": environment["HOME"] ?? "", "h": host, "i": "\(Machine.userID)", "j": jump ?? "", "k": alias ?? name,
+                "L": String(local.prefix { $0 != "." }), "l": local, "n": name, "p": "\(port)", "r": user ?? localUser, "u": localUser,
+                "%": "%",
+            ], environment: environment)
+        agentSocket = try values["identityagent"]?.first.map { value throws(StateError) in try names.agentSocket(value) } ?? nil
         let files = values["identityfile"] ?? []
         keyFiles = files.allSatisfy(Self.isUsual) ? nil : try files.map { file throws(StateError) in try names.expanded(file) }
         knownHostsFiles = try Self.paths(value("userknownhostsfile") ?? "").map { file throws(StateError) in try names.expanded(file) }
     }
 
-    private static func isUsual(_ file: String) -> Bool { file.hasPrefix("~/.ssh/id_") && !file.contains("%") }
+    private static func isUsual(_ file: String) -> Bool { file.hasPrefix("~/.ssh/id_") && !file.contains { "%$".contains($0) } }
 
     /// Several paths stand on one line, without quotes.
     private static func paths(_ line: String) -> [String] {
         line.split(separator: " ").reduce(into: []) { paths, word in
-            if word.hasPrefix("/") || word.hasPrefix("~") || paths.isEmpty {
+            if ["/", "~", "${", "%d"].contains(where: word.hasPrefix) || paths.isEmpty {
                 paths.append(String(word))
             } else {
                 paths[paths.count - 1] += " " + word
@@ -61,24 +67,56 @@ struct SSHConfig: Sendable {
         }
     }
 
-    /// Expands what OpenSSH expands after `-G`: `~/` and `%` with a letter (ssh_config(5), TOKENS).
+    /// Expands what OpenSSH expands after `-G`: `~/`, then `%` with a letter and `${NAME}` (ssh_config(5), TOKENS and ENVIRONMENT VARIABLES).
     private struct Names {
         var values: [String: String]
-        var home: String
+        var environment: [String: String]
 
         func expanded(_ path: String) throws(StateError) -> String {
             var out = ""
-            var rest = OperatorPath.expanded(path, home: home)[...]
-            while let percent = rest.firstIndex(of: "%") {
-                let token = rest[rest.index(after: percent)...].prefix(1)
-                guard let value = values[String(token)] else {
-                    throw StateError(
-                        "\(path) in OpenSSH's configuration has %\(token), which is not known here", advice: "name the file without it")
+            var rest = OperatorPath.expanded(path, home: environment["HOME"])[...]
+            while let mark = rest.firstIndex(where: { $0 == "%" || $0 == "$" }) {
+                out += rest[..<mark]
+                rest = rest[mark...]
+                if rest.first == "%" {
+                    out += try token(rest.dropFirst().prefix(1), in: path)
+                    rest = rest.dropFirst(2)
+                } else if rest.hasPrefix("${") {
+                    let name = rest.dropFirst(2).prefix { $0 != "}" }
+                    guard name.endIndex < rest.endIndex else { throw Self.failure(path, "a ${ without its }") }
+                    out += try variable(name, in: path)
+                    rest = rest[rest.index(after: name.endIndex)...]
+                } else {
+                    out.append(rest.removeFirst())
                 }
-                out += rest[..<percent] + value
-                rest = rest[percent...].dropFirst(2)
             }
             return out + rest
+        }
+
+        /// `IdentityAgent`: nil for the environment's, empty for none. `$NAME` is the old form, in which an unset variable means none.
+        func agentSocket(_ value: String) throws(StateError) -> String? {
+            switch value {
+            case "none": ""
+            case "SSH_AUTH_SOCK": nil
+            case _ where value.hasPrefix("$") && !value.hasPrefix("${"): environment[String(value.dropFirst())] ?? ""
+            default: try expanded(value)
+            }
+        }
+
+        private func token(_ letter: Substring, in path: String) throws(StateError) -> String {
+            guard let value = values[String(letter)] else { throw Self.failure(path, "%\(letter), which is not known here") }
+            return value
+        }
+
+        private func variable(_ name: Substring, in path: String) throws(StateError) -> String {
+            guard let value = environment[String(name)] else {
+                throw Self.failure(path, "${\(name)}, and the environment variable \(name) is not set")
+            }
+            return value
+        }
+
+        private static func failure(_ path: String, _ what: String) -> StateError {
+            StateError("\(path) in OpenSSH's configuration has \(what)", advice: "name the file without it, or leave ssh.config out")
         }
     }
 }
@@ -91,9 +129,11 @@ struct OpenSSH: Sendable {
 
     init(file: String?, environment: [String: String]) {
         self.file = file
-        // No token of ours is for OpenSSH.
-        self.environment = environment.filter { ["HOME", "PATH", "USER", "LOGNAME", "SSH_AUTH_SOCK", "LANG"].contains($0.key) }
+        // Its files may name any variable as ${NAME}; no token of ours is for OpenSSH.
+        self.environment = environment.filter { name, _ in !Self.ours.contains(where: name.hasPrefix) }
     }
+
+    private static let ours = ["EXE_DEV_", "EXEDEV_", "TS_AUTHKEY", "CREDENTIALS_DIRECTORY", "NOTIFY_SOCKET", "WATCHDOG_", "LISTEN_"]
 
     private var chosenFile: [String] { file.map { ["-F", $0] } ?? [] }
 
@@ -112,8 +152,7 @@ struct OpenSSH: Sendable {
         guard ended.status == 0, !ended.wasKilled else {
             throw StateError("`ssh -G \(host)` failed: \(output.prefix(300))", advice: "correct OpenSSH's configuration")
         }
-        return try SSHConfig(
-            output, of: host, home: environment["HOME"] ?? "", localUser: Machine.user)
+        return try SSHConfig(output, of: host, environment: environment, localUser: Machine.user)
     }
 
     /// The way to a host over `jump`, as `ssh -J` would take it.

@@ -3,6 +3,7 @@ import ExeDev
 import FleetCore
 import K3s
 import Shell
+import Synchronization
 
 /// Looks up a secret when it is sent.
 struct Secrets: Sendable {
@@ -19,13 +20,37 @@ struct Secrets: Sendable {
         for name in [SecretName.serverToken, .agentToken] { known += state.knownSecret(name).map { [("\(name)", $0)] } ?? [] }
         known += (try? overlayKey.read()).map { [("\(SecretName.tailscaleAuthKey)", $0)] } ?? []
         for name in registries.keys { known += (try? registrySecret(name)).map { [("\(name)", $0)] } ?? [] }
-        return Redaction(known)
+        return Redaction(Self.seen(with: known))
+    }
+
+    /// Every value that this process has read: hosts go on repeating the one from before a rotation. No disk keeps them.
+    private static let seen = Mutex<[String: Set<String>]>([:])
+
+    private static func seen(with known: [(name: String, value: String)]) -> [(name: String, value: String)] {
+        seen.withLock { all in
+            for (name, value) in known { all[name, default: []].insert(value) }
+            return all.flatMap { name, values in values.map { (name, $0) } }
+        }
+    }
+
+    /// The environment variables that hold some of them.
+    var variables: Set<String> {
+        Set(
+            ([overlayKey.reference] + registries.values).compactMap {
+                if case .environment(let name) = $0 { name } else { nil }
+            })
     }
 
     @Sendable func reveal(_ name: SecretName) throws -> String {
+        let value = try value(of: name)
+        // Rotated before the host answers, it would not be among those that are read then.
+        _ = Self.seen(with: [("\(name)", value)])
+        return name.registrySecret.map { Registries.spelled(value, $0) } ?? value
+    }
+
+    private func value(of name: SecretName) throws -> String {
         if name == .tailscaleAuthKey { return try overlayKey.read() }
-        guard let kind = name.registrySecret else { return try state.secret(name) }
-        return Registries.spelled(try registrySecret(name), kind)
+        return name.registrySecret == nil ? try state.secret(name) : try registrySecret(name)
     }
 
     private func registrySecret(_ name: SecretName) throws(StateError) -> String {

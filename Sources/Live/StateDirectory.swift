@@ -1,4 +1,5 @@
 import Digest
+import Files
 package import FleetCore
 import FoundationEssentials
 import Glibc
@@ -14,14 +15,13 @@ package struct StateDirectory: Sendable {
     let stored = StoredLedger()
 
     /// `base` is `--state`, `$STATE_DIRECTORY` or the user's state directory. It must be absolute: a relative path means another cluster
-    /// in each working directory. Tests pass another `shape` of the ledger.
+    /// in each working directory. Nothing is made before something is written (`create`). Tests pass another `shape` of the ledger.
     package init(base: String, cluster: String, shape: LedgerShape = .current) throws(StateError) {
         guard base.hasPrefix("/") else {
             throw StateError("the state directory \(base) is not an absolute path", advice: "pass --state with an absolute path")
         }
         path = base + "/" + cluster
         self.shape = shape
-        try Self.makeFolder(path)
     }
 
     // MARK: generated secrets
@@ -31,6 +31,7 @@ package struct StateDirectory: Sendable {
         let file = path + "/" + name.rawValue
         if let bytes = try Self.read(file) { return String(decoding: bytes, as: UTF8.self) }
         let text = Self.randomHex(bytes: 32)
+        try create()
         try Self.replace(file, with: Array(text.utf8))
         return text
     }
@@ -42,6 +43,7 @@ package struct StateDirectory: Sendable {
 
     /// Keeps the tokens of a cluster that was founded from another state directory.
     package func keep(_ record: ServerRecord) throws(StateError) {
+        try create()
         for (name, text) in [(SecretName.serverToken, record.serverToken), (.agentToken, record.agentToken)] {
             try Self.replace(path + "/" + name.rawValue, with: Array(text.utf8))
         }
@@ -55,24 +57,12 @@ package struct StateDirectory: Sendable {
     }
 
     package static func read(_ file: String) throws(StateError) -> [UInt8]? {
-        let descriptor = open(file, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else {
-            if errno == ENOENT { return nil }
-            throw StateError("\(file): \(String(cString: strerror(errno)))", advice: nil)
-        }
-        defer { close(descriptor) }
-        return try read(descriptor, of: file)
+        do throws(FileError) { return try RegularFile.read(file) } catch { throw StateError(error.description, advice: nil) }
     }
 
     static func read(_ descriptor: Int32, of file: String) throws(StateError) -> [UInt8] {
-        var out: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 65536)
-        while true {
-            let count = Glibc.read(descriptor, &buffer, buffer.count)
-            if count < 0 && errno == EINTR { continue }
-            guard count >= 0 else { throw StateError("\(file): \(String(cString: strerror(errno)))", advice: nil) }
-            if count == 0 { return out }
-            out += buffer[..<count]
+        do throws(FileError) { return try RegularFile.read(descriptor, of: file) } catch {
+            throw StateError(error.description, advice: nil)
         }
     }
 
@@ -104,7 +94,8 @@ package struct StateDirectory: Sendable {
         close(folder)
     }
 
-    private static func makeFolder(_ path: String) throws(StateError) {
+    /// Makes the folder, or throws where it cannot be written: before the first file of a process is.
+    package func create() throws(StateError) {
         var partial = ""
         for part in path.split(separator: "/") {
             partial += "/" + part

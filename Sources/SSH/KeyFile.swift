@@ -1,3 +1,4 @@
+import Files
 import FoundationEssentials
 
 /// What a file with a user's key holds.
@@ -7,8 +8,12 @@ enum KeyFile {
     case publicHalf([UInt8], isLocked: Bool)
 
     init(file: String) throws(KeyError) {
-        guard let data = FileManager.default.contents(atPath: file) else { throw KeyError(description: "cannot read the SSH key \(file)") }
-        try self.init(text: String(decoding: data, as: UTF8.self), file: file)
+        let bytes: [UInt8]?
+        do throws(FileError) { bytes = try RegularFile.read(file) } catch {
+            throw KeyError(description: "cannot read the SSH key: \(error)")
+        }
+        guard let bytes else { throw KeyError(description: "cannot read the SSH key \(file)") }
+        try self.init(text: String(decoding: bytes, as: UTF8.self), file: file)
     }
 
     /// Throws for what is no key, or one of a kind that is not used; says what it is and how to convert it.

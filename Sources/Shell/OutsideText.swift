@@ -49,9 +49,9 @@ package enum OutsideText {
 }
 
 /// Replaces secrets wherever they stand, in each spelling in which programs repeat what they were given: as it is, in JSON, in a URL, in hex and
-/// in base64.
+/// in base64, and with line ends or other white space anywhere inside (base64 is wrapped at 64 or 76 columns, hex at 60).
 package struct Redaction: Sendable {
-    /// What is replaced, and by what; the longest first.
+    /// What is replaced, without its white space, and by what; the longest first.
     private let replacements: [(form: [UInt8], mark: [UInt8])]
     /// The bytes that a form begins with.
     private let firsts: [Bool]
@@ -61,7 +61,11 @@ package struct Redaction: Sendable {
         var all: [(form: [UInt8], mark: [UInt8])] = []
         for (name, value) in secrets where value.utf8.count >= 8 {
             let mark = Array("<secret \(name)>".utf8)
-            for form in Self.forms(of: Array(value.utf8)) where form.count >= 8 { all.append((form, mark)) }
+            let ends = value.utf8.reversed().prefix { Self.isSpace($0) }.count
+            for form in Self.forms(of: Array(value.utf8.dropLast(ends))) {
+                let form = form.filter { !Self.isSpace($0) }
+                if form.count >= 8 { all.append((form, mark)) }
+            }
         }
         replacements = all.sorted { $0.form.count > $1.form.count }
         var firsts = [Bool](repeating: false, count: 256)
@@ -90,13 +94,36 @@ package struct Redaction: Sendable {
     }
 
     private func secret(in bytes: [UInt8], at start: Int) -> (length: Int, mark: [UInt8])? {
-        let left = bytes.count - start
         for (form, mark) in replacements {
-            let length = min(form.count, left)
-            guard length >= 8, bytes[start..<start + length].elementsEqual(form[..<length]) else { continue }
-            return (length, mark)
+            if let length = Self.length(of: form, in: bytes, at: start) { return (length, mark) }
         }
         return nil
+    }
+
+    /// How many bytes from `start` on spell `form`, or at the end of `bytes` its beginning; white space in between is skipped.
+    private static func length(of form: [UInt8], in bytes: [UInt8], at start: Int) -> Int? {
+        var (at, matched, end) = (start, 0, start)
+        while at < bytes.count, matched < form.count {
+            // A secret may have a backslash and an `n` of its own.
+            if let space = spaceLength(in: bytes, at: at), !form[matched...].starts(with: bytes[at..<at + space]) {
+                at += space
+            } else if bytes[at] == form[matched] {
+                (at, matched) = (at + 1, matched + 1)
+                end = at
+            } else {
+                return nil
+            }
+        }
+        return matched >= 8 ? end - start : nil
+    }
+
+    private static func isSpace(_ byte: UInt8) -> Bool { byte == 32 || (9...13).contains(byte) }
+
+    /// White space, as it is or as JSON and most loggers write it (`\n`).
+    private static func spaceLength(in bytes: [UInt8], at index: Int) -> Int? {
+        if isSpace(bytes[index]) { return 1 }
+        guard bytes[index] == UInt8(ascii: "\\"), index + 1 < bytes.count, "nrt".utf8.contains(bytes[index + 1]) else { return nil }
+        return 2
     }
 
     private static func forms(of secret: [UInt8]) -> [[UInt8]] {

@@ -39,7 +39,7 @@ import Testing
         #expect(!document.settled && document.conditions.map(\.reason) == ["FleetFileRefused"])
         #expect(document.text.contains("demo-web-n2") && document.prettyJSON.contains("FleetFileRefused"))
         let unlisted = status.document(ledger, vms: nil, time: 0)
-        #expect(unlisted.nodes.map { [$0.name, $0.vm] } == [["demo-web-n1", "not listed"], ["demo-web-n2", "not listed"]])
+        #expect(unlisted.nodes.map { [$0.name, $0.vm] } == [["demo-web-n1", "unknown"], ["demo-web-n2", "unknown"]])
     }
 
     @Test func findsTheFleetWithoutItsName() throws {

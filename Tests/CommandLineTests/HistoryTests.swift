@@ -34,6 +34,12 @@ import Testing
         #expect(HistoryDocument(cluster: "demo", []).text == "Nothing is recorded.")
     }
 
+    @Test func saysThatNothingMatches() {
+        let text = HistoryDocument(cluster: "demo", Self.effects, node: "web-n9", since: "2026").text
+        #expect(text == "Nothing matches --node, --since; 3 steps are recorded.")
+        #expect(HistoryDocument(cluster: "demo", [], node: "web-n9").text == "Nothing is recorded.")
+    }
+
     /// Earlier versions recorded what hosts said as it came.
     @Test func doesNothingToATerminal() {
         var odd = Self.effects[1]

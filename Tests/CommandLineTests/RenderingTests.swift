@@ -91,6 +91,17 @@ import Testing
         #expect(arguments.values("user") == ["a", "b=c"] && arguments.value("user") == "b=c" && arguments.values("out") == [])
     }
 
+    /// A forgotten value does not swallow the next option.
+    @Test func takesNoOptionForAValue() throws {
+        let options: [Arguments.Option] = [.value("state", ""), .flag("json", "")]
+        for words in [["--state", "--json"], ["--state", "-j"], ["--state", "--"], ["--state"]] {
+            let error = #expect(throws: UsageError.self) { try Arguments(words, options: options) }
+            #expect(error?.description.hasPrefix("--state needs a value") == true)
+        }
+        #expect(try Arguments(["--state=--json"], options: options).value("state") == "--json")
+        #expect(try Arguments(["--state", "-"], options: options).value("state") == "-")
+    }
+
     @Test(arguments: [
         (["--yes"], true), (["--yes=true"], true), (["--yes=false"], false), (["--yes", "--yes=false"], false), ([], false),
     ]) func readsAFlag(words: [String], isSet: Bool) throws {

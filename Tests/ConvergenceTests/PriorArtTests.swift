@@ -78,6 +78,7 @@ import Testing
             let old = umask(0)
             defer { umask(old) }
             let state = try StateDirectory(base: base, cluster: "demo")
+            try state.create()
             #expect(Self.mode(state.path) == 0o700 && Self.mode(base) == 0o700)
             for file in ["server-token", "ledger.json"] {
                 try FileManager.default.createDirectory(atPath: "\(state.path)/\(file)/in-the-way", withIntermediateDirectories: true)

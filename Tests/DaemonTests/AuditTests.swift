@@ -12,7 +12,12 @@ struct Scratch: ~Copyable {
     init() throws { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) }
     deinit { try? FileManager.default.removeItem(atPath: path) }
 
-    func state() throws -> StateDirectory { try StateDirectory(base: path, cluster: "demo") }
+    /// With its folder, as whoever has the lock finds it.
+    func state() throws -> StateDirectory {
+        let state = try StateDirectory(base: path, cluster: "demo")
+        try state.create()
+        return state
+    }
 }
 
 /// Stands still until a test moves it.

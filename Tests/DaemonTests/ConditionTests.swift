@@ -1,4 +1,5 @@
 import FleetCore
+import K3s
 import Reconciler
 import Testing
 
@@ -118,6 +119,28 @@ import Testing
         let some = (1...5).map { "demo-web-n\($0): waits: k3s to join" }.joined(separator: "; ")
         #expect(lastResult.settled.message == some + " and 2 more")
         #expect(lastResult.degraded.message == "1 of 8 nodes are not ready: demo-web-n7")
+    }
+
+    /// What was not read is not absent: one whose API does not answer lists no Nodes.
+    @Test func tellsAbsentFromUnknown() throws {
+        let fleet = try Samples.fleet()
+        func node(_ change: (inout Observation) -> Void) -> [String] {
+            var result = Samples.result(fleet)
+            change(&result.observed)
+            let node = StatusDocument(LastResult(result, fleet: fleet, time: Samples.now)).nodes[1]
+            return [node.vm, node.node]
+        }
+        #expect(node { _ in } == ["running", "ready"])
+        #expect(node { $0.vms = nil } == ["unknown", "ready"])
+        #expect(node { $0.cluster = .unseen } == ["running", "unknown"])
+        #expect(node { $0.cluster = .unreachable("no route") } == ["running", "unknown"])
+        #expect(node { $0.cluster = .read(ClusterReading()) } == ["running", "unknown"])
+        #expect(
+            node {
+                var reading = ClusterReading()
+                reading.apiReady = true
+                ($0.vms, $0.cluster) = ([:], .read(reading))
+            } == ["absent", "absent"])
     }
 
     /// Nobody acts on what `status` sees by itself, and an operator is there to judge a loss.

@@ -92,6 +92,7 @@ import Testing
     @Test func aLongPathIsNoMatter() async throws {
         let scratch = try Scratch()
         let state = try StateDirectory(base: scratch.path + "/" + String(repeating: "long", count: 40), cluster: "demo")
+        try state.create()
         let endpoint = Endpoint(version: "", listen: nil, environment: [:])
         try endpoint.open(in: state)
         defer { endpoint.close() }

@@ -49,13 +49,14 @@ import Testing
             },
         ])
     private static let old = """
-        {"schema":1,"cluster":"demo","clusterID":"c1","clusterCIDR":"a","serviceCIDR":"b","server":"demo-cp-n1","digests":{},"nodes":{},
+        {"schema":1,"cluster":"demo","clusterID":"c1","clusterCIDR":"10.244.0.0/16","serviceCIDR":"10.245.0.0/16","server":"demo-cp-n1","digests":{},"nodes":{},
         "attempts":{"demo-web-n1":{"count":3,"notBefore":1800000060500,"failure":"no answer"}}}
         """
     private struct Odd: Error {}
 
     private func state(_ scratch: borrowing Scratch, shape: LedgerShape = .current, files: [String: String]) throws -> StateDirectory {
         let state = try StateDirectory(base: scratch.path, cluster: "demo", shape: shape)
+        try state.create()
         for (name, text) in files { try text.write(toFile: state.path + "/" + name, atomically: false, encoding: .utf8) }
         return state
     }
@@ -140,7 +141,7 @@ import Testing
             var facts = stat()
             return stat(state.path + "/" + name, &facts) == 0 ? UInt64(facts.st_ino) : 0
         }
-        var ledger = Ledger(cluster: "demo", clusterID: "c1", clusterCIDR: "a", serviceCIDR: "b")
+        var ledger = Ledger(cluster: "demo", clusterID: "c1", clusterCIDR: "10.244.0.0/16", serviceCIDR: "10.245.0.0/16")
         try state.store(ledger)
         let first = inode("ledger.json")
         try state.store(ledger)
@@ -162,7 +163,7 @@ import Testing
     @Test func goesOnFromThePreviousFileWhenTheLastIsTorn() throws {
         let scratch = try Scratch()
         let state = try state(scratch, files: [:])
-        var ledger = Ledger(cluster: "demo", clusterID: "c1", clusterCIDR: "a", serviceCIDR: "b")
+        var ledger = Ledger(cluster: "demo", clusterID: "c1", clusterCIDR: "10.244.0.0/16", serviceCIDR: "10.245.0.0/16")
         (ledger.caHash, ledger.nodes) = ("ca", Self.migrated)
         try state.store(ledger)
         let good = try #require(try files(state)["ledger.json"])
@@ -223,6 +224,13 @@ import Testing
         (#""cluster":"demo""#, #""cluster":"other""#, "cluster: it is other's ledger, and this folder is demo's"),
         (#""founder":"demo-cp-n1""#, #""founder":"demo-web-n1""#, "founder: demo-web-n1 is an agent, and only a server founds a cluster"),
         (#""founder":"demo-cp-n1""#, #""founder":"demo-cp-x9""#, "founder: neither it nor the fleet file has a node demo-cp-x9"),
+        (#""10.244.0.0/16""#, #""999.1.1.1/99""#, "clusterCIDR: 999.1.1.1/99 is no IPv4 network"),
+        (
+            #""10.244.0.0/16""#, #""8.8.0.0/16""#,
+            "clusterCIDR: 8.8.0.0/16 is not private; choose inside one of 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16"
+        ),
+        (#""10.245.0.0/16""#, #""10.96.0.0/30""#, "serviceCIDR: 10.96.0.0/30 must have a prefix from /12 to /24"),
+        (#""10.245.0.0/16""#, #""10.244.0.0/16""#, "clusterCIDR 10.244.0.0/16 and serviceCIDR 10.244.0.0/16 overlap"),
         (#""today""#, #""to\u001b[2Jday""#, "vms.demo-web-n1.createdAt: a control character stands in it"),
         (#""v1.34.9+k3s1""#, #""v1\n""#, "digests.v1: a control character stands in it"),
         (#""demo-old-n1""#, #""demo\u202e""#, "vms.demo\\u{202e}: a control character stands in it"),

@@ -70,6 +70,10 @@ import Testing
         #expect(try secrets.reveal(.registry("m", .password)) == #""p\"w-long-enough""#)
         #expect(try secrets.reveal(.registry("m", .ca)) == "-----\nca\n")
         #expect(secrets.redaction.text(Array(#"said p"w-long-enough"#.utf8)) == "said <secret registry/m/password>")
+        let rotated = try Self.secrets(["KEY": "k", "PW": "the-next-password"], in: folder)
+        #expect(
+            rotated.redaction.text(Array(#"p"w-long-enough, the-next-password"#.utf8))
+                == "<secret registry/m/password>, <secret registry/m/password>", "the host may hold the one of before")
         // Who only reads makes no key, which another process would make too.
         let keys = folder + "/demo/\(SecretName.registriesKey.rawValue)"
         #expect(secrets.credentials(mayWrite: false).registries != nil && !FileManager.default.fileExists(atPath: keys))

@@ -42,7 +42,7 @@ import Testing
         .credentialMissing("TS_AUTHKEY is not set", advice: "set it"), .overlayRefused(.keyUsed, words: "authkey already used"),
         .hostDriftsAgain(HostDrift(files: [], isOutdated: true)), .foreignConfiguration(files: ["/etc/rancher/k3s/config.yaml.d/a.yaml"]),
         .foundingValuesChanged([FoundingChange(key: "cluster-domain", value: "cluster.local")]),
-        .vmSpecChanged(name: "a", [VMSpecChange(field: "cpu", from: "2", to: "4")]), .actionRefused("quota", advice: "ask"),
+        .vmSpecChanged(name: "a", role: .agent, [VMSpecChange(field: "cpu", from: "2", to: "4")]), .actionRefused("quota", advice: "ask"),
         .actionNotApproved(.install), .vmsNotListed, .vmExists(name: "a"), .vmNotListed(name: "a"),
         .vmLimitExceeded(others: 4, unlisted: ["a"], limit: 4), .vmsVanished(count: 2, of: 4), .foundedElsewhere(server: "a"),
         .serverNotRemovable(name: "a"), .quorumAtRisk(server: "a", left: 1, of: 3, silent: ["b"]), .notInLedger(name: "a"),
@@ -67,6 +67,13 @@ import Testing
     @Test func whatBlocksComesWithAdvice() throws {
         let (first, end) = (try #require(Self.place(.limitHeld)), try #require(Self.place(.pruneDisabled)))
         for (place, reason) in Self.all.enumerated() { #expect(reason.advice.isEmpty != (first..<end).contains(place), "\(reason)") }
+    }
+
+    /// A server is not moved by another `vmPrefix`, which is what helps with an agent.
+    @Test func adviceFitsTheRole() {
+        func advice(_ role: Role) -> String { Reason.vmSpecChanged(name: "a", role: role, []).advice }
+        #expect(advice(.agent).contains("vmPrefix") && !advice(.server).contains("vmPrefix") && advice(.server).contains("put it back"))
+        #expect(Reason.foundedElsewhere(server: "demo-cp-n1").advice.contains("demo-cp-n1"))
     }
 
     private static func place(_ code: Reason.Code) -> Int? { all.firstIndex { $0.code == code } }

@@ -70,6 +70,12 @@ import Testing
             $0.facts.observed.vms?[server] = nil
             $0.facts.observed.cluster = .unreachable("no route")
         },
+        Row("another name of the server in the file", of: server, "blocked FoundedElsewhere") {
+            $0.facts.observed.vms?[server] = nil
+            $0.withoutNode(server)
+            $0.facts.ledger.nodes[server] = nil
+            $0.facts.ledger.founder = "demo-first-n1"
+        },
         Row("a VM without our tag", "blocked VMForeign") { $0.facts.observed.vms?[web] = Situation.vm(web, tags: []) },
         Row("stopped", "act startVM VMStopped", vm(.stopped)),
         Row("stopped, and started a moment ago", "wait VMStarting") {

@@ -105,6 +105,11 @@ import Testing
     @Test(arguments: [
         ("ProxyCommand nc %h %p", "has ProxyCommand nc %h %p for web.exe.xyz, which is not used here"),
         ("IdentityFile ~/%C", "has %C, which is not known here"),
+        ("IdentityFile ${NOWHERE_SET}/key", "has ${NOWHERE_SET}, and the environment variable NOWHERE_SET is not set"),
+        // These OpenSSH checks while it reads.
+        ("UserKnownHostsFile ${NOWHERE_SET}/known", "env var ${NOWHERE_SET} has no value"),
+        ("IdentityAgent ${NOWHERE_SET}/agent", "env var ${NOWHERE_SET} has no value"),
+        ("IdentityFile /k/${HOME", "has a ${ without its }"),
         ("Nonsense yes", "ssh -G web.exe.xyz` failed"),
     ])
     func refusesByName(line: String, words: String) async throws {
@@ -115,6 +120,36 @@ import Testing
             Issue.record("\(error!)")
             return
         }
+    }
+
+    private static func config(_ lines: String..., environment: [String: String] = [:]) throws(StateError) -> SSHConfig {
+        let basic = ["HOME": "/home/ann", "KEYS": "/k e%d", "SOCK": "/run/agent"]
+        return try SSHConfig(
+            (["hostname web.example.org", "port 2222", "user ann"] + lines).joined(separator: "\n"), of: "web",
+            environment: basic.merging(environment) { $1 }, localUser: "ann")
+    }
+
+    /// As OpenSSH 9.2 does after `-G`; the value of a variable is not expanded again.
+    @Test(arguments: [
+        ("${KEYS}/id", "/k e%d/id"), ("%d/.ssh/%n", "/home/ann/.ssh/web"), ("~/%r@%h:%p", "/home/ann/ann@web.example.org:2222"),
+        ("/a/$KEYS/%%", "/a/$KEYS/%"), ("/${HOME}${SOCK}/%u", "//home/ann/run/agent/ann"), ("/%k", "/web"), ("/k$", "/k$"),
+    ]) func expandsAsOpenSSHDoes(written: String, path: String) throws {
+        #expect(try Self.config("identityfile \(written)").keyFiles == [path])
+        #expect(try Self.config("userknownhostsfile \(written) ${KEYS}/b %d/c").knownHostsFiles == [path, "/k e%d/b", "/home/ann/c"])
+        #expect(try Self.config("identityagent \(written)").agentSocket == path)
+    }
+
+    @Test(arguments: [("none", ""), ("SSH_AUTH_SOCK", nil), ("$SOCK", "/run/agent"), ("$NOWHERE_SET", ""), ("~/s", "/home/ann/s")])
+    func findsTheAgent(written: String, socket: String?) throws {
+        #expect(try Self.config("identityagent \(written)").agentSocket == socket)
+    }
+
+    /// What OpenSSH itself checks must be known to it too.
+    @Test func variablesReachOpenSSH() async throws {
+        let sshd = try RealSSHD()
+        let desk = try Desk("Host *\n  IdentityAgent ${DESK}/none\n  IdentityFile ${DESK}/user\n")
+        let entry = try await desk.entrance(environment: ["DESK": sshd.folder]).entry(to: Self.address("web.exe.xyz"))
+        #expect(entry.access.keys.keys.map(\.source) == [sshd.folder + "/user"])
     }
 
     /// exe.dev's routing name and the fleet file come before OpenSSH's configuration, which comes before exe.dev's `ssh_user`.

@@ -87,6 +87,14 @@ struct Provocation: Sendable, CustomTestStringConvertible {
 
     static let ofTheInstaller = [
         Provocation(
+            testDescription: "another range than the installer's server was founded with", status: 85,
+            message: "the cluster was founded with service-cidr 10.99.0.0/16, and the ledger says 10.245.0.0/16",
+            order: .install(Install(Sample.setup(), digest: "d", version: Sample.version))
+        ) {
+            try $0.write("/var/lib/rancher/k3s/server/db/state.db", "data")
+            try $0.write(HostPath.config, "cluster-cidr: \"10.244.0.0/16\"\nservice-cidr: \"10.99.0.0/16\"\n")
+        },
+        Provocation(
             testDescription: "never prepared", status: 81, message: "the k3s installer failed",
             order: .install(Install(Sample.setup(), digest: "d", version: Sample.version))
         ) {
@@ -125,6 +133,19 @@ struct Provocation: Sendable, CustomTestStringConvertible {
         }
     }
 
+    /// k3s runs with what stood in the file when it started.
+    @Test(arguments: [true, false]) func whatWasEditedSinceTheStartIsNoEvidence(isEdited: Bool) throws {
+        try FakeHost.with { host in
+            let config = "cluster-cidr: \"10.244.0.0/16\"\nservice-cidr: \"10.99.0.0/16\"\n"
+            try host.write("/var/lib/rancher/k3s/server/db/state.db", "data")
+            try host.write(HostPath.config, config)
+            try host.write(HostPath.started, "\(sha256Hex(isEdited ? "before" : config))  \(HostPath.config)\n")
+            let outcome = try host.run(Sample.script(.install(Install(Sample.setup(), digest: "d", version: Sample.version))))
+            #expect(outcome.status == (isEdited ? 81 : 85), "81: it went on to the installer, which is not there")
+            #expect(host.read(HostPath.config)?.contains("10.99.0.0/16") == !isEdited)
+        }
+    }
+
     /// The good binary stays when the next one is bad.
     @Test(arguments: ofTheRelease)
     func keepsWhatWasThere(_ case: Provocation) throws {
@@ -140,7 +161,7 @@ struct Provocation: Sendable, CustomTestStringConvertible {
         }
     }
 
-    @Test(arguments: Int32(70)...84)
+    @Test(arguments: Int32(70)...85)
     func isExplained(status: Int32) {
         let explains = HostFailure.advice(exitStatus: status) != nil
         #expect(explains == ![78, 79, 81].contains(status), "a retry helps with these three alone")

@@ -68,6 +68,29 @@ import Testing
         #expect(rest.count <= 8, "\(rest)")
     }
 
+    /// `base64` wraps at 76 columns, PEM at 64, `xxd -p` at 60; a log or JSON writes the line end as an escape, a terminal breaks anywhere.
+    @Test(arguments: ["\n", "\r\n", "\n    ", " ", "\\n", "\\r\\n", "\t"], [1, 7, 20]) func replacesWhatIsWrapped(end: String, width: Int) {
+        for spelling in Self.spellings {
+            let letters = Array(spelling)
+            let lines = stride(from: 0, to: letters.count, by: width).map { String(letters[$0..<min($0 + width, letters.count)]) }
+            let text = Self.redaction.text(Array("<\(lines.joined(separator: end))>".utf8))
+            let rest = text.replacing("<secret token>", with: "").filter { !$0.isWhitespace }.replacing(end, with: "")
+            #expect(text.contains("<secret token>") && rest.count <= 10 + 8 * end.count, "\(text)")
+        }
+    }
+
+    @Test func replacesAFileOfSeveralLines() {
+        let file = "-----BEGIN KEY-----\nMC4CAQAw\n-----END KEY-----\n"
+        let redaction = Redaction([("key", file)])
+        let base64 = Data(file.utf8).base64EncodedString()
+        for spelling in [
+            file, file.replacing("\n", with: " "), file.replacing("\n", with: "\\n"), file.replacing("\n", with: "\r\n"), base64,
+        ] {
+            let text = redaction.text(Array(spelling.utf8))
+            #expect(text.hasPrefix("<secret key>") && text.count <= 16, "\(text)")
+        }
+    }
+
     @Test(arguments: 8..<20) func replacesTheBeginningOfOneThatWasCut(length: Int) {
         #expect(Self.redaction.text(Array(("said: " + Self.secret.prefix(length)).utf8)) == "said: <secret token>")
     }

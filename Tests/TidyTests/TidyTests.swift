@@ -9,12 +9,12 @@ import Testing
     static let allowed: [String: Set<String>] = [
         "Shell": [], "K3s": ["FoundationEssentials", "Shell"], "FleetCore": ["FoundationEssentials", "K3s", "Shell"],
         "Reconciler": ["Digest", "FleetCore", "K3s", "Shell", "Synchronization"],
-        "ExeDev": ["CLibcurl", "Dispatch", "FoundationEssentials", "Shell", "Synchronization"],
-        "Digest": ["CLibcrypto"],
+        "ExeDev": ["CLibcurl", "Dispatch", "Files", "FoundationEssentials", "Shell", "Synchronization"],
+        "Digest": ["CLibcrypto"], "Files": ["Glibc"],
         "HTTPServer": ["CMicrohttpd", "FoundationEssentials", "Glibc", "Synchronization"],
-        "SSH": ["CLibcrypto", "CLibssh2", "Digest", "Dispatch", "FoundationEssentials", "Glibc", "Synchronization"],
+        "SSH": ["CLibcrypto", "CLibssh2", "Digest", "Dispatch", "Files", "FoundationEssentials", "Glibc", "Synchronization"],
         "Live": [
-            "Digest", "ExeDev", "FleetCore", "FoundationEssentials", "Glibc", "K3s", "Reconciler", "SSH", "Shell", "Spawn",
+            "Digest", "ExeDev", "Files", "FleetCore", "FoundationEssentials", "Glibc", "K3s", "Reconciler", "SSH", "Shell", "Spawn",
             "Synchronization",
         ],
         "Daemon": [

@@ -28,7 +28,10 @@ extension Verb {
         guard !owned.isEmpty else { return try forget(context, arguments, terminal) }
         let list = owned.map { "- " + $0 }.joined(separator: "\n")
         if arguments.has("json") { terminal.say(list) } else { terminal.out(list) }
-        guard try agrees(name, owned.count, arguments, terminal) else { return .failed }
+        let isKnown = hasLedger(context, terminal)
+        guard try isKnown ? agrees(name, owned.count, arguments, terminal) : agreesByTag(context, owned.count, arguments, terminal) else {
+            return .failed
+        }
         let left = try await destruction.remove(owned)
         guard left.isEmpty else { throw Failure("still there: \(left.joined(separator: ", "))", advice: "run destroy again") }
         try context.state.removeCluster()
@@ -66,6 +69,33 @@ extension Verb {
         case .waiting(_, let reason): terminal.say("waiting: \(reason.text)")
         default: break
         }
+    }
+
+    /// Whether there is a ledger that can be read.
+    private static func hasLedger(_ context: CommandContext, _ terminal: Terminal) -> Bool {
+        (try? context.state.loadLedger { terminal.say("WARNING: \($0)") }).flatMap { $0 } != nil
+    }
+
+    /// Without a ledger the tag alone says whose the VMs are, and another machine may keep this very fleet: the tag is what must be typed.
+    private static func agreesByTag(_ context: CommandContext, _ count: Int, _ arguments: Arguments, _ terminal: Terminal) throws -> Bool {
+        let tag = context.fleet.cluster.tag
+        terminal.say(
+            "WARNING: \(context.state.path) has no ledger that can be read: that these VMs are this fleet's is known by the tag \(tag) alone."
+        )
+        let typed = arguments.value("confirm")
+        if let refusal = refusalWithoutLedger(typed: typed, tag: tag, canAsk: terminal.inIsTerminal) { throw refusal }
+        if typed != nil { return true }
+        terminal.say("exedev-k8s recover would rebuild the ledger.")
+        let agreed = terminal.confirms("This removes \(count) VMs and all their data. Type the tag \(tag) to go on:", answer: tag)
+        if !agreed { terminal.say("Nothing was done.") }
+        return agreed
+    }
+
+    /// The cluster's name, which scripts pass, is not enough.
+    static func refusalWithoutLedger(typed: String?, tag: String, canAsk: Bool) -> Failure? {
+        let advice = "run exedev-k8s recover to rebuild the ledger; to remove every VM with the tag without it, pass --confirm=\(tag)"
+        if let typed { return typed == tag ? nil : Failure("--confirm=\(typed) is not enough without a ledger", advice: advice) }
+        return canAsk ? nil : Failure("there is no ledger, and no terminal to ask on", advice: advice)
     }
 
     private static func agrees(_ name: String, _ count: Int, _ arguments: Arguments, _ terminal: Terminal) throws -> Bool {

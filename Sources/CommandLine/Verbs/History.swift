@@ -49,16 +49,26 @@ struct HistoryDocument: Codable {
     /// The records of the log. Without `outcome`, none was recorded.
     var effects: [AuditRecord]
 
+    /// `text` of no effects: why there are none.
+    private var nothing = "Nothing is recorded."
+
+    private enum CodingKeys: CodingKey { case formatVersion, cluster, effects }
+
     /// `since`: a time in the format of the log.
     init(cluster: String, _ effects: [AuditRecord], node: String? = nil, run: String? = nil, since: String? = nil) {
         self.cluster = cluster
         self.effects = effects.filter { effect in
             (node == nil || effect.node == node) && (run == nil || effect.run.hasPrefix(run!)) && (since == nil || effect.time >= since!)
         }
+        let filters = [("node", node), ("run", run), ("since", since)].filter { $0.1 != nil }.map { "--\($0.0)" }
+        if !effects.isEmpty, !filters.isEmpty {
+            nothing =
+                "Nothing matches \(filters.joined(separator: ", ")); \(effects.count) \(effects.count == 1 ? "step is" : "steps are") recorded."
+        }
     }
 
     var text: String {
-        guard !effects.isEmpty else { return "Nothing is recorded." }
+        guard !effects.isEmpty else { return nothing }
         let rows = [["TIME", "RUN", "NODE", "STEP", "OUTCOME", "CHANGE", "REASON"]] + effects.map { $0.row.map { OutsideText.line($0) } }
         let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
         return rows.map { row in

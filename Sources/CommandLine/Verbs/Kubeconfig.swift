@@ -22,7 +22,7 @@ extension Verb {
         let result = try await context.observe(context.ledger(terminal), inspects: false)
         let facts = FleetFacts(fleet: context.fleet, observed: result.observed, ledger: result.ledger, now: SystemClock().now)
         guard let control = facts.controlPlane.endpoint, let vm = result.observed.vms?[control.name] else {
-            throw Failure(facts.controlPlane.reason.text, advice: "run apply first")
+            throw unreachable(facts, isLost: try context.state.lacksLedger())
         }
         let raw = try await context.world.kubeconfig(on: vm)
         await context.world.close()
@@ -36,6 +36,16 @@ extension Verb {
         try StateDirectory.replace(resolvingLinks(file), with: Array(new.utf8))
         terminal.say("wrote \(file); use it with: kubectl --kubeconfig \(file) --context \(name) get nodes")
         return .done
+    }
+
+    /// Why there is no server to ask. A lost ledger knows no cluster, and `apply` would not find it again.
+    static func unreachable(_ facts: FleetFacts, isLost: Bool) -> Failure {
+        if let mismatch = facts.controlPlane.mismatch { return Failure(mismatch.text, advice: mismatch.advice) }
+        let isFound = facts.observed.vms?.values.contains { $0.tags.contains(facts.fleet.cluster.tag) } == true
+        guard isLost, isFound else { return Failure(facts.controlPlane.reason.text, advice: "run apply first") }
+        return Failure(
+            "the state directory knows no cluster, and exe.dev lists VMs of this fleet",
+            advice: "use the state directory that set it up; if that is lost, exedev-k8s recover rebuilds it")
     }
 
     /// A name that needs no quotes in YAML.

@@ -27,7 +27,7 @@ struct BrokenFileStatus {
         return StatusDocument(
             cluster: cluster, time: time, problem: problem,
             nodes: names.map { name in
-                let status = listed[name]?.status.words ?? (vms == nil ? "not listed" : "absent")
+                let status = listed[name]?.status.words ?? (vms == nil ? StatusDocument.Node.unknown : "absent")
                 return (name, vm: status, text: ledger?.nodes[name].map(Self.words) ?? "not in the ledger")
             })
     }

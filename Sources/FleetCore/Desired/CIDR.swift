@@ -44,6 +44,21 @@ package struct CIDR: Sendable, Hashable, CustomStringConvertible {
 
     private static func mask(_ prefix: Int) -> UInt32 { prefix == 0 ? 0 : ~UInt32(0) << UInt32(32 - prefix) }
 
+    /// Why the pods or the services of a cluster cannot have this network, in words after its name; nil when they can.
+    var unfitness: String? {
+        if overlaps(.exeDev) {
+            return "overlaps \(CIDR.exeDev), where exe.dev's VMs sit: the VM would own its gateway's address and be cut off"
+        }
+        if overlaps(.tailnet) { return "overlaps \(CIDR.tailnet), where the overlay's addresses are" }
+        let ranges = CIDR.rfc1918.map(\.description).joined(separator: ", ")
+        return CIDR.rfc1918.contains(where: isInside) ? nil : "is not private; choose inside one of \(ranges)"
+    }
+
+    /// The same of services alone. kube-apiserver takes at most 20 bits of them; a /24 has room for what k3s itself brings.
+    var unfitnessOfServices: String? { (12...24).contains(prefix) ? nil : "must have a prefix from /12 to /24" }
+
+    func overlap(withPods pods: CIDR) -> String? { pods.overlaps(self) ? "clusterCIDR \(pods) and serviceCIDR \(self) overlap" : nil }
+
     package func overlaps(_ other: CIDR) -> Bool {
         let mask = Self.mask(min(prefix, other.prefix))
         return address & mask == other.address & mask

@@ -8,10 +8,20 @@ extension Ledger {
         if self.cluster != cluster {
             return "cluster: it is \(OutsideText.line(self.cluster))'s ledger, and this folder is \(cluster)'s"
         }
+        if let problem = rangesProblem { return problem }
         guard let founder, let fleet else { return nil }
         let role = fleet.nodes.first { $0.name == founder }?.role
         if role == .agent { return "founder: \(founder) is an agent, and only a server founds a cluster" }
         return role == nil && nodes[founder] == nil ? "founder: neither it nor the fleet file has a node \(OutsideText.line(founder))" : nil
+    }
+
+    /// What the fleet file could not ask for either: k3s would be configured with it.
+    private var rangesProblem: String? {
+        guard let pods = CIDR(clusterCIDR) else { return "clusterCIDR: \(OutsideText.line(clusterCIDR)) is no IPv4 network" }
+        guard let services = CIDR(serviceCIDR) else { return "serviceCIDR: \(OutsideText.line(serviceCIDR)) is no IPv4 network" }
+        if let problem = pods.unfitness { return "clusterCIDR: \(pods) \(problem)" }
+        if let problem = services.unfitness ?? services.unfitnessOfServices { return "serviceCIDR: \(services) \(problem)" }
+        return services.overlap(withPods: pods)
     }
 
     /// With what failed in one harmless line: until November 2026 it was stored as hosts and exe.dev said it.

@@ -188,7 +188,7 @@ extension Join {
 
     private static let differingVM: Rule = { joined, _ in
         let changes = joined.want.vm.changes(made: joined.node.instance.spec, size: joined.vm.size)
-        return changes.isEmpty ? nil : .blocked(.vmSpecChanged(name: joined.want.name, changes))
+        return changes.isEmpty ? nil : .blocked(.vmSpecChanged(name: joined.want.name, role: joined.want.role, changes))
     }
 
     private static let differingShare: Rule = { joined, _ in

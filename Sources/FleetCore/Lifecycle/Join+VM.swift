@@ -9,6 +9,10 @@ extension Join {
         if facts.needsSecondList(node.known) { return .wait(Wait(.awaitingSecondVMList, read: .vms, every: 3)) }
         // A failed step is tried again by the VMs that there are then: meanwhile somebody else may have made it.
         if node.isToBeReadAgain(facts.listedAt, facts) { return .wait(Wait(.awaitingNewVMList, read: .vms, every: 0)) }
+        // Another name in the file does not move the server: its VM and the cluster are still there.
+        if want.role == .server, let founder = facts.ledger.founder, founder != want.name, facts.holds(.onlyOneFounding) {
+            return .blocked(.foundedElsewhere(server: founder))
+        }
         if want.role == .server, facts.ledger.caHash != nil, facts.holds(.lostServer) { return .blocked(.serverVMGone(name: want.name)) }
         // No VM is made that could not be taken into the fleet.
         if let reason = facts.missingCredential { return .blocked(reason) }

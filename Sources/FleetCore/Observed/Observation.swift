@@ -28,6 +28,9 @@ package struct Observation: Sendable {
         return low < reading.nodes.count && reading.nodes[low].name == name ? reading.nodes[low] : nil
     }
 
+    /// Whether the cluster's list of Nodes was read. One whose API does not answer lists none.
+    package var hasReadNodes: Bool { if case .read(let reading) = cluster { reading.apiReady } else { false } }
+
     package mutating func note(_ vm: ObservedVM) {
         vms?[vm.name] = vm
     }

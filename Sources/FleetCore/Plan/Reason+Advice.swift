@@ -33,6 +33,7 @@ extension Reason {
         case .foreignConfiguration: "put what they say into serverConfig or agentConfig, and remove them from the host"
         case .foundingValuesChanged(let changes):
             "put back " + changes.map { "\($0.key): \($0.value)" }.joined(separator: ", ")
+        case .vmSpecChanged(_, role: .server, _): "put it back: a server can be neither changed nor moved to another VM yet"
         case .vmSpecChanged:
             "put it back; new VMs of a pool have it, so a pool with another vmPrefix gives VMs of the new kind"
         default: refusalAdvice
@@ -51,7 +52,8 @@ extension Reason {
         case .vmLimitExceeded: "raise limits.maxVMs or shrink a pool"
         case .vmsVanished:
             "it closes when they are listed again; if they are really gone, run exedev-k8s apply (stop the daemon before it, if one runs)"
-        case .foundedElsewhere: "keep the server's name; moving a server is not built yet"
+        case .foundedElsewhere(let server):
+            "put the server's vmPrefix back, so that it is \(server) again; moving a server is not built yet"
         case .serverNotRemovable: "servers are removed by destroy only"
         case .quorumAtRisk(_, _, _, let silent):
             silent.isEmpty ? "add a third server or remove the second" : "bring \(silent.joined(separator: ", ")) back first"

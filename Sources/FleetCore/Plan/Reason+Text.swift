@@ -117,7 +117,7 @@ extension Reason {
         case .foreignConfiguration(let files): "k3s takes arguments from " + files.joined(separator: ", ") + " too"
         case .foundingValuesChanged(let changes):
             changes.map(\.key).joined(separator: ", ") + " of serverConfig cannot change once a cluster exists"
-        case .vmSpecChanged(_, let changes):
+        case .vmSpecChanged(_, _, let changes):
             changes.map { "its \($0.field) is \($0.from) instead of \($0.to)" }.joined(separator: ", ") + "; changing a VM is not built yet"
         case .actionNotApproved(let step): "\(step.words) is not in the approved plan"
         case .vmsNotListed: "the list of VMs was not read"

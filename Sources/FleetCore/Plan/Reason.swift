@@ -97,7 +97,7 @@ package indirect enum Reason: Sendable, Hashable {
     case foreignConfiguration(files: [String])
     case foundingValuesChanged([FoundingChange])
     /// Nothing here resizes a VM or gives it another image.
-    case vmSpecChanged(name: String, [VMSpecChange])
+    case vmSpecChanged(name: String, role: Role, [VMSpecChange])
     /// exe.dev, the host or a safety rule said no when the action was sent.
     case actionRefused(String, advice: String)
     case actionNotApproved(StepKind)

@@ -58,14 +58,7 @@ extension FleetReader {
         guard let field else { return CIDR(standard) }
         let hint = "is no IPv4 network such as \"\(standard)\", all bits behind its prefix 0"
         guard let cidr = field.string(where: { CIDR($0) != nil }, or: hint).flatMap({ CIDR($0) }) else { return nil }
-        if cidr.overlaps(.exeDev) {
-            field.refuse("\(cidr) overlaps \(CIDR.exeDev), where exe.dev's VMs sit: the VM would own its gateway's address and be cut off")
-        } else if cidr.overlaps(.tailnet) {
-            field.refuse("\(cidr) overlaps \(CIDR.tailnet), where the overlay's addresses are")
-        } else if !CIDR.rfc1918.contains(where: cidr.isInside) {
-            let ranges = CIDR.rfc1918.map(\.description).joined(separator: ", ")
-            field.refuse("\(cidr) is not private; choose inside one of \(ranges)")
-        }
+        if let problem = cidr.unfitness { field.refuse("\(cidr) \(problem)") }
         return cidr
     }
 
@@ -80,11 +73,8 @@ extension FleetReader {
 
     private func checkServices(_ services: CIDR, _ pods: CIDR, _ draft: ClusterDraft) {
         let field = draft.fields["serviceCIDR"]
-        if pods.overlaps(services) {
-            (field ?? draft.fields["clusterCIDR"])?.refuse("clusterCIDR \(pods) and serviceCIDR \(services) overlap")
-        }
-        // kube-apiserver takes at most 20 bits of services; a /24 has room for what k3s itself brings.
-        if !(12...24).contains(services.prefix) { field?.refuse("\(services) must have a prefix from /12 to /24") }
+        if let problem = services.overlap(withPods: pods) { (field ?? draft.fields["clusterCIDR"])?.refuse(problem) }
+        if let problem = services.unfitnessOfServices { field?.refuse("\(services) \(problem)") }
     }
 
     /// Every node takes a /24 of the pods' network (facts/k3s.md §3.2).

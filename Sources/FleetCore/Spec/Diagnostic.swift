@@ -1,3 +1,5 @@
+import Shell
+
 /// One problem of a fleet file, at the place where an editor should put the cursor.
 package struct Diagnostic: Sendable, Hashable, CustomStringConvertible {
     package enum Severity: String, Sendable, Hashable { case error, warning }
@@ -16,7 +18,23 @@ package struct Diagnostic: Sendable, Hashable, CustomStringConvertible {
     package var description: String {
         let place = path.isEmpty ? "" : " \(path):"
         let hint = suggestion.map { "; did you mean \"\($0)\"?" } ?? ""
-        return "\(file):\(line):\(column):\(place) \(severity == .warning ? "warning: " : "")\(message)\(hint)"
+        // The file's names and texts stand in it, and whatever its editor pasted there.
+        return OutsideText.line(
+            "\(file):\(line):\(column):\(place) \(severity == .warning ? "warning: " : "")\(message)\(hint)", limit: Self.longest)
+    }
+
+    private static let longest = 1000
+
+    /// As many as a person reads, errors before warnings where not all are shown; the last one tells how many more there are.
+    package static func bounded(_ all: [Diagnostic], to most: Int = 50) -> [Diagnostic] {
+        guard all.count > most else { return all }
+        let ranked = all.filter { $0.severity == .error } + all.filter { $0.severity == .warning }
+        let (shown, hidden) = (ranked.prefix(most), ranked.dropFirst(most))
+        let isError = hidden.first?.severity == .error
+        let rest = Diagnostic(
+            severity: isError ? .error : .warning, file: ranked[0].file, path: "", line: hidden[most].line, column: hidden[most].column,
+            message: "and \(hidden.count) more problems, from here on", suggestion: nil)
+        return shown + [rest]
     }
 }
 

@@ -274,7 +274,7 @@ package enum FleetSchema {
                   "type": "string", "pattern": "^[a-z_][a-z0-9_-]*$", "maxLength": 32, "examples": ["exedev"]
                 },
                 "config": {
-                  "description": "OpenSSH's configuration (ssh -G HOST) gives IdentityFile, User, ProxyJump, UserKnownHostsFile, HostKeyAlias where this file does not; or the file with it.",
+                  "description": "OpenSSH's configuration (ssh -G HOST) gives IdentityFile, User, ProxyJump, UserKnownHostsFile, HostKeyAlias where this file does not; ProxyCommand is refused. Or the file with it.",
                   "type": ["boolean", "string"], "minLength": 1, "default": false, "examples": ["ssh_config"]
                 },
                 "hostKeys": {

@@ -27,6 +27,7 @@ extension FuzzEntry {
     static let ledger = FuzzEntry("ledger") { bytes in
         let folder = FileManager.default.temporaryDirectory.path + "/exedev-fuzz-\(getpid())"
         let directory = try StateDirectory(base: folder, cluster: "demo")
+        try directory.create()
         let file = directory.path + "/ledger.json"
         try Data(bytes).write(to: URL(filePath: file))
         let ledger: Ledger?
