@@ -223,6 +223,18 @@ import Testing
     @Test(arguments: vm) func whatTheVMIs(row: Row) throws { try row.check() }
     @Test(arguments: founding) func whatTheClusterWasFoundedWith(row: Row) throws { try row.check() }
 
+    /// Who approves the patch of taints approves what follows from it on the host.
+    @Test(arguments: [true, false]) func whatFollowsOtherTaintsIsTold(differ: Bool) throws {
+        var situation = try Situation()
+        let want = try #require(situation.facts.fleet.nodes.first { $0.pool == "batch" })
+        situation.node(want.name) {
+            if differ { $0.taints = [] }
+            $0.labels["exedev.dev/pool"] = nil
+        }
+        #expect(situation.item(want.name)?.decision.action?.kind == .patchNode)
+        #expect(situation.item(want.name)?.then.contains(.install) == differ)
+    }
+
     /// Of an isolated node; its taints are patched, and say nothing of how k3s is configured, to a ledger of before neither.
     @Test func taintsAreNoConfiguration() throws {
         var situation = try Situation()
