@@ -20,6 +20,8 @@ package struct ProbeFields: Sendable, Hashable {
     package var agent: UnitState?
     /// sha256 of the configuration file that is there, without its comments (`NodeSetup.settings`).
     package var configHash: String?
+    /// The same without its taints, which count when a node first registers.
+    package var settingsHash: String?
     /// Files that are not as an install wrote them.
     package var changedFiles: [String] = []
     /// Files that change k3s's arguments and that nobody here wrote.
@@ -49,6 +51,7 @@ package struct ProbeFields: Sendable, Hashable {
         case "unit.k3s": server = UnitState(value, uptime: uptime)
         case "unit.k3s-agent": agent = UnitState(value, uptime: uptime)
         case "config": configHash = value
+        case "settings": settingsHash = value
         case "changed": changedFiles.append(value)
         case "foreign": foreignFiles.append(value)
         case "outdated": isOutdated = value == "yes"
@@ -77,6 +80,12 @@ extension HostProbe {
     /// The unit of this role; nil where there is none.
     package func unit(_ role: Role) -> UnitState? { role == .server ? self.server : self.agent }
     package var isInOverlay: Bool { if case .up = self.overlay { true } else { false } }
+
+    /// Its k3s does not run, or would not start with the host, or was taken away.
+    package func isHalted(_ role: Role) -> Bool {
+        guard self.isBooted || self.isLate else { return false }
+        return unit(role).map { $0.isStopped || !$0.enabled } ?? (self.binaryVersion == nil)
+    }
 
     /// k3s was set up here in this role and has run.
     package func runs(_ role: Role) -> Bool {
@@ -119,6 +128,8 @@ package struct UnitState: Sendable, Hashable {
     package var enabled: Bool
     /// Restarts by systemd; a growing number is a crash loop.
     package var restarts: Int
+    /// systemd is about to do something with it, or does.
+    package var hasJob = false
     /// It is active, no job of systemd for it waits or runs (which a `Type=notify` unit's does until k3s says that it is up), and it has been so
     /// for longer than it takes k3s to end over a configuration that it does not take.
     package var isSteady = false
@@ -142,10 +153,14 @@ package struct UnitState: Sendable, Hashable {
         sub = String(values["SubState"] ?? "unknown")
         enabled = values["UnitFileState"] == "enabled"
         restarts = values["NRestarts"].flatMap { Int($0) } ?? 0
-        let hasJob = !["", "0"].contains(values["Job"] ?? "")
+        hasJob = !["", "0"].contains(values["Job"] ?? "")
         let since = values["ActiveEnterTimestampMonotonic"].flatMap { Double($0) } ?? 0
         isSteady = active == "active" && !hasJob && since > 0 && (uptime ?? 0) - since / 1_000_000 >= Self.steadySeconds
     }
+
+    /// It does not run, and nothing is about to start it. k3s ends with 1 when it is told to stop, so systemd calls one that was stopped failed
+    /// (k3s #2583).
+    package var isStopped: Bool { ["inactive", "failed"].contains(active) && !hasJob }
 
     package var words: String { restarts > 0 ? "\(active) (\(sub)), \(restarts) restarts" : "\(active) (\(sub))" }
 }

@@ -58,21 +58,27 @@ extension HostScript {
             fi
             """)
 
-    /// `put FILE MODE`: replaces FILE with standard input by rename and, if it changed, marks k3s for a restart. The mark is a file in /run: a
-    /// variable would be lost in a pipeline or when the script is cut before the restart; a boot starts k3s anyway.
+    /// `put FILE MODE`: replaces FILE with standard input by rename and, if k3s takes something else from it now, marks k3s for a restart. The mark
+    /// is a file in /run: a variable would be lost in a pipeline or when the script is cut before the restart; a boot starts k3s anyway. Our own
+    /// script runs at the next start.
     static let atomicWrite = Script(
         raw: """
             LC_ALL=C; export LC_ALL
             umask 077
             restart=/run/exedev-k8s-restart
+            \(meaning)
             put() {
                 mkdir -p "$(dirname "$1")"
                 cat > "$1.exedev-new"
                 if [ -f "$1" ] && cmp -s "$1" "$1.exedev-new"; then
+                    chown 0:0 "$1"
                     chmod "$2" "$1"
                     rm -f "$1.exedev-new"
                 else
-                    : > "$restart"
+                    case $1 in
+                    \(HostPath.waitOverlay)|\(HostPath.written)) ;;
+                    *) [ -f "$1" ] && [ "$(plain "$1")" = "$(plain "$1.exedev-new" "$1")" ] || : > "$restart" ;;
+                    esac
                     chmod "$2" "$1.exedev-new"
                     mv -f "$1.exedev-new" "$1"
                 fi
@@ -217,8 +223,8 @@ extension HostScript {
                 "fi",
             ])
         return Script(lines: [
-            alone, atomicWrite, belongs(to: setup.clusterID), founding, files(setup, serverToken, agentToken), unit(setup),
-            written(setup.role), durable, start,
+            alone, atomicWrite, Script(raw: comparisons), belongs(to: setup.clusterID), founding, files(setup, serverToken, agentToken),
+            unit(setup), written(setup.role), durable, start,
         ])
     }
 
@@ -257,25 +263,6 @@ extension HostScript {
         ])
     }
 
-    /// k3s exits for good when its interface has no address yet, and the unit has no order on tailscaled (facts/k3s.md §14.0).
-    private static func waitOverlay(_ setup: NodeSetup) -> String {
-        let unit = setup.role.unit + ".service"
-        return """
-            #!/bin/sh
-            # Notes what k3s starts with, then waits until the overlay has its address, 60 s at most.
-            umask 077
-            sha256sum \(HostPath.config) \(HostPath.configFolder)/* /etc/systemd/system/\(unit) /etc/systemd/system/\(unit).d/* \\
-                >\(HostPath.started) 2>/dev/null
-            for try in $(seq 1 120); do
-                ip -4 -o addr show dev \(setup.overlayInterface) 2>/dev/null | grep -qF ' \(setup.overlayAddress)/' && exit 0
-                sleep 0.5
-            done
-            echo 'the overlay has no address \(setup.overlayAddress)' >&2
-            exit 1
-
-            """
-    }
-
     private static let dropIn = """
         [Unit]
         Wants=tailscaled.service
@@ -290,6 +277,9 @@ extension HostScript {
         """
         unit=\(setup.role.unit)
         \(intact)
+        if [ -f "/etc/systemd/system/$unit.service" ] && intact; then
+            systemctl is-enabled --quiet "$unit" || systemctl enable --quiet "$unit" 2>/dev/null || true
+        fi
         if [ ! -f "/etc/systemd/system/$unit.service" ] || ! systemctl is-enabled --quiet "$unit" || ! intact; then
             systemd-run --collect --wait --quiet --unit=exedev-k8s-install-$$ -E INSTALL_K3S_SKIP_DOWNLOAD=true -E INSTALL_K3S_SKIP_START=true \\
                 \(words: setup.role == .agent ? ["-E", "K3S_URL=https://\(setup.serverAddress ?? ""):6443", "-E", "K3S_TOKEN_FILE=\(HostPath.agentToken)"] : []) \\
@@ -301,12 +291,10 @@ extension HostScript {
         """
     }
 
-    /// Where k3s runs with other files than those that are there, it is started again.
+    /// Where k3s runs with other files than those that are there, or systemd has other arguments, it is started again.
     private static let start: Script = """
+        if outdated || astray "$unit"; then : > "$restart"; fi
         systemctl daemon-reload
-        if [ -f \(raw: HostPath.started) ] && ! sha256sum --check --status \(raw: HostPath.started) 2>/dev/null; then
-            : > "$restart"
-        fi
         case $(systemctl is-active "$unit" || true) in
         active|activating) ;;
         *)

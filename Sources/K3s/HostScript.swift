@@ -95,7 +95,12 @@ package enum HostScript {
                         esac ;;
                     esac
                 done
-                [ -f \(HostPath.config) ] && echo "config=$(grep -v '^#' \(HostPath.config) | sha256sum | cut -d ' ' -f 1)"
+                \(meaning)
+                \(comparisons)
+                if [ -f \(HostPath.config) ]; then
+                    echo "config=$(grep -vE '^[[:space:]]*(#|$)' \(HostPath.config) | digest)"
+                    echo "settings=$(plain \(HostPath.config))"
+                fi
                 \(changes)
                 \(foreignFiles)
                 [ -f \(HostPath.cluster) ] && echo "cluster=$(cat \(HostPath.cluster))"

@@ -39,16 +39,26 @@ package struct NodeSetup: Sendable, Hashable {
         "# Written by exedev-k8s for the cluster \(clusterName); changes made here are undone.\n" + settings
     }
 
-    /// What a restart of k3s would change: the settings, whatever the comments in the file. Its first line is that of the files of ledgers of
-    /// schema 1, so that their digests stay good.
-    package var meaning: String {
+    /// What a restart of k3s would change: the settings but for taints, whatever the comments in the file. Its first line is that of the files of
+    /// ledgers of schema 1, so that their digests stay good.
+    package var meaning: String { meaning(of: lastingSettings) }
+
+    /// What ledgers of before December 2026 have the digest of: taints counted; nil where there are none.
+    package var formerMeaning: String? { taints.isEmpty ? nil : meaning(of: settings) }
+
+    private func meaning(of settings: String) -> String {
         let registries = self.registries.map { $0.meaning + "# secrets: \(registrySecrets)\n" } ?? ""
         return "# Written by exedev-k8s for the cluster \(clusterName); changes made here are undone.\n" + settings + registries
     }
 
     /// The file without its comments: what `ProbeFields.configHash` is of.
+    package var settings: String { settings(taints: taints) }
+
+    /// Without its taints, which k3s gives to a node when it first registers (facts/k3s.md §7): what `ProbeFields.settingsHash` is of.
+    package var lastingSettings: String { settings(taints: []) }
+
     /// As bytes, for it is rendered for every node at every plan, and putting a String together is most of that.
-    package var settings: String {
+    private func settings(taints: [Taint]) -> String {
         var keys: [(name: String, value: ConfigValue)] = [
             ("node-name", .string(name)), ("node-ip", .string(overlayAddress)), ("flannel-iface", .string(overlayInterface)),
         ]

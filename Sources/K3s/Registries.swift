@@ -81,22 +81,38 @@ extension Registries {
     /// Puts the file and the files that it names. Nothing but a file of ours is ever taken away.
     static func script(_ registries: Registries?) -> Script {
         guard let registries else { return Script(raw: removal) }
-        let files = registries.configs.sorted { $0.key < $1.key }.flatMap { host, access in
-            access.secrets.filter(\.isFile).sorted().map { secret -> Script in
-                "printf '%s' \(secret: .registry(host, secret)) | put \(HostPath.registryFile(host, secret)) 600"
-            }
+        let files = registries.secretFiles.map { host, secret -> Script in
+            "printf '%s' \(secret: .registry(host, secret)) | put \(HostPath.registryFile(host, secret)) 600"
         }
         let words = registries.words.reduce(Script(raw: "printf '%s' ")) { script, word in "\(script)\(word.script) " }
-        return Script(lines: files + ["\(words)| put \(HostPath.registries) 600"])
+        return Script(lines: files + ["\(words)| put \(HostPath.registries) 600", others(than: registries)])
     }
 
-    private static let mark = "# Written by exedev-k8s"
+    /// At the beginning of a file of ours.
+    static let mark = "# Written by exedev-k8s"
+
+    /// Takes away the files of registries that the fleet file names no more.
+    private static func others(than registries: Registries) -> Script {
+        let names = registries.secretFiles.map { HostPath.registryFile($0.host, $0.secret) }
+        return """
+            kept=\(" " + names.joined(separator: " ") + " ")
+            for file in \(raw: HostPath.registryFolder)/*; do
+                case $kept in *" $file "*) ;; *) rm -f "$file" ;; esac
+            done
+            """
+    }
+
+    /// The secrets that stand in files of their own.
+    private var secretFiles: [(host: String, secret: RegistrySecret)] {
+        configs.sorted { $0.key < $1.key }.flatMap { host, access in access.secrets.filter(\.isFile).sorted().map { (host, $0) } }
+    }
 
     private static let removal = """
-        if [ -f \(HostPath.registries) ] && grep -q '^\(mark)' \(HostPath.registries); then
-            rm -rf \(HostPath.registries) \(HostPath.registryFolder)
+        if grep -q '^\(mark)' \(HostPath.registries) 2>/dev/null; then
             : > "$restart"
+            rm -f \(HostPath.registries)
         fi
+        rm -rf \(HostPath.registryFolder)
         """
 
     private enum Word {
@@ -150,7 +166,7 @@ extension Registries {
 extension HostPath {
     package static let registries = "/etc/rancher/k3s/registries.yaml"
 
-    fileprivate static let registryFolder = "/etc/rancher/exedev/registries"
+    static let registryFolder = "/etc/rancher/exedev/registries"
 
     package static func registryFile(_ host: String, _ secret: RegistrySecret) -> String {
         registryFolder + "/" + String(host.map { $0 == ":" ? "_" : $0 }) + "-\(secret.rawValue).pem"

@@ -91,7 +91,8 @@ extension Run {
     mutating func begin(_ action: Action, at moment: Moment) {
         mayBeMade.remove(action.node)
         if action.kind == .createVM, facts.record(action.node)?.request != nil { mayBeMade.insert(action.node) }
-        if plan.items.first(where: { $0.node == action.node })?.decision.reason?.code == .hostDrifted { repairing.insert(action.node) }
+        let reason = plan.items.first { $0.node == action.node }?.decision.reason?.code
+        if reason == .hostDrifted || reason == .k3sStopped { repairing.insert(action.node) }
         if action.kind == .restart { facts.notes[action.node, default: .init()].wasRestarted = true }
         if action.step.target == .platform { sent(action, at: moment) }
         action.step.before(&facts.ledger, now: moment.wall)

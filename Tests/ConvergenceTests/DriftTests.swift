@@ -55,6 +55,51 @@ import Testing
         #expect(try run.decision(Self.mate) == .settled)
     }
 
+    /// What k3s would be started again with is the operator's to decide first.
+    @Test func nothingIsRepairedBesideAFileOfOthers() throws {
+        let fleet = FleetSketch().fleet()
+        var world = try WorldState.standing(fleet)
+        let file = "/etc/rancher/k3s/config.yaml.d/theirs.yaml"
+        for name in [Self.server, Self.web] {
+            world.configure(name, by: file)
+            world.editConfiguration(of: name)
+        }
+        world.haltK3s(on: Self.mate)
+        world.configure(Self.mate, by: file)
+        let run = try Rehearsal(fleet, in: world)
+        #expect(run.effects == [])
+        for name in [Self.server, Self.web, Self.mate] { #expect(try run.block(name) == .foreignConfiguration(files: [file])) }
+    }
+
+    /// Before the cluster knows it, which takes it a minute; all at the same time, for nothing is taken from anybody.
+    @Test(arguments: [[web], [web, mate], [server], [server, web, mate]], [false, true])
+    func k3sThatSomebodyStoppedIsStarted(names: [String], disables: Bool) throws {
+        let fleet = FleetSketch().fleet()
+        var world = try WorldState.standing(fleet)
+        for name in names { world.haltK3s(on: name, disables: disables) }
+        let start = world.now
+        let run = try Rehearsal(fleet, in: world)
+        #expect(run.effects.sorted() == names.map { "install \($0)" }.sorted() && run.plan?.isSettled == true, "\(run.plan?.words ?? "")")
+        for name in names { #expect(run.end.machine(name)?.disk.enabled != nil && run.end.isReady(name)) }
+        let begun = run.told.compactMap { if case .actionStarted(_, let reason) = $0.event { (at: $0.at, code: reason.code) } else { nil } }
+        #expect(begun.allSatisfy { $0.at - start < ClusterModel.patience && $0.code == .k3sStopped })
+    }
+
+    /// The Node is patched; what is written for its next registration restarts nothing.
+    @Test func taintsAreChangedWithoutARestart() throws {
+        let world = try WorldState.standing(FleetSketch().fleet())
+        var sketch = FleetSketch()
+        sketch.isTainted = true
+        let run = try Rehearsal(sketch.fleet(), in: world)
+        #expect(run.plan?.isSettled == true, "\(run.plan?.words ?? "")")
+        for name in [Self.web, Self.mate] {
+            let machine = try #require(run.end.machine(name))
+            #expect(machine.unit?.startedAt == world.machine(name)?.unit?.startedAt && machine.disk.setup?.taints.count == 1)
+            #expect(run.end.nodes[name]?.taints.count == 1)
+        }
+        #expect(run.effects.sorted() == ["install", "patchNode"].flatMap { step in [Self.web, Self.mate].map { "\(step) \($0)" } })
+    }
+
     /// A host that cannot be looked into is no reason to do anything, nor to wait, while its node is well.
     @Test func aHostThatCannotBeLookedIntoIsLeftAlone() throws {
         let stage = try Stage.named("nothing to do")

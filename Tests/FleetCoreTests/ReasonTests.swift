@@ -19,7 +19,9 @@ import Testing
     static let all: [Reason] = [
         .vmMissing, .vmStopped, .hostUnprepared, .k3sNotInstalled, .identityStale, .installInterrupted, .nodeNotRegistered,
         .labelsOrTaintsDiffer, .tagsDiffer, .sharingDiffers, .wantedAgain, .configurationNotRecorded, .installOutcomeUnknown,
-        .configurationChanged, .hostDrifted(HostDrift(files: ["/etc/rancher/k3s/config.yaml"])), .notInFleetFile, .podsLeft(bare),
+        .configurationChanged, .hostDrifted(HostDrift(files: ["/etc/rancher/k3s/config.yaml"])),
+        .k3sStopped(unit: "k3s-agent", UnitState(active: "inactive", sub: "dead", enabled: true, restarts: 0)), .notInFleetFile,
+        .podsLeft(bare),
         .removalUnfinished, .nodeWithoutVM, .fleetDestroyed, .awaitingVMList, .awaitingNewVMList,
         .awaitingSecondVMList, .awaitingProbe, .awaitingClusterRead, .hostUnreachable("timed out"), .createOutcomeUnknown,
         .commandOutcomeUnknown, .vmStarting,
@@ -82,4 +84,13 @@ import Testing
         (Reason.Code.vmMissing, "VMMissing"), (.k3sDidNotJoin, "K3sDidNotJoin"), (.vmsVanished, "VMsVanished"), (.leaseHeld, "LeaseHeld"),
     ])
     func codesAreCamelCase(code: Reason.Code, word: String) { #expect(code.rawValue == word) }
+
+    @Test(arguments: [
+        ("inactive", true, "k3s was stopped on its host, by whom is not known: it is inactive (dead)"),
+        ("failed", false, "k3s was stopped on its host, by whom is not known: it is failed (dead) and disabled"),
+        ("active", false, "k3s was disabled on its host, by whom is not known: it would not start with it"),
+    ])
+    func saysHowK3sWasStopped(active: String, enabled: Bool, text: String) {
+        #expect(Reason.k3sStopped(unit: "k3s", UnitState(active: active, sub: "dead", enabled: enabled, restarts: 0)).text == text)
+    }
 }

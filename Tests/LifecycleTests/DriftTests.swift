@@ -14,6 +14,15 @@ import Testing
         { $0.facts.observed.hosts[web] = Situation.host(isSetUp: true, change) }
     }
 
+    @Sendable private static func edited(_ probe: inout ProbeFields) { (probe.configHash, probe.settingsHash) = ("another", "another") }
+
+    private static func unit(_ active: String, enabled: Bool = true, hasJob: Bool = false) -> @Sendable (inout ProbeFields) -> Void {
+        {
+            $0.agent = UnitState(active: active, sub: "", enabled: enabled, restarts: 0)
+            $0.agent?.hasJob = hasJob
+        }
+    }
+
     private static func shared(_ port: Int?, _ isPublic: Bool, _ users: [String] = []) -> @Sendable (inout Situation) -> Void {
         { $0.facts.observed.shares[web] = Share(port: port, isPublic: isPublic, users: users) }
     }
@@ -21,21 +30,21 @@ import Testing
     /// What no list tells of.
     private static let drift: [Row] = [
         Row("its host is as we left it", "settled", seen()),
-        Row("its configuration was edited", "act install HostDrifted", seen { $0.configHash = "another" }),
-        Row("its configuration is gone", "act install HostDrifted", seen { $0.configHash = nil }),
+        Row("its configuration was edited", "act install HostDrifted", seen(edited)),
+        Row("its configuration is gone", "act install HostDrifted", seen { ($0.configHash, $0.settingsHash) = (nil, nil) }),
         Row("its unit was edited", "act install HostDrifted", seen { $0.changedFiles = ["/etc/systemd/system/k3s-agent.service"] }),
         Row("the mark of its cluster is gone", "act install HostDrifted", seen { $0.clusterID = nil }),
         Row("it runs with other files", "act install HostDrifted", seen { $0.isOutdated = true }),
         Row("edited again after this run put it right", "blocked HostDriftsAgain") {
-            seen { $0.configHash = "another" }(&$0)
+            seen(edited)(&$0)
             $0.facts.notes[web, default: .init()].wasRepaired = true
         },
         Row("edited, and its mate is down by our doing", "wait LimitReached") {
-            seen { $0.configHash = "another" }(&$0)
+            seen(edited)(&$0)
             $0.instance(mate) { $0.startedAt = now - 10 }
         },
         Row("edited, and the Node of its mate was deleted by somebody", "wait LimitReached") {
-            seen { $0.configHash = "another" }(&$0)
+            seen(edited)(&$0)
             $0.withoutNode(mate)
         },
         Row("k3s reads a file beside ours", "blocked ForeignConfiguration", seen { $0.foreignFiles = ["/etc/default/k3s"] }),
@@ -53,8 +62,30 @@ import Testing
             $0.instance { $0.startedAt = now - 10 }
         },
         Row("silent, and its configuration was edited", "act install HostDrifted") {
-            seen { $0.configHash = "another" }(&$0)
+            seen(edited)(&$0)
             $0.node { $0.ready = .unknown }
+        },
+        Row("edited, and k3s reads a file beside ours", "blocked ForeignConfiguration") {
+            seen {
+                edited(&$0)
+                $0.foreignFiles = ["/etc/default/k3s"]
+            }(&$0)
+        },
+        Row("edited, and k3s reads a file beside ours, and a label is missing", "act patchNode LabelsOrTaintsDiffer") {
+            seen {
+                edited(&$0)
+                $0.foreignFiles = ["/etc/default/k3s"]
+            }(&$0)
+            $0.node { $0.labels["tier"] = nil }
+        },
+        Row("its configuration has other taints for a registration", "act install HostDrifted", seen { $0.configHash = "another" }),
+        Row("its configuration has other taints, and a label is missing", "act patchNode LabelsOrTaintsDiffer") {
+            seen { $0.configHash = "another" }(&$0)
+            $0.node { $0.labels["tier"] = nil }
+        },
+        Row("its configuration has other taints again after this run put it right", "blocked HostDriftsAgain") {
+            seen { $0.configHash = "another" }(&$0)
+            $0.facts.notes[web, default: .init()].wasRepaired = true
         },
         Row("another host answers for it", "blocked HostMisrouted", seen { $0.hostname = "stranger" }),
         Row("its host belongs to another cluster", "blocked HostOfOtherCluster", seen { $0.clusterID = "c2" }),
@@ -67,6 +98,73 @@ import Testing
             $0.facts.observed.shares[server] = Share(port: 80, isPublic: true, users: [])
         },
     ]
+
+    /// k3s does not run on a host whose Node may read ready for a minute yet.
+    private static let stopped: [Row] = [
+        Row("stopped", "act install K3sStopped", seen(unit("inactive"))),
+        Row("stopped, and systemd calls it failed", "act install K3sStopped", seen(unit("failed"))),
+        Row("stopped and disabled", "act install K3sStopped", seen(unit("inactive", enabled: false))),
+        Row("disabled", "act install K3sStopped", seen(unit("active", enabled: false))),
+        Row("about to be started", "settled", seen(unit("inactive", hasJob: true))),
+        Row("starting", "settled", seen(unit("activating"))),
+        Row("its host boots", "settled") {
+            seen {
+                unit("inactive")(&$0)
+                $0.systemd = "starting"
+            }(&$0)
+        },
+        Row("stopped, and silent", "act install K3sStopped") {
+            seen(unit("inactive"))(&$0)
+            $0.node { $0.ready = .unknown }
+        },
+        Row("stopped, and k3s reads a file beside ours", "blocked ForeignConfiguration") {
+            seen {
+                unit("inactive")(&$0)
+                $0.foreignFiles = ["/etc/default/k3s"]
+            }(&$0)
+        },
+        Row("stopped and silent, and k3s reads a file beside ours", "blocked ForeignConfiguration") {
+            seen {
+                unit("inactive")(&$0)
+                $0.foreignFiles = ["/etc/default/k3s"]
+            }(&$0)
+            $0.node { $0.ready = .unknown }
+        },
+        Row("stopped again after this run started it", "blocked K3sFails") {
+            seen(unit("inactive"))(&$0)
+            $0.facts.notes[web, default: .init()].wasRepaired = true
+        },
+        Row("uninstalled", "act prepare HostUnprepared", seen { ($0.agent, $0.configHash, $0.binaryVersion) = (nil, nil, nil) }),
+        Row("stopped, and not in the cluster", "act install K3sStopped") {
+            seen(unit("inactive"))(&$0)
+            $0.withoutNode()
+        },
+        Row("stopped by us, and not in the cluster", "act install K3sNotInstalled") {
+            seen(unit("inactive", enabled: false))(&$0)
+            $0.withoutNode()
+            $0.facts.ledger.removalReached(.nodeDeleted, web)
+        },
+        Row("stopped, and its mate is down by our doing", "act install K3sStopped") {
+            seen(unit("inactive"))(&$0)
+            $0.instance(mate) { $0.startedAt = now - 10 }
+        },
+        Row("configured otherwise, and its mate is stopped", "wait LimitReached") {
+            $0.instance { $0.configuration = .digest("before") }
+            $0.facts.observed.hosts[mate] = Situation.host(mate, isSetUp: true, unit("inactive"))
+        },
+        Row("the server, which reads ready", of: server, "act install K3sStopped", serverStopped),
+        Row("the server, and the cluster is silent", of: server, "act install K3sStopped") {
+            serverStopped(&$0)
+            $0.facts.observed.cluster = .unreachable("no route")
+        },
+    ]
+
+    @Sendable private static func serverStopped(_ situation: inout Situation) {
+        situation.facts.observed.hosts[server] = Situation.host(server, isSetUp: true) {
+            ($0.server, $0.agent, $0.hasServerData, $0.overlay) = ($0.agent, nil, true, .up(address: "100.64.0.1"))
+            $0.server?.active = "inactive"
+        }
+    }
 
     /// Tags and sizes, which exe.dev's list tells, or the ledger.
     private static let vm: [Row] = [
@@ -121,6 +219,33 @@ import Testing
     ]
 
     @Test(arguments: drift) func whatNoListTellsOf(row: Row) throws { try row.check() }
+    @Test(arguments: stopped) func whatIsStopped(row: Row) throws { try row.check() }
     @Test(arguments: vm) func whatTheVMIs(row: Row) throws { try row.check() }
     @Test(arguments: founding) func whatTheClusterWasFoundedWith(row: Row) throws { try row.check() }
+
+    /// Who approves the patch of taints approves what follows from it on the host.
+    @Test(arguments: [true, false]) func whatFollowsOtherTaintsIsTold(differ: Bool) throws {
+        var situation = try Situation()
+        let want = try #require(situation.facts.fleet.nodes.first { $0.pool == "batch" })
+        situation.node(want.name) {
+            if differ { $0.taints = [] }
+            $0.labels["exedev.dev/pool"] = nil
+        }
+        #expect(situation.item(want.name)?.decision.action?.kind == .patchNode)
+        #expect(situation.item(want.name)?.then.contains(.install) == differ)
+    }
+
+    /// Of an isolated node; its taints are patched, and say nothing of how k3s is configured, to a ledger of before neither.
+    @Test func taintsAreNoConfiguration() throws {
+        var situation = try Situation()
+        situation.facts.digest = { $0 }
+        let want = try #require(situation.facts.fleet.nodes.first { $0.pool == "batch" })
+        for recorded in [false, true] {
+            guard case .install(let step) = situation.facts.install(want, overlay: "100.64.0.4") else { return }
+            #expect(!step.setup.taints.isEmpty && !step.digest.contains("taint"))
+            let digest = recorded ? step.digest : try #require(step.setup.formerMeaning)
+            situation.instance(want.name) { $0.configuration = .digest(digest) }
+            #expect(situation.decision(want.name) == "settled")
+        }
+    }
 }

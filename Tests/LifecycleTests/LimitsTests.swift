@@ -52,7 +52,7 @@ import Testing
                 }
             }
         }
-        let reason = unit == "activating" ? "ConfigurationChanged" : "K3sNotInstalled"
+        let reason = unit == "activating" ? "ConfigurationChanged" : "K3sStopped"
         #expect(decisions == ["act install \(reason)", "act install \(reason)"])
     }
 

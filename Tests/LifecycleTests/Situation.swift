@@ -64,7 +64,7 @@ struct Situation {
         (fields.binaryVersion, fields.binarySHA256, fields.hasInstaller, fields.clusterID) = (version, "sha", true, "c1")
         if isSetUp {
             fields.agent = UnitState(active: "active", sub: "running", enabled: true, restarts: 0)
-            (fields.configHash, fields.hasAgentData) = (digest, true)
+            (fields.configHash, fields.settingsHash, fields.hasAgentData) = (digest, digest, true)
         }
         change(&fields)
         return .probed(HostProbe(fields))

@@ -2,10 +2,11 @@
 enum FakePrograms {
     /// Real tools that the scripts may call; whatever is not listed here, a host need not have.
     static let tools = [
-        "awk", "basename", "cat", "chmod", "cmp", "cut", "date", "dirname", "env", "flock", "grep", "head", "id", "ln", "ls", "mkdir",
+        "awk", "basename", "cat", "chmod", "chown", "cmp", "cut", "date", "dirname", "env", "flock", "grep", "head", "id", "ln", "ls",
+        "mkdir",
         "mktemp",
         "mv",
-        "rm", "sed", "seq", "sh", "sha256sum", "sort", "tail", "timeout", "tr",
+        "rm", "sed", "seq", "sh", "sha256sum", "sort", "stat", "tail", "timeout", "tr",
     ]
 
     /// Records the arguments of a call: arguments end with US, calls with RS, so that no argument looks like two.
@@ -62,19 +63,42 @@ enum FakePrograms {
     private static let systemctl = #"""
         verb=$1
         shift
-        quiet= now= unit=
+        quiet= now= unit= asked= value=
         for word; do
             case $word in
             --quiet) quiet=1 ;;
             --now) now=1 ;;
-            -*|*,*) ;;
+            --value) value=1 ;;
+            --property=*) asked=,${word#*=}, ;;
+            *,*) asked=,$word, ;;
+            -*) ;;
             *) unit=${word##*/}; unit=${unit%.service} ;;
             esac
         done
         of() { cat "/state/$unit.$1" 2>/dev/null || echo "$2"; }
         exists() { [ -f "/etc/systemd/system/$unit.service" ] || [ "$unit" = tailscaled ]; }
+        said() {
+            case $asked in ''|*,"$1",*) if [ -n "$value" ]; then echo "$2"; else echo "$1=$2"; fi ;; esac
+        }
+        # As systemd does: what is on the disk counts when it is told to read it.
+        load() {
+            : >"/state/$1.loaded"
+            [ -f "/etc/systemd/system/$1.service" ] || return 0
+            files= from=/etc/systemd/system/$1.service
+            for place in /usr/local/lib/systemd/system /run/systemd/system /etc/systemd/system; do
+                for file in "$place"/service.d/*.conf "$place"/k3s-.service.d/*.conf "$place/$1".service.d/*.conf; do
+                    case $1$file in k3s/*k3s-.service.d/*) continue ;; esac
+                    [ ! -f "$file" ] || files="$files $file"
+                done
+            done
+            command=$(cat "$from" $files | sed -n 's/^ExecStart=\(..*\)$/\1/p' | tail -n 1 | sed 's/ *$//')
+            echo "FragmentPath=$from" >"/state/$1.loaded"
+            echo "DropInPaths=${files# }" >>"/state/$1.loaded"
+            echo "ExecStart={ path=${command%% *} ; argv[]=$command ; ignore_errors=no ; start_time=[n/a] ; pid=0 }" >>"/state/$1.loaded"
+        }
         answer "systemctl-$verb"
         case $verb in
+        daemon-reload) for unit in k3s k3s-agent; do load "$unit"; done ;;
         is-system-running) cat /state/systemd ;;
         list-jobs) cat /state/jobs 2>/dev/null ;;
         is-active)
@@ -87,8 +111,10 @@ enum FakePrograms {
                 load=loaded enabled=disabled
                 [ ! -e "/state/$unit.enabled" ] || enabled=enabled
             fi
-            printf 'LoadState=%s\nActiveState=%s\nSubState=%s\n' "$load" "$(of active inactive)" "$(of sub dead)"
-            printf 'UnitFileState=%s\nNRestarts=%s\n' "$enabled" "$(of restarts 0)" ;;
+            said LoadState "$load"; said ActiveState "$(of active inactive)"; said SubState "$(of sub dead)"
+            said UnitFileState "$enabled"; said NRestarts "$(of restarts 0)"; said Job "$(of job '')"
+            [ -f "/state/$unit.loaded" ] || load "$unit"
+            while IFS== read -r key text; do said "$key" "$text"; done <"/state/$unit.loaded" ;;
         cat|restart|reset-failed|enable|disable|stop)
             exists || { echo "Unit $unit.service not found." >&2; exit 5; }
             case $verb in

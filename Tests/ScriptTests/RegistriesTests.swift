@@ -105,6 +105,55 @@ import Testing
         }
     }
 
+    private static let pem = "/etc/rancher/exedev/registries/mirror.example_5000-key.pem"
+
+    /// As the rest of k3s's configuration. No digest of a secret leaves the host.
+    @Test(arguments: [HostPath.registries, pem], ["echo 'x: 1' >>", "rm", "chmod 644", "chown 7:7"])
+    func isWatchedAndPutBack(file: String, change: String) throws {
+        try Self.with { host in
+            _ = try Self.install(Self.registries, on: host)
+            try host.write("/state/k3s-agent.active", "active")
+            let before = host.state(file)
+            #expect(try ReadingTests.probe(host).changedFiles == [])
+            _ = try host.run("\(raw: change) \(file)")
+            #expect(try ReadingTests.probe(host).changedFiles == [file])
+            let answer = try host.run(HostScript.probe()).stdout
+            for secret in [Self.key, Self.password] { #expect(!answer.contains(secret) && !answer.contains(sha256Hex(secret))) }
+            _ = try Self.install(Self.registries, on: host)
+            #expect(try ReadingTests.probe(host).changedFiles == [])
+            #expect(host.state(file)?.mode == 0o600 && host.state(file)?.text == before?.text)
+            #expect(Self.isRestarted(host) == !change.hasPrefix("ch"))
+        }
+    }
+
+    @Test func isReadWhenK3sStarts() throws {
+        try Self.with { host in
+            _ = try Self.install(Self.registries, on: host)
+            try host.write("/state/k3s-agent.active", "active")
+            let good = try #require(host.read(HostPath.registries))
+            try host.write(HostPath.registries, good + "x: 1\n", mode: 0o600)
+            try host.write("/state/address", "inet 100.64.0.2/32 ")
+            #expect(try host.run("\(HostPath.waitOverlay)").status == 0)
+            try host.write(HostPath.registries, good + "# a word\n", mode: 0o600)
+            #expect(try ReadingTests.probe(host).isOutdated)
+        }
+    }
+
+    @Test func filesOfARegistryThatLeftAreRemoved() throws {
+        try Self.with { host in
+            _ = try Self.install(Self.registries, on: host)
+            var fewer = Self.registries
+            fewer.configs["mirror.example:5000"]?.secrets = [.ca]
+            _ = try Self.install(fewer, on: host)
+            #expect(Self.isRestarted(host) && host.files().keys.filter { $0.hasSuffix("pem") }.map { $0.suffix(6) } == ["ca.pem"])
+            #expect(try ReadingTests.probe(host).changedFiles == [])
+            try host.remove(HostPath.registries)
+            _ = try Self.install(nil, on: host)
+            #expect(host.files().keys.filter { $0.contains("registries") }.isEmpty)
+            #expect(try ReadingTests.probe(host).changedFiles == [])
+        }
+    }
+
     @Test func leavesSomebodyElsesFileWhenNoneIsAskedFor() throws {
         try Self.with { host in
             try host.write(HostPath.registries, "mirrors:\n")

@@ -33,7 +33,15 @@ extension Join {
         _ want: DesiredNode, _ probe: HostProbe, _ overlay: String, _ node: NodeFacts, _ facts: FleetFacts
     ) -> Decision {
         if let reason = otherCluster(probe, facts) { return .blocked(reason) }
-        return notJoinable(want, node, facts) ?? .act(facts.install(want, overlay: overlay), .k3sNotInstalled)
+        return notJoinable(want, node, facts) ?? .act(facts.install(want, overlay: overlay), notRunning(want.role, probe, node))
+    }
+
+    /// Where our own install had come to its end, and no removal of ours had begun, somebody else stopped it.
+    private static func notRunning(_ role: Role, _ probe: HostProbe, _ node: NodeFacts) -> Reason {
+        guard let unit = probe.unit(role), probe.configHash != nil, node.instance.configuration != .unknown, node.leaveStage == nil else {
+            return .k3sNotInstalled
+        }
+        return .k3sStopped(unit: role.unit, unit)
     }
 
     /// What keeps an agent from being joined.
@@ -53,7 +61,7 @@ extension Join {
         if let reason = otherCluster(probe, facts) { return .blocked(reason) }
         if let decision = notJoinable(want, node, facts) ?? runningServer(want, probe, node, facts) { return decision }
         let action = facts.install(want, overlay: overlay)
-        guard node.instance.startedAt != nil, action.sets(node.instance.configuration) else {
+        guard node.instance.startedAt != nil, facts.sets(action, node.instance.configuration) else {
             return .act(action, .installInterrupted)
         }
         return joining(want, probe, node, facts)

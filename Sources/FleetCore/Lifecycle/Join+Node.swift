@@ -16,6 +16,7 @@ extension Join {
         mismatched, deleting, unheard, hostReset, wantedAgain,
         // Before readiness: a configuration that keeps a node down is mended by another one.
         reconfigured, drifted, failing, restarted, notReady, differingLabels, differingShare, differingTags,
+        registeredOtherwise,
         // What cannot be mended holds up nothing.
         foreignConfiguration, differingFounding, differingVM,
     ]
@@ -65,16 +66,20 @@ extension Join {
         .wait(Wait(.nodeSilent(evidence), read: .cluster, every: 2, diagnostics: .host(joined.want.name)))
     }
 
-    /// A silent node whose host lacks what k3s needs, or where k3s is stopped, is set up once more; the Node of another machine is purged.
+    /// A node whose host lacks what k3s needs, or where k3s is stopped, is set up once more, although it may read ready for a minute; the Node of
+    /// another machine is purged. k3s is not started with arguments of others.
     private static let hostReset: Rule = { joined, facts in
         let want = joined.want
-        guard joined.reading.ready == .unknown, case .probed(let probe)? = joined.node.host else { return nil }
+        guard case .probed(let probe)? = joined.node.host, joined.reading.ready == .unknown || probe.isHalted(want.role) else { return nil }
         switch NodeState.inside(joined.vm, probe, want, digest: facts.ledger.digests[want.k3s.description]) {
         case .bare(_, let probe): return bare(want, probe, facts)
         // Of a ledger that does not know the machine its address tells: it cannot join under a name whose password it does not have.
         case .prepared(_, let probe, let overlay) where want.role == .agent && overlay != joined.reading.internalIP,
             .installed(_, let probe, let overlay) where want.role == .agent && overlay != joined.reading.internalIP:
             return otherCluster(probe, facts).map(Decision.blocked) ?? purge(want, joined.node)
+        case .prepared where !probe.foreignFiles.isEmpty: return nil
+        case .prepared where joined.node.wasRepaired:
+            return probe.unit(want.role).map { .blocked(.k3sFails(node: want.name, role: want.role, unit: $0, journal: probe.journal)) }
         case .prepared(_, let probe, let overlay): return prepared(want, probe, overlay, joined.node, facts)
         case .refused(_, let reason): return .blocked(reason)
         default: return nil
@@ -105,7 +110,7 @@ extension Join {
         let want = joined.want
         guard let overlay = joined.reading.internalIP, want.role == .server || facts.controlPlane.answers else { return nil }
         let (configuration, action) = (joined.node.instance.configuration, facts.install(want, overlay: overlay))
-        if action.sets(configuration) { return nil }
+        if facts.sets(action, configuration) { return nil }
         let reason: Reason =
             switch configuration {
             // What runs already as it is asked for is not restarted by it.
@@ -150,9 +155,22 @@ extension Join {
             return .blocked(.hostMisrouted(vm: want.name, hostname: probe.hostname))
         }
         if let reason = otherCluster(probe, facts) { return .blocked(reason) }
-        guard let drift = facts.drift(probe, from: want, overlay: overlay) else { return nil }
+        // k3s would be started again with what stands there: that is the operator's to decide first.
+        guard probe.foreignFiles.isEmpty, let drift = facts.drift(probe, from: want, overlay: overlay) else { return nil }
+        return repair(drift, joined, overlay, facts)
+    }
+
+    /// After the taints of the Node itself were patched.
+    private static let registeredOtherwise: Rule = { joined, facts in
+        guard case .probed(let probe)? = joined.node.host, let overlay = joined.reading.internalIP, facts.controlPlane.answers,
+            probe.foreignFiles.isEmpty, let drift = facts.registrationDrift(probe, from: joined.want, overlay: overlay)
+        else { return nil }
+        return repair(drift, joined, overlay, facts)
+    }
+
+    private static func repair(_ drift: HostDrift, _ joined: JoinedNode, _ overlay: String, _ facts: FleetFacts) -> Decision {
         if joined.node.wasRepaired { return .blocked(.hostDriftsAgain(drift)) }
-        return .act(facts.install(want, overlay: overlay), .hostDrifted(drift))
+        return .act(facts.install(joined.want, overlay: overlay), .hostDrifted(drift))
     }
 
     private static let foreignConfiguration: Rule = { joined, _ in

@@ -78,11 +78,3 @@ package enum StepKind: String, Sendable, Hashable, Codable, CaseIterable {
     /// `+` makes something, `~` changes it, `-` takes it away.
     package var symbol: Character { self == .createVM ? "+" : isDestructive ? "-" : "~" }
 }
-
-extension Action {
-    /// Whether it sets up the configuration that is there.
-    func sets(_ configuration: Configuration) -> Bool {
-        guard case .install(let step) = self else { return false }
-        return configuration == .digest(step.digest)
-    }
-}

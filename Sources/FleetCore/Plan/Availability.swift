@@ -28,7 +28,7 @@ package enum Availability: Sendable {
                 || subject.instance.restartedAt != nil
             return isLost ? .missing : .absent
         }
-        let isReady = node.ready == .ready
+        let isReady = node.ready == .ready && !subject.isStopped(role)
         let start = Start(subject, facts)
         // One that does not come up is down by our doing for as long as k3s may take.
         let patience = isReady ? Self.staleReadiness : Planner.startDeadline(role)

@@ -115,11 +115,17 @@ package struct FleetFacts: Sendable {
 
     /// Where the files on a host are not as an install of this configuration leaves them; nil when they are.
     func drift(_ probe: HostProbe, from node: DesiredNode, overlay: String) -> HostDrift? {
-        var files = probe.changedFiles
-        if probe.clusterID == nil { files.append(HostPath.cluster) }
-        if probe.configHash != digest(setup(of: node, overlay: overlay).settings) { files.append(HostPath.config) }
+        var files = Set(probe.changedFiles)
+        if probe.clusterID == nil { files.insert(HostPath.cluster) }
+        if probe.settingsHash != digest(setup(of: node, overlay: overlay).lastingSettings) { files.insert(HostPath.config) }
         let drift = HostDrift(files: files.sorted(), isOutdated: probe.isOutdated)
         return drift.files.isEmpty && !drift.isOutdated ? nil : drift
+    }
+
+    /// The same of what counts only when it registers again.
+    func registrationDrift(_ probe: HostProbe, from node: DesiredNode, overlay: String) -> HostDrift? {
+        guard probe.configHash != digest(setup(of: node, overlay: overlay).settings) else { return nil }
+        return HostDrift(files: [], hasOtherTaints: true)
     }
 
     /// What the file asks for that the cluster cannot have any more.
@@ -138,5 +144,11 @@ package struct FleetFacts: Sendable {
     func install(_ node: DesiredNode, overlay: String) -> Action {
         let setup = setup(of: node, overlay: overlay)
         return .install(Install(setup, digest: digest(setup.meaning), version: node.k3s))
+    }
+
+    /// Whether it sets up the configuration that is there, as ledgers of before December 2026 may note it too.
+    func sets(_ action: Action, _ configuration: Configuration) -> Bool {
+        guard case .install(let step) = action, case .digest(let digest) = configuration else { return false }
+        return digest == step.digest || step.setup.formerMeaning.map { self.digest($0) == digest } ?? false
     }
 }

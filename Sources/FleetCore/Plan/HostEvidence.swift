@@ -34,7 +34,13 @@ package enum HostEvidence: Sendable, Hashable {
 extension NodeFacts {
     /// k3s does not run there, as the host itself says: nothing is lost by setting it up again.
     func isKnownDown(_ role: Role) -> Bool {
-        guard node?.ready == .unknown, case .probed(let probe)? = host else { return false }
+        guard let node, case .probed(let probe)? = host else { return false }
+        return node.ready == .unknown && probe.unit(role)?.active != "active" || isStopped(role)
+    }
+
+    /// Its k3s was stopped, or taken away, since it last said that it is ready.
+    func isStopped(_ role: Role) -> Bool {
+        guard case .probed(let probe)? = host, probe.isHalted(role) else { return false }
         return probe.unit(role)?.active != "active"
     }
 }

@@ -70,8 +70,7 @@ extension NodeState {
             probe.hasInstaller
         else { return .bare(vm, probe) }
         let unit = probe.unit(want.role)
-        // k3s ends with 1 when it is told to stop, so systemd calls a k3s that somebody stopped failed (k3s #2583).
-        let isSetUp = probe.configHash != nil && unit.map { $0.enabled && !["inactive", "failed"].contains($0.active) } ?? false
+        let isSetUp = probe.configHash != nil && unit.map { $0.enabled && !$0.isStopped } ?? false
         return isSetUp ? .installed(vm, probe, overlay: overlay) : .prepared(vm, probe, overlay: overlay)
     }
 }

@@ -18,6 +18,7 @@ extension Reason {
         case installOutcomeUnknown = "InstallOutcomeUnknown"
         case configurationChanged = "ConfigurationChanged"
         case hostDrifted = "HostDrifted"
+        case k3sStopped = "K3sStopped"
         case notInFleetFile = "NotInFleetFile"
         case podsLeft = "PodsLeft"
         case removalUnfinished = "RemovalUnfinished"
@@ -113,6 +114,7 @@ extension Reason {
         case .installOutcomeUnknown: .installOutcomeUnknown
         case .configurationChanged: .configurationChanged
         case .hostDrifted: .hostDrifted
+        case .k3sStopped: .k3sStopped
         case .notInFleetFile: .notInFleetFile
         case .podsLeft: .podsLeft
         case .removalUnfinished: .removalUnfinished

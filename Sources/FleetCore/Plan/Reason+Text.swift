@@ -24,6 +24,7 @@ extension Reason {
         case .installOutcomeUnknown: "the outcome of its last install is unknown"
         case .configurationChanged: "its configuration changed"
         case .hostDrifted(let drift): drift.words
+        case .k3sStopped(let unit, let state): Self.stopped(unit, state)
         case .notInFleetFile: "no pool asks for it"
         case .podsLeft(let hindrance): hindrance.words
         case .removalUnfinished: "its VM is gone and its removal was not finished"
@@ -66,6 +67,11 @@ extension Reason {
         case .limitReached(let limit, let value, let names): "limits.\(limit.rawValue) is \(value)\(Self.taken(by: names))"
         default: nil
         }
+    }
+
+    private static func stopped(_ unit: String, _ state: UnitState) -> String {
+        guard state.isStopped else { return "\(unit) was disabled on its host, by whom is not known: it would not start with it" }
+        return "\(unit) was stopped on its host, by whom is not known: it is \(state.words)" + (state.enabled ? "" : " and disabled")
     }
 
     private static func crashes(_ unit: UnitState?, _ journal: String?) -> String {
@@ -154,7 +160,8 @@ extension Reason {
 
 extension HostDrift {
     fileprivate var words: String {
-        if files.isEmpty { return "k3s runs with other files than those on its host" }
+        if hasOtherTaints { return "its configuration has other taints for its next registration; k3s is not restarted for them" }
+        if files.isEmpty { return "k3s runs with other arguments than the files on its host say" }
         return files.joined(separator: ", ") + " on its host \(files.count == 1 ? "was" : "were") changed by somebody else"
     }
 }

@@ -21,6 +21,8 @@ package indirect enum Reason: Sendable, Hashable {
     case installOutcomeUnknown
     case configurationChanged
     case hostDrifted(HostDrift)
+    /// `unit`: the name of k3s's unit on the host, which somebody stopped or disabled.
+    case k3sStopped(unit: String, UnitState)
     case notInFleetFile
     /// Its drain goes on.
     case podsLeft(DrainHindrance)
@@ -131,8 +133,12 @@ package struct HostDrift: Sendable, Hashable {
     package var files: [String]
     /// k3s was started with other files than those that are there.
     package var isOutdated: Bool
+    /// Its configuration has other taints, which count only when it registers again: k3s is not restarted for them.
+    package var hasOtherTaints: Bool
 
-    package init(files: [String], isOutdated: Bool = false) { (self.files, self.isOutdated) = (files, isOutdated) }
+    package init(files: [String], isOutdated: Bool = false, hasOtherTaints: Bool = false) {
+        (self.files, self.isOutdated, self.hasOtherTaints) = (files, isOutdated, hasOtherTaints)
+    }
 }
 
 /// What keeps a control plane from being used.

@@ -50,6 +50,12 @@ enum GuestHost {
         FileManager.default.contents(atPath: file).map { String(decoding: $0, as: UTF8.self) }
     }
 
+    /// In alphabetical order.
+    static func files(in folder: String, ending suffixes: [String]) -> [String] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []
+        return names.filter { name in suffixes.contains { name.hasSuffix("." + $0) } }.sorted().map { folder + "/" + $0 }
+    }
+
     /// By rename, with its mode from the first byte; folders are made on the way.
     static func write(_ text: String, to file: String, mode: mode_t = 0o600) throws {
         let folder = URL(fileURLWithPath: file).deletingLastPathComponent().path

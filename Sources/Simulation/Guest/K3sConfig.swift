@@ -32,7 +32,8 @@ struct K3sConfig {
     init(_ role: Role, arguments: [String]) throws {
         self.role = role
         let known = role == .server ? K3sConfig.common.union(K3sConfig.serverOnly) : K3sConfig.common
-        if let text = GuestHost.read(K3sConfig.file) {
+        for file in [K3sConfig.file] + GuestHost.files(in: K3sConfig.file + ".d", ending: ["yaml", "yml"]) {
+            guard let text = GuestHost.read(file) else { continue }
             for (key, list) in try K3sConfig.parse(text) {
                 if known.contains(key) {
                     values[key] = list

@@ -160,6 +160,14 @@ extension Scenario {
                 .disturbed { world in for name in ["demo-cp-n1", victim, "demo-web-n2"] { world.editConfiguration(of: name) } },
             Scenario("configuration beside ours", before: fleet, after: fleet).ending(.blocked([victim: [.foreignConfiguration]]))
                 .disturbed { $0.configure(victim, by: "/etc/rancher/k3s/config.yaml.d/theirs.yaml") },
+            Scenario("configuration edited by hand beside a file of others", before: fleet, after: fleet)
+                .ending(.blocked([victim: [.foreignConfiguration]]))
+                .disturbed { world in
+                    world.configure(victim, by: "/etc/rancher/k3s/config.yaml.d/theirs.yaml")
+                    world.editConfiguration(of: victim)
+                },
+            Scenario("k3s stopped and disabled by hand a moment ago", before: fleet, after: fleet)
+                .disturbed { world in for name in ["demo-web-n2", victim] { world.haltK3s(on: name, disables: name == victim) } },
             Scenario("label changed, and more memory than the VMs have", before: fleet, after: larger)
                 .ending(.blocked(Dictionary(uniqueKeysWithValues: fleet.nodes.map { ($0.name, [.vmSpecChanged]) }))),
         ]

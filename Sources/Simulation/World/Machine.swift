@@ -58,6 +58,8 @@ package struct Machine: Hosted, Hashable {
         var changedFiles: [String] = []
         var foreignFiles: [String] = []
         package var enabled: Role?
+        /// Which unit the installer wrote; one that is disabled is still there.
+        var unitFile: Role?
         /// The number of the cluster whose data lie here.
         package var serverData: Int?
         package var password: String?
@@ -161,10 +163,11 @@ package struct Machine: Hosted, Hashable {
             sub: unit != nil && disk.setup?.isRefused == true ? "auto-restart" : "", enabled: disk.enabled != nil,
             restarts: restarts(now: now))
         state.isSteady = unit?.registeredAt.map { now - $0 >= 10 } ?? false
-        if let role = disk.enabled ?? (unit == nil ? nil : disk.role) {
+        if let role = disk.unitFile {
             if role == .server { probe.server = state } else { probe.agent = state }
         }
         probe.configHash = disk.setup.map { sha256Hex($0.settings) }
+        probe.settingsHash = disk.setup.map { sha256Hex($0.lastingSettings) }
         (probe.changedFiles, probe.foreignFiles) = (disk.changedFiles, disk.foreignFiles)
         probe.clusterID = disk.clusterID
         probe.hasServerData = disk.serverData != nil

@@ -21,6 +21,14 @@ extension WorldState {
         machines[index].sync()
     }
 
+    /// Somebody stops k3s; for a while the cluster does not know it.
+    mutating func haltK3s(on name: String, disables: Bool = false) {
+        guard let index = at(name) else { return }
+        settle()
+        machines[index].unit = nil
+        if disables { machines[index].writeThrough { $0.enabled = nil } }
+    }
+
     /// Somebody gives k3s arguments in a file of their own.
     mutating func configure(_ name: String, by file: String) {
         guard let index = at(name) else { return }

@@ -119,7 +119,7 @@ extension WorldState {
 
     private func installation(_ setup: NodeSetup, _ index: Int) -> [HostStep] {
         // As the script's note in /run: what changed calls for a restart, and a boot makes good for it.
-        let isChanged = machines[index].disk.setup != setup || !machines[index].disk.changedFiles.isEmpty
+        let isChanged = machines[index].disk.setup?.running != setup.running || !machines[index].disk.changedFiles.isEmpty
         return [
             { world in world.write(index) { $0.clusterID = setup.clusterID } },
             { world in world.write(index) { $0.hasToken = true } },
@@ -127,7 +127,7 @@ extension WorldState {
                 world.machines[index].needsRestart = world.machines[index].needsRestart || isChanged
                 return world.write(index) { ($0.setup, $0.changedFiles) = (setup, []) }
             },
-            { world in world.write(index) { $0.enabled = setup.role } },
+            { world in world.write(index) { ($0.enabled, $0.unitFile) = (setup.role, setup.role) } },
             Self.sync(index),
             { world in
                 guard world.machines[index].unit == nil || world.machines[index].needsRestart else { return nil }

@@ -23,6 +23,6 @@ extension WorldState {
     /// Whether an order to install would restart k3s: what runs already as it is asked for is left alone.
     func isRestarted(by setup: NodeSetup) -> Bool {
         guard let machine = machine(setup.name) else { return false }
-        return machine.unit == nil || machine.needsRestart || machine.disk.setup != setup
+        return machine.unit == nil || machine.needsRestart || machine.disk.setup?.running != setup.running
     }
 }
