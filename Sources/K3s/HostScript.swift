@@ -13,18 +13,28 @@ package enum HostScript {
             [ "${host%%.*}" = \(hostname) ] || { echo "this host is $host" >&2; exit \(Int(HostFailure.wrongHost)); }
             """
         return Script(
-            lines: ["{", proof, Script(raw: "echo '\(ownOutput)'"), environment, script, "} </dev/null"])
+            lines: ["{", endsWithConnection, proof, Script(raw: "echo '\(ownOutput)'"), environment, script, "exit $?", "} 8<&0 </dev/null", ""])
     }
 
+    /// sshd ends nothing when its connection goes, but it closes standard input, which stays open until then: that ends the script and all that
+    /// it has started. Only in a process group of its own (`loginCommand`), for nobody else's process may be in it.
+    private static let endsWithConnection = Script(
+        raw: """
+            read -r group </proc/$$/stat; group=${group##*) }; group=${group#* * }
+            [ "${group%% *}" != $$ ] || (while read -r group; do :; done <&8; kill -s TERM 0) >/dev/null 2>&1 &
+            exec 8<&-
+            """)
+
     /// What the login's shell is told: to run the script on standard input as root. That shell may be of any kind, so of its own language nothing is
-    /// used but words in single quotes. Some images log in as root and lack sudo (facts/exedev.md §5); a sudo that fails before the script
+    /// used but words in single quotes. `setsid` gives the script a process group of its own. Some images log in as root and lack sudo (facts/exedev.md §5); a sudo that fails before the script
     /// began is asked once more whether it would do anything at all.
     package static let loginCommand = "sh -c '" + asRoot.split(separator: "\n").joined(separator: " ") + "'"
 
     private static let asRoot = """
-        if [ "$(id -u)" = 0 ]; then exec sh -eu -s; fi;
+        group=; command -v setsid >/dev/null 2>&1 && group="setsid -w";
+        if [ "$(id -u)" = 0 ]; then exec $group sh -eu -s; fi;
         command -v sudo >/dev/null 2>&1 || { echo "the login is $(id -un) and the host has no sudo" >&2; exit \(HostFailure.noRoot); };
-        sudo -n sh -eu -s; status=$?;
+        sudo -n $group sh -eu -s; status=$?;
         if [ $status = 1 ]; then sudo -n true </dev/null >/dev/null 2>&1 || exit \(HostFailure.noRoot); fi;
         exit $status
         """
@@ -151,17 +161,21 @@ package enum HostScript {
 
                 """
             } else { "" }
-        return keepCurrent + """
-            k3s kubectl delete node \(node) --ignore-not-found --timeout=25s
-            k3s kubectl -n kube-system delete secret \(node + ".node-password.k3s") --ignore-not-found --timeout=25s
-            """
+        return alone(on: node) + keepCurrent + forgetting(node)
+    }
+
+    private static func forgetting(_ node: String) -> Script {
+        """
+        k3s kubectl delete node \(node) --ignore-not-found --timeout=25s
+        k3s kubectl -n kube-system delete secret \(node + ".node-password.k3s") --ignore-not-found --timeout=25s
+        """
     }
 
     private static let addressPath = "{.status.addresses[?(@.type==\"InternalIP\")].address}"
 
     /// `mark`: the annotation that records that this program set the cordon, or that it found one, which is somebody else's to lift.
     package static func cordon(name: String, mark: String) -> Script {
-        """
+        alone(on: name) + """
         seen=$(k3s kubectl get node \(name) -o \(cordonPath(mark)) --request-timeout=20s)
         case $seen in
         *'|'?*) mark=${seen#*'|'} ;;
@@ -174,7 +188,7 @@ package enum HostScript {
     }
 
     package static func uncordon(name: String, mark: String) -> Script {
-        """
+        alone(on: name) + """
         seen=$(k3s kubectl get node \(name) -o \(cordonPath(mark)) --request-timeout=20s)
         [ "${seen#*'|'}" = \(raw: foreignCordon) ] || k3s kubectl uncordon \(name) --request-timeout=20s
         k3s kubectl annotate node \(name) \(mark + "-") --request-timeout=20s
@@ -195,7 +209,7 @@ package enum HostScript {
         let data: Script = deleteEmptyDir ? " --delete-emptydir-data" : ""
         let forced: Script = force ? " --force" : ""
         let skip: Script = isSilent ? " --skip-wait-for-delete-timeout=60" : ""
-        return """
+        return alone(on: name) + """
             state=pending
             if said=$(k3s kubectl drain \(name) --ignore-daemonsets --timeout=20s\(data)\(forced)\(skip) 2>&1); then state=drained; fi
             case $state$said in
@@ -231,7 +245,7 @@ package enum HostScript {
             [ -z "$ready" ] || [ "$ready" = Unknown ] || { echo 'the node is alive' >&2; exit 1; }
 
             """
-        return (ifSilent ? proof : "") + forget(node: name, sparing: nil) + """
+        return alone(on: name) + (ifSilent ? proof : "") + forgetting(name) + """
             left=$(k3s kubectl get node \(name) --ignore-not-found -o name --request-timeout=20s)
             [ -z "$left" ] || { echo 'the node is still there' >&2; exit 1; }
             """

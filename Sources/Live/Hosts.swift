@@ -63,8 +63,8 @@ struct Hosts: Sendable {
         let result: ExecResult
         do throws(SSHError) {
             result = try await client.run(
-                on: target, access: access, command: HostScript.loginCommand, stdin: bytes, deadline: .seconds(deadline),
-                outputLimit: Self.outputLimit, aside: aside, gate: gate)
+                on: target, access: access, command: HostScript.loginCommand, stdin: bytes, endsInput: false,
+                deadline: .seconds(deadline), outputLimit: Self.outputLimit, aside: aside, gate: gate)
         } catch {
             throw Self.effect(error, mutates: mutates)
         }
