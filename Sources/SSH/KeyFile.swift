@@ -1,4 +1,5 @@
 import FoundationEssentials
+import Glibc
 
 /// What a file with a user's key holds.
 enum KeyFile {
@@ -7,8 +8,18 @@ enum KeyFile {
     case publicHalf([UInt8], isLocked: Bool)
 
     init(file: String) throws(KeyError) {
-        guard let data = FileManager.default.contents(atPath: file) else { throw KeyError(description: "cannot read the SSH key \(file)") }
+        guard let data = FileManager.default.contents(atPath: file) else {
+            throw KeyError(description: "cannot read the SSH key \(file): \(Self.reason(file))")
+        }
         try self.init(text: String(decoding: data, as: UTF8.self), file: file)
+    }
+
+    private static func reason(_ file: String) -> String {
+        let descriptor = open(file, O_RDONLY | O_CLOEXEC)
+        defer { if descriptor >= 0 { close(descriptor) } }
+        var byte: UInt8 = 0
+        // A directory can be opened.
+        return descriptor >= 0 && read(descriptor, &byte, 1) >= 0 ? "it changed meanwhile" : String(cString: strerror(errno))
     }
 
     /// Throws for what is no key, or one of a kind that is not used; says what it is and how to convert it.
