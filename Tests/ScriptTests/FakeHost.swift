@@ -41,6 +41,7 @@ struct FakeHost {
         }
         try install(programs, in: "/fake")
         try publish(k3s: FakePrograms.k3s)
+        try write("/etc/rancher/k3s/k3s.yaml", "kubeconfig\n")
         try write("/mirror/install.sh", K3sMirror.installScript)
         let state = [
             "hostname": hostname, "machine": "x86_64", "free": "9000000", "systemd": "running", "overlay-after-login": "100.64.0.2\n",

@@ -114,10 +114,11 @@ package struct Kubectl: Sendable {
     private static let readyPath = "jsonpath={.status.conditions[?(@.type==\"Ready\")].status}"
     private static let cordonPath = #"jsonpath={.spec.unschedulable}|{.metadata.annotations.exedev\.dev/removing}"#
     private static let taintPath =
-        "jsonpath={.metadata.resourceVersion} {range .spec.taints[*]}{.key}={.value}:{.effect} {end}"
+        "jsonpath={.metadata.resourceVersion} {range .spec.taints[*]}{.key}={.value}:{.effect}@{.timeAdded} {end}"
 
     private func taints(of node: ClusterModel.Node, now: Double) -> String {
-        node.effectiveTaints(now: now).reduce("\(node.revision) ") { $0 + "\($1.key)=\($1.value ?? ""):\($1.effect) " }
+        let words = node.effectiveTaints(now: now).map { "\($0.key)=\($0.value ?? ""):\($0.effect)@\($0.timeAdded ?? "") " }
+        return "\(node.revision) " + words.joined()
     }
 
     private func drain(_ node: String, on cluster: inout ClusterModel, _ now: Double) throws(ClusterModel.Failure) -> Answer {
