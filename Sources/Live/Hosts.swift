@@ -17,14 +17,23 @@ struct Hosts: Sendable {
         let byName = Mutex<[String: SSHTarget]>([:])
     }
 
-    init(fleet: DesiredFleet, folder: String, state: StateDirectory, environment: [String: String], secrets: Secrets, waits: Waits) throws {
+    init(
+        fleet: DesiredFleet, folder: String, state: StateDirectory, environment: [String: String], secrets: Secrets, waits: Waits,
+        needsKey: Bool
+    ) throws {
         self.secrets = secrets
         let identity = Identity(settings: fleet.ssh, folder: folder, state: state, environment: environment)
-        entrance = try Entrance(identity: identity)
+        entrance = try Entrance(identity: identity, needsKey: needsKey)
         client = SSHClient(loop: .shared, connectsPerMinute: fleet.limits.connectsPerMinute, waiting: waits.begin)
     }
 
-    func credentials(mayWrite: Bool) -> Credentials { secrets.credentials(mayWrite: mayWrite) }
+    func credentials(mayWrite: Bool) -> Credentials {
+        var credentials = secrets.credentials(mayWrite: mayWrite)
+        if credentials.missing == nil, let error = entrance.missingKey() {
+            credentials.missing = .credentialMissing(error.message, advice: error.advice ?? "")
+        }
+        return credentials
+    }
     var connectionsOpened: Int { client.connectionsOpened }
     var sessionsKept: Int { client.sessionsKept }
 
@@ -69,6 +78,10 @@ struct Hosts: Sendable {
             throw Self.effect(error, mutates: mutates)
         }
         guard result.exitStatus == 0 else {
+            if HostFailure.hasNoShell(result.exitStatus, stdout: result.stdout, stderr: result.stderr) {
+                throw EffectError(
+                    "the login shell of \(target.user) on \(vm.name) runs nothing", remedy: .askOperator(advice: HostFailure.shellAdvice))
+            }
             // Secrets are replaced before the text is cut: half a secret would not be recognized.
             throw Self.failed(result, String(secrets.redaction.text(result.stderr).suffix(4000)))
         }
@@ -97,6 +110,10 @@ struct Hosts: Sendable {
 
     private static let wrongHostAdvice = Reason.hostMisrouted(vm: "", hostname: "").advice
 
+    private static let keyAdvice =
+        "name the key that exe.dev knows with ssh.keyFile or $EXE_DEV_SSH_KEY, or register this one with: ssh exe.dev ssh-key add; "
+        + "if ssh.user is set, see that it is the VM's login"
+
     private static func failed(_ result: ExecResult, _ errors: String) -> EffectError {
         let (status, cause) = (result.exitStatus ?? -1, HostFailure.cause(stderr: errors))
         if status == HostFailure.wrongHost { return EffectError(cause, remedy: .askOperator(advice: wrongHostAdvice)) }
@@ -109,6 +126,9 @@ struct Hosts: Sendable {
     }
 
     private static func effect(_ error: SSHError, mutates: Bool) -> EffectError {
+        if case .authenticationRefused = error {
+            return EffectError("\(error)", remedy: .refused(.hostRefused("\(error)", advice: keyAdvice)))
+        }
         if let advice = error.advice { return EffectError("\(error)", remedy: .askOperator(advice: advice)) }
         return EffectError("\(error)", remedy: mutates && error.outcomeUnknown ? .observeAgain : .retry(after: nil))
     }
