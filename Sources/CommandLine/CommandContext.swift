@@ -26,13 +26,15 @@ struct CommandContext {
         try open(arguments, file: arguments.value("file") ?? standardFile, waits: terminal.patience.waits) { terminal.say("\($0)") }
     }
 
-    /// `report` receives the problems of the fleet file.
-    static func open(_ arguments: Arguments, file: String, waits: Waits = Waits(), report: (Diagnostic) -> Void) throws -> CommandContext {
+    /// `report` receives the problems of the fleet file. `needsKey`: throws while there is no usable SSH key.
+    static func open(
+        _ arguments: Arguments, file: String, waits: Waits = Waits(), needsKey: Bool = true, report: (Diagnostic) -> Void
+    ) throws -> CommandContext {
         let (text, fleet) = try readFleet(file, report)
         let state = try StateDirectory(base: stateBase(arguments), cluster: fleet.cluster.name)
         let world = try LiveWorld(
             fleet: fleet, fleetFolder: folder(of: file), state: state, environment: environment,
-            tokenFile: arguments.value("token-file"), waits: waits)
+            tokenFile: arguments.value("token-file"), waits: waits, needsKey: needsKey)
         return CommandContext(fleetText: text, fleet: fleet, state: state, world: world)
     }
 

@@ -233,6 +233,6 @@ package struct Daemon: Sendable {
         }
         return try await reconciler.converge(
             context.world, ledger: ledger, memory: audit, approved: nil, deadline: clock.now + runner.bound,
-            inspected: runner.inspected, stopSignal: stopSignal)
+            inspected: runner.inspected, troubled: runner.troubled, stopSignal: stopSignal)
     }
 }

@@ -23,6 +23,8 @@ struct FleetRunner: Sendable {
     private var settled: Set<String> = []
     /// What the passes so far looked into.
     private(set) var inspected: Inspected = [:]
+    /// Since when nodes are waited for in vain.
+    private(set) var troubled: [String: Double] = [:]
     /// Why the last pass did not end settled.
     private(set) var trouble: String?
 
@@ -47,7 +49,7 @@ struct FleetRunner: Sendable {
     mutating func passEnded(_ result: Result<Reconciler.Result, any Error>, uptime: Double, chance: Double) {
         switch result {
         case .success(let result):
-            inspected = result.inspected
+            (inspected, troubled) = (result.inspected, result.troubled)
             settled = Set(result.plan.items.filter(\.decision.isSettled).map(\.node))
             trouble = result.plan.isSettled ? nil : "not settled"
             schedule.passEnded(settled: result.plan.isSettled, effects: result.effects, now: uptime, chance: chance)

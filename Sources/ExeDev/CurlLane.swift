@@ -86,7 +86,7 @@ final class Lane: @unchecked Sendable {
         let pointer = Unmanaged.passUnretained(exchange).toOpaque()
         configure(exchange, pointer, url: url)
         let code = curl_easy_perform(handle)
-        return outcome(code, exchange)
+        return outcome(code, exchange, url)
     }
 
     private func configure(_ exchange: Exchange, _ pointer: UnsafeMutableRawPointer, url: String) {
@@ -138,7 +138,7 @@ final class Lane: @unchecked Sendable {
         _ = exedev_curl_set_seek(handle) { _, _, _ in Int32(CURL_SEEKFUNC_FAIL) }
     }
 
-    private func outcome(_ code: CURLcode, _ exchange: Exchange) -> Result<HTTPReply, TransportFailure> {
+    private func outcome(_ code: CURLcode, _ exchange: Exchange, _ url: String) -> Result<HTTPReply, TransportFailure> {
         var status = 0
         _ = exedev_curl_get_long(handle, CURLINFO_RESPONSE_CODE, &status)
         switch code {
@@ -147,12 +147,32 @@ final class Lane: @unchecked Sendable {
             return .success(HTTPReply(status: status, headers: exchange.headers, body: exchange.answer, isTruncated: true))
         case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_CONNECT, CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION,
             CURLE_COULDNT_RESOLVE_PROXY:
-            return .failure(TransportFailure(reason: words(code), wasSent: false))
+            return .failure(TransportFailure(reason: words(code, url), wasSent: false))
         case CURLE_ABORTED_BY_CALLBACK: return .failure(TransportFailure(reason: "cancelled", wasSent: true))
-        case CURLE_OPERATION_TIMEDOUT: return .failure(TransportFailure(reason: "no answer in \(exchange.deadline)", wasSent: true))
-        default: return .failure(TransportFailure(reason: words(code), wasSent: true))
+        case CURLE_OPERATION_TIMEDOUT:
+            return .failure(TransportFailure(reason: "no answer of \(Self.peer(of: url)) in \(exchange.deadline)", wasSent: true))
+        default: return .failure(TransportFailure(reason: words(code, url), wasSent: true))
         }
     }
 
-    private func words(_ code: CURLcode) -> String { String(cString: curl_easy_strerror(code)) }
+    /// Without libcurl's own words where they speak of its insides.
+    private func words(_ code: CURLcode, _ url: String) -> String {
+        let peer = Self.peer(of: url)
+        switch code {
+        case CURLE_COULDNT_RESOLVE_HOST: return "\(peer) does not resolve"
+        case CURLE_COULDNT_CONNECT:
+            var number = 0
+            _ = exedev_curl_get_long(handle, CURLINFO_OS_ERRNO, &number)
+            return "no connection to \(peer)" + (number == 0 ? "" : ": " + String(cString: exedev_curl_system_words(number)))
+        case CURLE_SEND_FAIL_REWIND, CURLE_SEND_ERROR, CURLE_RECV_ERROR, CURLE_GOT_NOTHING:
+            return "\(peer) ended the connection without an answer"
+        default: return "\(peer): \(String(cString: curl_easy_strerror(code)))"
+        }
+    }
+
+    /// Host and port, without what a URL may have of secrets.
+    static func peer(of url: String) -> String {
+        let rest = url.firstRange(of: "://").map { url[$0.upperBound...] } ?? url[...]
+        return String(rest.prefix { !"/?#".contains($0) }.split(separator: "@").last ?? "")
+    }
 }

@@ -7,6 +7,13 @@ package enum HostFailure {
     /// The login is not root and may not become it unasked.
     static let noRoot: Int32 = 83
 
+    /// The login's shell is `nologin` or `false`: it ends with 1, says at most why on standard output, and has begun nothing of ours.
+    package static func hasNoShell(_ status: Int32?, stdout: [UInt8], stderr: [UInt8]) -> Bool {
+        status == 1 && stderr.isEmpty && HostScript.output(in: String(decoding: stdout, as: UTF8.self)) == nil
+    }
+
+    package static let shellAdvice = "give the login a shell (chsh -s /bin/sh on the host), or set ssh.user to a login that has one"
+
     /// The last words of a script that failed, at most three lines, without klog's own lines (facts/kubernetes.md, 6). What kubectl says of the
     /// cause of a drain that fails stands far from its end (5).
     package static func cause(stderr: String) -> String {

@@ -49,14 +49,28 @@ extension HostScript {
 
     /// One script at a time: one whose connection was cut, or one of another machine, may still run here. The kernel releases the lock when its
     /// process ends. `flock` is part of util-linux; Debian and Ubuntu always have it.
-    static let alone = Script(
-        raw: """
-            umask 077
-            if command -v flock >/dev/null; then
-                exec 9>>\(HostPath.lock)
-                flock -w 60 9 || { echo 'another script is at work on this host' >&2; exit 1; }
-            fi
-            """)
+    static let alone = alone(holding: "\(raw: HostPath.lock)", seconds: 60, "another script is at work on this host")
+
+    /// One script at a time changes this node in the cluster, on its server: the drain of a connection that was cut must not go on beside
+    /// the uncordon of the next one. The wait and the step fit into the step's deadline.
+    static func alone(on node: String) -> Script {
+        Script(lines: [
+            "umask 077", "mkdir -p \(raw: HostPath.nodeLocks)",
+            alone(
+                holding: "\(raw: HostPath.nodeLocks)/\(node + ".lock")", seconds: 20,
+                "another script is at work on the node \(node) here"),
+        ])
+    }
+
+    private static func alone(holding file: Script, seconds: Int, _ words: String) -> Script {
+        """
+        umask 077
+        if command -v flock >/dev/null; then
+            exec 9>>\(file)
+            flock -w \(seconds) 9 || { echo \(words) >&2; exit 1; }
+        fi
+        """
+    }
 
     /// `put FILE MODE`: replaces FILE with standard input by rename and, if k3s takes something else from it now, marks k3s for a restart. The mark
     /// is a file in /run: a variable would be lost in a pipeline or when the script is cut before the restart; a boot starts k3s anyway. Our own

@@ -142,6 +142,8 @@ package enum HostPath {
     package static let token = "/etc/rancher/exedev/token"
     /// Held by the script that is at work on the host.
     package static let lock = "/run/exedev-k8s.lock"
+    /// Of a server: each is held by the script that changes the node of its name in the cluster.
+    package static let nodeLocks = "/run/exedev-k8s.nodes"
     package static let agentToken = "/etc/rancher/exedev/agent-token"
     package static let config = "/etc/rancher/k3s/config.yaml"
     package static let binary = "/usr/local/bin/k3s"

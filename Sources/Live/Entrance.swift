@@ -8,28 +8,65 @@ final class Entrance: Sendable {
     typealias Entry = (target: SSHTarget, access: SSHAccess)
 
     private let identity: Identity
-    /// Of every host; nil: OpenSSH is asked.
-    private let standard: SSHAccess?
+    /// OpenSSH is asked of each host.
+    private let isAsked: Bool
+    /// Of every host that OpenSSH is not asked of; nil while there is no usable key.
+    private let standard = Mutex<SSHAccess?>(nil)
     /// How hosts prove themselves; nil: OpenSSH is asked.
     private let hostKeys: HostKeyRule?
     private let openSSH: OpenSSH
     private let defaultPort: Int?
     private let known = Mutex<[ObservedVM.Address: Entry]>([:])
 
-    init(identity: Identity) throws {
+    /// `needsKey`: throws while there is no usable key.
+    init(identity: Identity, needsKey: Bool) throws {
         self.identity = identity
         defaultPort = identity.environment["EXE_DEV_SSH_PORT"].flatMap(Int.init)
-        let isAsked = identity.settings.config != .unused
+        isAsked = identity.settings.config != .unused
         let hostKeys = isAsked && identity.settings.hostKeys == .standard ? nil : try identity.hostKeys()
         self.hostKeys = hostKeys
-        standard = isAsked ? nil : try hostKeys.map { SSHAccess(keys: try identity.keys(), hostKeys: $0) }
         var file: String?
         if case .file(let name) = identity.settings.config { file = identity.path(name) }
         openSSH = OpenSSH(file: file, environment: identity.environment)
+        do throws(StateError) {
+            _ = try standardAccess()
+        } catch {
+            if needsKey { throw error }
+        }
     }
 
+    /// Why no host can be entered now; the key may have come since it was last asked for.
+    func missingKey() -> StateError? {
+        do throws(StateError) {
+            _ = try standardAccess()
+            return nil
+        } catch {
+            return error
+        }
+    }
+
+    private func standardAccess() throws(StateError) -> SSHAccess? {
+        guard !isAsked, let hostKeys else { return nil }
+        if let known = standard.withLock({ $0 }) { return known }
+        do {
+            let access = SSHAccess(keys: try identity.keys(), hostKeys: hostKeys)
+            standard.withLock { $0 = access }
+            return access
+        } catch let error as StateError {
+            throw error
+        } catch {
+            throw StateError("\(error)", advice: Self.keyAdvice)
+        }
+    }
+
+    private static let keyAdvice = "see ssh.keyFile of the fleet file, $EXE_DEV_SSH_KEY and $SSH_AUTH_SOCK"
+
     func entry(to address: ObservedVM.Address) async throws(EffectError) -> Entry {
-        if let standard { return (target(address, nil), standard) }
+        do throws(StateError) {
+            if let access = try standardAccess() { return (target(address, nil), access) }
+        } catch {
+            throw EffectError(error.message, remedy: .askOperator(advice: error.advice ?? Self.keyAdvice))
+        }
         if let entry = known.withLock({ $0[address] }) { return entry }
         do {
             let config = try await openSSH.config(of: address.host, port: address.port ?? defaultPort, user: chosenUser(address))

@@ -17,16 +17,25 @@ struct Hosts: Sendable {
         let byName = Mutex<[String: SSHTarget]>([:])
     }
 
-    init(fleet: DesiredFleet, folder: String, state: StateDirectory, environment: [String: String], secrets: Secrets, waits: Waits) throws {
+    init(
+        fleet: DesiredFleet, folder: String, state: StateDirectory, environment: [String: String], secrets: Secrets, waits: Waits,
+        needsKey: Bool
+    ) throws {
         self.secrets = secrets
         // The variables of the fleet file's secrets are for nobody else, OpenSSH included.
         let others = environment.filter { !secrets.variables.contains($0.key) }
         let identity = Identity(settings: fleet.ssh, folder: folder, state: state, environment: others)
-        entrance = try Entrance(identity: identity)
+        entrance = try Entrance(identity: identity, needsKey: needsKey)
         client = SSHClient(loop: .shared, connectsPerMinute: fleet.limits.connectsPerMinute, waiting: waits.begin)
     }
 
-    func credentials(mayWrite: Bool) -> Credentials { secrets.credentials(mayWrite: mayWrite) }
+    func credentials(mayWrite: Bool) -> Credentials {
+        var credentials = secrets.credentials(mayWrite: mayWrite)
+        if credentials.missing == nil, let error = entrance.missingKey() {
+            credentials.missing = .credentialMissing(error.message, advice: error.advice ?? "")
+        }
+        return credentials
+    }
     var connectionsOpened: Int { client.connectionsOpened }
     var sessionsKept: Int { client.sessionsKept }
 
@@ -65,12 +74,16 @@ struct Hosts: Sendable {
         let result: ExecResult
         do throws(SSHError) {
             result = try await client.run(
-                on: target, access: access, command: HostScript.loginCommand, stdin: bytes, deadline: .seconds(deadline),
-                outputLimit: Self.outputLimit, aside: aside, gate: gate)
+                on: target, access: access, command: HostScript.loginCommand, stdin: bytes, endsInput: false,
+                deadline: .seconds(deadline), outputLimit: Self.outputLimit, aside: aside, gate: gate)
         } catch {
             throw Self.effect(error, mutates: mutates)
         }
         guard result.exitStatus == 0 else {
+            if HostFailure.hasNoShell(result.exitStatus, stdout: result.stdout, stderr: result.stderr) {
+                throw EffectError(
+                    "the login shell of \(target.user) on \(vm.name) runs nothing", remedy: .askOperator(advice: HostFailure.shellAdvice))
+            }
             // Secrets are replaced before the text is cut: half a secret would not be recognized.
             throw Self.failed(result, String(secrets.redaction.text(result.stderr).suffix(4000)))
         }
@@ -99,6 +112,10 @@ struct Hosts: Sendable {
 
     private static let wrongHostAdvice = Reason.hostMisrouted(vm: "", hostname: "").advice
 
+    private static let keyAdvice =
+        "name the key that exe.dev knows with ssh.keyFile or $EXE_DEV_SSH_KEY, or register this one with: ssh exe.dev ssh-key add; "
+        + "if ssh.user is set, see that it is the VM's login"
+
     private static func failed(_ result: ExecResult, _ errors: String) -> EffectError {
         let (status, cause) = (result.exitStatus ?? -1, HostFailure.cause(stderr: errors))
         if status == HostFailure.wrongHost { return EffectError(cause, remedy: .askOperator(advice: wrongHostAdvice)) }
@@ -111,6 +128,9 @@ struct Hosts: Sendable {
     }
 
     private static func effect(_ error: SSHError, mutates: Bool) -> EffectError {
+        if case .authenticationRefused = error {
+            return EffectError("\(error)", remedy: .refused(.hostRefused("\(error)", advice: keyAdvice)))
+        }
         if let advice = error.advice { return EffectError("\(error)", remedy: .askOperator(advice: advice)) }
         return EffectError("\(error)", remedy: mutates && error.outcomeUnknown ? .observeAgain : .retry(after: nil))
     }

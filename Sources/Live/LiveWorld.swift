@@ -15,9 +15,10 @@ package struct LiveWorld: Sendable {
     /// Our identity in the cluster's Lease, for other machines that keep this fleet. On one machine there is a lock.
     let holder: String
 
-    /// `waits`: who wants to say what is waited for.
+    /// `waits`: who wants to say what is waited for. `needsKey`: throws while there is no usable SSH key, which a daemon waits for.
     package init(
-        fleet: DesiredFleet, fleetFolder: String, state: StateDirectory, environment: [String: String], tokenFile: String?, waits: Waits
+        fleet: DesiredFleet, fleetFolder: String, state: StateDirectory, environment: [String: String], tokenFile: String?, waits: Waits,
+        needsKey: Bool = true
     ) throws {
         let token = try ExeDevToken.load(
             environment: environment, file: tokenFile, credentialsDirectory: environment["CREDENTIALS_DIRECTORY"])
@@ -27,7 +28,9 @@ package struct LiveWorld: Sendable {
         let secrets = Secrets(
             state: state, overlayKey: OverlayKey(overlay: fleet.cluster.overlay, folder: fleetFolder, environment: environment),
             registries: fleet.cluster.registrySecrets, token: token)
-        hosts = try Hosts(fleet: fleet, folder: fleetFolder, state: state, environment: environment, secrets: secrets, waits: waits)
+        hosts = try Hosts(
+            fleet: fleet, folder: fleetFolder, state: state, environment: environment, secrets: secrets, waits: waits,
+            needsKey: needsKey)
         holder = Identity.holder(state)
         releases = ReleaseSource(
             binaries: environment["EXEDEV_K8S_RELEASES"] ?? ReleaseSource.upstream.binaries,
@@ -83,7 +86,6 @@ extension LiveWorld: WorldWriter {
         try await asking { () async throws(ExeDevError) in try await client.list().vms }.map(ObservedVM.init)
     }
 
-    /// Without an SSH key there is no world.
     package func credentials() -> Credentials { hosts.credentials(mayWrite: true) }
 
     package func probe(_ vm: ObservedVM) async throws(EffectError) -> HostProbe {

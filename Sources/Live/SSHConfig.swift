@@ -127,8 +127,11 @@ struct OpenSSH: Sendable {
     let file: String?
     let environment: [String: String]
 
-    init(file: String?, environment: [String: String]) {
-        self.file = file
+    private let seconds: Double
+
+    /// `seconds`: for which an answer is waited for.
+    init(file: String?, environment: [String: String], seconds: Double = 10) {
+        (self.file, self.seconds) = (file, seconds)
         // Its files may name any variable as ${NAME}; no token of ours is for OpenSSH.
         self.environment = environment.filter { name, _ in !Self.ours.contains(where: name.hasPrefix) }
     }
@@ -141,7 +144,7 @@ struct OpenSSH: Sendable {
     func config(of host: String, port: Int?, user: String?) async throws(StateError) -> SSHConfig {
         let options = (port.map { ["-p", "\($0)"] } ?? []) + (user.map { ["-l", $0] } ?? [])
         let program = Confined(
-            "ssh", ["-G", "-T"] + chosenFile + options + ["--", host], environment: environment, seconds: 10, limit: 1 << 16)
+            "ssh", ["-G", "-T"] + chosenFile + options + ["--", host], environment: environment, seconds: seconds, limit: 1 << 16)
         let ended: Confined.Ended
         do {
             ended = try await program.run(input: Data())
@@ -149,7 +152,13 @@ struct OpenSSH: Sendable {
             throw StateError("ssh.config needs OpenSSH's client: \(error)", advice: "install openssh-client")
         }
         let output = String(decoding: ended.output, as: UTF8.self)
-        guard ended.status == 0, !ended.wasKilled else {
+        guard !ended.wasKilled else {
+            throw StateError(
+                "`ssh -G \(host)`, which tells how \(host) is reached, did not end in \(Int(seconds)) s",
+                advice: "run it by hand and see what it waits for (Match exec and names that do not resolve take time), "
+                    + "or leave ssh.config out of the fleet file")
+        }
+        guard ended.status == 0 else {
             throw StateError("`ssh -G \(host)` failed: \(output.prefix(300))", advice: "correct OpenSSH's configuration")
         }
         return try SSHConfig(output, of: host, environment: environment, localUser: Machine.user)

@@ -36,6 +36,7 @@ package struct Observer: Sendable {
     private static func observed(of error: EffectError, at target: ReadTarget) -> Observed {
         switch (target, error.remedy) {
         case (.host(let name), .askOperator(let advice)): .host(name, .refused(error.message, advice: advice))
+        case (.host(let name), .refused(.hostRefused(_, let advice))): .host(name, .loginRefused(error.message, advice: advice))
         case (.host(let name), _): .host(name, .unreachable(error.message))
         case (.cluster, _): .cluster(.unreachable(error.message))
         case (.vms, _), (.share, _), (.nothing, _): .failed(target, error)

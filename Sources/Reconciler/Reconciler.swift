@@ -14,6 +14,8 @@ package struct Reconciler: Sendable {
         package var effects: Int
         package var ranOutOfTime: Bool
         package var inspected: Inspected = [:]
+        /// Since when nodes are waited for in vain, on the monotonic clock.
+        package var troubled: [String: Double] = [:]
     }
 
     /// Nil allows everything the planner finds; else only these steps for these nodes (an approved plan).
@@ -55,13 +57,14 @@ package struct Reconciler: Sendable {
     }
 
     /// Acts until nothing is left to do, everything left is blocked, `deadline` (seconds since 1970) has passed, or the stop signal is set.
-    /// `inspected`: by earlier runs of this process.
+    /// `inspected`, `troubled`: by earlier runs of this process.
     package func converge(
         _ world: any WorldWriter, ledger: Ledger, memory: any Memory, approved: Approval?, deadline: Double?, inspected: Inspected = [:],
-        stopSignal: StopSignal? = nil
+        troubled: [String: Double] = [:], stopSignal: StopSignal? = nil
     ) async throws -> Result {
         var run = Run(
-            fleet: fleet, ledger: ledger, repeats: true, inspected: inspected, isAttended: isAttended, disabledRules: disabledRules)
+            fleet: fleet, ledger: ledger, repeats: true, inspected: inspected, troubled: troubled, isAttended: isAttended,
+            disabledRules: disabledRules)
         run.facts.approved = approved
         run.facts.credentials = world.credentials()
         let end = deadline.map { clock.uptime + ($0 - clock.now) }

@@ -50,12 +50,14 @@ struct Run {
     var queued: [Action] = []
 
     init(
-        fleet: DesiredFleet, ledger: Ledger, repeats: Bool, inspected: Inspected = [:], isAttended: Bool = true,
+        fleet: DesiredFleet, ledger: Ledger, repeats: Bool, inspected: Inspected = [:], troubled: [String: Double] = [:],
+        isAttended: Bool = true,
         disabledRules: Set<SafetyRule> = []
     ) {
         inspections = Inspections(inspected)
         facts = FleetFacts(fleet: fleet, observed: Observation(), ledger: ledger, now: 0, isAttended: isAttended)
         (facts.disabledRules, facts.digest) = (disabledRules, sha256Hex)
+        for (name, since) in troubled { facts.notes[name, default: .init()].troubledSince = since }
         self.repeats = repeats
         plan = Plan(cluster: fleet.cluster.name, items: [])
         reads = Reads(facts.places)
@@ -92,7 +94,22 @@ struct Run {
         guard !awaitsReading else { return }
         facts.learn(listedAt: listedAt)
         plan = Planner.plan(facts)
+        noteTrouble(moment.uptime)
         hold(moment.uptime)
+    }
+
+    /// What only could not be read again yet is no end of it.
+    private mutating func noteTrouble(_ uptime: Double) {
+        for item in plan.items {
+            let since = facts.notes[item.node]?.troubledSince
+            switch item.decision {
+            case .blocked(let reason) where [.waitTimedOut, .hostRefused].contains(reason.code): continue
+            case .wait(let wait) where [.awaitingVMList, .awaitingProbe, .awaitingClusterRead].contains(wait.reason.code): continue
+            case .wait(let wait) where wait.reason.isTrouble(facts.places[item.node].map { fleet.nodes[$0].role } ?? .agent):
+                if since == nil { facts.notes[item.node, default: .init()].troubledSince = uptime }
+            default: if since != nil { facts.notes[item.node]?.troubledSince = nil }
+            }
+        }
     }
 
     /// A cluster that answers is changed only by who holds its Lease; one that does not answer has none to ask for.
@@ -168,6 +185,6 @@ struct Run {
     func result() -> Reconciler.Result {
         Reconciler.Result(
             plan: plan, observed: facts.observed, ledger: facts.ledger, effects: effects, ranOutOfTime: ranOutOfTime,
-            inspected: inspections.done)
+            inspected: inspections.done, troubled: facts.notes.compactMapValues(\.troubledSince))
     }
 }

@@ -12,7 +12,7 @@ enum KeyFile {
         do throws(FileError) { bytes = try RegularFile.read(file) } catch {
             throw KeyError(description: "cannot read the SSH key: \(error)")
         }
-        guard let bytes else { throw KeyError(description: "cannot read the SSH key \(file)") }
+        guard let bytes else { throw KeyError(description: "cannot read the SSH key \(file): No such file or directory") }
         try self.init(text: String(decoding: bytes, as: UTF8.self), file: file)
     }
 

@@ -3,7 +3,7 @@ import CLibssh2
 /// One command: its standard input, its output and the proof of its end.
 extension SSHSession {
     func run(
-        _ command: String, stdin: [UInt8], seconds: Duration, outputLimit: Int, gate: @Sendable () -> Bool
+        _ command: String, stdin: [UInt8], endsInput: Bool, seconds: Duration, outputLimit: Int, gate: @Sendable () -> Bool
     ) async throws(SSHError) -> ExecResult {
         await takeTurn()
         defer { passTurn() }
@@ -14,7 +14,7 @@ extension SSHSession {
             let channel = try await open(deadline)
             guard gate() else { throw .cancelled(commandSent: false) }
             wasSent = true
-            return try await converse(channel, command, stdin, outputLimit, deadline)
+            return try await converse(channel, command, stdin, endsInput, outputLimit, deadline)
         } catch {
             // A channel in an unknown state makes the session unusable: the next command opens a new one.
             close()
@@ -36,7 +36,7 @@ extension SSHSession {
     }
 
     private func converse(
-        _ channel: OpaquePointer, _ command: String, _ stdin: [UInt8], _ limit: Int, _ deadline: UInt64
+        _ channel: OpaquePointer, _ command: String, _ stdin: [UInt8], _ endsInput: Bool, _ limit: Int, _ deadline: UInt64
     ) async throws(SSHError) -> ExecResult {
         let proven = command + Self.proof
         let started = try await untilDone(deadline, during: "the command", sent: true) {
@@ -45,7 +45,9 @@ extension SSHSession {
         guard started == 0 else { throw .disconnected(target: "\(target)", reason: lastError, commandSent: true) }
         var result = ExecResult()
         try await feed(channel, stdin, &result, limit, deadline)
-        _ = try await untilDone(deadline, during: "the command", sent: true) { libssh2_channel_send_eof(channel) }
+        if endsInput {
+            _ = try await untilDone(deadline, during: "the command", sent: true) { libssh2_channel_send_eof(channel) }
+        }
         while true {
             try drain(channel, &result, limit)
             if libssh2_channel_eof(channel) != 0 { break }

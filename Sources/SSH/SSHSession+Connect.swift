@@ -43,6 +43,8 @@ extension SSHSession {
         var code: Int32 = 0
         var length = socklen_t(4)
         getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &code, &length)
+        // It was accepted first, so whoever resets it is there and has no sshd behind it yet.
+        guard code != ECONNRESET else { throw silence }
         guard code == 0 else { throw .notConnected(target: "\(target)", reason: String(cString: strerror(code))) }
     }
 
@@ -58,11 +60,16 @@ extension SSHSession {
             if code == LIBSSH2_ERROR_KEX_FAILURE || code == LIBSSH2_ERROR_METHOD_NONE {
                 throw .noCommonAlgorithm(target: "\(target)", missing: await missing(ours, access, address, deadline), reason: reason)
             }
-            // libssh2 says "Failed getting banner" of a host whose sshd is not up yet.
-            let isDumb = libssh2_session_banner_get(session) == nil
-            throw .disconnected(target: "\(target)", reason: isDumb ? "nothing speaks SSH there yet" : reason, commandSent: false)
+            // libssh2 says "Failed getting banner", or sending it, of a host whose sshd is not up yet.
+            guard libssh2_session_banner_get(session) != nil else { throw silence }
+            throw .disconnected(target: "\(target)", reason: reason, commandSent: false)
         }
         try prove(access.hostKeys, session)
+    }
+
+    /// A connection that was accepted and ended, by a close or by a reset, before the host said who it is.
+    private var silence: SSHError {
+        .disconnected(target: "\(target)", reason: "nothing speaks SSH there yet", commandSent: false)
     }
 
     /// Before authentication: a host with a wrong key learns nothing about us.

@@ -75,6 +75,26 @@ import Testing
         #expect(run.violations == [])
     }
 
+    /// Nothing of ours would end it: `apply` ends without it and says what its host says. A daemon looks again in each pass.
+    @Test("B18 a host that nobody restarted was waited for without end", arguments: ["SSH never answers", "the node is silent"])
+    func b18Trouble(name: String) throws {
+        let hang = try #require(Self.hangs.first { $0.testDescription == name })
+        var world = try hang.before.map { try WorldState.standing($0.fleet()) } ?? WorldState(seed: 7)
+        hang.arrange(&world)
+        let run = try Rehearsal(hang.after.fleet(), in: world)
+        guard case .blocked(.waitTimedOut(_, hang.node, 180)) = try run.decision(hang.node) else {
+            Issue.record("\(try run.decision(hang.node))")
+            return
+        }
+        #expect(!run.ranOutOfTime && run.violations == [])
+        var healed = run.end
+        healed.wake([hang.node])
+        for index in healed.machines.indices { healed.machines[index].sshAt = min(healed.machines[index].sshAt, healed.now) }
+        for index in healed.machines.indices { healed.machines[index].bootedAt = min(healed.machines[index].bootedAt, healed.now) }
+        healed.beginTrial()
+        #expect(try Rehearsal(hang.after.fleet(), in: healed).plan?.isSettled == true)
+    }
+
     /// An agent of a crash loop: what its journal says is told long before the deadline, and again when it has passed.
     @Test("B18 k3s crashed and nobody said so") func b18Crash() throws {
         let hang = try #require(Self.hangs.last)

@@ -104,3 +104,15 @@ private final class DyingServer: Sendable {
         transport: try CurlTransport(token: try ExeDevToken("exe0.a.b", from: "test"), endpoint: "http://127.0.0.1:\(server.port)/exec"))
     await #expect(throws: ExeDevError.refused(verb: "restart", "said in gzip")) { try await client.restart("x") }
 }
+
+/// Who was asked, and no words of libcurl's insides.
+@Test(arguments: [
+    ("http://127.0.0.1:1/exec", "no connection to 127.0.0.1:1: Connection refused"),
+    ("https://nobody.invalid/exec", "nobody.invalid does not resolve"),
+])
+func aFailedConnectionNamesItsPeer(endpoint: String, reason: String) async throws {
+    let token = try ExeDevToken.load(environment: ["EXE_DEV_API_KEY": "exe1.token"], file: nil, credentialsDirectory: nil)
+    let transport = try CurlTransport(token: token, endpoint: endpoint)
+    let failure = await #expect(throws: TransportFailure.self) { _ = try await transport.post([], deadline: .seconds(20)) }
+    #expect(failure == TransportFailure(reason: reason, wasSent: false))
+}

@@ -34,6 +34,7 @@ import Testing
         .nodeNotReady("not ready (KubeletNotReady)"), .nodeSilent(.unreachable("connection refused")),
         .limitReached(.maxUnavailable, 1, by: ["a"]), .leaseExpiry(seconds: 60), .limitHeld(.deletionsPerPass, 1, by: ["a", "b"]),
         .vmForeign(name: "a", tag: "fleet-demo"), .vmPaused(name: "a"), .vmFailed(name: "a", status: "error"),
+        .waitTimedOut(.hostUnreachable("timed out"), node: "a", seconds: 180),
         .hostRefused("the host key is another", advice: "see why"), .hostMisrouted(vm: "a", hostname: "b"), .hostOfOtherCluster(id: "x"),
         .serverOfOtherCluster(id: nil), .clusterCAChanged, .serverVMGone(name: "a"), .serverDataGone(name: "a"),
         .serverNotRegistered(name: "a"), .k3sDidNotJoin(node: "a", role: .agent, seconds: 180, journal: nil),

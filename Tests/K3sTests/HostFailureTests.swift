@@ -36,6 +36,15 @@ import Testing
         #expect(HostFailure.cause(stderr: "Error: no klog\nE12 neither") == "Error: no klog / E12 neither")
     }
 
+    /// `nologin` with its words, which an administrator may change, and `false`; a script of ours and a sudo that fail are neither.
+    @Test(arguments: [
+        (1, "This account is currently not available.\n", "", true), (1, "", "", true), (1, "=== exedev-k8s output\n", "", false),
+        (1, "", "sudo: a password is required\n", false), (127, "", "", false),
+    ])
+    func knowsALoginWithoutAShell(status: Int32, stdout: String, stderr: String, isSo: Bool) {
+        #expect(HostFailure.hasNoShell(status, stdout: Array(stdout.utf8), stderr: Array(stderr.utf8)) == isSo)
+    }
+
     /// A profile that prints, and a shell that prints before the script could.
     @Test func aScriptsOwnOutputBeginsAtItsMark() {
         #expect(HostScript.output(in: "welcome\n=== exedev-k8s output\na\nb\n") == "a\nb\n")

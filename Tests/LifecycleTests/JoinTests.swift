@@ -86,11 +86,38 @@ import Testing
         Row("a new word", "wait VMNotRunning", vm(.other("migrating"))),
     ]
 
+    private static let locked: @Sendable (inout Situation) -> Void = {
+        $0.withoutNode()
+        $0.instance { $0.startedAt = nil }
+        $0.facts.observed.hosts[web] = .loginRefused("it refused exedev with ED25519 SHA256:x", advice: "register it")
+    }
+
     private static let hosts: [Row] = [
         Row("not probed", "wait AwaitingProbe") { $0.withoutNode() },
         Row("unreachable", "wait HostUnreachable") {
             $0.withoutNode()
             $0.facts.observed.hosts[web] = .unreachable("timed out")
+        },
+        Row("unreachable for too long", "blocked WaitTimedOut") {
+            $0.withoutNode()
+            $0.facts.observed.hosts[web] = .unreachable("timed out")
+            $0.facts.notes[web, default: .init()].troubledSince = now - 180
+        },
+        Row("no key of ours is let in, as it is new", "wait HostUnreachable") {
+            locked(&$0)
+            $0.facts.notes[web, default: .init()].troubledSince = now - 59
+        },
+        Row("no key of ours is let in any more", "blocked HostRefused") {
+            locked(&$0)
+            $0.instance { $0.startedAt = now - 5000 }
+        },
+        Row("no key of ours is let in, just after a boot", "wait HostUnreachable") {
+            locked(&$0)
+            $0.instance { ($0.startedAt, $0.poweredOnAt) = (now - 5000, now - 20) }
+        },
+        Row("no key of ours is let in for a minute", "blocked HostRefused") {
+            locked(&$0)
+            $0.facts.notes[web, default: .init()].troubledSince = now - 60
         },
         Row("refused", "blocked HostRefused") {
             $0.withoutNode()
@@ -219,6 +246,16 @@ import Testing
         },
         Row("a key is missing that nobody needs now", "settled") { $0.facts.credentials.missing = missing },
         Row("not ready", "wait NodeNotReady") { $0.node { $0.ready = .notReady(reason: "KubeletNotReady") } },
+        Row("not ready for too long", "blocked WaitTimedOut") {
+            $0.node { $0.ready = .notReady(reason: "KubeletNotReady") }
+            $0.facts.notes[web, default: .init()].troubledSince = now - 180
+        },
+        Row("silent for too long, and k3s runs on its host", "blocked WaitTimedOut") {
+            $0.node { ($0.ready, $0.internalIP) = (.unknown, "100.64.0.2") }
+            $0.facts.observed.hosts[web] = Situation.host(isSetUp: true)
+            $0.facts.notes[web, default: .init()].troubledSince = now - 180
+        },
+        Row("well again after a long time", "settled") { $0.facts.notes[web, default: .init()].troubledSince = now - 500 },
         Row("a label is missing", "act patchNode LabelsOrTaintsDiffer") { $0.node { $0.labels["tier"] = nil } },
         Row("a label of others", "settled") { $0.node { $0.labels["theirs"] = "1" } },
         Row("a tag is missing", "act tagVM TagsDiffer") { $0.facts.observed.vms?[web] = Situation.vm(web) },

@@ -68,6 +68,21 @@ import Testing
         #expect(decisions == ["act install ConfigurationChanged", "wait LimitReached"])
     }
 
+    /// It is down itself, and what takes the limit is the other one.
+    @Test func nobodyWaitsForItself() throws {
+        var situation = try Situation("maxUnavailable: 1")
+        Self.reconfigured(&situation)
+        for (name, address) in [(Situation.web, "100.64.0.2"), (Situation.mate, "100.64.0.3")] {
+            situation.node(name) { ($0.ready, $0.internalIP) = (.unknown, address) }
+            situation.facts.observed.hosts[name] = Situation.host(name, isSetUp: true) { $0.overlay = .up(address: address) }
+        }
+        let reason = try #require(situation.item(Situation.mate)?.decision.reason)
+        #expect(reason == .limitReached(.maxUnavailable, 1, by: [Situation.web], isRestart: true))
+        #expect(
+            reason.text
+                == "limits.maxUnavailable is 1, taken by \(Situation.web) until k3s is surely up again there, up to 65 s after its restart")
+    }
+
     @Test func creationsFitTheBudget() throws {
         let decisions = try Self.decisions("maxVMs: 4") { situation in
             situation.unmanaged()

@@ -49,6 +49,36 @@ import Testing
         #expect(run.plan.items.allSatisfy { $0.decision.reason?.code == .overlayRefused || $0.node == node.name })
     }
 
+    /// A daemon's next pass does not wait for the whole time again, asks the host, and goes on when it answers.
+    @Test func troubleOutlastsAPass() throws {
+        let (fleet, clock) = (try ConvergeTests.fleet(), VirtualClock())
+        let node = try #require(fleet.nodes.last { $0.role == .agent })
+        let vm = ObservedVM(
+            name: node.name, status: .running, tags: [fleet.cluster.tag], address: .init(host: "h", port: nil, user: nil),
+            createdAt: "then", url: nil)
+        func pass(_ troubled: [String: Double], _ host: ObservedHost) -> Run {
+            var run = Run(
+                fleet: fleet,
+                ledger: Ledger(cluster: "demo", clusterID: "c1", clusterCIDR: "10.244.0.0/16", serviceCIDR: "10.245.0.0/16"),
+                repeats: true, troubled: troubled)
+            run.note(.observed(.vms, .vms([vm])), at: Moment(clock), tell: { _ in })
+            run.decide(at: Moment(clock))
+            run.note(.observed(.host(node.name), .host(node.name, host)), at: Moment(clock), tell: { _ in })
+            run.decide(at: Moment(clock))
+            return run
+        }
+        func code(_ run: Run) -> Reason.Code? { run.plan.items.first { $0.node == node.name }?.decision.reason?.code }
+        let first = pass([:], .unreachable("timed out"))
+        #expect(code(first) == .hostUnreachable)
+        clock.pass(seconds: 180)
+        let second = pass(first.result().troubled, .unreachable("timed out"))
+        #expect(code(second) == .waitTimedOut)
+        var fields = ProbeFields()
+        (fields.hostname, fields.systemd) = (node.name, "running")
+        let third = pass(second.result().troubled, .probed(HostProbe(fields)))
+        #expect(code(third) == .hostUnprepared && third.result().troubled == [:])
+    }
+
     /// So is what was seen inside the machine before, and what is being read there.
     @Test func whatWasSeenInsideTheMachineBeforeIsThrownAway() throws {
         let (fleet, clock) = (try ConvergeTests.fleet(), VirtualClock())

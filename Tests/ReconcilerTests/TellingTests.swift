@@ -33,7 +33,7 @@ import Testing
         for event in try program.converge(FleetSketch(web: 2, kubelet: "64").fleet()).events {
             if case .waiting("demo-web-n2", let reason) = event { reasons.append(reason) }
         }
-        #expect(reasons.contains(.limitReached(.maxUnavailable, 1, by: ["demo-web-n1"])), "\(reasons)")
+        #expect(reasons.contains(.limitReached(.maxUnavailable, 1, by: ["demo-web-n1"], isRestart: true)), "\(reasons)")
         #expect(zip(reasons, reasons.dropFirst()).allSatisfy { $0 != $1 }, "\(reasons)")
     }
 

@@ -19,13 +19,14 @@ import Testing
             try config.write(toFile: folder + "/ssh_config", atomically: true, encoding: .utf8)
         }
 
-        func entrance(_ settings: SSHSettings? = nil, environment: [String: String] = [:]) throws -> Entrance {
+        func entrance(_ settings: SSHSettings? = nil, environment: [String: String] = [:], needsKey: Bool = true) throws -> Entrance {
             let settings = settings ?? SSHSettings(keyFile: nil, user: nil, hostKeys: .standard, config: .file("ssh_config"))
             let state = try StateDirectory(base: folder + "/state", cluster: "demo")
             let basic = ["HOME": folder, "PATH": "/usr/bin:/bin"]
             return try Entrance(
                 identity: Identity(
-                    settings: settings, folder: folder, state: state, environment: basic.merging(environment) { $1 }))
+                    settings: settings, folder: folder, state: state, environment: basic.merging(environment) { $1 }),
+                needsKey: needsKey)
         }
     }
 
@@ -184,6 +185,32 @@ import Testing
         let environment = Dictionary(uniqueKeysWithValues: secrets.map { ($0, "secret") })
         let entry = try await desk.entrance(environment: environment).entry(to: Self.address("web.exe.xyz"))
         #expect(entry.target.user == "bob")
+    }
+
+    /// A configuration may run programs, and those may wait.
+    @Test func saysThatOpenSSHDoesNotEnd() async throws {
+        let desk = try Desk("Match exec \"sleep 60\"\n  User bob\n")
+        let asked = OpenSSH(file: desk.folder + "/ssh_config", environment: ["PATH": "/usr/bin:/bin"], seconds: 1)
+        let error = await #expect(throws: StateError.self) { _ = try await asked.config(of: "web.exe.xyz", port: nil, user: nil) }
+        #expect(error?.message == "`ssh -G web.exe.xyz`, which tells how web.exe.xyz is reached, did not end in 1 s")
+        #expect(error?.advice?.contains("run it by hand") == true)
+    }
+
+    /// A daemon starts without one, says so, and goes on when it is there.
+    @Test func theKeyMayComeLater() async throws {
+        let sshd = try RealSSHD()
+        let desk = try Desk("")
+        let settings = SSHSettings(keyFile: nil, user: nil, hostKeys: .fingerprints(["SHA256:x"]))
+        #expect(throws: StateError.self) { try desk.entrance(settings) }
+        let entrance = try desk.entrance(settings, needsKey: false)
+        let error = await #expect(throws: EffectError.self) { _ = try await entrance.entry(to: Self.address("web.exe.xyz")) }
+        #expect(error?.message == "there is no SSH key" && error?.advice?.contains("ssh.keyFile") == true, "\(error!)")
+        #expect(entrance.missingKey()?.message == "there is no SSH key")
+        try FileManager.default.createDirectory(atPath: desk.folder + "/.ssh", withIntermediateDirectories: true)
+        try FileManager.default.copyItem(atPath: sshd.folder + "/user", toPath: desk.folder + "/.ssh/id_ed25519")
+        #expect(entrance.missingKey() == nil)
+        let entry = try await entrance.entry(to: Self.address("web.exe.xyz"))
+        #expect(entry.access.keys.keys.map(\.source) == [desk.folder + "/.ssh/id_ed25519"])
     }
 
     @Test func withoutItOpenSSHIsNotAsked() async throws {

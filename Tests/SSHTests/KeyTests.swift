@@ -51,6 +51,11 @@ import Testing
         )
     }
 
+    @Test func saysWhyAFileCannotBeRead() {
+        #expect(Self.complaint("/nowhere/id") == "cannot read the SSH key /nowhere/id: No such file or directory")
+        #expect(Self.complaint("/usr") == "cannot read the SSH key: /usr is no regular file")
+    }
+
     /// A `.pub` file and a key under a passphrase name one key of the agent, and that one alone is used.
     @Test(arguments: ["user.pub", "user", "locked", "locked.pub", "pem"])
     func takesTheNamedKeyOfTheAgent(name: String) async throws {

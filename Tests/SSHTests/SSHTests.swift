@@ -107,6 +107,23 @@ import Testing
         await client.closeAll()
     }
 
+    /// sshd closes the standard input of what runs on a connection that ends, and until then it stays open.
+    @Test func inputStaysOpenUntilTheConnectionEnds() async throws {
+        let sshd = try RealSSHD()
+        let client = try sshd.client()
+        let (target, fifo) = (sshd.target, sshd.folder + "/fifo")
+        _ = try await client.sh(target, "mkfifo \(fifo)")
+        let script = Array("{ echo began >\(fifo); while read -r line; do :; done <&8; echo ended >\(fifo); } 8<&0 </dev/null\n".utf8)
+        let cut = Task {
+            try await client.run(
+                on: target, command: "sh -s", stdin: script, endsInput: false, deadline: .seconds(60), outputLimit: 100, aside: true)
+        }
+        #expect(try await client.sh(target, "cat \(fifo)").stdout == Array("began\n".utf8))
+        cut.cancel()
+        #expect(try await client.sh(target, "cat \(fifo)").stdout == Array("ended\n".utf8))
+        await client.closeAll()
+    }
+
     @Test func manyThatFindAConnectionDeadShareTheNextOne() async throws {
         let sshd = try RealSSHD()
         let client = try sshd.client()

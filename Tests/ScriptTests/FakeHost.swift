@@ -41,6 +41,7 @@ struct FakeHost {
         }
         try install(programs, in: "/fake")
         try publish(k3s: FakePrograms.k3s)
+        try write("/etc/rancher/k3s/k3s.yaml", "kubeconfig\n")
         try write("/mirror/install.sh", K3sMirror.installScript)
         let state = [
             "hostname": hostname, "machine": "x86_64", "free": "9000000", "systemd": "running", "overlay-after-login": "100.64.0.2\n",
@@ -67,10 +68,20 @@ struct FakeHost {
         try feed(HostScript.addressed(script, to: hostname).bytes { Secrets.values[$0]! })
     }
 
+    /// What becomes of standard input after the script.
+    enum Input: String {
+        /// It stays open, as the connection does.
+        case open
+        /// The connection ends with it.
+        case ended
+        /// The connection ends when something on the host has opened the FIFO `/state/cut`.
+        case cut
+    }
+
     /// These bytes on standard input of `sh -eu -s`.
-    func feed(_ bytes: [UInt8]) throws -> Outcome {
+    func feed(_ bytes: [UInt8], _ input: Input = .open) throws -> Outcome {
         try Data(bytes).write(to: URL(filePath: folder + "/script"))
-        let status = try spawn(["/bin/sh", "-c", Self.launcher, "sh", folder])
+        let status = try spawn(["/bin/sh", "-c", Self.launcher, "sh", folder, input.rawValue])
         func text(_ name: String) throws -> String {
             String(decoding: try Data(contentsOf: URL(filePath: "\(folder)/\(name)")), as: UTF8.self)
         }
@@ -79,10 +90,16 @@ struct FakeHost {
     }
 
     private static let launcher = #"""
-        cat "$1/script" | timeout -k 5 60 unshare --mount sh -eu -c '
+        rm -f "$1/in" "$1/root/state/cut"
+        mkfifo "$1/in" "$1/root/state/cut"
+        exec 8<>"$1/in"
+        { cat "$1/script"; [ "$2" != cut ] || cat "$1/root/state/cut"; } >&8 8<&- &
+        exec 7<"$1/in"
+        [ "$2" = open ] || exec 8<&-
+        timeout -k 5 60 unshare --mount setsid -w sh -eu -c '
             for folder in usr/bin usr/lib usr/lib64 dev proc; do mount --bind -o ro "/$folder" "$1/root/$folder"; done
             exec chroot "$1/root" /usr/bin/env -i PATH=/fake:/usr/local/bin /bin/sh -eu -s
-        ' sh "$1" >"$1/stdout" 2>"$1/stderr"
+        ' sh "$1" <&7 7<&- 8<&- >"$1/stdout" 2>"$1/stderr"
         """#
 
     // MARK: files

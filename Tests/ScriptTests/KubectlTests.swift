@@ -74,11 +74,11 @@ import Testing
     }
 
     /// As kubectl prints what the script asks for, in whatever order the API has it.
-    static let taintsAsSeen = "4711 a'=1:NoExecute theirs=:NoSchedule "
+    static let taintsAsSeen = "4711 a'=1:NoExecute@2026-11-24T10:00:00Z theirs=:NoSchedule@ "
 
     @Test func aPatchSaysExactlyTheShape() throws {
         try Self.withK3s { host in
-            for seen in [Self.taintsAsSeen, "4711 theirs=:NoSchedule a'=1:NoExecute "] {
+            for seen in [Self.taintsAsSeen, "4711 theirs=:NoSchedule@ a'=1:NoExecute@ "] {
                 try host.write("/state/kubectl-get.out", seen)
                 #expect(try host.run(Sample.script(.patchNode(PatchNode(node: hostile, Sample.shape)))).status == 0)
                 let patch = try Self.patch(#require(host.calls(of: "k3s").last))
@@ -89,6 +89,25 @@ import Testing
                                 resourceVersion: "4711", labels: Sample.shape.labels, annotations: Sample.shape.annotations),
                             spec: .init(taints: [["key": "k'", "value": hostile, "effect": "NoExecute"]])))
             }
+        }
+    }
+
+    /// The API server would count the evictions of a taint that stays from now on.
+    @Test func aTaintThatStaysKeepsItsTime() throws {
+        try Self.withK3s { host in
+            try host.write("/state/kubectl-get.out", "4711 a'=1:NoExecute@2026-11-24T10:00:00Z theirs=:NoSchedule@ ")
+            var shape = Sample.shape
+            let kept = [Taint(key: "a'", value: "1", effect: .noExecute), Taint(key: "theirs", value: "", effect: .noSchedule)]
+            shape.taints?.to = [Taint(key: "k'", value: hostile, effect: .noExecute)] + kept
+            let outcome = try host.run(Sample.script(.patchNode(PatchNode(node: hostile, shape))))
+            #expect(outcome.status == 0, "\(outcome.stderr)")
+            let patch = try Self.patch(#require(host.calls(of: "k3s").last))
+            #expect(
+                patch.spec?.taints == [
+                    ["key": "k'", "value": hostile, "effect": "NoExecute"],
+                    ["key": "a'", "value": "1", "effect": "NoExecute", "timeAdded": "2026-11-24T10:00:00Z"],
+                    ["key": "theirs", "effect": "NoSchedule"],
+                ])
         }
     }
 
@@ -104,7 +123,7 @@ import Testing
     }
 
     /// Taints were added or removed since the reading, or cannot be read.
-    @Test(arguments: ["4712 a'=1:NoExecute theirs=:NoSchedule mine=1:NoSchedule ", "4712 a'=1:NoExecute ", "4712 ", ""])
+    @Test(arguments: ["4712 a'=1:NoExecute@ theirs=:NoSchedule@ mine=1:NoSchedule@ ", "4712 a'=1:NoExecute@ ", "4712 ", ""])
     func taintsThatChangedMeanwhileStay(seen: String) throws {
         try Self.withK3s { host in
             try host.write("/state/kubectl-get.out", seen)
@@ -137,6 +156,19 @@ import Testing
             try host.write("/state/kubectl-get.out", "Unknown")
             let outcome = try host.run(Sample.script(.deleteNode(DeleteNode(node: "demo-n2", ifSilent: true))))
             #expect(outcome.stderr == "the node is still there\n" && Self.asked("delete", on: host).count == 2)
+        }
+    }
+
+    @Test func aKubeconfigThatIsMissingIsSaidInOurWords() throws {
+        try Self.withK3s { host in
+            try host.remove("/etc/rancher/k3s/k3s.yaml")
+            let words = "/etc/rancher/k3s/k3s.yaml is not there: k3s on the server writes it when it starts; if it is up, restart it"
+            for script in [Sample.script(.cordon(Cordon(node: "demo-n2"))), HostScript.kubeconfig()] {
+                let outcome = try host.run(script)
+                #expect(outcome.status == 1 && outcome.stderr == words + "\n", "\(outcome)")
+            }
+            #expect(try ClusterReading.parse(host.run(HostScript.readCluster()).stdout).reason == words)
+            #expect(host.calls(of: "k3s").isEmpty)
         }
     }
 

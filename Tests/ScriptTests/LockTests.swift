@@ -3,6 +3,7 @@ import Foundation
 import Glibc
 import K3s
 import Reconciler
+import Shell
 import Testing
 
 /// A script whose connection was cut may still run when the next one starts.
@@ -31,6 +32,35 @@ import Testing
             let names = host.calls.map { $0[0] }
             let at = try #require(names.firstIndex(of: "flock"))
             #expect(names[..<at].allSatisfy { $0 == "hostname" }, "\(names)")
+        }
+    }
+
+    /// kubectl's tries of a drain must not outlast its connection, nor go on beside the uncordon after it.
+    @Test(.timeLimit(.minutes(1))) func nothingOutlastsItsConnection() throws {
+        try KubectlTests.withK3s { host in
+            try host.install(["k3s": FakePrograms.program(": >/state/cut; exec sleep 100")], in: "/usr/local/bin")
+            let drain = Sample.script(.drain(Drain(node: "demo-n2", isSilent: false)))
+            let outcome = try host.feed(HostScript.addressed(drain, to: "demo-n1").bytes { _ in "" }, .cut)
+            #expect(outcome.status == 128 + SIGTERM || outcome.status == -SIGTERM, "\(outcome)")
+            // The kernel releases it when the last one that has it ends.
+            let lock = open(host.root + HostPath.nodeLocks + "/demo-n2.lock", O_RDWR | O_CLOEXEC)
+            #expect(flock(lock, LOCK_EX) == 0)
+            close(lock)
+        }
+    }
+
+    @Test(arguments: [
+        Action.cordon(Cordon(node: "demo-n2")), .drain(Drain(node: "demo-n2", isSilent: false)), .uncordon(Uncordon(node: "demo-n2")),
+        .deleteNode(DeleteNode(node: "demo-n2", ifSilent: true)), .purgeIdentity(PurgeIdentity(node: "demo-n2", sparing: "100.64.0.2")),
+    ])
+    func changesOfOneNodeExcludeOneAnother(order: Action) throws {
+        try KubectlTests.withK3s { host in
+            try host.install(["flock": "#!/bin/sh\nexit 1\n"], in: "/fake")
+            let outcome = try host.run(Sample.script(order))
+            #expect(outcome.status == 1 && outcome.stderr == "another script is at work on the node demo-n2 here\n", "\(outcome)")
+            #expect(host.calls(of: "k3s").isEmpty)
+            let mode = try FileManager.default.attributesOfItem(atPath: host.root + HostPath.nodeLocks)[.posixPermissions] as? Int
+            #expect(mode == 0o700 && host.state(HostPath.nodeLocks + "/demo-n2.lock") != nil)
         }
     }
 

@@ -17,7 +17,7 @@ import Testing
         case missing = ""
     }
 
-    private static func answer(_ shell: String, uid: Int, _ sudo: Sudo, _ script: String) throws -> (
+    private static func answer(_ shell: String, uid: Int, _ sudo: Sudo, hasGroups: Bool = false, _ script: String) throws -> (
         status: Int32, out: String, err: String
     ) {
         let folder = FileManager.default.temporaryDirectory.path + "/exedev-login-" + UUID().uuidString
@@ -28,7 +28,9 @@ import Testing
             // By a child: Linux starts no program that another test's child may still have open for writing.
             try #require(try spawn(["/usr/bin/install", "-m", "755", "\(folder)/\(name)", "\(folder)/bin/\(name)"]) == 0)
         }
-        try FileManager.default.createSymbolicLink(atPath: folder + "/bin/sh", withDestinationPath: "/bin/sh")
+        for tool in hasGroups ? ["sh", "setsid"] : ["sh"] {
+            try FileManager.default.createSymbolicLink(atPath: "\(folder)/bin/\(tool)", withDestinationPath: "/usr/bin/\(tool)")
+        }
         try Data(script.utf8).write(to: URL(filePath: folder + "/script"))
         let run = #"exec /usr/bin/env -i HOME="$1" PATH="$1/bin" "$2" -c "$3" <"$1/script" >"$1/out" 2>"$1/err""#
         let status = try spawn(["/bin/sh", "-c", run, "sh", folder, shell, HostScript.loginCommand])
@@ -41,6 +43,16 @@ import Testing
         for (uid, sudo) in [(0, Sudo.missing), (1000, .free)] {
             let answer = try Self.answer(shell, uid: uid, sudo, "echo \"it's $((1 + 1))\"\n")
             #expect(answer.status == 0 && answer.out == "it's 2\n", "\(answer)")
+        }
+    }
+
+    /// Where the host can, the script leads a process group, which ends with its connection.
+    @Test(arguments: shells, [false, true])
+    func hasAGroupOfItsOwn(shell: String, hasGroups: Bool) throws {
+        let script = "read -r stat </proc/$$/stat; set -- ${stat##*) }; [ $3 = $$ ] && echo leads || echo shares; exit 7\n"
+        for (uid, sudo) in [(0, Sudo.missing), (1000, .free)] {
+            let answer = try Self.answer(shell, uid: uid, sudo, hasGroups: hasGroups, script)
+            #expect(answer.status == 7 && (answer.out == "leads\n") == hasGroups, "\(answer)")
         }
     }
 

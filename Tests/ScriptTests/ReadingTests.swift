@@ -141,6 +141,56 @@ import Testing
         }
     }
 
+    /// A kubelet may write what it likes of its own node (facts/kubernetes.md #7): it blinds nobody.
+    @Test func oneNodeCannotFillTheReading() throws {
+        try FakeHost.with { host in
+            try host.install(["k3s": FakePrograms.k3s], in: "/usr/local/bin")
+            func item(_ name: String, _ annotations: [String], _ message: String) -> String {
+                let notes = annotations.map { "                    \($0)" }.joined(separator: ",\n")
+                return """
+                            {
+                                "metadata": {
+                                    "annotations": {
+                    \(notes)
+                                    },
+                                    "name": "\(name)"
+                                },
+                                "status": {
+                                    "conditions": [
+                                        {
+                                            "message": "\(message)",
+                                            "reason": "KubeletNotReady",
+                                            "status": "False",
+                                            "type": "Ready"
+                                        },
+                                        {
+                                            "message": "\(message)",
+                                            "status": "Unknown",
+                                            "type": "MemoryPressure"
+                                        }
+                                    ]
+                                }
+                            }
+                    """
+            }
+            let much = String(repeating: #"\u003c\"\\ x"#, count: 20000)
+            let ours = [#""exedev.dev/a": "1, \"2\"""#, #""exedev.dev/b": "2""#]
+            let items = [
+                item("demo-n1", [#""alpha.io/note": "\#(much)""#] + ours + [#""k3s.io/x": "\#(much)""#], much),
+                item("demo-n2", [#""k3s.io/x": "y""#, #""exedev.dev/a": "\#(much)""#], #"short \"one\""#),
+            ]
+            try host.write(
+                "/state/kubectl-get.out", "{\n    \"items\": [\n" + items.joined(separator: ",\n") + "\n    ],\n    \"kind\": \"List\"\n}\n"
+            )
+            let outcome = try host.run(HostScript.readCluster())
+            #expect(outcome.stdout.utf8.count < 4000)
+            let nodes = try ClusterReading.parse(outcome.stdout).nodes
+            #expect(nodes.map(\.name) == ["demo-n1", "demo-n2"])
+            #expect(nodes[0].annotations == ["exedev.dev/a": "1, \"2\"", "exedev.dev/b": "2"] && nodes[1].annotations == [:])
+            #expect(nodes[1].ready == .notReady(reason: "KubeletNotReady: short \"one\""), "\(nodes[1].ready)")
+        }
+    }
+
     /// k3s warns on standard error of keys that it does not know (facts/k3s.md §2), and answers all the same.
     @Test func readsAClusterPastAWarning() throws {
         try FakeHost.with { host in
@@ -166,6 +216,7 @@ import Testing
 
     @Test func givesTheKubeconfigOrFails() throws {
         try FakeHost.with { host in
+            try host.remove("/etc/rancher/k3s/k3s.yaml")
             #expect(try host.run(HostScript.kubeconfig()).status != 0)
             try host.write("/etc/rancher/k3s/k3s.yaml", "apiVersion: v1\n# \\n\n")
             #expect(try host.run(HostScript.kubeconfig()).stdout == "apiVersion: v1\n# \\n\n")

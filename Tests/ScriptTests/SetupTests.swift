@@ -220,7 +220,7 @@ import Testing
         try FakeHost.with { host in
             let bytes = HostScript.addressed(Sample.script(.deleteNode(DeleteNode(node: "demo-n12", ifSilent: false))), to: "demo-n1").bytes
             { _ in "" }
-            for length in stride(from: 1, to: bytes.count - 14, by: 40) { _ = try host.feed(Array(bytes.prefix(length))) }
+            for length in stride(from: 1, to: bytes.count - 14, by: 40) { _ = try host.feed(Array(bytes.prefix(length)), .ended) }
             #expect(host.calls.isEmpty)
         }
     }

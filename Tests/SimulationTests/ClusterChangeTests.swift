@@ -46,6 +46,17 @@ import Testing
         #expect(cluster.nodes["web"]?.isUnschedulable == false)
     }
 
+    /// An uncordon beside a drain that tries again stays.
+    @Test func aDrainCordonsOnce() throws {
+        var cluster = try Self.cluster()
+        _ = cluster.change("web") { $0.annotations[ClusterModel.blockedDrain] = "" }
+        let words = ["drain", "web", "--ignore-daemonsets", "--timeout=20s"]
+        _ = Kubectl(words).run(on: &cluster, now: 10)
+        try cluster.uncordon("web")
+        #expect(Kubectl(words, isRetry: true).run(on: &cluster, now: 10).isEvicting == 20)
+        #expect(cluster.nodes["web"]?.isUnschedulable == false)
+    }
+
     @Test func aLeaseIsReplacedAtItsVersion() throws {
         var cluster = try Self.cluster()
         try cluster.create(.init(holder: "a", renewedAt: 100, seconds: 60), as: "l")

@@ -52,7 +52,7 @@ extension Verb {
 
     private static func source(_ file: String, _ arguments: Arguments, _ log: DaemonLog) -> FleetSource {
         FleetSource(file: file) {
-            let context = try CommandContext.open(arguments, file: file) {
+            let context = try CommandContext.open(arguments, file: file, needsKey: false) {
                 log.say(LogEntry($0.severity == .error ? .fileProblem : .fileWarning, "\($0)"))
             }
             return FleetContext(fleet: context.fleet, state: context.state, world: context.world) {

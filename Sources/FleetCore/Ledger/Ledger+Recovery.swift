@@ -81,7 +81,7 @@ extension RecoveredLedger {
         }
         switch observed.hosts[name] {
         case .probed: return name
-        case .unreachable(let reason), .refused(let reason, _): throw .serverUnreadable(name, reason)
+        case .unreachable(let reason), .refused(let reason, _), .loginRefused(let reason, _): throw .serverUnreadable(name, reason)
         case nil: throw .serverUnreadable(name, "its VM does not run")
         }
     }
@@ -106,7 +106,8 @@ extension RecoveredLedger.Finding {
             } else {
                 self = isWanted ? .unproven(nil) : .leftAlone(nil)
             }
-        case .unreachable(let reason), .refused(let reason, _): self = isWanted ? .unproven(reason) : .leftAlone(reason)
+        case .unreachable(let reason), .refused(let reason, _), .loginRefused(let reason, _):
+            self = isWanted ? .unproven(reason) : .leftAlone(reason)
         case nil: self = isWanted ? .unproven("its VM does not run") : .leftAlone("its VM does not run")
         }
     }

@@ -57,7 +57,8 @@ extension Join {
         switch joined.node.host {
         case nil: return .wait(Wait(.awaitingProbe, read: .host(joined.want.name), every: 1))
         case .unreachable(let reason): return silent(joined, .unreachable(reason))
-        case .refused(let reason, let advice): return .blocked(.hostRefused(reason, advice: advice))
+        case .refused(let reason, let advice), .loginRefused(let reason, let advice):
+            return .blocked(.hostRefused(reason, advice: advice))
         case .probed: return nil
         }
     }
@@ -184,7 +185,11 @@ extension Join {
         if joined.reading.ready != .ready, hadItsTime, let decision = foreignConfiguration(joined, facts) { return decision }
         return switch joined.reading.ready {
         case .ready: nil
-        case .notReady: .wait(Wait(.nodeNotReady(joined.reading.ready.words), read: .cluster, every: 0.5))
+        case .notReady:
+            .wait(
+                Wait(
+                    .nodeNotReady(joined.reading.ready.words, joined.node.host.map { HostEvidence($0, joined.want.role) }), read: .cluster,
+                    every: 0.5, diagnostics: .host(joined.want.name)))
         case .unknown: silent(joined, joined.node.host.map { HostEvidence($0, joined.want.role) })
         }
     }

@@ -97,6 +97,8 @@ package enum ObservedHost: Sendable, Hashable {
     case unreachable(String)
     /// It answered and must not be touched: wrong key, wrong host, login refused.
     case refused(String, advice: String)
+    /// It let none of our keys in, as one that has just booted may for a moment.
+    case loginRefused(String, advice: String)
 }
 
 extension ObservedHost {

@@ -42,6 +42,8 @@ package struct FleetFacts: Sendable {
         package var asked: Double?
         /// When another command for it was sent to exe.dev and the answer is not known, by `uptime`.
         package var commanded: Double?
+        /// Since when it is waited for although nothing of ours is under way, by `uptime`; in a daemon over many passes.
+        package var troubledSince: Double?
         /// Its action was refused, so that it needs the operator.
         package var refusal: Reason?
         /// It told k3s to start once more there, because the cluster lacked its node.

@@ -11,7 +11,7 @@ package enum HostEvidence: Sendable, Hashable {
     package init(_ host: ObservedHost, _ role: Role) {
         switch host {
         case .probed(let probe): self.init(probe, role)
-        case .unreachable(let reason), .refused(let reason, _): self = .unreachable(reason)
+        case .unreachable(let reason), .refused(let reason, _), .loginRefused(let reason, _): self = .unreachable(reason)
         }
     }
 

@@ -61,7 +61,7 @@ enum Limits {
                 continue
             }
             guard pools[pool, default: .init()].grant(nodes[index].name, availability, limit) else {
-                nodes[index].overrule(pools[pool, default: .init()].wait(limit))
+                nodes[index].overrule(pools[pool, default: .init()].wait(limit, for: nodes[index].name))
                 continue
             }
         }
@@ -113,10 +113,12 @@ private struct Disruption {
         return true
     }
 
-    /// For one of them to be up again.
-    func wait(_ limit: Int) -> Decision {
+    /// For one of the others to be up again.
+    func wait(_ limit: Int, for name: String) -> Decision {
         if restarting.isEmpty, silent == blocked { return .blocked(.limitHeld(.maxUnavailable, limit, by: blocked.sorted())) }
-        let reason = Reason.limitReached(.maxUnavailable, limit, by: restarting.union(silent).sorted())
+        let reason = Reason.limitReached(
+            .maxUnavailable, limit, by: restarting.union(silent).subtracting([name]).sorted(), isRestart: silent.subtracting([name]).isEmpty
+        )
         return .wait(Wait(reason, read: .cluster, every: silent.isEmpty ? min(30, max(2, left)) : 2))
     }
 }

@@ -24,6 +24,8 @@ package struct NodeFacts: Sendable {
     var asked: Double?
     /// When this run sent another command for it to exe.dev without hearing what came of it, by `uptime`.
     var commanded: Double?
+    /// Since when it is waited for and nothing of ours is under way, by `uptime`.
+    var troubledSince: Double?
     /// An action of ours changed its node after the cluster was read.
     var isOutdated: Bool
 
@@ -34,6 +36,7 @@ package struct NodeFacts: Sendable {
             host: facts.observed.hosts[name], share: facts.observed.shares[name], known: facts.ledger.nodes[name],
             attempt: facts.ledger.attempts[name], refusal: note?.refusal, wasRepaired: note?.wasRepaired ?? false,
             wasRestarted: note?.wasRestarted ?? false, started: note?.started, asked: note?.asked, commanded: note?.commanded,
+            troubledSince: note?.troubledSince,
             isOutdated: facts.observed.outdated.contains(name))
     }
 
@@ -41,6 +44,11 @@ package struct NodeFacts: Sendable {
     var instance: Instance { known?.instance ?? Instance() }
     /// Of k3s in this role, as the host was last probed; what was probed before k3s was started there is forgotten.
     func unit(_ role: Role) -> UnitState? { if case .probed(let probe)? = host { probe.unit(role) } else { nil } }
+    /// Its VM is new, or was just started, and has not refused us for long.
+    func mayLackKeys(_ facts: FleetFacts) -> Bool {
+        let isKnown = instance.startedAt != nil && facts.now - (instance.poweredOnAt ?? -.infinity) > Planner.loginGrace
+        return !isKnown && troubledSince.map { facts.uptime - $0 < Planner.loginGrace } ?? true
+    }
     var leaveStage: LeaveStage? { known?.leaveStage }
     var removedAt: Double? { known?.removedAt }
 

@@ -42,21 +42,23 @@ extension NodeState {
         // machine's.
         let isFresh = subject.instance.hasStaleIdentity && want.role == .agent
         let isOurs = facts.isOwned(vm) || !facts.holds(.foreignState)
-        return isOurs ? owned(vm, isFresh ? nil : subject.node, subject.host, want, facts) : .foreign(vm)
+        return isOurs ? owned(vm, isFresh ? nil : subject.node, subject, want, facts) : .foreign(vm)
     }
 
     private static func owned(
-        _ vm: ObservedVM, _ node: NodeReading?, _ host: ObservedHost?, _ want: DesiredNode, _ facts: FleetFacts
+        _ vm: ObservedVM, _ node: NodeReading?, _ subject: NodeFacts, _ want: DesiredNode, _ facts: FleetFacts
     ) -> NodeState {
         switch vm.status {
         case .stopped, .paused, .failed, .other: return .halted(vm)
         case .running, .starting: break
         }
         if let node { return .joined(vm, node) }
-        switch host {
+        switch subject.host {
         case nil: return .unprobed(vm)
         case .unreachable(let reason): return .unreachable(vm, reason)
         case .refused(let reason, let advice): return .refused(vm, .hostRefused(reason, advice: advice))
+        case .loginRefused(let reason, _) where subject.mayLackKeys(facts): return .unreachable(vm, reason)
+        case .loginRefused(let reason, let advice): return .refused(vm, .hostRefused(reason, advice: advice))
         case .probed(let probe): return inside(vm, probe, want, digest: facts.ledger.digests[want.k3s.description])
         }
     }

@@ -56,6 +56,7 @@ extension Reason {
         case vmForeign = "VMForeign"
         case vmPaused = "VMPaused"
         case vmFailed = "VMFailed"
+        case waitTimedOut = "WaitTimedOut"
         case hostRefused = "HostRefused"
         case hostMisrouted = "HostMisrouted"
         case hostOfOtherCluster = "HostOfOtherCluster"
@@ -152,6 +153,7 @@ extension Reason {
         case .vmForeign: .vmForeign
         case .vmPaused: .vmPaused
         case .vmFailed: .vmFailed
+        case .waitTimedOut: .waitTimedOut
         case .hostRefused: .hostRefused
         case .hostMisrouted: .hostMisrouted
         case .hostOfOtherCluster: .hostOfOtherCluster

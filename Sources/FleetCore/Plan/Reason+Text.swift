@@ -59,15 +59,19 @@ extension Reason {
         case .nodeSilenceUnconfirmed: "exe.dev does not list the VM; its node's silence and a second list will tell"
         case .backOff(let failure): "trying again soon: \(failure)"
         case .k3sJoining(let unit, let journal): "k3s to join" + Self.crashes(unit, journal)
-        case .restartUnconfirmed(let unit, let journal): "k3s to be up after its restart" + Self.crashes(unit, journal)
+        case .restartUnconfirmed(let unit, let journal): "k3s to be up again, \(Self.stale)" + Self.crashes(unit, journal)
         case .nodeDeleting: "the node is being deleted"
-        case .nodeNotReady(let words): "the node is \(words)"
+        case .nodeNotReady(let words, let evidence): "the node is \(words)" + (evidence.map { "; \($0.text)" } ?? "")
         case .nodeSilent(let evidence): "the node is silent" + (evidence.map { "; \($0.text)" } ?? "")
         case .leaseExpiry(let seconds): "its lease to run out, which another machine may hold (\(seconds) s)"
-        case .limitReached(let limit, let value, let names): "limits.\(limit.rawValue) is \(value)\(Self.taken(by: names))"
+        case .limitReached(let limit, let value, let names, let isRestart):
+            "limits.\(limit.rawValue) is \(value)\(Self.taken(by: names))"
+                + (isRestart ? " until k3s is surely up again there, \(Self.stale)" : "")
         default: nil
         }
     }
+
+    private static let stale = "up to \(Int(Availability.staleReadiness)) s after its restart"
 
     private static func stopped(_ unit: String, _ state: UnitState) -> String {
         guard state.isStopped else { return "\(unit) was disabled on its host, by whom is not known: it would not start with it" }
@@ -85,6 +89,7 @@ extension Reason {
         case .vmForeign(_, let tag): "the VM lacks the tag \(tag)"
         case .vmPaused: "the VM is paused"
         case .vmFailed(_, let status): "exe.dev says of the VM: \(status)"
+        case .waitTimedOut(let reason, _, let seconds): "waited \(seconds) s for it in vain: \(reason.text)"
         case .hostRefused(let message, _), .actionRefused(let message, _), .credentialMissing(let message, _): message
         case .overlayRefused(_, let words): "the overlay did not let the host in: \(words)"
         case .hostMisrouted(let vm, let hostname): "the host that answered for \(vm) calls itself \(hostname)"

@@ -58,11 +58,12 @@ package indirect enum Reason: Sendable, Hashable {
     case k3sJoining(unit: UnitState?, journal: String?)
     case restartUnconfirmed(unit: UnitState?, journal: String?)
     case nodeDeleting
-    case nodeNotReady(String)
+    /// The evidence is nil while its host was not probed.
+    case nodeNotReady(String, HostEvidence? = nil)
     /// Nil: its host was not probed.
     case nodeSilent(HostEvidence?)
-    /// `by`: the nodes that take it.
-    case limitReached(LimitName, Int, by: [String])
+    /// `by`: the other nodes that take it; `isRestart`: k3s was restarted on them, or may have been, and whether it is up is not sure yet.
+    case limitReached(LimitName, Int, by: [String], isRestart: Bool = false)
     /// On the Lease of a server that gives no answer, which another machine may hold.
     case leaseExpiry(seconds: Int)
 
@@ -72,6 +73,8 @@ package indirect enum Reason: Sendable, Hashable {
     case vmForeign(name: String, tag: String)
     case vmPaused(name: String)
     case vmFailed(name: String, status: String)
+    /// It was waited for in vain for so many seconds; it is tried again in the next run.
+    case waitTimedOut(Reason, node: String, seconds: Int)
     /// The host answered and must not be touched.
     case hostRefused(String, advice: String)
     case hostMisrouted(vm: String, hostname: String)
@@ -122,6 +125,15 @@ package indirect enum Reason: Sendable, Hashable {
     case pruneDisabled
     case pruneDisabledForNode
     case nodeOutlivesVM
+
+    /// Waited for although nothing of ours is under way that would end it. `role`: of the node that waits.
+    package func isTrouble(_ role: Role) -> Bool {
+        switch code {
+        case .hostUnreachable, .nodeNotReady, .nodeSilent, .vmNotRunning, .nodeDeleting: true
+        case .controlPlaneNotReady: role == .server
+        default: false
+        }
+    }
 
     /// Nothing is created while so much is gone at once.
     package var isBreaker: Bool { code == .vmsVanished }

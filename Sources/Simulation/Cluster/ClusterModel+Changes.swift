@@ -55,10 +55,15 @@ extension ClusterModel {
 
     package mutating func uncordon(_ name: String) throws(Failure) { try patch(name, NodePatch(isUnschedulable: false)) }
 
-    /// Cordons first; a drain that fails leaves the node cordoned. Pods end when their kubelet says so, and a dead one never does.
+    /// Cordons once, at its beginning; a drain that fails leaves the node cordoned.
     package mutating func drain(_ name: String, skipsTheSilent: Bool, force: Bool = false, now: Double) throws(Failure) {
         try cordon(name)
-        guard let node = nodes[name] else { return }
+        try evict(name, skipsTheSilent: skipsTheSilent, force: force, now: now)
+    }
+
+    /// One try of a drain. Pods end when their kubelet says so, and a dead one never does.
+    func evict(_ name: String, skipsTheSilent: Bool, force: Bool, now: Double) throws(Failure) {
+        guard let node = nodes[name] else { throw .notFound(kind: "nodes", name) }
         if node.annotations[Self.barePod] != nil, !force { throw .barePod(node: name) }
         let isDead = node.condition(now: now) == .unknown && !skipsTheSilent
         if isDead || node.annotations[Self.blockedDrain] != nil { throw .evictionBlocked }

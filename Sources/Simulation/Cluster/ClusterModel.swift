@@ -7,6 +7,8 @@ package struct ClusterModel: Codable, Sendable, Equatable {
         package var key: String
         package var value: String?
         package var effect: String
+        /// Kept only as far as a client sends it back.
+        package var timeAdded: String?
 
         package init(key: String, value: String?, effect: String) {
             (self.key, self.value, self.effect) = (key, value, effect)

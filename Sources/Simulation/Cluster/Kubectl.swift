@@ -21,9 +21,11 @@ package struct Kubectl: Sendable {
     let flags: [String: String]
     /// What stands on standard input, for `-f -`.
     let input: String
+    /// A try of a drain after the first: only that one cordons.
+    let isRetry: Bool
 
     /// Words and flags in any order; `-n kube-system`, `-o json`, `-p PATCH`, `--flag`, `--flag=value`.
-    package init(_ arguments: [String], input: String = "") {
+    package init(_ arguments: [String], input: String = "", isRetry: Bool = false) {
         var words: [String] = []
         var flags: [String: String] = [:]
         var rest = arguments[...]
@@ -37,7 +39,7 @@ package struct Kubectl: Sendable {
                 words.append(word)
             }
         }
-        (self.words, self.flags, self.input) = (words, flags, input)
+        (self.words, self.flags, self.input, self.isRetry) = (words, flags, input, isRetry)
     }
 
     var name: String { words.count > 2 ? words[2] : "" }
@@ -112,10 +114,11 @@ package struct Kubectl: Sendable {
     private static let readyPath = "jsonpath={.status.conditions[?(@.type==\"Ready\")].status}"
     private static let cordonPath = #"jsonpath={.spec.unschedulable}|{.metadata.annotations.exedev\.dev/removing}"#
     private static let taintPath =
-        "jsonpath={.metadata.resourceVersion} {range .spec.taints[*]}{.key}={.value}:{.effect} {end}"
+        "jsonpath={.metadata.resourceVersion} {range .spec.taints[*]}{.key}={.value}:{.effect}@{.timeAdded} {end}"
 
     private func taints(of node: ClusterModel.Node, now: Double) -> String {
-        node.effectiveTaints(now: now).reduce("\(node.revision) ") { $0 + "\($1.key)=\($1.value ?? ""):\($1.effect) " }
+        let words = node.effectiveTaints(now: now).map { "\($0.key)=\($0.value ?? ""):\($0.effect)@\($0.timeAdded ?? "") " }
+        return "\(node.revision) " + words.joined()
     }
 
     private func drain(_ node: String, on cluster: inout ClusterModel, _ now: Double) throws(ClusterModel.Failure) -> Answer {
@@ -123,7 +126,8 @@ package struct Kubectl: Sendable {
             return .failed(
                 "error: unable to drain node \"\(node)\": cannot delete DaemonSet-managed Pods (use --ignore-daemonsets to ignore)")
         }
-        try cluster.drain(
+        if !isRetry { try cluster.cordon(node) }
+        try cluster.evict(
             node, skipsTheSilent: flags["--skip-wait-for-delete-timeout"] != nil, force: flags["--force"] != nil, now: now)
         return .said("node/\(node) drained")
     }

@@ -117,7 +117,7 @@ actor K3sServer {
         guard let (user, key) = Self.credentials(request), user == "admin", key == admin else { return text(401, "Unauthorized") }
         guard let call = try? JSONDecoder().decode(KubectlClient.Call.self, from: request.body) else { return text(400, "bad request") }
         do {
-            let answer = try change { Kubectl(call.arguments, input: call.input).run(on: &$0, now: GuestHost.now) }
+            let answer = try change { Kubectl(call.arguments, input: call.input, isRetry: call.isRetry).run(on: &$0, now: GuestHost.now) }
             return HTTPResponse(status: 200, body: try JSONEncoder().encode(answer))
         } catch {
             return text(500, "\(error)")
@@ -184,6 +184,7 @@ enum KubectlClient {
     struct Call: Codable {
         var arguments: [String]
         var input: String
+        var isRetry = false
     }
 
     static func run(_ arguments: [String]) throws -> Int32 {
@@ -194,8 +195,10 @@ enum KubectlClient {
         let began = GuestHost.now
         let readsInput = arguments.contains("-f") && arguments.contains("-")
         let input = readsInput ? String(decoding: FileHandle.standardInput.readDataToEndOfFile(), as: UTF8.self) : ""
+        var call = Call(arguments: arguments, input: input)
         while true {
-            let answer = try ask(Call(arguments: arguments, input: input), key)
+            let answer = try ask(call, key)
+            call.isRetry = true
             if let patience = answer.isEvicting, patience == 0 || GuestHost.now - began < patience {
                 usleep(500_000)
                 continue
