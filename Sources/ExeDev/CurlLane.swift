@@ -53,10 +53,13 @@ final class Lane: @unchecked Sendable {
     private static let libraryIsReady = curl_global_init(Int(CURL_GLOBAL_DEFAULT))
 
     private let queue: DispatchQueue
+    private let peer: String
     private let handle: UnsafeMutableRawPointer
     private var headers: UnsafeMutablePointer<curl_slist>?
 
-    init(_ name: String) {
+    /// `peer`: what errors call the other side; a URL may be a secret.
+    init(_ name: String, peer: String) {
+        self.peer = peer
         _ = Self.libraryIsReady
         queue = DispatchQueue(label: name)
         guard let handle = curl_easy_init() else { preconditionFailure("libcurl gave no handle: out of memory") }
@@ -86,7 +89,7 @@ final class Lane: @unchecked Sendable {
         let pointer = Unmanaged.passUnretained(exchange).toOpaque()
         configure(exchange, pointer, url: url)
         let code = curl_easy_perform(handle)
-        return outcome(code, exchange, url)
+        return outcome(code, exchange)
     }
 
     private func configure(_ exchange: Exchange, _ pointer: UnsafeMutableRawPointer, url: String) {
@@ -138,7 +141,7 @@ final class Lane: @unchecked Sendable {
         _ = exedev_curl_set_seek(handle) { _, _, _ in Int32(CURL_SEEKFUNC_FAIL) }
     }
 
-    private func outcome(_ code: CURLcode, _ exchange: Exchange, _ url: String) -> Result<HTTPReply, TransportFailure> {
+    private func outcome(_ code: CURLcode, _ exchange: Exchange) -> Result<HTTPReply, TransportFailure> {
         var status = 0
         _ = exedev_curl_get_long(handle, CURLINFO_RESPONSE_CODE, &status)
         switch code {
@@ -147,17 +150,16 @@ final class Lane: @unchecked Sendable {
             return .success(HTTPReply(status: status, headers: exchange.headers, body: exchange.answer, isTruncated: true))
         case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_CONNECT, CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION,
             CURLE_COULDNT_RESOLVE_PROXY:
-            return .failure(TransportFailure(reason: words(code, url), wasSent: false))
+            return .failure(TransportFailure(reason: words(code), wasSent: false))
         case CURLE_ABORTED_BY_CALLBACK: return .failure(TransportFailure(reason: "cancelled", wasSent: true))
         case CURLE_OPERATION_TIMEDOUT:
-            return .failure(TransportFailure(reason: "no answer of \(Self.peer(of: url)) in \(exchange.deadline)", wasSent: true))
-        default: return .failure(TransportFailure(reason: words(code, url), wasSent: true))
+            return .failure(TransportFailure(reason: "no answer of \(peer) in \(exchange.deadline)", wasSent: true))
+        default: return .failure(TransportFailure(reason: words(code), wasSent: true))
         }
     }
 
     /// Without libcurl's own words where they speak of its insides.
-    private func words(_ code: CURLcode, _ url: String) -> String {
-        let peer = Self.peer(of: url)
+    private func words(_ code: CURLcode) -> String {
         switch code {
         case CURLE_COULDNT_RESOLVE_HOST: return "\(peer) does not resolve"
         case CURLE_COULDNT_CONNECT:

@@ -21,7 +21,8 @@ package final class CurlTransport: ExeDevTransport {
         self.endpoint = try Self.checked(endpoint)
         self.token = token
         redaction = Redaction(token.secrets)
-        lanes = (0..<Self.laneCount).map { Lane("exe.dev \($0)") }
+        let peer = Lane.peer(of: self.endpoint)
+        lanes = (0..<Self.laneCount).map { Lane("exe.dev \($0)", peer: peer) }
     }
 
     package var credential: Credential? { token.credential(now: Date().timeIntervalSince1970) }

@@ -8,7 +8,7 @@ package final class WebPost: Sendable {
     package init(url: String, name: String) throws(EndpointError) {
         _ = try SafeURL.check(url, name: name, cargo: "message")
         self.url = url
-        lane = Lane(name)
+        lane = Lane(name, peer: "it")
     }
 
     /// `headerLines`: `Name: value`. At most 64 KiB of the response's body are kept.

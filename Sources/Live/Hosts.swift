@@ -127,7 +127,7 @@ struct Hosts: Sendable {
         return EffectError("the script \(how): \(cause)", remedy: .retry(after: nil))
     }
 
-    private static func effect(_ error: SSHError, mutates: Bool) -> EffectError {
+    static func effect(_ error: SSHError, mutates: Bool) -> EffectError {
         if case .authenticationRefused = error {
             return EffectError("\(error)", remedy: .refused(.hostRefused("\(error)", advice: keyAdvice)))
         }

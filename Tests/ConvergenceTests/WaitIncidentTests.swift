@@ -95,6 +95,23 @@ import Testing
         #expect(try Rehearsal(hang.after.fleet(), in: healed).plan?.isSettled == true)
     }
 
+    /// A VM that boots may refuse our keys for some seconds; a wrong key is not waited for longer than that.
+    @Test(arguments: [(40.0, true), (.infinity, false)])
+    func keysAreWaitedForShortly(seconds: Double, isSettled: Bool) throws {
+        var world = WorldState(seed: 7)
+        Self.slow("demo-web-n1", ssh: 1, boot: 2)(&world)
+        let index = try #require(world.at("demo-web-n1"))
+        world.machines[index].keysAt = world.now + seconds
+        let run = try Rehearsal(FleetSketch().fleet(), in: world)
+        let decision = try run.decision("demo-web-n1")
+        #expect(run.plan?.isSettled == isSettled && !run.ranOutOfTime && run.violations == [], "\(decision)")
+        if case .blocked(let reason) = decision {
+            #expect(reason == .hostRefused("refused exedev with every key", advice: "register the key"))
+        } else {
+            #expect(isSettled)
+        }
+    }
+
     /// An agent of a crash loop: what its journal says is told long before the deadline, and again when it has passed.
     @Test("B18 k3s crashed and nobody said so") func b18Crash() throws {
         let hang = try #require(Self.hangs.last)

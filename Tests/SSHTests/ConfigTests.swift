@@ -187,6 +187,17 @@ import Testing
         #expect(entry.target.user == "bob")
     }
 
+    /// That no key is let in is told apart from a host that does not answer.
+    @Test func refusedKeysHaveTheirOwnRemedy() {
+        let refusal = SSHError.authenticationRefused(target: "exedev@h:22", user: "exedev", offered: ["ED25519 SHA256:x (/id)"], unused: [])
+        guard case .refused(.hostRefused(let words, let advice)) = Hosts.effect(refusal, mutates: false).remedy else {
+            Issue.record("\(Hosts.effect(refusal, mutates: false))")
+            return
+        }
+        #expect(words == "exedev@h:22 refused exedev with ED25519 SHA256:x (/id)" && advice.contains("ssh-key add"))
+        #expect(Hosts.effect(.timedOut(target: "h", during: "login"), mutates: false).remedy == .retry(after: nil))
+    }
+
     /// A configuration may run programs, and those may wait.
     @Test func saysThatOpenSSHDoesNotEnd() async throws {
         let desk = try Desk("Match exec \"sleep 60\"\n  User bob\n")

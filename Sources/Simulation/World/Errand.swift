@@ -115,6 +115,7 @@ extension WorldState {
     private func probe(_ name: String, _ fault: Fault.Kind?) -> Result<HostProbe, EffectError> {
         if let refusal = Self.refusal(fault) { return .failure(refusal) }
         guard let place = reachable(name) else { return .failure(Self.refused) }
+        guard now >= machines[place].keysAt else { return .failure(Self.keysRefused) }
         return .success(machines[place].probe(now: now))
     }
 
@@ -140,6 +141,9 @@ extension WorldState {
     }
 
     private static let refused = EffectError("connection refused", remedy: .retry(after: nil))
+
+    private static let keysRefused = EffectError(
+        "refused exedev with every key", remedy: .refused(.hostRefused("refused exedev with every key", advice: "register the key")))
 
     private static func refusal(_ fault: Fault.Kind?) -> EffectError? {
         switch fault {

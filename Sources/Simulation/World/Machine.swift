@@ -8,6 +8,8 @@ package struct Machine: Hosted, Hashable {
     /// Since when the SSH proxy connects, and systemd is done.
     var sshAt: Double
     var bootedAt: Double
+    /// Since when our key is in its authorized_keys; before that its sshd refuses every login.
+    var keysAt = -Double.infinity
     package var disk = HostDisk()
     /// The writes of the last seconds, which a hard reset would take back: when each was made, and the disk before it.
     private var unsynced: [Write] = []
