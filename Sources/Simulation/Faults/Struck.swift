@@ -17,7 +17,9 @@ extension WorldState {
         guard case .read(let number) = fault.point, reads.indices.contains(number) else { return false }
         return switch reads[number] {
         case .host, .share: true
-        case .vms, .cluster, .nothing: false
+        // What was seen inside hosts is dropped with the reading of the cluster, and the next pass looks again.
+        case .cluster: true
+        case .vms, .nothing: false
         }
     }
 
