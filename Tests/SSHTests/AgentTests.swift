@@ -15,11 +15,13 @@ import Testing
         }
         // The socket's file exists before the agent listens on it.
         #expect(await eventually { (try? SSHAgent.keys(socket: socket)) != nil })
+        // Asked for a passphrase, it gets the one of `KeyTests`. Another process writes the program: one that is open for writing, also in a
+        // child that somebody forks meanwhile, cannot be run.
+        let text = sshd.folder + "/askpass.text"
+        try Data("#!/bin/sh\necho \(KeyTests.passphrase)\n".utf8).write(to: URL(fileURLWithPath: text))
+        try RealSSHD.run("/usr/bin/install", ["-m", "700", text, sshd.folder + "/askpass"])
         for key in keys {
-            // Asked for a passphrase, it gets the one of `KeyTests`.
             let askpass = ["SSH_ASKPASS=\(sshd.folder)/askpass", "SSH_ASKPASS_REQUIRE=force"]
-            try Data("#!/bin/sh\necho \(KeyTests.passphrase)\n".utf8).write(to: URL(fileURLWithPath: sshd.folder + "/askpass"))
-            chmod(sshd.folder + "/askpass", 0o700)
             try RealSSHD.run("/usr/bin/env", ["SSH_AUTH_SOCK=\(socket)"] + askpass + ["/usr/bin/ssh-add", "-q", "\(sshd.folder)/\(key)"])
         }
         try await body(socket)
