@@ -32,7 +32,10 @@ struct Inspections {
         queue = longestUnseen.prefix(limit).map(\.element)
     }
 
-    mutating func next() -> ReadTarget? { queue?.isEmpty == false ? queue?.removeFirst() : nil }
+    /// What is to be looked at, in this order.
+    var waiting: [ReadTarget] { queue ?? [] }
+
+    mutating func took(_ target: ReadTarget) { queue?.removeAll { $0 == target } }
 
     mutating func ended(_ target: ReadTarget, _ uptime: Double) { if target.vm != nil { done[target] = uptime } }
 
@@ -40,6 +43,11 @@ struct Inspections {
     mutating func repeated(_ target: ReadTarget) {
         done[target] = nil
         queue?.append(target)
+    }
+
+    /// What this run saw there says nothing any more.
+    mutating func lost(_ target: ReadTarget) {
+        if done[target] != before[target] { repeated(target) }
     }
 
     /// What was observed says nothing any more.
@@ -65,12 +73,19 @@ extension Run {
             inspections.plan(targets, limit: limit, moment)
         }
         var due: [(ReadTarget, ObservedVM?)] = []
-        while reads.underWay < fleet.limits.hostsAtOnce, let target = inspections.next() {
-            guard let name = target.vm, !acting.contains(name), let vm = facts.observed.vms?[name], reads.isIdle(target) else { continue }
+        for target in inspections.waiting where reads.underWay < fleet.limits.hostsAtOnce && mayBegin(target) {
+            inspections.took(target)
+            guard let vm = target.vm.flatMap({ facts.observed.vms?[$0] }) else { continue }
             reads.begin(target)
             due.append((target, vm))
         }
         return due
+    }
+
+    /// A VM with an action or another read under way has its turn after it.
+    private func mayBegin(_ target: ReadTarget) -> Bool {
+        guard let name = target.vm, facts.observed.vms != nil else { return false }
+        return !acting.contains(name) && reads.isIdle(target)
     }
 }
 

@@ -79,7 +79,10 @@ extension Run {
 
     private mutating func note(_ answer: Observer.Observed, of target: ReadTarget, _ moment: Moment, _ tell: (Event) -> Void) {
         guard reads.end(target, moment.uptime) else { return }
+        let inside = facts.observed.hosts.keys
         let showsNews = facts.observed.note(answer)
+        // An inspection may have seen what nobody could act upon yet.
+        for name in inside where facts.observed.hosts[name] == nil { inspections.lost(.host(name)) }
         isNews = true
         switch answer {
         case .vms:

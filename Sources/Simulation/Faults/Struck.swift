@@ -17,9 +17,7 @@ extension WorldState {
         guard case .read(let number) = fault.point, reads.indices.contains(number) else { return false }
         return switch reads[number] {
         case .host, .share: true
-        // What was seen inside hosts is dropped with the reading of the cluster, and the next pass looks again.
-        case .cluster: true
-        case .vms, .nothing: false
+        case .vms, .cluster, .nothing: false
         }
     }
 

@@ -61,8 +61,8 @@ struct UnavailabilityStaysInBudget: Oracle {
     /// Whether a node is down while `other` is to be restarted.
     private func isDown(_ name: String, for other: String, _ id: Int, _ world: WorldState, _ history: History) -> Bool {
         // From one whose k3s does not run nothing is taken: it waits for nobody.
-        let isExcused = world.machine(other)?.unit == nil
-        return isRestartingByUs(name, world) && !isExcused || isKnownDown(name, for: other, id, world, history)
+        guard world.machine(other)?.unit != nil else { return false }
+        return isRestartingByUs(name, world) || isKnownDown(name, for: other, id, world, history)
     }
 
     /// k3s was started there, by us, and has not said that it is ready.
