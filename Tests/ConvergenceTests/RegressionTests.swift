@@ -39,8 +39,14 @@ import Testing
     /// Seeds 327, 836 and 1803: a restart whose answer was lost did not count against maxUnavailable.
     @Test(arguments: [HostFault.cutAfter, .hardReset, .reboot, .cutMiddle]) func aRestartWithoutAnAnswerCounts(fault: HostFault) throws {
         for effect in 0..<8 {
-            #expect(try Self.run("label and taint change", [Fault(.host(fault), at: .effect(effect))], web: 4) == [])
+            #expect(try Self.run("configuration change", [Fault(.host(fault), at: .effect(effect))], web: 4) == [])
         }
+    }
+
+    /// What an inspection had seen on a host was dropped with a reading of the cluster that failed, and the run ended without it.
+    @Test(arguments: 0..<16) func whatAnOutageDropsIsLookedAtAgain(at read: Int) throws {
+        #expect(try Self.run("label and taint change", [Fault(.apiServerDown, at: .read(read))]) == [])
+        #expect(try Self.run("label and taint change", [Fault(.unreachable, at: .read(read))]) == [])
     }
 
     /// Seed 716: a jump of the clock took a creation under way out of the budget.

@@ -14,7 +14,7 @@ import Testing
         var (moment, inspections) = (Moment(clock), Inspections(done))
         (moment.uptime, moment.wall) = (uptime, wall ?? 0)
         inspections.plan(targets, limit: limit, moment)
-        return Array(sequence(state: inspections) { $0.next() })
+        return inspections.waiting
     }
 
     @Test func aProcessThatBeginsLooksAtAll() {
@@ -44,11 +44,28 @@ import Testing
         let clock = VirtualClock()
         var inspections = Inspections([:])
         inspections.plan(Self.targets, limit: 6, Moment(clock))
-        while let target = inspections.next() { inspections.ended(target, clock.uptime) }
+        Self.look(&inspections, clock.uptime)
         #expect(inspections.isOver && inspections.done.count == 6)
         inspections.restart()
         inspections.plan(Self.targets, limit: 6, Moment(clock))
-        #expect(inspections.next() == Self.targets.first)
+        #expect(inspections.waiting == Self.targets)
+    }
+
+    /// A reading of the cluster that failed drops what was seen inside.
+    @Test func whatWasSeenInVainIsLookedAtAgain() {
+        let clock = VirtualClock()
+        var inspections = Inspections([Self.targets[0]: clock.uptime])
+        inspections.plan(Self.targets, limit: 6, Moment(clock))
+        Self.look(&inspections, clock.uptime + 1)
+        for target in [Self.targets[0], Self.targets[2]] { inspections.lost(target) }
+        #expect(inspections.waiting == [Self.targets[2]], "an earlier run saw the first one")
+    }
+
+    private static func look(_ inspections: inout Inspections, _ uptime: Double) {
+        for target in inspections.waiting {
+            inspections.took(target)
+            inspections.ended(target, uptime)
+        }
     }
 
     /// What a ready node's host said is not what a silent one is judged by.
