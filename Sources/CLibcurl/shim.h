@@ -1,7 +1,6 @@
 // libcurl's setters and getters are variadic, which Swift cannot call: one typed door each, no logic.
 #pragma once
 #include <curl/curl.h>
-#include <string.h>
 
 static inline CURLcode exedev_curl_set_long(CURL *h, CURLoption o, long v) { return curl_easy_setopt(h, o, v); }
 static inline CURLcode exedev_curl_set_string(CURL *h, CURLoption o, const char *v) { return curl_easy_setopt(h, o, v); }
@@ -14,6 +13,5 @@ static inline CURLcode exedev_curl_set_seek(CURL *h, exedev_curl_seek f) { retur
 typedef int (*exedev_curl_progress)(void *, curl_off_t, curl_off_t, curl_off_t, curl_off_t);
 static inline CURLcode exedev_curl_set_progress(CURL *h, exedev_curl_progress f) { return curl_easy_setopt(h, CURLOPT_XFERINFOFUNCTION, f); }
 static inline CURLcode exedev_curl_get_long(CURL *h, CURLINFO i, long *v) { return curl_easy_getinfo(h, i, v); }
-static inline const char *exedev_curl_system_words(long number) { return strerror((int)number); }
 static inline CURLcode exedev_curl_get_offset(CURL *h, CURLINFO i, curl_off_t *v) { return curl_easy_getinfo(h, i, v); }
 static inline CURLcode exedev_curl_get_pointer(CURL *h, CURLINFO i, char **v) { return curl_easy_getinfo(h, i, v); }

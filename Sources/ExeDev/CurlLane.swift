@@ -1,5 +1,6 @@
 import CLibcurl
 import Dispatch
+import Glibc
 import Synchronization
 
 /// One request and its response so far.
@@ -165,7 +166,7 @@ final class Lane: @unchecked Sendable {
         case CURLE_COULDNT_CONNECT:
             var number = 0
             _ = exedev_curl_get_long(handle, CURLINFO_OS_ERRNO, &number)
-            return "no connection to \(peer)" + (number == 0 ? "" : ": " + String(cString: exedev_curl_system_words(number)))
+            return "no connection to \(peer)" + (number == 0 ? "" : ": " + String(cString: strerror(Int32(number))))
         case CURLE_SEND_FAIL_REWIND, CURLE_SEND_ERROR, CURLE_RECV_ERROR, CURLE_GOT_NOTHING:
             return "\(peer) ended the connection without an answer"
         default: return "\(peer): \(String(cString: curl_easy_strerror(code)))"

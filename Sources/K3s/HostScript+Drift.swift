@@ -81,23 +81,21 @@ extension HostScript {
         """
     }
 
-    /// `outdated`: k3s was started with other files than those that are there; an earlier release noted the digests of their bytes.
-    /// `astray UNIT`: systemd starts it with other arguments than we gave it. k3s hides those of its process (facts/k3s.md §1.4), and the spelling
-    /// of `k3s.io/node-args` is nowhere fixed; what systemd hands over is both.
+    /// `same SUM FILE`: k3s takes what it took from FILE; an earlier release noted the digests of bytes. `outdated`: k3s was started with others.
+    /// `astray UNIT`: systemd starts it with other arguments than ours. k3s hides those of its process (facts/k3s.md §1.4).
     static let comparisons = """
-        outdated() {
-            [ -f \(HostPath.started) ] || return 1
-            while read -r sum file; do
-                [ "$(plain "$file")" = "$sum" ] || [ "$(sha256sum "$file" 2>/dev/null | cut -d ' ' -f 1)" = "$sum" ] || return 0
-            done <\(HostPath.started)
-            return 1
-        }
-        astray() {
+        same() { [ "$(plain "$2")" = "$1" ] || [ "$(sha256sum "$2" 2>/dev/null | cut -d ' ' -f 1)" = "$1" ]; }
+        outdated() (
+            [ -f \(HostPath.started) ] || exit 1
+            while read -r sum file; do same "$sum" "$file" || exit 0; done <\(HostPath.started)
+            exit 1
+        )
+        astray() (
             role=server
             [ "$1" = k3s ] || role=agent
             argv=$(systemctl show "$1" --property=ExecStart --value 2>/dev/null | sed -n 's/^.*argv\\[\\]=\\(.*\\) ; ignore_errors=.*$/\\1/p')
             [ -f "/etc/systemd/system/$1.service" ] && [ -n "$argv" ] && [ "$argv" != "\(HostPath.binary) $role" ]
-        }
+        )
         """
 
     /// Which of these files are not as they were, and whether k3s runs with others; part of the probe. A secret that others may read or change is

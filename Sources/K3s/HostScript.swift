@@ -23,17 +23,16 @@ package enum HostScript {
     private static let endsWithConnection = Script(
         raw: """
             read -r group </proc/$$/stat; group=${group##*) }; group=${group#* * }
-            [ "${group%% *}" != $$ ] || (while read -r group; do :; done <&8; kill -s TERM 0) >/dev/null 2>&1 &
+            { [ "${group%% *}" != $$ ] || (while read -r group; do :; done <&8; kill -s TERM 0); } >/dev/null 2>&1 &
             exec 8<&-
             """)
 
-    /// What the login's shell is told: to run the script on standard input as root. That shell may be of any kind, so of its own language nothing is
-    /// used but words in single quotes. `setsid` gives the script a process group of its own. Some images log in as root and lack sudo (facts/exedev.md §5); a sudo that fails before the script
-    /// began is asked once more whether it would do anything at all.
+    /// What the login's shell, of whatever kind, is told: to run the script on standard input as root, in a process group of its own. Some images
+    /// log in as root and lack sudo (facts/exedev.md §5); a sudo that fails before the script began is asked whether it would do anything at all.
     package static let loginCommand = "sh -c '" + asRoot.split(separator: "\n").joined(separator: " ") + "'"
 
     private static let asRoot = """
-        group=; command -v setsid >/dev/null 2>&1 && group="setsid -w";
+        group=; setsid -w sh -c : >/dev/null 2>&1 && group="setsid -w";
         if [ "$(id -u)" = 0 ]; then exec $group sh -eu -s; fi;
         command -v sudo >/dev/null 2>&1 || { echo "the login is $(id -un) and the host has no sudo" >&2; exit \(HostFailure.noRoot); };
         sudo -n $group sh -eu -s; status=$?;
@@ -44,8 +43,8 @@ package enum HostScript {
     /// Whether a host that calls itself `said` is the VM of this name: a hostname may have its domain behind it.
     package static func names(_ said: String, _ vm: String) -> Bool { said == vm || said.hasPrefix(vm + ".") }
 
-    /// sudo's `secure_path` may lack the directories of administrators, and may have another k3s than the staged one; kubectl 1.34 obeys root's kuberc, which can turn an order into a question
-    /// (facts/kubernetes.md, 10).
+    /// sudo's `secure_path` may lack the directories of administrators, and may have another k3s than the staged one; kubectl 1.34 obeys root's
+    /// kuberc, which can turn an order into a question (facts/kubernetes.md, 10).
     private static let environment: Script =
         "export PATH=\"$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/sbin\" KUBECONFIG=/etc/rancher/k3s/k3s.yaml KUBERC=off; "
         + "k3s() { [ \"$1\" != kubectl ] || kubeconfig_is_there || return 1; \(raw: HostPath.binary) \"$@\"; }\n" + kubeconfigIsThere
@@ -135,9 +134,8 @@ package enum HostScript {
 
     /// The whole cluster as its server sees it. Succeeds while the API is down, and says why it is.
     ///
-    /// `printf`, since dash's `echo` would undo the backslashes of JSON. k3s may warn on standard error (facts/k3s.md §2), which is left out, as are
-    /// the names of images, which are nearly all of a node's text, and the indentation. A kubelet may write
-    /// what it likes of its own node, so annotations of others are left out and messages are cut (facts/kubernetes.md, 7).
+    /// `printf`, since dash's `echo` would undo the backslashes of JSON. Left out: warnings of k3s (facts/k3s.md §2), names of images, indentation,
+    /// annotations of others; messages are cut, for a kubelet may write what it likes of its own node (facts/kubernetes.md, 7).
     package static func readCluster() -> Script {
         Script(
             raw: """

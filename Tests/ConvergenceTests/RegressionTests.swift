@@ -44,9 +44,15 @@ import Testing
     }
 
     /// What an inspection had seen on a host was dropped with a reading of the cluster that failed, and the run ended without it.
-    @Test(arguments: 0..<16) func whatAnOutageDropsIsLookedAtAgain(at read: Int) throws {
-        #expect(try Self.run("label and taint change", [Fault(.apiServerDown, at: .read(read))]) == [])
-        #expect(try Self.run("label and taint change", [Fault(.unreachable, at: .read(read))]) == [])
+    @Test func whatAnOutageDropsIsLookedAtAgain() throws {
+        let stage = try Stage.named("label and taint change")
+        var struck = 0
+        for read in stage.reads.indices {
+            let verdict = Trial(stage, seed: 7, faults: [Fault(.apiServerDown, at: .read(read))]).run()
+            #expect(verdict.violations == [], "at read \(read)")
+            struck += verdict.end.struck.count
+        }
+        #expect(struck > 2, "readings of the cluster")
     }
 
     /// Seed 716: a jump of the clock took a creation under way out of the budget.

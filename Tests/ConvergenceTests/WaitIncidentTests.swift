@@ -95,11 +95,11 @@ import Testing
         #expect(try Rehearsal(hang.after.fleet(), in: healed).plan?.isSettled == true)
     }
 
-    /// A VM that boots may refuse our keys for some seconds; a wrong key is not waited for longer than that.
-    @Test(arguments: [(40.0, true), (.infinity, false)])
-    func keysAreWaitedForShortly(seconds: Double, isSettled: Bool) throws {
+    /// A VM that boots may be silent, then refuse our keys for some seconds; a wrong key is not waited for longer than that.
+    @Test(arguments: [(1.0, 40.0, true), (100, 130, true), (1, .infinity, false)])
+    func keysAreWaitedForShortly(ssh: Double, seconds: Double, isSettled: Bool) throws {
         var world = WorldState(seed: 7)
-        Self.slow("demo-web-n1", ssh: 1, boot: 2)(&world)
+        Self.slow("demo-web-n1", ssh: ssh, boot: ssh + 1)(&world)
         let index = try #require(world.at("demo-web-n1"))
         world.machines[index].keysAt = world.now + seconds
         let run = try Rehearsal(FleetSketch().fleet(), in: world)

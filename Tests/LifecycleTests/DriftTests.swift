@@ -223,16 +223,17 @@ import Testing
     @Test(arguments: vm) func whatTheVMIs(row: Row) throws { try row.check() }
     @Test(arguments: founding) func whatTheClusterWasFoundedWith(row: Row) throws { try row.check() }
 
-    /// Who approves the patch of taints approves what follows from it on the host.
-    @Test(arguments: [true, false]) func whatFollowsOtherTaintsIsTold(differ: Bool) throws {
+    /// Who approves the patch of taints approves that the host gets them for its next registration, and nothing else on the host.
+    @Test(arguments: [
+        ("its taints", [StepKind.patchNode], "act install HostDrifted"), ("its tags", [.tagVM], "blocked ActionNotApproved"),
+        ("a file", [.patchNode], "blocked ActionNotApproved"),
+    ]) func otherTaintsAreApprovedWithTheirPatch(changed: String, approved: [StepKind], decision: String) throws {
         var situation = try Situation()
-        let want = try #require(situation.facts.fleet.nodes.first { $0.pool == "batch" })
-        situation.node(want.name) {
-            if differ { $0.taints = [] }
-            $0.labels["exedev.dev/pool"] = nil
+        situation.facts.observed.hosts[Self.web] = Situation.host(Self.web, isSetUp: true) {
+            if changed == "a file" { $0.changedFiles = [HostPath.agentToken] } else { $0.configHash = "of other taints" }
         }
-        #expect(situation.item(want.name)?.decision.action?.kind == .patchNode)
-        #expect(situation.item(want.name)?.then.contains(.install) == differ)
+        situation.facts.approved = [Self.web: Set(approved)]
+        #expect(situation.decision(Self.web) == decision)
     }
 
     /// Of an isolated node; its taints are patched, and say nothing of how k3s is configured, to a ledger of before neither.
@@ -241,7 +242,10 @@ import Testing
         situation.facts.digest = { $0 }
         let want = try #require(situation.facts.fleet.nodes.first { $0.pool == "batch" })
         for recorded in [false, true] {
-            guard case .install(let step) = situation.facts.install(want, overlay: "100.64.0.4") else { return }
+            guard case .install(let step) = situation.facts.install(want, overlay: "100.64.0.4") else {
+                Issue.record("an install is none")
+                return
+            }
             #expect(!step.setup.taints.isEmpty && !step.digest.contains("taint"))
             let digest = recorded ? step.digest : try #require(step.setup.formerMeaning)
             situation.instance(want.name) { $0.configuration = .digest(digest) }

@@ -115,9 +115,9 @@ import Testing
             locked(&$0)
             $0.instance { ($0.startedAt, $0.poweredOnAt) = (now - 5000, now - 20) }
         },
-        Row("no key of ours is let in for a minute", "blocked HostRefused") {
+        Row("no key of ours is let in for three minutes", "blocked HostRefused") {
             locked(&$0)
-            $0.facts.notes[web, default: .init()].troubledSince = now - 60
+            $0.facts.notes[web, default: .init()].troubledSince = now - 180
         },
         Row("refused", "blocked HostRefused") {
             $0.withoutNode()

@@ -49,6 +49,20 @@ import Testing
         }
     }
 
+    /// `timeout` makes a process group of its own where it is not told to stay.
+    @Test(.timeLimit(.minutes(1))) func aLoginToTheOverlayEndsWithItsConnection() throws {
+        try FakeHost.with { host in
+            let hanging = "case $1 in up) : >/state/cut; exec sleep 100 ;; ip) exit 1 ;; esac"
+            try host.install(["tailscale": FakePrograms.program(hanging)], in: "/fake")
+            let prepare = Sample.script(Sample.prepare(.agent))
+            let outcome = try host.feed(HostScript.addressed(prepare, to: "demo-n1").bytes { _ in "secret" }, .cut)
+            #expect(outcome.status == 128 + SIGTERM || outcome.status == -SIGTERM, "\(outcome)")
+            let lock = open(host.root + HostPath.lock, O_RDWR | O_CLOEXEC)
+            #expect(flock(lock, LOCK_EX) == 0)
+            close(lock)
+        }
+    }
+
     @Test(arguments: [
         Action.cordon(Cordon(node: "demo-n2")), .drain(Drain(node: "demo-n2", isSilent: false)), .uncordon(Uncordon(node: "demo-n2")),
         .deleteNode(DeleteNode(node: "demo-n2", ifSilent: true)), .purgeIdentity(PurgeIdentity(node: "demo-n2", sparing: "100.64.0.2")),

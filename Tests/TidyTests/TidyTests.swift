@@ -9,7 +9,7 @@ import Testing
     static let allowed: [String: Set<String>] = [
         "Shell": [], "K3s": ["FoundationEssentials", "Shell"], "FleetCore": ["FoundationEssentials", "K3s", "Shell"],
         "Reconciler": ["Digest", "FleetCore", "K3s", "Shell", "Synchronization"],
-        "ExeDev": ["CLibcurl", "Dispatch", "Files", "FoundationEssentials", "Shell", "Synchronization"],
+        "ExeDev": ["CLibcurl", "Dispatch", "Files", "FoundationEssentials", "Glibc", "Shell", "Synchronization"],
         "Digest": ["CLibcrypto"], "Files": ["Glibc"],
         "HTTPServer": ["CMicrohttpd", "FoundationEssentials", "Glibc", "Synchronization"],
         "SSH": ["CLibcrypto", "CLibssh2", "Digest", "Dispatch", "Files", "FoundationEssentials", "Glibc", "Synchronization"],

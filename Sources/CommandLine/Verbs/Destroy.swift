@@ -6,7 +6,7 @@ import Reconciler
 extension Verb {
     static let destroy = Verb(
         name: "destroy", summary: "remove every VM that carries the fleet's tag, servers too", operands: "[options]",
-        options: Arguments.Option.common + [.value("confirm", "the cluster's name, instead of typing it")]
+        options: Arguments.Option.common + [.value("confirm", "the cluster's name, or without a ledger its tag, instead of typing it")]
     ) { arguments, terminal in
         _ = try arguments.operands(upTo: 0)
         let context = try CommandContext.open(arguments, terminal)
@@ -28,7 +28,7 @@ extension Verb {
         guard !owned.isEmpty else { return try forget(context, arguments, terminal) }
         let list = owned.map { "- " + $0 }.joined(separator: "\n")
         if arguments.has("json") { terminal.say(list) } else { terminal.out(list) }
-        let isKnown = hasLedger(context, terminal)
+        let isKnown = try !context.state.lacksLedger()
         guard try isKnown ? agrees(name, owned.count, arguments, terminal) : agreesByTag(context, owned.count, arguments, terminal) else {
             return .failed
         }
@@ -71,16 +71,11 @@ extension Verb {
         }
     }
 
-    /// Whether there is a ledger that can be read.
-    private static func hasLedger(_ context: CommandContext, _ terminal: Terminal) -> Bool {
-        (try? context.state.loadLedger { terminal.say("WARNING: \($0)") }).flatMap { $0 } != nil
-    }
-
     /// Without a ledger the tag alone says whose the VMs are, and another machine may keep this very fleet: the tag is what must be typed.
     private static func agreesByTag(_ context: CommandContext, _ count: Int, _ arguments: Arguments, _ terminal: Terminal) throws -> Bool {
         let tag = context.fleet.cluster.tag
         terminal.say(
-            "WARNING: \(context.state.path) has no ledger that can be read: that these VMs are this fleet's is known by the tag \(tag) alone."
+            "WARNING: \(context.state.path) has no ledger of a cluster that can be read: that these VMs are this fleet's is known by the tag \(tag) alone."
         )
         let typed = arguments.value("confirm")
         if let refusal = refusalWithoutLedger(typed: typed, tag: tag, canAsk: terminal.inIsTerminal) { throw refusal }

@@ -37,8 +37,6 @@ enum Join {
     /// The steps that are expected after this one, as far as they can be known beforehand.
     static func following(_ action: Action, _ want: DesiredNode, _ node: NodeFacts) -> [StepKind] {
         guard let at = way.firstIndex(of: action.kind) else { return [] }
-        // Other taints are written on the host too, for the node's next registration.
-        let registration: [StepKind] = if case .patchNode(let step) = action, step.patch.taints != nil { [.install] } else { [] }
         return way[(at + 1)...].filter { step in
             switch step {
             case .startVM: false
@@ -48,7 +46,7 @@ enum Join {
             case .share: want.share != nil || sharing(want, node.instance.sharing, node.share) != nil
             default: true
             }
-        } + registration
+        }
     }
 
     private static let way: [StepKind] = [

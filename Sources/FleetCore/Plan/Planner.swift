@@ -20,11 +20,8 @@ package enum Planner {
     package static let drainPause = 10.0
     /// Seconds until a drain that cannot end is tried again.
     static let drainTriedAgainAfter = 60.0
-    /// Seconds in one run after which a host, or a node that nobody restarted, is not waited for any more: it needs somebody. A server may
-    /// take longer.
-    static func troubleDeadline(_ role: Role) -> Double { startDeadline(role) }
-    /// Seconds for which a host that has just booted may refuse every key: its image puts ours there after sshd is up.
-    static let loginGrace = 60.0
+    /// Seconds for which a VM that was just started may be silent and then refuse every key: its image puts ours there after sshd is up.
+    static let loginGrace = 180.0
     /// How often systemd has started k3s again, 5 s after each end, when it is taken for a loop that does not end by itself.
     static let restartsOfALoop = 5
     /// Seconds k3s may take to join before diagnostics are fetched (facts/k3s.md §9, suggested deadlines).
@@ -45,24 +42,25 @@ package enum Planner {
     /// The last word about a node: what was refused before, safety, back-off, and what was approved.
     static func admitted(_ decision: Decision, _ subject: NodeFacts, _ facts: FleetFacts) -> Decision {
         if !decision.isSettled, let refusal = subject.refusal { return .blocked(refusal) }
-        guard case .act(let action, _) = decision else { return overdue(decision, subject, facts) ?? decision }
+        guard case .act(let action, let reason) = decision else { return overdue(decision, subject, facts) ?? decision }
         if let refusal = Safety.refusal(of: action, facts: facts) { return afterRemovals(refusal, facts) ?? .blocked(refusal) }
         if let wait = waitForLease(subject, facts) ?? waitForCommand(subject, facts) ?? backOff(subject, facts) ?? waitForReading(facts) {
             return .wait(wait)
         }
-        guard let approved = facts.approved, approved[subject.name]?.contains(action.kind) != true, facts.holds(.approval) else {
-            return decision
-        }
+        guard let approved = facts.approved, facts.holds(.approval) else { return decision }
+        let steps = approved[subject.name] ?? []
+        // Who approved other taints approved that the host gets them for the node's next registration.
+        if steps.contains(action.kind) || steps.contains(.patchNode) && reason.isOfRegistration { return decision }
         return .blocked(.actionNotApproved(action.kind))
     }
 
-    /// A wait that nothing of ours ends, which has lasted its time.
+    /// A wait that nothing of ours ends, which has lasted as long as a start may.
     private static func overdue(_ decision: Decision, _ subject: NodeFacts, _ facts: FleetFacts) -> Decision? {
         let role = facts.desired(subject.name)?.role ?? .agent
         guard case .wait(let wait) = decision, wait.reason.isTrouble(role), let since = subject.troubledSince,
-            facts.uptime - since >= troubleDeadline(role)
+            facts.uptime - since >= startDeadline(role)
         else { return nil }
-        return .blocked(.waitTimedOut(wait.reason, node: subject.name, seconds: Int(troubleDeadline(role))))
+        return .blocked(.waitTimedOut(wait.reason, node: subject.name, seconds: Int(startDeadline(role))))
     }
 
     /// Only the holder of a cluster's Lease changes its fleet, and one that does not answer cannot be asked for it: its server comes first.

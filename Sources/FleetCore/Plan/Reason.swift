@@ -135,6 +135,9 @@ package indirect enum Reason: Sendable, Hashable {
         }
     }
 
+    /// The host is to have other taints for the node's next registration; k3s is not restarted for them.
+    var isOfRegistration: Bool { if case .hostDrifted(let drift) = self { drift.hasOtherTaints } else { false } }
+
     /// Nothing is created while so much is gone at once.
     package var isBreaker: Bool { code == .vmsVanished }
 }

@@ -33,7 +33,7 @@ package struct Diagnostic: Sendable, Hashable, CustomStringConvertible {
         let isError = hidden.first?.severity == .error
         let rest = Diagnostic(
             severity: isError ? .error : .warning, file: ranked[0].file, path: "", line: hidden[most].line, column: hidden[most].column,
-            message: "and \(hidden.count) more problems, from here on", suggestion: nil)
+            message: "and \(hidden.count) more problems", suggestion: nil)
         return shown + [rest]
     }
 }

@@ -26,3 +26,15 @@ extension WorldState {
         return machine.unit == nil || machine.needsRestart || machine.disk.setup?.running != setup.running
     }
 }
+
+extension NodeSetup {
+    /// What k3s runs with: taints count when a node first registers.
+    var running: NodeSetup {
+        var setup = self
+        setup.taints = []
+        return setup
+    }
+
+    /// k3s ends at once with a kubelet argument that it does not understand.
+    var isRefused: Bool { if case .list(let flags)? = extra["kubelet-arg"] { flags.contains("max-pods=none") } else { false } }
+}

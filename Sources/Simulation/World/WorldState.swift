@@ -282,18 +282,6 @@ extension WorldState {
     }
 }
 
-extension NodeSetup {
-    /// What k3s runs with: taints count when a node first registers.
-    var running: NodeSetup {
-        var setup = self
-        setup.taints = []
-        return setup
-    }
-
-    /// k3s ends at once with a kubelet argument that it does not understand.
-    var isRefused: Bool { if case .list(let flags)? = extra["kubelet-arg"] { flags.contains("max-pods=none") } else { false } }
-}
-
 extension ClusterModel.Taint {
     init(_ taint: Taint) {
         self.init(key: taint.key, value: taint.value.isEmpty ? nil : taint.value, effect: taint.effect.rawValue)
