@@ -13,10 +13,21 @@ extension HostScript {
                 "fi",
             ])
         return Script(lines: [
-            alone, atomicWrite, Script(raw: comparisons), belongs(to: setup.clusterID), founding, files(setup, serverToken, agentToken),
-            unit(setup), written(setup.role), durable, start,
+            alone, atomicWrite, Script(raw: comparisons), belongs(to: setup.clusterID), nothingBeside, founding,
+            files(setup, serverToken, agentToken), unit(setup), written(setup.role), durable, start,
         ])
     }
+
+    /// k3s would take arguments of others too, and might not come up with them: the operator decides first.
+    private static let nothingBeside = Script(
+        raw: """
+            beside=$(
+            set +e
+            \(foreignFiles)
+            exit 0
+            )
+            [ -z "$beside" ] || refuse 86 "k3s takes arguments from $(printf '%s' "$beside" | sed 's/^foreign=//' | tr '\\n' ' ' | sed 's/ $//') too"
+            """)
 
     /// What a cluster keeps from its founding on is never written over, whatever an edited ledger says. A file that was edited since k3s started
     /// with it is no evidence: it is put right.

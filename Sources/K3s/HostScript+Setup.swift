@@ -94,7 +94,7 @@ extension HostScript {
                     *) [ -f "$1" ] && [ "$(plain "$1")" = "$(plain "$1.exedev-new" "$1")" ] || : > "$restart" ;;
                     esac
                     chmod "$2" "$1.exedev-new"
-                    mv -f "$1.exedev-new" "$1"
+                    mv -fT "$1.exedev-new" "$1"
                 fi
             }
             refuse() { printf '%s\\n' "$2" >&2; exit "$1"; }

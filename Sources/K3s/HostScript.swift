@@ -135,7 +135,7 @@ package enum HostScript {
     /// The whole cluster as its server sees it. Succeeds while the API is down, and says why it is.
     ///
     /// `printf`, since dash's `echo` would undo the backslashes of JSON. Left out: warnings of k3s (facts/k3s.md §2), names of images, indentation,
-    /// annotations of others; messages are cut, for a kubelet may write what it likes of its own node (facts/kubernetes.md, 7).
+    /// annotations of others; long texts are cut, for a kubelet may write what it likes of its own node (facts/kubernetes.md, 7).
     package static func readCluster() -> Script {
         Script(
             raw: """
@@ -160,14 +160,15 @@ package enum HostScript {
                         }
                         noting {
                             line = $0; sub(/^ +/, "", line); sub(/,$/, "", line)
-                            if (line ~ /^"exedev\\.dev\\// && length(notes) + length(line) < 16384) notes = notes (notes == "" ? "" : ", ") line
+                            if (line ~ /^"(\(NodeAnnotation.pattern))": "/ && length(notes) + length(line) < 16384) notes = notes (notes == "" ? "" : ", ") line
                             next
                         }
-                        /^ *"message": "/ && length($0) > 600 {
-                            end = $0 ~ /,$/ ? "\\"," : "\\""; line = substr($0, 1, 500); value = line
-                            sub(/^ *"message": "/, "", value); gsub(/[\\\\"]/, "", value); printf "\\"message\\": \\"%s%s ", value, end; next
-                        }
                         skipping { if ($0 == margin "]" || $0 == margin "],") skipping = 0; next }
+                        /^ *"[^"]*": "/ && length($0) > 600 {
+                            end = $0 ~ /,$/ ? "\\"," : "\\""; value = substr($0, 1, 500)
+                            sub(/^ +/, "", value); match(value, /^"[^"]*": "/); key = substr(value, 1, RLENGTH)
+                            value = substr(value, RLENGTH + 1); gsub(/[\\\\"]/, "", value); printf "%s%s%s ", key, value, end; next
+                        }
                         { line = $0; sub(/^ +/, "", line); printf "%s ", line }
                         /^[}]/ { inside = 0 }')"
                     echo 'ready=yes'

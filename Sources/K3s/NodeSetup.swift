@@ -136,6 +136,18 @@ package struct NodeSetup: Sendable, Hashable {
     }
 }
 
+/// What we write down at a Node: the only annotations that are read back.
+package enum NodeAnnotation {
+    package static let managedLabels = "exedev.dev/managed-labels"
+    package static let managedTaints = "exedev.dev/managed-taints"
+    package static let removing = "exedev.dev/removing"
+
+    /// Of any of them, for awk.
+    static let pattern = [managedLabels, managedTaints, removing].map {
+        $0.split(separator: ".").joined(separator: "[.]").split(separator: "/").joined(separator: "\\/")
+    }.joined(separator: "|")
+}
+
 /// Where things stand on a host.
 package enum HostPath {
     package static let cluster = "/etc/rancher/exedev/cluster"

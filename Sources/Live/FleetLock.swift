@@ -24,7 +24,7 @@ package struct FleetLock: ~Copyable {
 
     private static let advice =
         "wait until it ends; a daemon applies the fleet file by itself. To stop it: systemctl stop exedev-k8s, or Ctrl-C where it runs, or "
-        + "kill with its process number; it finishes the steps under way"
+        + "kill with its process number; daemon and apply finish the steps under way"
 
     deinit { close(descriptor) }
 }

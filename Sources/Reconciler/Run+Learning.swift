@@ -16,6 +16,7 @@ extension Run {
             action.step.after(&facts.ledger, outcome, now: moment.wall)
             action.step.show(outcome, in: &facts.observed)
             repaired(action.node)
+            if action.kind == .patchNode { facts.notes[action.node, default: .init()].patches += 1 }
             invalidate(action.step, .done)
             if case .drain(.pending(let hindrance)) = outcome {
                 tell(.actionFailed(action, reason: hindrance.words, retryIn: Planner.drainPause))
@@ -94,6 +95,7 @@ extension Run {
             facts.readAt = clusterAskedAt.map { (min($0.wall, moment.wall), $0.uptime) }
         case .host, .share, .failed: break
         }
+        sayUnseen(answer, showsNews, tell)
         switch answer {
         // No plan waits for it, and one VM is not all.
         case .failed(.share, let error):
@@ -110,6 +112,13 @@ extension Run {
             reads.succeeded(target, showsNews: showsNews)
             inspections.ended(target, moment.uptime)
         }
+    }
+
+    /// Nothing waits for a look into the host of a ready node; that it failed is said.
+    private func sayUnseen(_ answer: Observer.Observed, _ showsNews: Bool, _ tell: (Event) -> Void) {
+        guard case .host(let name, let host) = answer, showsNews, let reason = host.failure, facts.observed.node(name)?.ready == .ready
+        else { return }
+        tell(.readFailed(.host(name), reason: reason))
     }
 
     /// What a step may have changed is no longer known: it is read again, never taken for granted.

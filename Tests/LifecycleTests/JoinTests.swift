@@ -257,6 +257,10 @@ import Testing
         },
         Row("well again after a long time", "settled") { $0.facts.notes[web, default: .init()].troubledSince = now - 500 },
         Row("a label is missing", "act patchNode LabelsOrTaintsDiffer") { $0.node { $0.labels["tier"] = nil } },
+        Row("a label is missing once more, after five patches", "blocked LabelsChangeAgain") {
+            $0.node { $0.labels["tier"] = nil }
+            $0.facts.notes[web, default: .init()].patches = 5
+        },
         Row("a label of others", "settled") { $0.node { $0.labels["theirs"] = "1" } },
         Row("a tag is missing", "act tagVM TagsDiffer") { $0.facts.observed.vms?[web] = Situation.vm(web) },
         Row("shared otherwise", "act share SharingDiffers") { $0.instance { $0.sharing = .known(.initial) } },

@@ -87,6 +87,18 @@ import Testing
         #expect(observed.hosts["n"] != nil)
     }
 
+    /// Nor for a host that nobody can enter while its node is ready: it is said.
+    @Test func aHostThatCannotBeSeenIsNamed() throws {
+        let program = try Program(over: ConvergeTests.fleet()) { world in
+            world.faults = (2..<20).map { Fault(.refused, at: .read($0)) }
+        }
+        let run = try program.converge(ConvergeTests.fleet())
+        #expect(try run.effects == [] && run.result.get().plan.isSettled)
+        let failed = run.events.compactMap { event in if case .readFailed(.host(let name), _) = event { name } else { nil } }
+        let names = try ConvergeTests.fleet().nodes.map(\.name)
+        #expect(failed.sorted() == names.sorted())
+    }
+
     /// A token that may not show sharing, or a VM whose sharing cannot be read: nothing ends for it, and it is said.
     @Test func sharingThatCannotBeReadEndsNothing() throws {
         let program = try Program(over: ConvergeTests.fleet()) { world in

@@ -165,6 +165,7 @@ import Testing
                                         },
                                         {
                                             "message": "\(message)",
+                                            "reason": "\(message)",
                                             "status": "Unknown",
                                             "type": "MemoryPressure"
                                         }
@@ -174,10 +175,10 @@ import Testing
                     """
             }
             let much = String(repeating: #"\u003c\"\\ x"#, count: 20000)
-            let ours = [#""exedev.dev/a": "1, \"2\"""#, #""exedev.dev/b": "2""#]
+            let ours = [#""exedev.dev/managed-labels": "1, \"2\"""#, #""exedev.dev/a": "3""#, #""exedev.dev/removing": "2""#]
             let items = [
                 item("demo-n1", [#""alpha.io/note": "\#(much)""#] + ours + [#""k3s.io/x": "\#(much)""#], much),
-                item("demo-n2", [#""k3s.io/x": "y""#, #""exedev.dev/a": "\#(much)""#], #"short \"one\""#),
+                item("demo-n2", [#""k3s.io/x": "y""#, #""exedev.dev/removing": "\#(much)""#], #"short \"one\""#),
             ]
             try host.write(
                 "/state/kubectl-get.out", "{\n    \"items\": [\n" + items.joined(separator: ",\n") + "\n    ],\n    \"kind\": \"List\"\n}\n"
@@ -186,7 +187,8 @@ import Testing
             #expect(outcome.stdout.utf8.count < 4000)
             let nodes = try ClusterReading.parse(outcome.stdout).nodes
             #expect(nodes.map(\.name) == ["demo-n1", "demo-n2"])
-            #expect(nodes[0].annotations == ["exedev.dev/a": "1, \"2\"", "exedev.dev/b": "2"] && nodes[1].annotations == [:])
+            #expect(nodes[0].annotations == ["exedev.dev/managed-labels": "1, \"2\"", "exedev.dev/removing": "2"])
+            #expect(nodes[1].annotations == [:])
             #expect(nodes[1].ready == .notReady(reason: "KubeletNotReady: short \"one\""), "\(nodes[1].ready)")
         }
     }

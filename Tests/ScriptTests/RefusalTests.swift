@@ -95,6 +95,14 @@ struct Provocation: Sendable, CustomTestStringConvertible {
             try $0.write(HostPath.config, "cluster-cidr: \"10.244.0.0/16\"\nservice-cidr: \"10.99.0.0/16\"\n")
         },
         Provocation(
+            testDescription: "arguments of others beside the installer's", status: 86,
+            message: "k3s takes arguments from /etc/rancher/k3s/config.yaml.d/a.yaml /etc/default/k3s-agent too",
+            order: .install(Install(Sample.setup(), digest: "d", version: Sample.version))
+        ) {
+            try $0.write("/etc/rancher/k3s/config.yaml.d/a.yaml", "debug: true\n")
+            try $0.write("/etc/default/k3s-agent", "K3S_DEBUG=true\n")
+        },
+        Provocation(
             testDescription: "never prepared", status: 81, message: "the k3s installer failed",
             order: .install(Install(Sample.setup(), digest: "d", version: Sample.version))
         ) {
@@ -164,7 +172,7 @@ struct Provocation: Sendable, CustomTestStringConvertible {
         }
     }
 
-    @Test(arguments: Int32(70)...85)
+    @Test(arguments: Int32(70)...86)
     func isExplained(status: Int32) {
         let explains = HostFailure.advice(exitStatus: status) != nil
         #expect(explains == ![78, 79, 81].contains(status), "a retry helps with these three alone")

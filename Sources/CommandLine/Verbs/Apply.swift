@@ -1,4 +1,6 @@
+import Daemon
 import FleetCore
+import Glibc
 import Live
 import Reconciler
 
@@ -41,8 +43,15 @@ extension Verb {
             progress.show($0)
             audit.note($0)
         }
+        let stopSignal = StopSignal()
+        let signals = Signals([SIGINT, SIGTERM]) { number in
+            if stopSignal.isSet { Signals.end(by: number) }
+            terminal.say("Stopping after the steps under way. The next signal ends them at once.")
+            stopSignal.set()
+        }
         let result = try await reconciler.converge(
-            context.world, ledger: ledger, memory: audit, approved: approval, deadline: clock.now + timeout)
+            context.world, ledger: ledger, memory: audit, approved: approval, deadline: clock.now + timeout, stopSignal: stopSignal)
+        withExtendedLifetime(signals) {}
         let status = finish(result, context, arguments, terminal)
         guard result.ranOutOfTime else { return status }
         for line in await LastWords.lines(of: result.plan, result.observed, context.fleet, in: context.world.reader) { terminal.say(line) }

@@ -195,8 +195,10 @@ extension Join {
     }
 
     private static let differingLabels: Rule = { joined, _ in
-        NodePatch.drift(of: joined.reading, from: joined.want).map {
-            .act(.patchNode(PatchNode(node: joined.want.name, $0)), .labelsOrTaintsDiffer)
+        NodePatch.drift(of: joined.reading, from: joined.want).map { patch in
+            joined.node.patches < Planner.patchesInARun
+                ? .act(.patchNode(PatchNode(node: joined.want.name, patch)), .labelsOrTaintsDiffer)
+                : .blocked(.labelsChangeAgain(patch.summary))
         }
     }
 

@@ -102,6 +102,14 @@ package enum ObservedHost: Sendable, Hashable {
 }
 
 extension ObservedHost {
+    /// Why it could not be looked into.
+    package var failure: String? {
+        switch self {
+        case .probed: nil
+        case .unreachable(let reason), .refused(let reason, _), .loginRefused(let reason, _): reason
+        }
+    }
+
     /// Its overlay address, as the host says.
     package var overlay: String? {
         guard case .probed(let probe) = self, case .up(let address) = probe.overlay else { return nil }

@@ -50,6 +50,8 @@ package struct FleetFacts: Sendable {
         package var wasRestarted = false
         /// It put files on its host back that somebody had changed.
         package var wasRepaired = false
+        /// How often it patched the Node.
+        package var patches = 0
 
         package init() {}
     }

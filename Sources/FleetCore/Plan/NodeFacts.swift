@@ -16,6 +16,8 @@ package struct NodeFacts: Sendable {
     var refusal: Reason?
     /// This run has repaired the files on its host.
     var wasRepaired: Bool
+    /// How often this run patched its Node.
+    var patches: Int
     /// This run has restarted k3s there because the cluster lacked its node.
     var wasRestarted: Bool
     /// When this run told its k3s to start, by `uptime`.
@@ -35,6 +37,7 @@ package struct NodeFacts: Sendable {
             name: name, vm: facts.observed.vms?[name], node: facts.observed.node(name).map { facts.isAPIJustBack ? $0.unheard : $0 },
             host: facts.observed.hosts[name], share: facts.observed.shares[name], known: facts.ledger.nodes[name],
             attempt: facts.ledger.attempts[name], refusal: note?.refusal, wasRepaired: note?.wasRepaired ?? false,
+            patches: note?.patches ?? 0,
             wasRestarted: note?.wasRestarted ?? false, started: note?.started, asked: note?.asked, commanded: note?.commanded,
             troubledSince: note?.troubledSince,
             isOutdated: facts.observed.outdated.contains(name))

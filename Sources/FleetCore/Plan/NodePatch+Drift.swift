@@ -2,11 +2,11 @@ package import K3s
 
 extension NodePatch {
     /// Annotations in which we write down which labels and taints are ours to remove again.
-    package static let managedLabels = "exedev.dev/managed-labels"
-    package static let managedTaints = "exedev.dev/managed-taints"
+    package static let managedLabels = NodeAnnotation.managedLabels
+    package static let managedTaints = NodeAnnotation.managedTaints
 
     /// The annotation of a node whose removal we have begun: its cordon is ours to lift, should the file come to ask for it again.
-    package static let removing = "exedev.dev/removing"
+    package static let removing = NodeAnnotation.removing
 
     /// The patch that gives `node` what the spec asks for, or nil when it has it.
     ///

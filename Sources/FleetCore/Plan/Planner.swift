@@ -18,6 +18,8 @@ package enum Planner {
     package static let startGrace = 60.0
     /// Seconds between two tries of a drain, each of which opens a connection.
     package static let drainPause = 10.0
+    /// How often one run puts a Node's labels and taints right which somebody else changes back.
+    static let patchesInARun = 5
     /// Seconds until a drain that cannot end is tried again.
     static let drainTriedAgainAfter = 60.0
     /// Seconds for which a VM that was just started may be silent and then refuse every key: its image puts ours there after sshd is up.

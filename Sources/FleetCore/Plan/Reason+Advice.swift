@@ -31,6 +31,7 @@ extension Reason {
         case .agentAheadOfServer(_, _, let server): "set k3s to \(server)"
         case .roleChanged: "give the pool another vmPrefix"
         case .networkRangesChanged: "put them back"
+        case .labelsChangeAgain: "find what in the cluster writes the Node's labels or taints, and stop it or leave them to it"
         case .hostDriftsAgain: "find what on the host writes there, and stop it"
         case .foreignConfiguration: "put what they say into serverConfig or agentConfig, and remove them from the host"
         case .foundingValuesChanged(let changes):
@@ -59,7 +60,7 @@ extension Reason {
         case .serverNotRemovable: "servers are removed by destroy only"
         case .quorumAtRisk(_, _, _, let silent):
             silent.isEmpty ? "add a third server or remove the second" : "bring \(silent.joined(separator: ", ")) back first"
-        case .notInLedger: "remove it with destroy or by hand, or add it to the fleet file once"
+        case .notInLedger: "add it to the fleet file, or remove this VM alone: exedev-ctl exec 'rm NAME' (destroy removes the whole fleet)"
         case .controlPlaneBlocked(let server): "mend \(server) first"
         case .leaseUnavailable: "see what keeps the API server from writing; then run again"
         case .leaseHeld: "only one machine may keep a fleet: stop the other one, or wait; its lease ends by itself when it is gone"

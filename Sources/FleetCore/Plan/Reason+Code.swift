@@ -76,6 +76,7 @@ extension Reason {
         case credentialMissing = "CredentialMissing"
         case overlayRefused = "OverlayRefused"
         case hostDriftsAgain = "HostDriftsAgain"
+        case labelsChangeAgain = "LabelsChangeAgain"
         case foreignConfiguration = "ForeignConfiguration"
         case foundingValuesChanged = "FoundingValuesChanged"
         case vmSpecChanged = "VMSpecChanged"
@@ -173,6 +174,7 @@ extension Reason {
         case .credentialMissing: .credentialMissing
         case .overlayRefused: .overlayRefused
         case .hostDriftsAgain: .hostDriftsAgain
+        case .labelsChangeAgain: .labelsChangeAgain
         case .foreignConfiguration: .foreignConfiguration
         case .foundingValuesChanged: .foundingValuesChanged
         case .vmSpecChanged: .vmSpecChanged

@@ -124,6 +124,7 @@ extension Reason {
         case .roleChanged(let isServer): "the node is \(isServer ? "a server" : "an agent")"
         case .networkRangesChanged(let pods, let services):
             "clusterCIDR and serviceCIDR are fixed once a cluster exists (\(pods), \(services))"
+        case .labelsChangeAgain(let patch): "put right \(Planner.patchesInARun) times, and somebody changes it again: \(patch)"
         case .hostDriftsAgain(let drift): "put right, and again " + drift.words
         case .foreignConfiguration(let files): "k3s takes arguments from " + files.joined(separator: ", ") + " too"
         case .foundingValuesChanged(let changes):

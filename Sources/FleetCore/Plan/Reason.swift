@@ -98,6 +98,8 @@ package indirect enum Reason: Sendable, Hashable {
     case overlayRefused(OverlayRefusal, words: String)
     /// Somebody, or something, changes what we write right after we did.
     case hostDriftsAgain(HostDrift)
+    /// The same of labels or taints of the Node; the patch that would be next, in words.
+    case labelsChangeAgain(String)
     /// Files from which k3s takes arguments too, and which are not ours.
     case foreignConfiguration(files: [String])
     case foundingValuesChanged([FoundingChange])
