@@ -34,17 +34,19 @@ extension SSHSession {
         setOption(Int32(IPPROTO_TCP), Int32(TCP_USER_TIMEOUT), 60_000)
         setOption(SOL_SOCKET, SO_KEEPALIVE, 1)
         setOption(Int32(IPPROTO_TCP), TCP_KEEPIDLE, 30)
-        guard address.connect(descriptor) == 0 || errno == EINPROGRESS else {
-            throw .notConnected(target: "\(target)", reason: String(cString: strerror(errno)))
-        }
+        var code = address.connect(descriptor) == 0 || errno == EINPROGRESS ? 0 : errno
+        try begun(code)
         guard await loop.ready(descriptor, forWriting: true, deadline: deadline, on: self) else {
             throw .timedOut(target: "\(target)", during: "connecting")
         }
-        var code: Int32 = 0
         var length = socklen_t(4)
         getsockopt(descriptor, SOL_SOCKET, SO_ERROR, &code, &length)
-        // It was accepted first, so whoever resets it is there and has no sshd behind it yet.
-        guard code != ECONNRESET else { throw silence }
+        try begun(code)
+    }
+
+    /// `code`: of errno. A connection that is reset was accepted first, perhaps before `connect` returned: somebody is there, without an sshd yet.
+    private func begun(_ code: Int32) throws(SSHError) {
+        guard code != ECONNRESET, code != ECONNABORTED else { throw silence }
         guard code == 0 else { throw .notConnected(target: "\(target)", reason: String(cString: strerror(code))) }
     }
 

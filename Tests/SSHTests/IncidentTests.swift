@@ -99,7 +99,8 @@ private func reset(_ peer: Int32) {
             try await client.run(on: host.target, command: "true", stdin: [], deadline: .seconds(60), outputLimit: 100)
         }
         if isReset { reset(await peer) } else { close(await peer) }
-        #expect(await error.map { "\($0)".hasSuffix(": the connection ended: nothing speaks SSH there yet") } == true)
+        let words = await error.map { "\($0)" } ?? "no error"
+        #expect(words.hasSuffix(": the connection ended: nothing speaks SSH there yet"), "\(words)")
     }
 
     /// The kernel accepts the connection; the server sends nothing, or only its version.
