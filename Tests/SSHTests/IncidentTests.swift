@@ -28,7 +28,9 @@ final class SilentHost: Sendable {
     func greet(_ words: String) async -> Int32 {
         await withCheckedContinuation { continuation in
             Thread.detachNewThread { [listener] in
+                // A child that another test forks must not keep it open.
                 let peer = accept(listener, nil, nil)
+                _ = fcntl(peer, F_SETFD, FD_CLOEXEC)
                 _ = words.withCString { send(peer, $0, strlen($0), Int32(MSG_NOSIGNAL)) }
                 continuation.resume(returning: peer)
             }
@@ -47,9 +49,9 @@ private func reset(_ peer: Int32) {
 
 /// Incidents of other tools (numbers as in facts/peers.md).
 @Suite(.serialized, .timeLimit(.minutes(2))) struct IncidentTests {
-    private static func client() -> SSHClient {
+    private static func client(connectTimeout: Duration = .milliseconds(500)) -> SSHClient {
         SSHClient(
-            loop: SSHLoop(), keys: [], hostKeys: .knownHosts(KnownHosts("")), connectsPerMinute: 600, connectTimeout: .milliseconds(500))
+            loop: SSHLoop(), keys: [], hostKeys: .knownHosts(KnownHosts("")), connectsPerMinute: 600, connectTimeout: connectTimeout)
     }
 
     private static func error(of body: () async throws(SSHError) -> ExecResult) async -> SSHError? {
@@ -94,7 +96,7 @@ private func reset(_ peer: Int32) {
     @Test(arguments: [false, true]) func aHostThatIsNotUpYetIsNoPuzzle(isReset: Bool) async throws {
         let host = try SilentHost()
         async let peer = host.greet("")
-        let client = Self.client()
+        let client = Self.client(connectTimeout: .seconds(30))
         async let error = Self.error { () async throws(SSHError) in
             try await client.run(on: host.target, command: "true", stdin: [], deadline: .seconds(60), outputLimit: 100)
         }
