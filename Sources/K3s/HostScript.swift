@@ -46,14 +46,14 @@ package enum HostScript {
     /// sudo's `secure_path` may lack the directories of administrators, and may have another k3s than the staged one; kubectl 1.34 obeys root's
     /// kuberc, which can turn an order into a question (facts/kubernetes.md, 10).
     private static let environment: Script =
-        "export PATH=\"$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/sbin\" KUBECONFIG=/etc/rancher/k3s/k3s.yaml KUBERC=off; "
+        "export PATH=\"$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/sbin\" KUBECONFIG=\(raw: HostPath.kubeconfig) KUBERC=off; "
         + "k3s() { [ \"$1\" != kubectl ] || kubeconfig_is_there || return 1; \(raw: HostPath.binary) \"$@\"; }\n" + kubeconfigIsThere
 
     /// kubectl without it would say that a config file cannot be loaded, or ask localhost:8080 (facts/kubernetes.md, 9).
     private static let kubeconfigIsThere: Script = """
         kubeconfig_is_there() {
-            [ -s /etc/rancher/k3s/k3s.yaml ] || {
-                echo '/etc/rancher/k3s/k3s.yaml is not there: k3s on the server writes it when it starts; if it is up, restart it' >&2
+            [ -s \(raw: HostPath.kubeconfig) ] || {
+                echo '\(raw: HostPath.kubeconfig) is not there: k3s on the server writes it when it starts; if it is up, restart it' >&2
                 return 1
             }
         }
@@ -202,6 +202,6 @@ package enum HostScript {
     }
 
     package static func kubeconfig() -> Script {
-        "kubeconfig_is_there\ncat /etc/rancher/k3s/k3s.yaml"
+        "kubeconfig_is_there\ncat \(raw: HostPath.kubeconfig)"
     }
 }

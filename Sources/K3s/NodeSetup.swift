@@ -159,6 +159,8 @@ package enum HostPath {
     package static let agentToken = "/etc/rancher/exedev/agent-token"
     package static let config = "/etc/rancher/k3s/config.yaml"
     package static let binary = "/usr/local/bin/k3s"
+    /// Of the cluster's administrator; k3s writes it on a server when it starts.
+    static let kubeconfig = "/etc/rancher/k3s/k3s.yaml"
     /// The checksums of what an install wrote beside `config`: the unit, our drop-in and its script, the tokens.
     package static let written = "/var/lib/exedev-k8s/written.sha256"
     /// The checksums of the files that k3s was started with, in /run: a boot starts it anew.

@@ -80,10 +80,7 @@ extension Run {
 
     private mutating func note(_ answer: Observer.Observed, of target: ReadTarget, _ moment: Moment, _ tell: (Event) -> Void) {
         guard reads.end(target, moment.uptime) else { return }
-        let inside = facts.observed.hosts.keys
-        let showsNews = facts.observed.note(answer)
-        // An inspection may have seen what nobody could act upon yet.
-        for name in inside where facts.observed.hosts[name] == nil { inspections.lost(.host(name)) }
+        let showsNews = observe(answer)
         isNews = true
         switch answer {
         case .vms:
@@ -112,6 +109,17 @@ extension Run {
             reads.succeeded(target, showsNews: showsNews)
             inspections.ended(target, moment.uptime)
         }
+    }
+
+    /// A list, or a reading of the cluster, may drop what an inspection has seen on hosts, and nobody could act upon yet.
+    private mutating func observe(_ answer: Observer.Observed) -> Bool {
+        switch answer {
+        case .host, .share, .failed: return facts.observed.note(answer)
+        case .vms, .cluster: break
+        }
+        let inside = facts.observed.hosts.keys
+        defer { for name in inside where facts.observed.hosts[name] == nil { inspections.lost(.host(name)) } }
+        return facts.observed.note(answer)
     }
 
     /// Nothing waits for a look into the host of a ready node; that it failed is said.

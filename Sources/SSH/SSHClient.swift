@@ -48,8 +48,9 @@ package actor SSHClient {
     package nonisolated var sessionsKept: Int { kept.load(ordering: .relaxed) }
 
     /// Runs a command of a POSIX shell, never twice. It must not `exec`, because the shell reports success after it. Sends nothing if `gate`
-    /// returns false right before sending. `endsInput`: else its standard input stays open until it has ended or the connection has. `aside`: on a connection of its own, which no other command waits for. `access`: for the first
-    /// connection to a host that is entered in its own way.
+    /// returns false right before sending. `endsInput`: else its standard input stays open until it has ended or the connection has.
+    /// `aside`: on a connection of its own, which no other command waits for. `access`: for the first connection to a host that is entered
+    /// in its own way.
     package func run(
         on target: SSHTarget, access: SSHAccess? = nil, command: String, stdin: [UInt8], endsInput: Bool = true, deadline: Duration,
         outputLimit: Int, aside: Bool = false,

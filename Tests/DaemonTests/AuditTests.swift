@@ -12,7 +12,7 @@ struct Scratch: ~Copyable {
     init() throws { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) }
     deinit { try? FileManager.default.removeItem(atPath: path) }
 
-    /// With its folder, as whoever has the lock finds it.
+    /// With its folder, which the fleet's lock has made.
     func state() throws -> StateDirectory {
         let state = try StateDirectory(base: path, cluster: "demo")
         try state.create()

@@ -79,11 +79,9 @@ extension RecoveredLedger {
         guard let name = servers.first(where: { name in owned.contains { $0.name == name } }) else {
             throw .serverMissing(servers.first ?? "of the fleet file")
         }
-        switch observed.hosts[name] {
-        case .probed: return name
-        case .unreachable(let reason), .refused(let reason, _), .loginRefused(let reason, _): throw .serverUnreadable(name, reason)
-        case nil: throw .serverUnreadable(name, "its VM does not run")
-        }
+        guard let host = observed.hosts[name] else { throw .serverUnreadable(name, "its VM does not run") }
+        if let reason = host.failure { throw .serverUnreadable(name, reason) }
+        return name
     }
 
     package static func owned(by fleet: DesiredFleet, in observed: Observation) -> [ObservedVM] {
