@@ -12,6 +12,8 @@ package struct ClusterReading: Sendable, Hashable {
     /// The mark of the ledger that set the server up.
     package var clusterID: String?
     package var nodes: [NodeReading] = []
+    /// Plans of Rancher's system-upgrade-controller, `NAMESPACE/NAME`, three at most.
+    package var upgradePlans: [String] = []
 
     package init() {}
 
@@ -25,6 +27,7 @@ package struct ClusterReading: Sendable, Hashable {
             case "cluster": reading.clusterID = value
             case "reason": reading.reason = OutsideText.line(value, keeping: .end)
             case "nodes": reading.nodes = try nodes(value, output)
+            case "upgrade-plan": reading.upgradePlans.append(OutsideText.line(value, limit: 130))
             case "ready": reading.apiReady = value == "yes"
             default: break
             }

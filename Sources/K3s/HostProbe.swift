@@ -15,6 +15,10 @@ package struct ProbeFields: Sendable, Hashable {
     package var overlay: OverlayState = .missing
     package var binaryVersion: K3sVersion?
     package var binarySHA256: String?
+    package var stagedVersion: K3sVersion?
+    package var stagedSHA256: String?
+    /// Of the binary that the last upgrade replaced.
+    package var formerVersion: K3sVersion?
     package var hasInstaller = false
     package var server: UnitState?
     package var agent: UnitState?
@@ -45,8 +49,11 @@ package struct ProbeFields: Sendable, Hashable {
         case "late": isLate = value == "yes"
         case "job": jobs.append(value)
         case "overlay": overlay = OverlayState(value)
-        case "version": binaryVersion = value.split(separator: " ").compactMap { K3sVersion(String($0)) }.first
+        case "version": binaryVersion = Self.version(value)
         case "sha256": binarySHA256 = value
+        case "staged": stagedVersion = Self.version(value)
+        case "staged-sha256": stagedSHA256 = value
+        case "former": formerVersion = Self.version(value)
         case "installer": hasInstaller = value == "yes"
         case "unit.k3s": server = UnitState(value, uptime: uptime)
         case "unit.k3s-agent": agent = UnitState(value, uptime: uptime)
@@ -62,6 +69,8 @@ package struct ProbeFields: Sendable, Hashable {
         default: break
         }
     }
+
+    private static func version(_ words: String) -> K3sVersion? { words.split(separator: " ").compactMap { K3sVersion(String($0)) }.first }
 
     private mutating func noteJournal(_ line: String) {
         if journal == nil { journal = line } else { journal!.append("\n" + line) }

@@ -26,16 +26,35 @@ extension HostScript {
     private static let addressPath = "{.status.addresses[?(@.type==\"InternalIP\")].address}"
 
     /// `mark`: the annotation that records that this program set the cordon, or that it found one, which is somebody else's to lift.
-    package static func cordon(name: String, mark: String) -> Script {
-        alone(on: name) + """
+    package static func cordon(name: String, mark: String) -> Script { alone(on: name) + cordoning(name, mark) }
+
+    private static func cordoning(_ name: String, _ mark: String) -> Script {
+        """
+        seen=$(k3s kubectl get node \(name) -o \(cordonPath(mark)) --request-timeout=20s)
+        case $seen in
+        *'|'?*) mark=${seen#*'|'} ;;
+        'true|') mark=\(raw: foreignCordon) ;;
+        *) mark=yes ;;
+        esac
+        k3s kubectl annotate node \(name) \(mark + "=")"$mark" --overwrite --request-timeout=20s
+        k3s kubectl cordon \(name) --request-timeout=20s
+        """
+    }
+
+    /// Cordons a node under the mark of maintenance, then drains it for 20 s as `drain` does, and prints the same.
+    package static func evacuate(name: String, mark: String, drains: Bool, force: Bool, deleteEmptyDir: Bool) -> Script {
+        let nothing = Script(raw: "printf '%s\\n' '\(Sections.begin("drain"))' state=drained '\(Sections.end("drain"))'")
+        return alone(on: name) + cordoning(name, mark)
+            + (drains ? draining(name, isSilent: false, force: force, deleteEmptyDir: deleteEmptyDir) : nothing)
+    }
+
+    /// Lifts the cordon of a maintenance where it is ours. `isServer`: the script runs on the node itself, whose API must be ready.
+    package static func endMaintenance(name: String, mark: String, isServer: Bool) -> Script {
+        let ready: Script = isServer ? "k3s kubectl get --raw=/readyz --request-timeout=10s >/dev/null" : ":"
+        return alone(on: name) + ready + """
             seen=$(k3s kubectl get node \(name) -o \(cordonPath(mark)) --request-timeout=20s)
-            case $seen in
-            *'|'?*) mark=${seen#*'|'} ;;
-            'true|') mark=\(raw: foreignCordon) ;;
-            *) mark=yes ;;
-            esac
-            k3s kubectl annotate node \(name) \(mark + "=")"$mark" --overwrite --request-timeout=20s
-            k3s kubectl cordon \(name) --request-timeout=20s
+            [ "${seen#*'|'}" != yes ] || k3s kubectl uncordon \(name) --request-timeout=20s
+            k3s kubectl annotate node \(name) \(mark + "-") --request-timeout=20s
             """
     }
 
@@ -58,10 +77,14 @@ extension HostScript {
     /// Tries for 20 s to evict a node's pods and prints whether any are left, and why (`DrainReading`); fails when kubectl cannot ask. The node
     /// stays cordoned. `isSilent`: the kubelet does not respond, so the drain does not wait for pods deleted more than 60 s ago.
     package static func drain(name: String, isSilent: Bool, force: Bool, deleteEmptyDir: Bool) -> Script {
+        alone(on: name) + draining(name, isSilent: isSilent, force: force, deleteEmptyDir: deleteEmptyDir)
+    }
+
+    private static func draining(_ name: String, isSilent: Bool, force: Bool, deleteEmptyDir: Bool) -> Script {
         let data: Script = deleteEmptyDir ? " --delete-emptydir-data" : ""
         let forced: Script = force ? " --force" : ""
         let skip: Script = isSilent ? " --skip-wait-for-delete-timeout=60" : ""
-        return alone(on: name) + """
+        return """
             state=pending
             if said=$(k3s kubectl drain \(name) --ignore-daemonsets --timeout=20s\(data)\(forced)\(skip) 2>&1); then state=drained; fi
             case $state$said in

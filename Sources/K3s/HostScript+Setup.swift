@@ -32,7 +32,7 @@ extension HostScript {
         Script(lines: [
             alone, atomicWrite, tidy, preflight(host, controllerTime), routes(host.clusterCIDR, host.serviceCIDR),
             overlay(host, authKey),
-            binary(host, releases), installer(host, releases), durable,
+            binary(host.version, at: HostPath.binary, host.expectedSHA256, releases), installer(host, releases), durable,
         ])
     }
 
@@ -101,7 +101,7 @@ extension HostScript {
             """)
 
     /// dash runs no exit trap when a signal ends it.
-    private static let tidy = Script(
+    static let tidy = Script(
         raw: """
             key=/run/exedev-k8s-overlay-key
             trap 'rm -f "$key" \(HostPath.newBinary) \(HostPath.newInstaller)' EXIT
@@ -186,12 +186,13 @@ extension HostScript {
         url + "/" + version.description.split(separator: "+").joined(separator: "%2B")
     }
 
-    private static func binary(_ host: HostPreparation, _ releases: ReleaseSource) -> Script {
+    /// The verified binary of a release, at this place. `expected`: what an earlier host verified.
+    static func binary(_ version: K3sVersion, at place: String, _ expected: String?, _ releases: ReleaseSource) -> Script {
         """
-        binary=\(raw: HostPath.binary)
+        binary=\(raw: place)
         new=\(raw: HostPath.newBinary)
-        expected=\(host.expectedSHA256 ?? "")
-        release=\(base(releases.binaries, host.version))
+        expected=\(expected ?? "")
+        release=\(base(releases.binaries, version))
         have=$( [ -x "$binary" ] && sha256sum "$binary" | cut -d ' ' -f 1 || true )
         if [ -z "$expected" ] || [ "$have" != "$expected" ]; then
             published=$(curl -fsSL --retry 3 --max-time 60 "$release/sha256sum-amd64.txt" | awk '$2 == "k3s" { print $1 }') || published=

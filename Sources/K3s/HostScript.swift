@@ -69,6 +69,17 @@ package enum HostScript {
         return first.endIndex == text.endIndex ? "" : String(text[text.utf8.index(after: first.endIndex)...])
     }
 
+    /// The same of a command that prints bytes.
+    static func output(in bytes: [UInt8]) -> ArraySlice<UInt8>? {
+        let mark = Array((ownOutput + "\n").utf8)
+        var start = bytes.startIndex
+        while let line = bytes[start...].firstIndex(of: 10) {
+            if bytes[start...line].elementsEqual(mark) { return bytes[(line + 1)...] }
+            start = line + 1
+        }
+        return nil
+    }
+
     /// How far the boot is, and what it waits for.
     private static let boot = """
         systemd=$(systemctl is-system-running 2>/dev/null)
@@ -102,6 +113,7 @@ package enum HostScript {
                     echo "sha256=$(sha256sum \(HostPath.binary) | cut -d ' ' -f 1)"
                     echo "version=$(\(HostPath.binary) --version 2>/dev/null | head -n 1)"
                 fi
+                \(otherBinaries)
                 [ -s \(HostPath.installer) ] && echo 'installer=yes'
                 echo "uptime=$(cut -d ' ' -f 1 /proc/uptime)"
                 for unit in k3s k3s-agent; do
@@ -150,6 +162,8 @@ package enum HostScript {
                 if [ ! -x \(HostPath.binary) ]; then
                     echo 'reason=k3s is not installed'
                 elif nodes=$(k3s kubectl get nodes -o json --request-timeout=20s 2>&1); then
+                    k3s kubectl get plans.upgrade.cattle.io -A --no-headers --request-timeout=10s 2>/dev/null \
+                        | awk 'NR <= 3 { print "upgrade-plan=" $1 "/" $2 }'
                     printf 'nodes=%s\\n' "$(printf '%s\\n' "$nodes" | awk '
                         /^[{]/ { inside = 1 }
                         !inside { next }

@@ -141,9 +141,11 @@ package enum NodeAnnotation {
     package static let managedLabels = "exedev.dev/managed-labels"
     package static let managedTaints = "exedev.dev/managed-taints"
     package static let removing = "exedev.dev/removing"
+    /// Of a node that was cordoned for maintenance and comes back; `yes` where the cordon is ours to lift.
+    package static let maintenance = "exedev.dev/maintenance"
 
     /// Of any of them, for awk.
-    static let pattern = [managedLabels, managedTaints, removing].map {
+    static let pattern = [managedLabels, managedTaints, removing, maintenance].map {
         $0.split(separator: ".").joined(separator: "[.]").split(separator: "/").joined(separator: "\\/")
     }.joined(separator: "|")
 }
@@ -168,6 +170,9 @@ package enum HostPath {
     /// k3s reads the files in it after `config`, and what they say counts.
     static let configFolder = "/etc/rancher/k3s/config.yaml.d"
     static let newBinary = "/usr/local/bin/.k3s.new"
+    /// The verified binary of an upgrade to come, and the one of before it; beside `binary`, so that each takes its place by rename.
+    package static let stagedBinary = "/usr/local/bin/.k3s.staged"
+    package static let formerBinary = "/usr/local/bin/.k3s.former"
     static let newInstaller = "/var/lib/exedev-k8s/install.sh.new"
     package static let installer = "/var/lib/exedev-k8s/install.sh"
     package static let waitOverlay = "/usr/local/libexec/exedev-k8s/wait-overlay"

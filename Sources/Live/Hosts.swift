@@ -63,19 +63,33 @@ struct Hosts: Sendable {
         _ script: Script, on vm: ObservedVM, deadline: Double, mutates: Bool, aside: Bool = false, answersSecrets: Bool = false,
         gate: @escaping @Sendable () -> Bool = { true }
     ) async throws(EffectError) -> String {
-        let bytes: [UInt8]
-        do {
-            bytes = try HostScript.addressed(script, to: vm.name).bytes(revealing: secrets.reveal)
-        } catch {
-            throw EffectError("\(error)", remedy: .askOperator(advice: "put the secret where the fleet file says it is"))
+        let result = try await execute(
+            script, on: vm, deadline: deadline, mutates: mutates, aside: aside, limit: Self.outputLimit, gate: gate)
+        guard let output = HostScript.output(in: text(result, answersSecrets)) else {
+            throw EffectError("\(vm.name) did not print what the script prints", remedy: mutates ? .observeAgain : .retry(after: nil))
         }
+        return output
+    }
+
+    /// The same of a script that prints bytes, on a connection of its own: all that was printed.
+    func bytes(
+        of script: Script, on vm: ObservedVM, deadline: Double, limit: Int, gate: @escaping @Sendable () -> Bool
+    ) async throws(EffectError) -> [UInt8] {
+        try await execute(script, on: vm, deadline: deadline, mutates: true, aside: true, limit: limit, gate: gate).stdout
+    }
+
+    private func execute(
+        _ script: Script, on vm: ObservedVM, deadline: Double, mutates: Bool, aside: Bool, limit: Int,
+        gate: @escaping @Sendable () -> Bool
+    ) async throws(EffectError) -> ExecResult {
+        let bytes = try sent(script, to: vm)
         let (target, access) = try await entrance.entry(to: vm.address)
         targets.byName.withLock { $0[vm.name] = target }
         let result: ExecResult
         do throws(SSHError) {
             result = try await client.run(
                 on: target, access: access, command: HostScript.loginCommand, stdin: bytes, endsInput: false,
-                deadline: .seconds(deadline), outputLimit: Self.outputLimit, aside: aside, gate: gate)
+                deadline: .seconds(deadline), outputLimit: limit, aside: aside, gate: gate)
         } catch {
             throw Self.effect(error, mutates: mutates)
         }
@@ -88,13 +102,17 @@ struct Hosts: Sendable {
             throw Self.failed(result, String(secrets.redaction.text(result.stderr).suffix(4000)))
         }
         guard !result.truncated else {
-            throw EffectError(
-                "\(vm.name) printed more than \(Self.outputLimit >> 20) MiB", remedy: mutates ? .observeAgain : .retry(after: nil))
+            throw EffectError("\(vm.name) printed more than \(limit >> 20) MiB", remedy: mutates ? .observeAgain : .retry(after: nil))
         }
-        guard let output = HostScript.output(in: text(result, answersSecrets)) else {
-            throw EffectError("\(vm.name) did not print what the script prints", remedy: mutates ? .observeAgain : .retry(after: nil))
+        return result
+    }
+
+    private func sent(_ script: Script, to vm: ObservedVM) throws(EffectError) -> [UInt8] {
+        do {
+            return try HostScript.addressed(script, to: vm.name).bytes(revealing: secrets.reveal)
+        } catch {
+            throw EffectError("\(error)", remedy: .askOperator(advice: "put the secret where the fleet file says it is"))
         }
-        return output
     }
 
     private func text(_ result: ExecResult, _ answersSecrets: Bool) -> String {

@@ -11,6 +11,7 @@ package struct LiveWorld: Sendable {
     private var ticket: Fence.Ticket?
     private let counter = RequestCounter()
     let hosts: Hosts
+    let state: StateDirectory
     let releases: ReleaseSource
     /// Our identity in the cluster's Lease, for other machines that keep this fleet. On one machine there is a lock.
     let holder: String
@@ -31,7 +32,7 @@ package struct LiveWorld: Sendable {
         hosts = try Hosts(
             fleet: fleet, folder: fleetFolder, state: state, environment: environment, secrets: secrets, waits: waits,
             needsKey: needsKey)
-        holder = Identity.holder(state)
+        (holder, self.state) = (Identity.holder(state), state)
         releases = ReleaseSource(
             binaries: environment["EXEDEV_K8S_RELEASES"] ?? ReleaseSource.upstream.binaries,
             installers: environment["EXEDEV_K8S_INSTALLERS"] ?? ReleaseSource.upstream.installers)
@@ -158,10 +159,14 @@ extension LiveWorld: WorldWriter {
             throw EffectError("\(action.words) has no script", remedy: .askOperator(advice: "report this"))
         }
         let step = type(of: action.step)
+        if case .takeSnapshot(let snapshot) = action { return try await store(snapshot, script, on: vm) }
         return try await hosts.run(
             script, on: vm, deadline: step.deadlineSeconds, mutates: true, aside: step.usesOwnConnection,
-            gate: { [ticket] in ticket?.isOpen ?? true })
+            gate: gate)
     }
+
+    /// Whether a change may still leave.
+    var gate: @Sendable () -> Bool { { [ticket] in ticket?.isOpen ?? true } }
 
     package func fenced(by ticket: Fence.Ticket) -> any WorldWriter {
         var copy = self

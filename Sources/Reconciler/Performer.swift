@@ -20,7 +20,7 @@ struct Performer: Sendable {
         case .startVM(let step): try await world.start(step)
         case .removeVM(let step): try await world.remove(step)
         case .share(let step): return .shared(try await world.share(step))
-        case .drain: return .drain(try Self.drain(try await onHost(action, facts)))
+        case .drain, .evacuate: return .drain(try Self.drain(try await onHost(action, facts)))
         default: return .done(output: try await onHost(action, facts))
         }
         return .done(output: "")

@@ -93,6 +93,7 @@ extension Run {
         if action.kind == .createVM, facts.record(action.node)?.request != nil { mayBeMade.insert(action.node) }
         let reason = plan.items.first { $0.node == action.node }?.decision.reason?.code
         if reason == .hostDrifted || reason == .k3sStopped { repairing.insert(action.node) }
+        if action.kind == .revertK3s { facts.notes[action.node, default: .init()].wasReverted = true }
         if action.kind == .restart { facts.notes[action.node, default: .init()].wasRestarted = true }
         if action.step.target == .platform { sent(action, at: moment) }
         action.step.before(&facts.ledger, now: moment.wall)

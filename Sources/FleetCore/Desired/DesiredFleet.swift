@@ -24,6 +24,7 @@ package struct DesiredCluster: Sendable, Hashable {
 
     package static func tag(of name: String) -> String { "fleet-\(name)" }
     package var k3s: K3sVersion
+    package var upgradePath: UpgradePath
     /// The pods' network. exe.dev's own VMs sit in 10.42.0.0/16 (facts/exedev.md §6, Feb 2026), k3s's default, so it is always set.
     package var clusterCIDR: CIDR
     package var serviceCIDR: CIDR
@@ -39,11 +40,12 @@ package struct DesiredCluster: Sendable, Hashable {
     package var registrySecrets: [SecretName: SecretReference]
 
     package init(
-        name: String, k3s: K3sVersion, clusterCIDR: CIDR, serviceCIDR: CIDR, overlay: Overlay, disable: [String],
+        name: String, k3s: K3sVersion, upgradePath: UpgradePath = UpgradePath(), clusterCIDR: CIDR, serviceCIDR: CIDR, overlay: Overlay, disable: [String],
         serverConfig: [String: ConfigValue], agentConfig: [String: ConfigValue], registries: Registries? = nil,
         registrySecrets: [SecretName: SecretReference] = [:]
     ) {
         (self.name, self.k3s, self.clusterCIDR, self.serviceCIDR) = (name, k3s, clusterCIDR, serviceCIDR)
+        self.upgradePath = upgradePath
         (self.overlay, self.disable, self.serverConfig, self.agentConfig) = (overlay, disable, serverConfig, agentConfig)
         (self.registries, self.registrySecrets) = (registries, registrySecrets)
         tag = Self.tag(of: name)
@@ -145,11 +147,26 @@ package struct FleetLimits: Sendable, Hashable {
     /// TCP connections to port 22 started in a minute; exe.dev drops SYNs for minutes after a burst (facts/exedev.md §5, Apr 2026).
     package var connectsPerMinute: Int
     /// Nodes of a pool that may be down by our doing at once.
-    package var maxUnavailable: Int
+    package var maxUnavailable: MaxUnavailable
 
-    package init(maxVMs: Int, deletionsPerPass: Int, hostsAtOnce: Int, connectsPerMinute: Int, maxUnavailable: Int) {
+    package init(maxVMs: Int, deletionsPerPass: Int, hostsAtOnce: Int, connectsPerMinute: Int, maxUnavailable: MaxUnavailable) {
         (self.maxVMs, self.deletionsPerPass, self.hostsAtOnce) = (maxVMs, deletionsPerPass, hostsAtOnce)
         (self.connectsPerMinute, self.maxUnavailable) = (connectsPerMinute, maxUnavailable)
+    }
+}
+
+/// How many nodes of a pool.
+package enum MaxUnavailable: Sendable, Hashable {
+    case count(Int)
+    /// Of the nodes that the file asks for.
+    case percent(Int)
+
+    /// Of a pool of `size` nodes; a share is rounded up, so that something may always be done.
+    package func count(of size: Int) -> Int {
+        switch self {
+        case .count(let count): count
+        case .percent(let percent): max(1, (size * percent + 99) / 100)
+        }
     }
 }
 

@@ -11,6 +11,7 @@ extension Ledger {
     /// What was written by a clock that has been set back since was no later than now.
     package mutating func comeBack(to now: Double) {
         for (name, record) in nodes where record.isLater(than: now) { nodes[name] = record.comeBack(to: now) }
+        if let takenAt = snapshot?.takenAt { snapshot?.takenAt = min(takenAt, now) }
         for (name, attempt) in attempts {
             guard let failedAt = attempt.failedAt, failedAt > now else { continue }
             attempts[name]?.notBefore -= failedAt - now
@@ -25,6 +26,8 @@ extension NodeRecord {
         record.change { instance in
             if instance.configuration != .notRecorded { instance.configuration = .unknown }
             (instance.startedAt, instance.poweredOnAt, instance.commandSentAt) = (now, now, now)
+            // Somebody may have used the node again meanwhile.
+            instance.maintenance = instance.maintenance.map { _ in Maintenance() }
             if instance.sharing != .notSet { instance.sharing = .uncertain(grants: instance.sharing.grants) }
         }
         // The file may have asked for it again meanwhile, and pods may have come back.

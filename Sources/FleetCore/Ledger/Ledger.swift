@@ -20,6 +20,8 @@ package struct Ledger: Sendable, Hashable, Codable {
     package var caHash: String?
     /// sha256 of the k3s binary by release tag, as first verified: every later host must stage the same bytes.
     package var digests: [String: String] = [:]
+    /// The last copy of the datastore; nil in a ledger of before December 2026.
+    package var snapshot: Snapshot?
     /// By name.
     package var nodes: [String: NodeRecord] = [:]
     package var attempts: [String: Attempt] = [:]

@@ -50,7 +50,7 @@ extension NodeRecord: Codable {
 extension Instance: Codable {
     private enum Key: String, CodingKey {
         case createdAt, previousCreatedAt, spec, hasStaleIdentity, missingSince, startedAt, isRestarting, poweredOnAt, restartedAt
-        case commandSentAt, drain, configuration, share, grants
+        case commandSentAt, drain, configuration, share, grants, maintenance, failedUpgrade
     }
 
     /// Stands in the file for a configuration whose install has no known outcome.
@@ -69,6 +69,8 @@ extension Instance: Codable {
         restartedAt = try fields.decodeIfPresent(Double.self, forKey: .restartedAt)
         commandSentAt = try fields.decodeIfPresent(Double.self, forKey: .commandSentAt)
         drain = try fields.decodeIfPresent(DrainProgress.self, forKey: .drain)
+        maintenance = try fields.decodeIfPresent(Maintenance.self, forKey: .maintenance)
+        failedUpgrade = try fields.decodeIfPresent(FailedUpgrade.self, forKey: .failedUpgrade)
         if let word = try fields.decodeIfPresent(String.self, forKey: .configuration) {
             configuration = word == Self.unknown ? .unknown : .digest(word)
         }
@@ -92,6 +94,8 @@ extension Instance: Codable {
         try fields.encodeIfPresent(restartedAt, forKey: .restartedAt)
         try fields.encodeIfPresent(commandSentAt, forKey: .commandSentAt)
         try fields.encodeIfPresent(drain, forKey: .drain)
+        try fields.encodeIfPresent(maintenance, forKey: .maintenance)
+        try fields.encodeIfPresent(failedUpgrade, forKey: .failedUpgrade)
         switch configuration {
         case .notRecorded: break
         case .unknown: try fields.encode(Self.unknown, forKey: .configuration)

@@ -52,8 +52,10 @@ package struct Instance: Sendable, Hashable {
     package var restartedAt: Double?
     /// When a command other than `new` was sent to exe.dev for it, whose answer is not known: it may still be carried out.
     package var commandSentAt: Double?
-    /// Of a removal whose drain has not come to its end.
+    /// Of a removal or a maintenance whose drain has not come to its end.
     package var drain: DrainProgress?
+    package var maintenance: Maintenance?
+    package var failedUpgrade: FailedUpgrade?
     package var configuration = Configuration.notRecorded
     package var sharing = Sharing.notSet
 

@@ -17,11 +17,12 @@ extension Join {
             return .wait(Wait(.hostBooting(systemd: probe.systemd, jobs: probe.jobs), read: .host(want.name), every: 1))
         }
         // Its node may be missing only because the API is silent: what runs there is not changed under it.
-        if probe.runs(want.role), let version = probe.binaryVersion, let reason = versionChange(version, want, facts) {
+        if probe.runs(want.role), let version = probe.binaryVersion, let reason = downgrade(version, want, facts) {
             return .blocked(reason)
         }
+        let release = facts.release(for: want)
         let host = HostPreparation(
-            node: want.name, role: want.role, version: want.k3s, expectedSHA256: facts.ledger.digests[want.k3s.description],
+            node: want.name, role: want.role, version: release, expectedSHA256: facts.ledger.digests[release.description],
             clusterID: facts.ledger.clusterID, clusterCIDR: facts.ledger.clusterCIDR, serviceCIDR: facts.ledger.serviceCIDR,
             overlay: facts.fleet.cluster.overlay.login)
         // The script holds the key, whether or not the host will need it.
@@ -98,8 +99,8 @@ extension Join {
         return node.started.map { uptime - $0 >= Planner.startDeadline(role) } ?? true
     }
 
-    static func versionChange(_ version: K3sVersion, _ want: DesiredNode, _ facts: FleetFacts) -> Reason? {
-        guard version != want.k3s, facts.holds(.versionStays) else { return nil }
-        return version > want.k3s ? .downgrade(from: version, to: want.k3s) : .upgradeNotSupported(from: version, to: want.k3s)
+    static func downgrade(_ version: K3sVersion, _ want: DesiredNode, _ facts: FleetFacts) -> Reason? {
+        guard version > want.k3s, facts.holds(.versionStays) else { return nil }
+        return .downgrade(from: version, to: want.k3s)
     }
 }

@@ -15,8 +15,8 @@ extension Join {
     static let rules: [Rule] = [
         mismatched, deleting, unheard, hostReset, wantedAgain,
         // Before readiness: a configuration that keeps a node down is mended by another one.
-        reconfigured, drifted, failing, restarted, notReady, differingLabels, differingShare, differingTags,
-        registeredOtherwise,
+        reconfigured, drifted, Upgrade.reverted, failing, restarted, notReady, differingLabels, differingShare, differingTags,
+        registeredOtherwise, Upgrade.ended, Upgrade.due,
         // What cannot be mended holds up nothing.
         foreignConfiguration, differingFounding, differingVM,
     ]
@@ -32,7 +32,7 @@ extension Join {
     private static let mismatched: Rule = { joined, facts in
         let want = joined.want
         if let reason = facts.controlPlane.mismatch { return .blocked(reason) }
-        if let version = joined.reading.version, let reason = versionChange(version, want, facts) { return .blocked(reason) }
+        if let version = joined.reading.version, let reason = downgrade(version, want, facts) { return .blocked(reason) }
         let isServer = joined.reading.isControlPlane
         return isServer == (want.role == .server) ? nil : .blocked(.roleChanged(isServer: isServer))
     }
@@ -72,7 +72,7 @@ extension Join {
     private static let hostReset: Rule = { joined, facts in
         let want = joined.want
         guard case .probed(let probe)? = joined.node.host, joined.reading.ready == .unknown || probe.isHalted(want.role) else { return nil }
-        switch NodeState.inside(joined.vm, probe, want, digest: facts.ledger.digests[want.k3s.description]) {
+        switch NodeState.inside(joined.vm, probe, want, facts) {
         case .bare(_, let probe): return bare(want, probe, facts)
         // Of a ledger that does not know the machine its address tells: it cannot join under a name whose password it does not have.
         case .prepared(_, let probe, let overlay) where want.role == .agent && overlay != joined.reading.internalIP,

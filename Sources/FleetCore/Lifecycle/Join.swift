@@ -36,6 +36,7 @@ enum Join {
 
     /// The steps that are expected after this one, as far as they can be known beforehand.
     static func following(_ action: Action, _ want: DesiredNode, _ node: NodeFacts) -> [StepKind] {
+        if let steps = Upgrade.following(action, want) { return steps }
         guard let at = way.firstIndex(of: action.kind) else { return [] }
         return way[(at + 1)...].filter { step in
             switch step {

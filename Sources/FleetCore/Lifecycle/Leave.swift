@@ -56,19 +56,13 @@ struct Leave {
         return .act(.removeVM(RemoveVM(node: vm.name)), reason)
     }
 
-    /// Drains under our own mark alone, by which the cordon is lifted should the file ask for the node again. A drain that cannot end is left to
-    /// the operator, and tried again now and then: a budget may allow it one day.
+    /// Drains under our own mark alone, by which the cordon is lifted should the file ask for the node again.
     private func cordonOrDrain(_ reading: NodeReading, _ progress: DrainProgress?, _ facts: FleetFacts) -> Decision {
         guard reading.unschedulable, reading.annotations[NodePatch.removing] != nil else {
             return .act(.cordon(Cordon(node: reading.name)), reason)
         }
-        let policy = facts.fleet.policy.drain
-        let drain = Action.drain(Drain(node: reading.name, isSilent: reading.ready == .unknown, policy: policy))
-        guard let progress else { return .act(drain, reason) }
-        let isOver = progress.hindrance.isFinal(under: policy) || facts.now - progress.since >= Double(policy.timeout)
-        if isOver, facts.now - progress.triedAt < Planner.drainTriedAgainAfter { return .blocked(.drainBlocked(progress.hindrance)) }
-        if facts.now - progress.triedAt < Planner.drainPause { return .wait(Wait(.podsLeft(progress.hindrance))) }
-        return .act(drain, .podsLeft(progress.hindrance))
+        let drain = Drain(node: reading.name, isSilent: reading.ready == .unknown, policy: facts.fleet.policy.drain)
+        return facts.draining(.drain(drain), progress, because: reason)
     }
 
     private func mayStillJoin(_ node: NodeFacts, _ facts: FleetFacts) -> Bool {
@@ -119,12 +113,5 @@ struct Leave {
             return .wait(Wait(.nodeSilenceUnconfirmed, read: .vms, every: 3, diagnostics: .cluster))
         }
         return .act(.deleteNode(DeleteNode(node: reading.name, ifSilent: true)), .nodeWithoutVM)
-    }
-}
-
-extension DrainHindrance {
-    /// Whether another try is of no use; the file may have come to allow what it forbade.
-    fileprivate func isFinal(under policy: DrainPolicy) -> Bool {
-        !bare.isEmpty && !policy.force || !withData.isEmpty && !policy.deleteEmptyDir
     }
 }

@@ -17,6 +17,11 @@ package indirect enum Action: Sendable, Hashable {
     case stop(Stop)
     case deleteNode(DeleteNode)
     case removeVM(RemoveVM)
+    case stageK3s(StageK3s)
+    case takeSnapshot(TakeSnapshot)
+    case evacuate(Evacuate)
+    case upgradeK3s(UpgradeK3s)
+    case revertK3s(RevertK3s)
 
     /// What is known of it. Beside `StepKind.type` the only switch over all steps.
     package var step: any Step {
@@ -36,6 +41,11 @@ package indirect enum Action: Sendable, Hashable {
         case .stop(let step): step
         case .deleteNode(let step): step
         case .removeVM(let step): step
+        case .stageK3s(let step): step
+        case .takeSnapshot(let step): step
+        case .evacuate(let step): step
+        case .upgradeK3s(let step): step
+        case .revertK3s(let step): step
         }
     }
 
@@ -49,7 +59,7 @@ package indirect enum Action: Sendable, Hashable {
 /// The name of a step: what a saved plan approves for a node, and what the audit log and the metrics record.
 package enum StepKind: String, Sendable, Hashable, Codable, CaseIterable {
     case createVM, tagVM, startVM, prepare, purgeIdentity, install, restart, patchNode, share, cordon, drain, uncordon, stop, deleteNode,
-        removeVM
+        removeVM, stageK3s, takeSnapshot, evacuate, upgradeK3s, revertK3s
 
     /// The step of this name.
     package var type: any Step.Type {
@@ -69,6 +79,11 @@ package enum StepKind: String, Sendable, Hashable, Codable, CaseIterable {
         case .stop: Stop.self
         case .deleteNode: DeleteNode.self
         case .removeVM: RemoveVM.self
+        case .stageK3s: StageK3s.self
+        case .takeSnapshot: TakeSnapshot.self
+        case .evacuate: Evacuate.self
+        case .upgradeK3s: UpgradeK3s.self
+        case .revertK3s: RevertK3s.self
         }
     }
 

@@ -50,6 +50,8 @@ package struct FleetFacts: Sendable {
         package var wasRestarted = false
         /// It put files on its host back that somebody had changed.
         package var wasRepaired = false
+        /// It put the k3s of before an upgrade back there.
+        package var wasReverted = false
         /// How often it patched the Node.
         package var patches = 0
 
@@ -147,7 +149,7 @@ package struct FleetFacts: Sendable {
     /// The step that gives the node this configuration.
     func install(_ node: DesiredNode, overlay: String) -> Action {
         let setup = setup(of: node, overlay: overlay)
-        return .install(Install(setup, digest: digest(setup.meaning), version: node.k3s))
+        return .install(Install(setup, digest: digest(setup.meaning), version: release(for: node)))
     }
 
     /// Whether it sets up the configuration that is there, as ledgers of before December 2026 may note it too.

@@ -4,6 +4,7 @@ import K3s
 enum Limits {
     static func grant(_ nodes: inout [PlannedNode], _ facts: FleetFacts) {
         if facts.holds(.deletionsPerPass) { grantDeletions(&nodes, facts) }
+        Rollout.grant(&nodes, facts)
         if facts.holds(.maxUnavailable) { grantRestarts(&nodes, facts) }
         if facts.holds(.maxVMs) { grantVMs(&nodes, facts) }
     }
@@ -51,12 +52,14 @@ enum Limits {
     private static func grantRestarts(_ nodes: inout [PlannedNode], _ facts: FleetFacts) {
         let restarts = nodes.indices.filter { nodes[$0].takes(.maxUnavailable) && nodes[$0].availability(facts).isMember }
         guard !restarts.isEmpty else { return }
-        let limit = facts.fleet.limits.maxUnavailable
         var pools: [String: Disruption] = [:]
-        for node in nodes where node.availability(facts).isDown { pools[node.item.pool, default: .init()].add(node, facts) }
+        for node in nodes where node.isOut(facts) { pools[node.item.pool, default: .init()].add(node, facts) }
+        let sizes = facts.fleet.nodes.reduce(into: [String: Int]()) { $0[$1.pool, default: 0] += 1 }
         for index in restarts {
             let (availability, pool) = (nodes[index].availability(facts), nodes[index].item.pool)
-            if nodes[index].isKnownDown {
+            let limit = facts.fleet.limits.maxUnavailable.count(of: sizes[pool] ?? 0)
+            // What is down by itself is taken from nobody, and what is out of service by our doing has its place.
+            if nodes[index].isKnownDown || nodes[index].subject.isInMaintenance {
                 pools[pool, default: .init()].repair(nodes[index].name)
                 continue
             }
@@ -89,6 +92,10 @@ private struct Disruption {
     private var blocked: Set<String> = []
 
     mutating func add(_ node: PlannedNode, _ facts: FleetFacts) {
+        if node.subject.isInMaintenance {
+            restarting.insert(node.name)
+            return
+        }
         guard case .restarting(_, let wall, let uptime) = node.availability(facts) else {
             silent.insert(node.name)
             if node.decision.isBlocked { blocked.insert(node.name) }

@@ -59,16 +59,17 @@ extension NodeState {
         case .refused(let reason, let advice): return .refused(vm, .hostRefused(reason, advice: advice))
         case .loginRefused(let reason, _) where subject.mayLackKeys(facts): return .unreachable(vm, reason)
         case .loginRefused(let reason, let advice): return .refused(vm, .hostRefused(reason, advice: advice))
-        case .probed(let probe): return inside(vm, probe, want, digest: facts.ledger.digests[want.k3s.description])
+        case .probed(let probe): return inside(vm, probe, want, facts)
         }
     }
 
-    /// `want`: what the host must have staged to count as prepared.
-    static func inside(_ vm: ObservedVM, _ probe: HostProbe, _ want: DesiredNode, digest: String?) -> NodeState {
+    static func inside(_ vm: ObservedVM, _ probe: HostProbe, _ want: DesiredNode, _ facts: FleetFacts) -> NodeState {
+        let release = facts.release(for: want)
+        let digest = facts.ledger.digests[release.description]
         guard HostScript.names(probe.hostname, vm.name) else {
             return .refused(vm, .hostMisrouted(vm: vm.name, hostname: probe.hostname))
         }
-        guard case .up(let overlay) = probe.overlay, probe.binaryVersion == want.k3s, digest == nil || probe.binarySHA256 == digest,
+        guard case .up(let overlay) = probe.overlay, probe.binaryVersion == release, digest == nil || probe.binarySHA256 == digest,
             probe.hasInstaller
         else { return .bare(vm, probe) }
         let unit = probe.unit(want.role)

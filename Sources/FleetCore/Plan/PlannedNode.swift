@@ -30,6 +30,9 @@ struct PlannedNode {
     func takes(_ limit: LimitName) -> Bool { action?.step.takes == limit }
     func availability(_ facts: FleetFacts) -> Availability { .of(subject, lifecycle.role, facts) }
 
+    /// It counts against `limits.maxUnavailable`.
+    func isOut(_ facts: FleetFacts) -> Bool { subject.isInMaintenance || availability(facts).isDown }
+
     /// A step that has to wait is still to come: who approves the plan approves it.
     mutating func overrule(_ decision: Decision) {
         if decision.isBlocked { item.then = [] }

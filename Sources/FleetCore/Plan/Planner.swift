@@ -53,6 +53,7 @@ package enum Planner {
         let steps = approved[subject.name] ?? []
         // Who approved other taints approved that the host gets them for the node's next registration.
         if steps.contains(action.kind) || steps.contains(.patchNode) && reason.isOfRegistration { return decision }
+        if action.kind == .revertK3s, steps.contains(.upgradeK3s) { return decision }
         return .blocked(.actionNotApproved(action.kind))
     }
 

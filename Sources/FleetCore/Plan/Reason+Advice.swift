@@ -27,8 +27,7 @@ extension Reason {
             journal.map { "last words of its journal: \($0)" } ?? "see why on \(node): journalctl -u \(role.unit)"
         case .drainBlocked(let hindrance): hindrance.advice
         case .downgrade(let from, _): "k3s cannot go back; set k3s to \(from)"
-        case .upgradeNotSupported(let from, _): "set k3s to \(from)"
-        case .agentAheadOfServer(_, _, let server): "set k3s to \(server)"
+        case .agentAheadOfServer: "upgrade the servers first: raise cluster.k3s"
         case .roleChanged: "give the pool another vmPrefix"
         case .networkRangesChanged: "put them back"
         case .labelsChangeAgain: "find what in the cluster writes the Node's labels or taints, and stop it or leave them to it"
@@ -43,12 +42,21 @@ extension Reason {
         }
     }
 
+    private static func names(_ names: [String]) -> String { names.joined(separator: ", ") }
+
     private static func mend(_ names: [String], else advice: String) -> String {
         names.isEmpty ? advice : "mend \(names.joined(separator: ", ")) first"
     }
 
     private var refusalAdvice: String {
         switch self {
+        case .upgradeSkipsMinor(_, _, let missing): "add a release of \(missing) to cluster.upgradePath"
+        case .upgradeFailed(let node, _, let journal):
+            (journal.map { "last words of its journal: \($0); " } ?? "see why on \(node); ")
+                + "apply tries again, another release may do better, and its former one in k3s puts the node back in service"
+        case .upgradeStopped(let names): "mend \(Self.names(names)) first"
+        case .upgradeControllerAtWork: "delete its Plans: two upgraders must not be at work in one cluster"
+        case .snapshotMissing: "run again"
         case .actionNotApproved: "plan again and approve the new plan"
         case .vmsNotListed, .vmNotListed: "run again"
         case .vmExists: "run again to see whose it is"

@@ -24,6 +24,9 @@ extension Reason {
         case removalUnfinished = "RemovalUnfinished"
         case nodeWithoutVM = "NodeWithoutVM"
         case fleetDestroyed = "FleetDestroyed"
+        case upgradeDue = "UpgradeDue"
+        case upgradeDidNotComeUp = "UpgradeDidNotComeUp"
+        case maintenanceOver = "MaintenanceOver"
         case awaitingVMList = "AwaitingVMList"
         case awaitingNewVMList = "AwaitingNewVMList"
         case awaitingSecondVMList = "AwaitingSecondVMList"
@@ -52,6 +55,10 @@ extension Reason {
         case nodeSilent = "NodeSilent"
         case limitReached = "LimitReached"
         case leaseExpiry = "LeaseExpiry"
+        case upgradeAwaitsStaging = "UpgradeAwaitsStaging"
+        case upgradeAwaitsServers = "UpgradeAwaitsServers"
+        case upgradeAwaitsAgents = "UpgradeAwaitsAgents"
+        case upgradeUnconfirmed = "UpgradeUnconfirmed"
         case limitHeld = "LimitHeld"
         case vmForeign = "VMForeign"
         case vmPaused = "VMPaused"
@@ -69,7 +76,11 @@ extension Reason {
         case k3sFails = "K3sFails"
         case drainBlocked = "DrainBlocked"
         case downgrade = "Downgrade"
-        case upgradeNotSupported = "UpgradeNotSupported"
+        case upgradeSkipsMinor = "UpgradeSkipsMinor"
+        case upgradeFailed = "UpgradeFailed"
+        case upgradeStopped = "UpgradeStopped"
+        case upgradeControllerAtWork = "UpgradeControllerAtWork"
+        case snapshotMissing = "SnapshotMissing"
         case agentAheadOfServer = "AgentAheadOfServer"
         case roleChanged = "RoleChanged"
         case networkRangesChanged = "NetworkRangesChanged"
@@ -122,6 +133,9 @@ extension Reason {
         case .removalUnfinished: .removalUnfinished
         case .nodeWithoutVM: .nodeWithoutVM
         case .fleetDestroyed: .fleetDestroyed
+        case .upgradeDue: .upgradeDue
+        case .upgradeDidNotComeUp: .upgradeDidNotComeUp
+        case .maintenanceOver: .maintenanceOver
         case .awaitingVMList: .awaitingVMList
         case .awaitingNewVMList: .awaitingNewVMList
         case .awaitingSecondVMList: .awaitingSecondVMList
@@ -150,6 +164,10 @@ extension Reason {
         case .nodeSilent: .nodeSilent
         case .limitReached: .limitReached
         case .leaseExpiry: .leaseExpiry
+        case .upgradeAwaitsStaging: .upgradeAwaitsStaging
+        case .upgradeAwaitsServers: .upgradeAwaitsServers
+        case .upgradeAwaitsAgents: .upgradeAwaitsAgents
+        case .upgradeUnconfirmed: .upgradeUnconfirmed
         case .limitHeld: .limitHeld
         case .vmForeign: .vmForeign
         case .vmPaused: .vmPaused
@@ -167,7 +185,11 @@ extension Reason {
         case .k3sFails: .k3sFails
         case .drainBlocked: .drainBlocked
         case .downgrade: .downgrade
-        case .upgradeNotSupported: .upgradeNotSupported
+        case .upgradeSkipsMinor: .upgradeSkipsMinor
+        case .upgradeFailed: .upgradeFailed
+        case .upgradeStopped: .upgradeStopped
+        case .upgradeControllerAtWork: .upgradeControllerAtWork
+        case .snapshotMissing: .snapshotMissing
         case .agentAheadOfServer: .agentAheadOfServer
         case .roleChanged: .roleChanged
         case .networkRangesChanged: .networkRangesChanged

@@ -4,7 +4,7 @@ import K3s
 extension Reason {
     /// One clause without a full stop, as it stands behind a node's name.
     package var text: String {
-        causeText ?? waitText ?? blockText ?? refusalText ?? reportText ?? code.rawValue
+        causeText ?? waitText ?? upgradeText ?? blockText ?? refusalText ?? reportText ?? code.rawValue
     }
 
     private var causeText: String? {
@@ -103,14 +103,34 @@ extension Reason {
         case .k3sFails(_, _, let unit, _): "k3s does not come up: it is \(unit.words)"
         case .drainBlocked(let hindrance): "it cannot be drained: \(hindrance.words)"
         case .downgrade(let from, let to): "downgrade from \(from) to \(to)"
-        case .upgradeNotSupported(let from, let to): "upgrade from \(from) to \(to) is not built yet"
         default: nil
         }
     }
 
+    private var upgradeText: String? {
+        switch self {
+        case .upgradeDue(let from, let to): "it runs \(from), and is to run \(to)"
+        case .upgradeDidNotComeUp(let version): "it did not come up on \(version)"
+        case .maintenanceOver: "its maintenance is over"
+        case .upgradeAwaitsStaging(let names): "the new k3s to be staged on \(Self.first(names))"
+        case .upgradeAwaitsServers(let names): "the upgrade of \(Self.first(names))"
+        case .upgradeAwaitsAgents(let names): "\(Self.first(names)) to follow the servers first"
+        case .upgradeUnconfirmed(let version): "the node to show that it runs \(version)"
+        case .upgradeSkipsMinor(let from, let to, let missing): "upgrade from \(from) to \(to) would leave out \(missing)"
+        case .upgradeFailed(_, let version, _): "it did not come up on \(version) and has its former k3s again; it stays cordoned"
+        case .upgradeStopped(let names): "the upgrade stopped at \(Self.first(names))"
+        case .upgradeControllerAtWork(let plans): "the system-upgrade-controller has plans in this cluster: \(Self.first(plans))"
+        case .snapshotMissing(let version): "there is no copy of the datastore from before \(version)"
+        default: nil
+        }
+    }
+
+    private static func first(_ names: [String]) -> String {
+        names.prefix(3).joined(separator: ", ") + (names.count > 3 ? " and \(names.count - 3) more" : "")
+    }
+
     private static func taken(by names: [String]) -> String {
-        let (first, more) = (names.prefix(3).joined(separator: ", "), names.count - 3)
-        return names.isEmpty ? "" : ", taken by " + first + (more > 0 ? " and \(more) more" : "")
+        names.isEmpty ? "" : ", taken by " + first(names)
     }
 
     private static func held(_ names: [String]) -> String {
@@ -120,7 +140,7 @@ extension Reason {
     private var refusalText: String? {
         switch self {
         case .agentAheadOfServer(let node, let version, let server):
-            "\(node) would run \(version) and its server runs \(server), and an upgrade of it is not built yet"
+            "\(node) would run \(version) and its server runs \(server)"
         case .roleChanged(let isServer): "the node is \(isServer ? "a server" : "an agent")"
         case .networkRangesChanged(let pods, let services):
             "clusterCIDR and serviceCIDR are fixed once a cluster exists (\(pods), \(services))"

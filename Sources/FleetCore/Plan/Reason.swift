@@ -29,6 +29,9 @@ package indirect enum Reason: Sendable, Hashable {
     case removalUnfinished
     case nodeWithoutVM
     case fleetDestroyed
+    case upgradeDue(from: K3sVersion, to: K3sVersion)
+    case upgradeDidNotComeUp(K3sVersion)
+    case maintenanceOver
 
     // MARK: what is waited for
 
@@ -66,6 +69,12 @@ package indirect enum Reason: Sendable, Hashable {
     case limitReached(LimitName, Int, by: [String], isRestart: Bool = false)
     /// On the Lease of a server that gives no answer, which another machine may hold.
     case leaseExpiry(seconds: Int)
+    /// For nodes that have not staged the new k3s yet.
+    case upgradeAwaitsStaging([String])
+    case upgradeAwaitsServers([String])
+    case upgradeAwaitsAgents([String])
+    /// The new k3s was started and its Node shows the old one.
+    case upgradeUnconfirmed(K3sVersion)
 
     // MARK: what only the operator can change
 
@@ -88,7 +97,13 @@ package indirect enum Reason: Sendable, Hashable {
     case k3sFails(node: String, role: Role, unit: UnitState, journal: String?)
     case drainBlocked(DrainHindrance)
     case downgrade(from: K3sVersion, to: K3sVersion)
-    case upgradeNotSupported(from: K3sVersion, to: K3sVersion)
+    /// `missing`: the minor of which no release is known, such as `v1.35`.
+    case upgradeSkipsMinor(from: K3sVersion, to: K3sVersion, missing: String)
+    case upgradeFailed(node: String, version: K3sVersion, journal: String?)
+    case upgradeStopped(by: [String])
+    /// Plans of the system-upgrade-controller, `NAMESPACE/NAME`.
+    case upgradeControllerAtWork(plans: [String])
+    case snapshotMissing(version: K3sVersion)
     case agentAheadOfServer(node: String, version: K3sVersion, server: K3sVersion)
     case roleChanged(isServer: Bool)
     case networkRangesChanged(clusterCIDR: String, serviceCIDR: String)

@@ -7,7 +7,7 @@ package enum Safety {
         return asked(.ownershipIsSeen, ownershipIsSeen) ?? asked(.creationFitsBudget, creationFitsBudget)
             ?? asked(.massLossIsNoReason, massLossIsNoReason) ?? asked(.onlyOneFounding, onlyOneFounding)
             ?? asked(.serversStay, serversStay) ?? asked(.removalIsRecorded, removalIsRecorded) ?? asked(.quorumHolds, quorumHolds)
-            ?? asked(.serversLead, serversLead)
+            ?? asked(.serversLead, serversLead) ?? asked(.snapshotFirst, snapshotFirst)
     }
 
     /// Nothing is changed on a VM whose ownership tag was not observed in this run.
@@ -66,27 +66,32 @@ package enum Safety {
     /// Where several servers vote, none is restarted that the others need: without a quorum nothing of the cluster can be changed any more
     /// (facts/k3s.md §5.1).
     static func quorumHolds(_ action: Action, _ facts: FleetFacts) -> Reason? {
-        guard case .install(let step) = action, step.setup.role == .server else { return nil }
+        guard type(of: action.step).startsK3s else { return nil }
         let voters = facts.controlPlane.voters
-        guard voters.count > 1, voters.contains(where: { $0.name == step.node }) else { return nil }
-        let left = voters.count { $0.name != step.node && $0.isReady }
+        guard voters.count > 1, voters.contains(where: { $0.name == action.node }) else { return nil }
+        let left = voters.count { $0.name != action.node && $0.isReady }
         guard left < facts.controlPlane.quorum else { return nil }
         let silent = voters.filter { !$0.isReady }.map(\.name).sorted()
-        return .quorumAtRisk(server: step.node, left: left, of: voters.count, silent: silent)
+        return .quorumAtRisk(server: action.node, left: left, of: voters.count, silent: silent)
     }
 
-    /// An agent is never newer than its server, which Kubernetes forbids (facts/k3s.md §10): not one that is created while the server still
-    /// runs the version of before either.
+    /// An agent is never newer than its servers, which Kubernetes forbids (facts/k3s.md §10).
     static func serversLead(_ action: Action, _ facts: FleetFacts) -> Reason? {
         let version: K3sVersion? =
             switch action {
-            case .createVM(let step) where facts.desired(step.node)?.role != .server: facts.fleet.cluster.k3s
             case .prepare(let step) where step.host.role == .agent: step.host.version
             case .install(let step) where step.setup.role == .agent: step.version
+            case .upgradeK3s(let step) where step.role == .agent: step.version
             default: nil
             }
         guard let version, let server = facts.controlPlane.oldestVersion, server < version else { return nil }
         return .agentAheadOfServer(node: action.node, version: version, server: server)
+    }
+
+    /// The datastore of a newer k3s does not go back to an older one (facts/k3s.md §10): a copy of it is kept first.
+    static func snapshotFirst(_ action: Action, _ facts: FleetFacts) -> Reason? {
+        guard case .upgradeK3s(let step) = action, step.role == .server, !facts.hasSnapshot(before: step.version) else { return nil }
+        return .snapshotMissing(version: step.version)
     }
 
     /// A VM is removed only when our tag is on it and our own ledger knows it.

@@ -3,9 +3,12 @@ import K3s
 /// A rule that keeps harm away. The proof by simulation disables them one at a time to see that their absence is noticed; nothing else ever does.
 package enum SafetyRule: String, Sendable, Hashable, CaseIterable {
     // Plan/Safety
-    case ownershipIsSeen, creationFitsBudget, massLossIsNoReason, onlyOneFounding, serversStay, removalIsRecorded, quorumHolds, serversLead
+    case ownershipIsSeen, creationFitsBudget, massLossIsNoReason, onlyOneFounding, serversStay, removalIsRecorded, quorumHolds, serversLead,
+        snapshotFirst
     // Plan/Limits
     case deletionsPerPass, maxUnavailable, maxVMs
+    // Plan/Rollout
+    case firstFailureStops
     // Lifecycle and Planner
     case foreignState, nodeAlive, secondList, commandGrace, backOff, lostServer,
         otherCluster, versionStays, clusterAnswersFirst, startGrace, drainedStays

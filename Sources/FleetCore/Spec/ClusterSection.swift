@@ -7,6 +7,7 @@ struct ClusterDraft {
     var fields: [String: Field]
     var name: String?
     var k3s: K3sVersion?
+    var upgradePath: UpgradePath
     var pods: CIDR?
     var services: CIDR?
     var overlay: Overlay?
@@ -19,7 +20,7 @@ struct ClusterDraft {
     var desired: DesiredCluster? {
         guard let name, let k3s, let pods, let services, let overlay else { return nil }
         return DesiredCluster(
-            name: name, k3s: k3s, clusterCIDR: pods, serviceCIDR: services, overlay: overlay, disable: disable,
+            name: name, k3s: k3s, upgradePath: upgradePath, clusterCIDR: pods, serviceCIDR: services, overlay: overlay, disable: disable,
             serverConfig: serverConfig, agentConfig: agentConfig, registries: registries.flatMap { $0.isEmpty ? nil : $0.registries },
             registrySecrets: registries?.secrets ?? [:])
     }
@@ -37,8 +38,9 @@ extension FleetReader {
         let disable = fields["disable"]?.items().compactMap {
             $0.string(in: K3sKeys.packaged, or: "is no packaged component: \(K3sKeys.packaged.joined(separator: ", "))")
         }
+        let k3s = fields["k3s"].flatMap(release)
         let draft = ClusterDraft(
-            place: section ?? root, fields: fields, name: name, k3s: fields["k3s"].flatMap(release),
+            place: section ?? root, fields: fields, name: name, k3s: k3s, upgradePath: upgradePath(fields["upgradePath"], to: k3s),
             pods: network(fields["clusterCIDR"], "10.244.0.0/16"), services: network(fields["serviceCIDR"], "10.245.0.0/16"),
             overlay: overlay(fields["network"]), disable: disable ?? [],
             serverConfig: fields["serverConfig"].map { K3sKeys.config($0, .server) } ?? [:],
@@ -46,6 +48,18 @@ extension FleetReader {
         if let pods = draft.pods, let services = draft.services { checkServices(services, pods, draft) }
         if let services = draft.services { checkDNS(services, draft) }
         return draft
+    }
+
+    /// The stops before the goal.
+    private func upgradePath(_ field: Field?, to goal: K3sVersion?) -> UpgradePath {
+        var stops: [K3sVersion] = []
+        for item in field?.items() ?? [] {
+            guard let stop = release(item) else { continue }
+            if let last = stops.last, stop <= last { item.refuse("\(stop) stands behind \(last); the releases are passed in rising order") }
+            if let goal, stop >= goal { item.refuse("\(stop) is not older than cluster.k3s, \(goal)") }
+            stops.append(stop)
+        }
+        return UpgradePath(stops)
     }
 
     func release(_ field: Field) -> K3sVersion? {

@@ -40,7 +40,7 @@ package enum FleetFile {
 enum SpecFields {
     static let root = ["$schema", "apiVersion", "cluster", "defaults", "pools", "limits", "policy", "ssh"]
     static let cluster = [
-        "name", "k3s", "servers", "clusterCIDR", "serviceCIDR", "network", "disable", "serverConfig", "agentConfig", "registries",
+        "name", "k3s", "upgradePath", "servers", "clusterCIDR", "serviceCIDR", "network", "disable", "serverConfig", "agentConfig", "registries",
     ]
     static let network = ["mode", "authKey", "tags", "controlURL"]
     static let authKey = ["env", "file"]
@@ -96,12 +96,21 @@ struct FleetReader {
             maxVMs: fields["maxVMs"]?.integer(1...1000) ?? 25, deletionsPerPass: fields["deletionsPerPass"]?.integer(0...1000) ?? 1,
             hostsAtOnce: fields["hostsAtOnce"]?.integer(1...1000) ?? 20,
             connectsPerMinute: fields["connectsPerMinute"]?.integer(1...10_000) ?? 60,
-            maxUnavailable: fields["maxUnavailable"]?.integer(1...1000) ?? 1)
+            maxUnavailable: fields["maxUnavailable"].flatMap(maxUnavailable) ?? .count(1))
         if nodes > limits.maxVMs {
             let place = fields["maxVMs"] ?? top["pools"] ?? root
             place.refuse("the file asks for \(nodes) VMs, limits.maxVMs allows \(limits.maxVMs)")
         }
         return limits
+    }
+
+    private func maxUnavailable(_ field: Field) -> MaxUnavailable? {
+        if case .string(let text) = field.node.value {
+            if let percent = text.wholeMatch(of: /([1-9][0-9]?|100)%/).flatMap({ Int($0.1) }) { return .percent(percent) }
+            field.refuse("\"\(text)\" is no share from \"1%\" to \"100%\"")
+            return nil
+        }
+        return field.integer(1...1000).map(MaxUnavailable.count)
     }
 
     private func policy(_ field: Field?) -> Policy {

@@ -93,6 +93,10 @@ package enum FleetSchema {
                   "type": "string", "pattern": "\#(name)", "maxLength": 20, "examples": ["demo"]
                 },
                 "k3s": {"description": "An exact release of k3s.", \#(release)},
+                "upgradePath": {
+                  "description": "Releases that an upgrade passes on its way to k3s, in rising order: no minor may be left out.",
+                  "type": "array", "items": {\#(release)}, "default": []
+                },
                 "servers": {
                   "description": "The control plane: a number, or a pool. Exactly 1 until HA is built.", "default": 1,
                   "anyOf": [{"const": 1}, {"$ref": "#/$defs/pool", "properties": {"nodes": {"const": 1}}}]
@@ -257,8 +261,10 @@ package enum FleetSchema {
                   "type": "integer", "minimum": 1, "maximum": 10000, "default": 60
                 },
                 "maxUnavailable": {
-                  "description": "Nodes of a pool that may be down by our doing.",
-                  "type": "integer", "minimum": 1, "maximum": 1000, "default": 1
+                  "description": "Nodes of a pool that may be down by our doing: a number, or a share of them, which is rounded up.", "default": 1,
+                  "anyOf": [
+                    {"type": "integer", "minimum": 1, "maximum": 1000}, {"type": "string", "pattern": "^([1-9][0-9]?|100)%$", "examples": ["25%"]}
+                  ]
                 }
               }
             }

@@ -18,12 +18,21 @@ struct UnavailabilityStaysInBudget: Oracle {
             let removal = world.desks[process.desk].ledger?.nodes[request.effect.subject]?.leaveStage
             return removal == nil ? "its removal is not written down" : nil
         }
-        guard let setup = request.effect.setup, world.isMember(setup.name), world.isRestarted(by: setup),
-            !world.hasLostCount(request.id)
-        else { return nil }
-        let down = poolMates(of: setup.name, in: process.fleet).filter { isDown($0, for: setup.name, request.id, world, history) }
-        let limit = process.fleet.limits.maxUnavailable
-        return down.count >= limit ? "\(down) are restarting, the limit is \(limit)" : nil
+        let name = request.effect.subject
+        guard takesDown(request.effect, world), world.isMember(name), !world.isInMaintenance(name), !world.hasLostCount(request.id) else {
+            return nil
+        }
+        let mates = poolMates(of: name, in: process.fleet)
+        let down = mates.filter { isDown($0, for: name, request.id, world, history) }
+        let limit = process.fleet.limits.maxUnavailable.count(of: mates.count + 1)
+        return down.count >= limit ? "\(down) are out of service, the limit is \(limit)" : nil
+    }
+
+    private func takesDown(_ effect: Effect, _ world: WorldState) -> Bool {
+        switch effect.kind {
+        case .evacuate, .upgradeK3s, .revertK3s, .takeSnapshot: true
+        default: effect.setup.map(world.isRestarted) ?? false
+        }
     }
 
     mutating func after(_ request: Request, _ world: WorldState, _ history: History) -> String? {
@@ -62,7 +71,11 @@ struct UnavailabilityStaysInBudget: Oracle {
     private func isDown(_ name: String, for other: String, _ id: Int, _ world: WorldState, _ history: History) -> Bool {
         // From one whose k3s does not run nothing is taken: it waits for nobody.
         guard world.machine(other)?.unit != nil else { return false }
-        return isRestartingByUs(name, world) || isKnownDown(name, for: other, id, world, history)
+        return isInMaintenance(name, world) || isRestartingByUs(name, world) || isKnownDown(name, for: other, id, world, history)
+    }
+
+    private func isInMaintenance(_ name: String, _ world: WorldState) -> Bool {
+        world.isInMaintenance(name) || world.inFlight.values.contains { $0.effect.kind == .evacuate && $0.effect.subject == name }
     }
 
     /// k3s was started there, by us, and has not said that it is ready.

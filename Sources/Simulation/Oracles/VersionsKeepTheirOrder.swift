@@ -11,14 +11,23 @@ struct VersionsKeepTheirOrder: Oracle {
             let isInUse = disk.enabled != nil && (disk.serverData != nil || disk.password != nil)
             return isInUse && binary != step.host.version ? "\(binary) is in use there" : nil
         }
-        guard case .install(let step) = request.effect.action, let api = world.apiServer else { return nil }
+        guard let (new, role) = release(request.effect), let api = world.apiServer else { return nil }
         let nodes = world.clusters[api.cluster].nodes
         func version(_ name: String) -> K3sVersion? { (nodes[name]?.registration.version).flatMap(K3sVersion.init) }
-        if let now = version(step.node) {
-            if step.version < now { return "\(now) would become \(step.version)" }
-            if step.version.minor > now.minor + 1 { return "\(now) would skip a minor" }
+        if let now = version(request.effect.subject) {
+            if new < now { return "\(now) would become \(new)" }
+            if new.minor > now.minor + 1 { return "\(now) would skip a minor" }
         }
-        guard step.setup.role == .agent, let server = version(world.machines[api.machine].name) else { return nil }
-        return step.version > server ? "it would be newer than its server, \(server)" : nil
+        guard role == .agent, let server = version(world.machines[api.machine].name) else { return nil }
+        return new > server ? "it would be newer than its server, \(server)" : nil
+    }
+
+    /// What is to run there from then on.
+    private func release(_ effect: Effect) -> (K3sVersion, Role)? {
+        switch effect.action {
+        case .install(let step): (step.version, step.setup.role)
+        case .upgradeK3s(let step): (step.version, step.role)
+        default: nil
+        }
     }
 }

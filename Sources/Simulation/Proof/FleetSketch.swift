@@ -11,6 +11,8 @@ struct FleetSketch: Sendable {
     var isShared = true
     var tags: [String] = []
     var version = "v1.34.9+k3s1"
+    var upgradePath: [String] = []
+    var maxUnavailable = "1"
     var maxVMs: Int?
     var kubelet = "110"
     var serverKubelet = "110"
@@ -29,11 +31,12 @@ struct FleetSketch: Sendable {
     func fleet() -> DesiredFleet {
         let text = """
             {apiVersion: "exedev-k8s/v1", cluster: {name: "demo", k3s: "\(version)", servers: 1,
+              upgradePath: [\(upgradePath.map { "\"\($0)\"" }.joined(separator: ", "))],
               agentConfig: {"kubelet-arg": ["max-pods=\(kubelet)"]}, serverConfig: {"kubelet-arg": ["max-pods=\(serverKubelet)"]}},
              pools: {\(pool): {nodes: \(web), labels: {tier: "\(label)"}, isolated: \(isTainted), tags: [\(tags.map { "\"\($0)\"" }.joined(separator: ", "))], 
                 \(share)},
                      batch: {nodes: 1, isolated: true}},
-             limits: {maxVMs: \(maxVMs ?? max(25, web + 10))}, policy: {prune: true, drain: {timeout: \(drainTimeout)}}}
+             limits: {maxVMs: \(maxVMs ?? max(25, web + 10)), maxUnavailable: \(maxUnavailable)}, policy: {prune: true, drain: {timeout: \(drainTimeout)}}}
             """
         let outcome = FleetFile.parse(text, file: "fleet.json")
         guard let fleet = outcome.fleet else { preconditionFailure("the scenario's fleet file is wrong: \(outcome.diagnostics)") }

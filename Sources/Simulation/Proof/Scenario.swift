@@ -71,7 +71,7 @@ extension Scenario {
     package static func all(web: Int = 2) -> [Scenario] {
         let sketch = FleetSketch(web: web)
         let small = sizes(sketch) + changes(sketch) + losses(sketch) + hands(sketch)
-        return small + strangers(sketch) + servers(sketch) + [destroy(sketch.fleet())]
+        return small + upgrades(sketch) + strangers(sketch) + servers(sketch) + [destroy(sketch.fleet())]
     }
 
     private static let victim = "demo-web-n1"
@@ -107,9 +107,6 @@ extension Scenario {
     private static func changes(_ base: FleetSketch) -> [Scenario] {
         let fleet = base.fleet()
         return [
-            Scenario("version upgrade", before: fleet, after: base.with { $0.version = "v1.34.10+k3s1" })
-                .ending(
-                    .blocked(Dictionary(uniqueKeysWithValues: fleet.nodes.map { ($0.name, [.upgradeNotSupported, .agentAheadOfServer]) }))),
             Scenario("label and taint change", before: fleet, after: base.with { ($0.label, $0.isTainted) = ("edge", true) })
                 .edited([fleet]),
             Scenario("tag change", before: fleet, after: base.with { $0.tags = ["team-a"] }),

@@ -22,6 +22,8 @@ package struct Machine: Hosted, Hashable {
     var needsRestart = false
     /// Until when its kubelet says nothing.
     var silentUntil = -Double.infinity
+    /// Releases that do not come up here.
+    var brokenReleases: Set<K3sVersion> = []
     let address: ObservedVM.Address
     let overlayAddress: String
     /// Another host answers at this address.
@@ -47,6 +49,9 @@ package struct Machine: Hosted, Hashable {
     package struct HostDisk: Sendable, Hashable {
         package var hasOverlay = false
         package var binary: K3sVersion?
+        /// The binary of an upgrade to come, and the one of before it.
+        package var staged: K3sVersion?
+        package var former: K3sVersion?
         package var hasInstaller = false
         package var clusterID: String?
         package var setup: NodeSetup? {
@@ -74,6 +79,8 @@ package struct Machine: Hosted, Hashable {
     /// k3s while it runs.
     package struct RunningUnit: Sendable, Hashable {
         package var startedAt: Double
+        /// The k3s that runs, whatever binary has taken its place since.
+        package var version: K3sVersion?
         package var registeredAt: Double?
         package var complaint: String?
     }
@@ -107,7 +114,7 @@ package struct Machine: Hosted, Hashable {
         unsynced = []
         vm.runs(from: now)
         (sshAt, bootedAt, needsRestart) = (now + seconds / 2, now + seconds, false)
-        unit = disk.enabled == nil ? nil : RunningUnit(startedAt: now + seconds)
+        unit = disk.enabled == nil ? nil : RunningUnit(startedAt: now + seconds, version: disk.binary)
     }
 
     /// Somebody stops the VM, or it stops by itself.
@@ -134,8 +141,11 @@ package struct Machine: Hosted, Hashable {
     /// By systemd. One that cannot join stays; one whose configuration is refused ends at once, and is started again 5 s later.
     private func restarts(now: Double) -> Int {
         guard let unit, unit.complaint != nil else { return 0 }
-        return disk.setup?.isRefused == true ? Int((now - unit.startedAt) / 6) : 3
+        return endsAtOnce ? Int((now - unit.startedAt) / 6) : 3
     }
+
+    /// k3s ends over its configuration, or over itself.
+    var endsAtOnce: Bool { disk.setup?.isRefused == true || unit?.version.map(brokenReleases.contains) ?? false }
 
     /// Whether its sshd answers, to exe.dev at least.
     func answersSSH(now: Double) -> Bool { !isStopped && now >= sshAt }
@@ -159,10 +169,12 @@ package struct Machine: Hosted, Hashable {
         probe.overlay = disk.hasOverlay ? now < bootedAt ? .needsLogin : .up(address: overlayAddress) : .needsLogin
         probe.binaryVersion = disk.binary
         probe.binarySHA256 = disk.binary.map { "sha-\($0)" }
+        (probe.stagedVersion, probe.stagedSHA256) = (disk.staged, disk.staged.map { "sha-\($0)" })
+        probe.formerVersion = disk.former
         probe.hasInstaller = disk.hasInstaller
         var state = UnitState(
             active: unit == nil ? "failed" : unit?.registeredAt == nil ? "activating" : "active",
-            sub: unit != nil && disk.setup?.isRefused == true ? "auto-restart" : "", enabled: disk.enabled != nil,
+            sub: unit != nil && endsAtOnce ? "auto-restart" : "", enabled: disk.enabled != nil,
             restarts: restarts(now: now))
         state.isSteady = unit?.registeredAt.map { now - $0 >= 10 } ?? false
         if let role = disk.unitFile {

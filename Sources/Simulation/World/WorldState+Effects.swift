@@ -40,7 +40,7 @@ extension WorldState {
 // MARK: hosts
 
 extension WorldState {
-    private typealias HostStep = (inout WorldState) -> String?
+    typealias HostStep = (inout WorldState) -> String?
 
     private mutating func run(_ action: Action, on host: String, fault: HostFault?) -> Swift.Result<EffectReply, EffectError> {
         guard let index = reachable(host) else { return Self.retries("connection refused") }
@@ -57,7 +57,9 @@ extension WorldState {
         if fault == .slowStart, machines[index].isStarting { machines[index].unit?.startedAt = later }
         if let fault, fault != .slowStart { return .failure(fault.error) }
         if case .prepare(let step) = action { return .success(.text("k3s-sha256=sha-\(step.host.version)\n")) }
+        if case .stageK3s(let step) = action { return .success(.text("k3s-sha256=sha-\(step.version)\n")) }
         if case .drain = action { return .success(.text(drainAnswer)) }
+        if case .evacuate = action { return .success(.text(drainAnswer)) }
         return .success(.text(""))
     }
 
@@ -85,9 +87,14 @@ extension WorldState {
         case .deleteNode(let step): (step.ifSilent ? [Self.proveSilence(of: step.node)] : []) + Self.forget(step.node)
         case .patchNode(let step): [Self.patch(step.node, step.patch)]
         case .restart: [{ $0.startK3s(index) }]
-        case .cordon(let step): [Self.cordon(step.node)]
-        case .drain(let step): [Self.drain(step)]
-        case .uncordon(let step): [Self.uncordon(step.node)]
+        case .cordon(let step): [Self.cordon(step.node, NodeAnnotation.removing)]
+        case .drain(let step): [Self.drain(step.node, isSilent: step.isSilent, step.policy)]
+        case .uncordon(let step): [Self.uncordon(step.node, step.purpose)]
+        case .stageK3s(let step): staging(step.version, index)
+        case .takeSnapshot: snapshot(index)
+        case .evacuate(let step): evacuation(step)
+        case .upgradeK3s(let step): upgrade(step.version, index)
+        case .revertK3s: revert(index)
         case .createVM, .tagVM, .startVM, .share, .removeVM: []
         case .stop:
             [
@@ -102,7 +109,7 @@ extension WorldState {
         }
     }
 
-    private mutating func write(_ index: Int, _ body: (inout Machine.HostDisk) -> Void) -> String? {
+    mutating func write(_ index: Int, _ body: (inout Machine.HostDisk) -> Void) -> String? {
         machines[index].write(now: now, body)
         return nil
     }
@@ -137,17 +144,17 @@ extension WorldState {
     }
 
     /// What was written outlasts a power cut.
-    private static func sync(_ index: Int) -> HostStep {
+    static func sync(_ index: Int) -> HostStep {
         { world in
             world.machines[index].sync()
             return nil
         }
     }
 
-    private mutating func startK3s(_ index: Int) -> String? {
+    mutating func startK3s(_ index: Int) -> String? {
         settle()
         machines[index].needsRestart = false
-        machines[index].unit = .init(startedAt: now)
+        machines[index].unit = .init(startedAt: now, version: machines[index].disk.binary)
         return nil
     }
 
@@ -196,11 +203,14 @@ extension WorldState {
         }
     }
 
-    private static func uncordon(_ node: String) -> HostStep {
-        { world in
+    private static func uncordon(_ node: String, _ purpose: Uncordon.Purpose) -> HostStep {
+        let mark = purpose == .removal ? NodeAnnotation.removing : NodeAnnotation.maintenance
+        return { world in
             let uncordon = kubectl { cluster, _ throws(ClusterModel.Failure) in
-                if cluster.nodes[node]?.annotations[NodePatch.removing] != HostScript.foreignCordon { try cluster.uncordon(node) }
-                try cluster.patch(node, .init(annotations: [NodePatch.removing: nil]))
+                let known = cluster.nodes[node]?.annotations[mark]
+                let isOurs = purpose == .removal ? known != HostScript.foreignCordon : known == "yes"
+                if isOurs { try cluster.uncordon(node) }
+                try cluster.patch(node, .init(annotations: [mark: nil]))
             }
             if let complaint = uncordon(&world) { return complaint }
             world.report(.uncordoned(node))
@@ -208,21 +218,21 @@ extension WorldState {
         }
     }
 
-    private static func cordon(_ node: String) -> HostStep {
+    static func cordon(_ node: String, _ mark: String) -> HostStep {
         kubectl { cluster, _ throws(ClusterModel.Failure) in
-            let (known, before) = (cluster.nodes[node]?.annotations[NodePatch.removing], cluster.nodes[node]?.isUnschedulable)
-            let mark = known ?? (before == true ? HostScript.foreignCordon : "yes")
-            try cluster.patch(node, .init(annotations: [NodePatch.removing: mark]))
+            let (known, before) = (cluster.nodes[node]?.annotations[mark], cluster.nodes[node]?.isUnschedulable)
+            let value = known ?? (before == true ? HostScript.foreignCordon : "yes")
+            try cluster.patch(node, .init(annotations: [mark: value]))
             try cluster.cordon(node)
         }
     }
 
-    private static func drain(_ step: Drain) -> HostStep {
+    static func drain(_ node: String, isSilent: Bool, _ policy: DrainPolicy) -> HostStep {
         { world in
             var left: ClusterModel.Failure?
             let drain = kubectl { cluster, now throws(ClusterModel.Failure) in
                 do throws(ClusterModel.Failure) {
-                    try cluster.drain(step.node, skipsTheSilent: step.isSilent, force: step.policy.force, now: now)
+                    try cluster.drain(node, skipsTheSilent: isSilent, force: policy.force, now: now)
                 } catch .notFound(let kind, let name) {
                     throw .notFound(kind: kind, name)
                 } catch {
@@ -230,14 +240,14 @@ extension WorldState {
                 }
             }
             if let complaint = drain(&world) { return complaint }
-            if left == nil { world.report(.drained(step.node)) }
-            world.drainAnswer = drainAnswer(left)
+            if left == nil { world.report(.drained(node)) }
+            world.drainAnswer = Self.drainAnswer(left)
             return nil
         }
     }
 
     /// As the script prints it.
-    private static func drainAnswer(_ left: ClusterModel.Failure?) -> String {
+    static func drainAnswer(_ left: ClusterModel.Failure?) -> String {
         let said = left.map { "\($0)".split(separator: "\n").map { "said=\($0)\n" }.joined() + "budget=default/web\n" } ?? ""
         return "=== exedev-k8s drain begin\nstate=\(left == nil ? "drained" : "pending")\n\(said)=== exedev-k8s drain end\n"
     }

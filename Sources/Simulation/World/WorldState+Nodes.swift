@@ -10,6 +10,11 @@ extension WorldState {
 
     func isCordoned(_ name: String) -> Bool { apiServer.flatMap { clusters[$0.cluster].nodes[name]?.isUnschedulable } ?? false }
 
+    /// Cordoned by us, to come back.
+    func isInMaintenance(_ name: String) -> Bool {
+        clusters.contains { $0.nodes[name]?.annotations[NodeAnnotation.maintenance] != nil }
+    }
+
     /// No drain empties it.
     func keepsItsPods(_ name: String) -> Bool {
         // Also while nobody can ask for it.

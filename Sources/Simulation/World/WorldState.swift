@@ -247,8 +247,9 @@ extension WorldState {
         guard let unit = machines[index].unit, unit.registeredAt == nil, now >= unit.startedAt + Self.joinAfter,
             let setup = machines[index].disk.setup
         else { return }
-        guard !setup.isRefused else {
-            machines[index].unit?.complaint = "kubelet exited: invalid argument \"max-pods=none\""
+        guard !machines[index].endsAtOnce else {
+            let complaint = setup.isRefused ? "kubelet exited: invalid argument \"max-pods=none\"" : "fatal: this release does not run here"
+            machines[index].unit?.complaint = complaint
             return
         }
         let isServerRight = setup.serverAddress == machines[api.machine].overlayAddress && setup.caHash == Self.caHash(api.cluster)
@@ -270,7 +271,7 @@ extension WorldState {
             try clusters[cluster].register(
                 .init(
                     name: setup.name, isServer: setup.role == .server, address: machine.overlayAddress,
-                    version: machine.disk.binary?.description ?? "", taints: taints), password: password, now: now)
+                    version: (machine.unit?.version ?? machine.disk.binary)?.description ?? "", taints: taints), password: password, now: now)
             let registered = min(time, now)
             machines[index].unit?.registeredAt = registered
             machines[index].unit?.complaint = nil

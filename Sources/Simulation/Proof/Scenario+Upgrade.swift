@@ -1,0 +1,35 @@
+import FleetCore
+import K3s
+
+/// Another release of k3s.
+extension Scenario {
+    static func upgrades(_ base: FleetSketch) -> [Scenario] {
+        // Short ways, for every pair of crashes of each is tried.
+        var small = base
+        small.web = 1
+        let (fleet, new) = (small.fleet(), small.with { $0.version = "v1.34.10+k3s1" })
+        let minor = small.with { ($0.version, $0.upgradePath) = ("v1.36.1+k3s1", ["v1.35.4+k3s1"]) }
+        let web = "demo-web-n1"
+        return [
+            Scenario("upgrade", before: fleet, after: new).edited([fleet]),
+            Scenario("upgrade of two minors", before: fleet, after: minor),
+            Scenario("upgrade that leaves out a minor", before: fleet, after: small.with { $0.version = "v1.36.1+k3s1" })
+                .ending(.blocked(Dictionary(uniqueKeysWithValues: fleet.nodes.map { ($0.name, [.upgradeSkipsMinor]) }))),
+            Scenario("upgrade that an agent does not survive", before: fleet, after: new)
+                .ending(.blocked([web: [.upgradeFailed], "demo-batch-n1": [.upgradeStopped]]))
+                .retrying(["upgradeK3s \(web)", "revertK3s \(web)", "stageK3s \(web)", "evacuate \(web)"])
+                .disturbed { $0.breakRelease("v1.34.10+k3s1", on: web) },
+            Scenario("upgrade and grow at once", before: fleet, after: base.with { $0.version = "v1.34.10+k3s1" }),
+            Scenario("upgrade while a node is down", before: base.fleet(), after: base.with { $0.version = "v1.34.10+k3s1" })
+                .ending(.blocked(["demo-web-n2": [.waitTimedOut], web: [.limitHeld]])).disturbed { $0.freeze("demo-web-n2") },
+        ]
+    }
+}
+
+extension WorldState {
+    /// A release does not come up on this machine.
+    mutating func breakRelease(_ version: String, on name: String) {
+        guard let index = at(name), let version = K3sVersion(version) else { return }
+        machines[index].brokenReleases = [version]
+    }
+}
