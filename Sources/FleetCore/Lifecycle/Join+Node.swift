@@ -13,7 +13,7 @@ extension Join {
     typealias Rule = @Sendable (JoinedNode, FleetFacts) -> Decision?
 
     static let rules: [Rule] = [
-        mismatched, deleting, unheard, hostReset, wantedAgain,
+        mismatched, deleting, unheard, hostReset, wantedAgain, Upgrade.staged,
         // Before readiness: a configuration that keeps a node down is mended by another one.
         reconfigured, drifted, Upgrade.reverted, failing, restarted, notReady, differingLabels, differingShare, differingTags,
         registeredOtherwise, Upgrade.ended, Upgrade.due,

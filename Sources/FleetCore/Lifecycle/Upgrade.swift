@@ -22,6 +22,17 @@ enum Upgrade {
         return .act(.uncordon(Uncordon(node: joined.want.name, after: .maintenance, isServer: isServer)), .maintenanceOver)
     }
 
+    /// The new binary is put beside the old one before anything else is done there: it takes nothing from anybody.
+    static let staged: Join.Rule = { joined, facts in
+        guard case .release(let target)? = joined.hop(facts), let from = joined.reading.version, joined.reading.ready == .ready,
+            !joined.isInMaintenance, hindrance(joined, to: target, facts) == nil
+        else { return nil }
+        guard case .probed(let probe)? = joined.node.host else { return unprobed(joined) }
+        let digest = facts.ledger.digests[target.description]
+        if let digest, probe.stagedVersion == target, probe.stagedSHA256 == digest { return nil }
+        return .act(.stageK3s(StageK3s(node: joined.want.name, version: target, digest: digest)), .upgradeDue(from: from, to: target))
+    }
+
     static let due: Join.Rule = { joined, facts in
         guard let from = joined.reading.version, let hop = joined.hop(facts) else { return nil }
         switch hop {
@@ -33,17 +44,17 @@ enum Upgrade {
     /// What only the operator can change before it begins, or goes on.
     private static func hindrance(_ joined: JoinedNode, to target: K3sVersion, _ facts: FleetFacts) -> Decision? {
         if let plans = facts.reading?.upgradePlans, !plans.isEmpty { return .blocked(.upgradeControllerAtWork(plans: plans)) }
-        guard let failed = joined.node.instance.failedUpgrade, failed.version == target, !facts.mayTryAgain(joined.want.name) else { return nil }
+        guard let failed = facts.failedUpgrade(of: joined.node, to: target) else { return nil }
         return .blocked(.upgradeFailed(node: joined.want.name, version: target, journal: failed.journal))
     }
 
     private static func step(_ joined: JoinedNode, from: K3sVersion, to target: K3sVersion, _ facts: FleetFacts) -> Decision {
         let (want, reason) = (joined.want, Reason.upgradeDue(from: from, to: target))
         guard case .probed(let probe)? = joined.node.host else { return unprobed(joined) }
-        if probe.binaryVersion == target, joined.isInMaintenance { return restarted(joined, from, target, probe, facts) }
-        let digest = facts.ledger.digests[target.description]
-        guard let digest, probe.stagedVersion == target, probe.stagedSHA256 == digest else {
-            return .act(.stageK3s(StageK3s(node: want.name, version: target, digest: digest)), reason)
+        if probe.binaryVersion == target { return restarted(joined, from, target, probe, facts) }
+        guard let digest = facts.ledger.digests[target.description], probe.stagedVersion == target, probe.stagedSHA256 == digest else {
+            return .act(
+                .stageK3s(StageK3s(node: want.name, version: target, digest: facts.ledger.digests[target.description])), reason)
         }
         if let snapshot = snapshot(want, from, target, facts) { return .act(snapshot, reason) }
         guard joined.isEvacuated else { return evacuation(joined, reason, facts) }
@@ -63,8 +74,10 @@ enum Upgrade {
         _ joined: JoinedNode, _ from: K3sVersion, _ target: K3sVersion, _ probe: HostProbe, _ facts: FleetFacts
     ) -> Decision {
         let want = joined.want
-        let hadItsTime = facts.readTime - (joined.node.instance.startedAt ?? -.infinity) > Planner.startDeadline(want.role)
-        guard hadItsTime else { return .wait(Wait(.upgradeUnconfirmed(target), read: .cluster, every: 2, diagnostics: .host(want.name))) }
+        guard joined.node.hadItsStart(want.role, facts) else {
+            return .wait(Wait(.upgradeUnconfirmed(target), read: .cluster, every: 2, diagnostics: .host(want.name)))
+        }
+        guard joined.isEvacuated else { return evacuation(joined, .upgradeDue(from: from, to: target), facts) }
         let step = UpgradeK3s(node: want.name, role: want.role, from: from, to: target, digest: probe.binarySHA256 ?? "")
         return .act(.upgradeK3s(step), .upgradeDue(from: from, to: target))
     }
@@ -77,7 +90,7 @@ enum Upgrade {
 
     private static func evacuation(_ joined: JoinedNode, _ reason: Reason, _ facts: FleetFacts) -> Decision {
         let policy = facts.fleet.policy.drain
-        let hasOthers = facts.reading?.nodes.contains { $0.name != joined.want.name && $0.ready == .ready && !$0.unschedulable } ?? false
+        let hasOthers = facts.reading?.nodes.contains { $0.name != joined.want.name && $0.ready == .ready } ?? false
         let step = Evacuate(node: joined.want.name, drains: hasOthers, policy: policy)
         return facts.draining(.evacuate(step), joined.node.instance.drain, because: reason)
     }
@@ -85,11 +98,12 @@ enum Upgrade {
     /// An agent that does not come up on the new k3s gets the old one back.
     static let reverted: Join.Rule = { joined, facts in
         let node = joined.node
-        guard joined.want.role == .agent, node.instance.maintenance?.upgradedTo != nil, case .probed(let probe)? = node.host,
-            let binary = probe.binaryVersion, let former = probe.formerVersion, former < binary, let unit = probe.unit(.agent),
+        guard joined.want.role == .agent, case .probed(let probe)? = node.host, let binary = probe.binaryVersion,
+            let former = probe.formerVersion, former < binary, let unit = probe.unit(.agent),
+            node.instance.hasUpgraded(to: binary) || joined.isInMaintenance && joined.reading.version == former,
             unit.active != "active" || joined.reading.ready != .ready
         else { return nil }
-        let isLate = facts.now - (node.instance.startedAt ?? facts.now) > Planner.startDeadline(.agent)
+        let isLate = node.hadItsStart(.agent, facts)
         let isLoop = unit.restarts >= Planner.restartsOfALoop && unit.sub == "auto-restart"
         guard isLate || isLoop else { return nil }
         let step = RevertK3s(node: joined.want.name, from: binary, to: former, journal: probe.journal.map { OutsideText.line($0) })
@@ -119,8 +133,22 @@ extension JoinedNode {
     }
 }
 
+extension Instance {
+    /// By our hand, and it is not known to have come up.
+    fileprivate func hasUpgraded(to version: K3sVersion) -> Bool {
+        maintenance?.upgradedTo == version || failedUpgrade?.version == version
+    }
+}
+
 extension NodeFacts {
     var isInMaintenance: Bool { instance.maintenance != nil || node?.annotations[NodeAnnotation.maintenance] != nil }
+
+    /// k3s was started so long ago, by both clocks, that it should be up.
+    fileprivate func hadItsStart(_ role: Role, _ facts: FleetFacts) -> Bool {
+        let deadline = Planner.startDeadline(role)
+        guard facts.readTime - (instance.startedAt ?? -.infinity) > deadline else { return false }
+        return started.map { facts.uptime - $0 >= deadline } ?? true
+    }
 }
 
 extension FleetFacts {
@@ -130,8 +158,11 @@ extension FleetFacts {
         return oldest >= version
     }
 
-    /// An operator asks for it, and it was not tried in this very run.
-    fileprivate func mayTryAgain(_ node: String) -> Bool { isAttended && notes[node]?.wasReverted != true }
+    /// It did not come up on this release, and is not to try again: only an operator's run does, once.
+    func failedUpgrade(of node: NodeFacts, to target: K3sVersion) -> FailedUpgrade? {
+        guard let failed = node.instance.failedUpgrade, failed.version == target else { return nil }
+        return isAttended && notes[node.name]?.wasReverted != true ? nil : failed
+    }
 
     /// A new copy of the datastore is in the state directory, or servers are on their way already.
     func hasSnapshot(before target: K3sVersion) -> Bool {

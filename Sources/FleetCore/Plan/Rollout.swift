@@ -20,14 +20,16 @@ struct Rollout {
         for (index, decision) in Rollout(due: due, facts: facts).overruled(servers) { nodes[index].overrule(decision) }
     }
 
-    private func overruled(_ serversUnderWay: [String]) -> [(Int, Decision)] {
+    /// `servers`: those that are under way.
+    private func overruled(_ servers: [String]) -> [(Int, Decision)] {
         let common = stopped ?? unstaged
-        var server = serversUnderWay
+        var servers = servers
         return due.filter(\.node.beginsUpgrade).compactMap { due in
             if let common { return (due.index, common) }
+            if !servers.isEmpty { return (due.index, Self.wait(.upgradeAwaitsServers(servers))) }
             guard due.node.lifecycle.role == .server else { return agentWait(due).map { (due.index, $0) } }
-            if let wait = laggingAgents ?? (server.isEmpty ? nil : Self.wait(.upgradeAwaitsServers(server))) { return (due.index, wait) }
-            server = [due.node.name]
+            if let laggingAgents { return (due.index, laggingAgents) }
+            servers = [due.node.name]
             return nil
         }
     }
@@ -36,7 +38,10 @@ struct Rollout {
 
     /// A node that was down before anything was begun stops nobody.
     private var stopped: Decision? {
-        let failed = due.filter { $0.node.decision.isBlocked && ($0.node.isReady || $0.node.subject.isInMaintenance) }
+        let failed = due.filter { due in
+            let isStuck = due.node.decision.isBlocked && (due.node.isReady || due.node.subject.isInMaintenance)
+            return isStuck || facts.failedUpgrade(of: due.node.subject, to: due.target) != nil
+        }
         guard !failed.isEmpty, facts.holds(.firstFailureStops) else { return nil }
         return .blocked(.upgradeStopped(by: failed.map(\.node.name).sorted()))
     }

@@ -32,7 +32,7 @@ struct UpgradesKeepTheirOrder: Oracle {
             if case .takeSnapshot(let step) = effect.action { copies.insert(step.goal) }
         case .drained(let name): drained.insert(name)
         case .uncordoned(let name): drained.remove(name)
-        case .created(let name), .vanished(let name, _): drained.remove(name)
+        case .created(let name): drained.remove(name)
         default: break
         }
         return nil

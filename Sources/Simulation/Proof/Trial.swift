@@ -240,7 +240,7 @@ struct Course {
         case .actionRefused where someAreNew && scenario.isShortOfQuota: true
         case .actionNotApproved where scenario.approved != nil: true
         case .limitHeld where someAreNew, .controlPlaneBlocked where someAreNew: true
-        default: codes[line.node, default: [.controlPlaneBlocked]].contains(code)
+        default: codes[line.node, default: [.controlPlaneBlocked, .upgradeStopped]].contains(code)
         }
     }
 

@@ -247,6 +247,11 @@ extension WorldState {
         guard let unit = machines[index].unit, unit.registeredAt == nil, now >= unit.startedAt + Self.joinAfter,
             let setup = machines[index].disk.setup
         else { return }
+        // systemd starts again what is there by then.
+        if machines[index].endsAtOnce, unit.version != machines[index].disk.binary {
+            machines[index].unit = .init(startedAt: now, version: machines[index].disk.binary)
+            return
+        }
         guard !machines[index].endsAtOnce else {
             let complaint = setup.isRefused ? "kubelet exited: invalid argument \"max-pods=none\"" : "fatal: this release does not run here"
             machines[index].unit?.complaint = complaint
