@@ -5,36 +5,37 @@ extension HostScript {
     /// Prints the copy behind a header (`SnapshotReading`). sqlite is copied while k3s stands still, which starts again whatever becomes of the script;
     /// pods run on meanwhile. The token that a restore needs is in the state directory (facts/k3s.md §5.4).
     package static func snapshot() -> Script {
-        alone + atomicWrite + Script(
-            raw: """
-                data=/var/lib/rancher/k3s/server
-                folder=/var/lib/exedev-k8s/snapshot
-                [ -d "$data/db" ] || refuse 88 'the server has no datastore'
-                rm -rf "$folder"
-                mkdir -p "$folder"
-                trap 'rm -rf "$folder"; systemctl start --no-block k3s' EXIT
-                trap 'exit 143' HUP INT PIPE TERM
-                need=$(du -sk "$data/db" | cut -f 1)
-                free=$(df -Pk "$folder" | awk 'NR == 2 { print $4 }')
-                [ "$free" -gt "$need" ] || refuse 74 "only $free KiB are free on $folder, and the datastore has $need"
-                if [ -d "$data/db/etcd" ]; then
-                    k3s etcd-snapshot save --name exedev-k8s --etcd-snapshot-dir "$folder" >&2
-                    copy=$(find "$folder" -type f | head -n 1)
-                    kind=etcd
-                else
-                    systemctl stop k3s
-                    tar -C "$data" -czf "$folder/db.tar.gz" db
-                    systemctl start --no-block k3s
-                    copy=$folder/db.tar.gz
-                    kind=sqlite
-                fi
-                [ -s "$copy" ] || { echo 'the copy is empty' >&2; exit 1; }
-                echo "kind=$kind"
-                echo "sha256=$(sha256sum "$copy" | cut -d ' ' -f 1)"
-                echo "bytes=$(wc -c <"$copy")"
-                echo
-                cat "$copy"
-                """)
+        alone + atomicWrite
+            + Script(
+                raw: """
+                    data=/var/lib/rancher/k3s/server
+                    folder=/var/lib/exedev-k8s/snapshot
+                    [ -d "$data/db" ] || refuse 88 'the server has no datastore'
+                    rm -rf "$folder"
+                    mkdir -p "$folder"
+                    trap 'rm -rf "$folder"; systemctl start --no-block k3s' EXIT
+                    trap 'exit 143' HUP INT PIPE TERM
+                    need=$(du -sk "$data/db" | cut -f 1)
+                    free=$(df -Pk "$folder" | awk 'NR == 2 { print $4 }')
+                    [ "$free" -gt "$need" ] || refuse 74 "only $free KiB are free on $folder, and the datastore has $need"
+                    if [ -d "$data/db/etcd" ]; then
+                        k3s etcd-snapshot save --name exedev-k8s --etcd-snapshot-dir "$folder" >&2
+                        copy=$(find "$folder" -type f | head -n 1)
+                        kind=etcd
+                    else
+                        systemctl stop k3s
+                        tar -C "$data" -czf "$folder/db.tar.gz" db
+                        systemctl start --no-block k3s
+                        copy=$folder/db.tar.gz
+                        kind=sqlite
+                    fi
+                    [ -s "$copy" ] || { echo 'the copy is empty' >&2; exit 1; }
+                    echo "kind=$kind"
+                    echo "sha256=$(sha256sum "$copy" | cut -d ' ' -f 1)"
+                    echo "bytes=$(wc -c <"$copy")"
+                    echo
+                    cat "$copy"
+                    """)
     }
 
     /// What Live answers with once the copy is on the disk, and what of it the ledger keeps.

@@ -24,7 +24,8 @@ extension LiveWorld {
         } catch let error as ReadingError {
             throw EffectError("\(error)", remedy: .retry(after: nil))
         } catch {
-            throw EffectError("the copy of the datastore cannot be kept: \(error)", remedy: .askOperator(advice: "make room for it, then run again"))
+            throw EffectError(
+                "the copy of the datastore cannot be kept: \(error)", remedy: .askOperator(advice: "make room for it, then run again"))
         }
     }
 

@@ -47,7 +47,8 @@ import Testing
         #expect(fleet.cluster.overlay == .tailscale(authKey: .file("ts.key")))
         #expect(fleet.cluster.serverConfig == ["tls-san": .list(["k8s.example.com"]), "v": .integer(2)])
         #expect(fleet.cluster.agentConfig == ["kubelet-arg": .list(["max-pods=50"])])
-        #expect(fleet.limits == FleetLimits(maxVMs: 9, deletionsPerPass: 2, hostsAtOnce: 3, connectsPerMinute: 4, maxUnavailable: 5))
+        #expect(
+            fleet.limits == FleetLimits(maxVMs: 9, deletionsPerPass: 2, hostsAtOnce: 3, connectsPerMinute: 4, maxUnavailable: .count(5)))
         #expect(fleet.policy == Policy(prune: true))
         #expect(fleet.ssh == SSHSettings(keyFile: "id", user: "root", hostKeys: .knownHosts(file: "known")))
     }

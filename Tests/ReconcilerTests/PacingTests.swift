@@ -83,7 +83,7 @@ import Testing
         var facts = try Self.facts(deletionsPerPass: 0)
         let agents = facts.fleet.nodes.filter { $0.role == .agent }
         let (first, second) = (agents[0], agents[1])
-        try #require(first.pool == second.pool && facts.fleet.limits.maxUnavailable == 1)
+        try #require(first.pool == second.pool && facts.fleet.limits.maxUnavailable == .count(1))
         for node in facts.fleet.nodes where node.name != second.name {
             guard case .install(let step) = facts.install(node, overlay: "100.64.0.1") else { continue }
             facts.ledger.change(node.name) { $0.configuration = .digest(step.digest) }

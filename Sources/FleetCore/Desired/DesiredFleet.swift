@@ -40,7 +40,8 @@ package struct DesiredCluster: Sendable, Hashable {
     package var registrySecrets: [SecretName: SecretReference]
 
     package init(
-        name: String, k3s: K3sVersion, upgradePath: UpgradePath = UpgradePath(), clusterCIDR: CIDR, serviceCIDR: CIDR, overlay: Overlay, disable: [String],
+        name: String, k3s: K3sVersion, upgradePath: UpgradePath = UpgradePath(), clusterCIDR: CIDR, serviceCIDR: CIDR, overlay: Overlay,
+        disable: [String],
         serverConfig: [String: ConfigValue], agentConfig: [String: ConfigValue], registries: Registries? = nil,
         registrySecrets: [SecretName: SecretReference] = [:]
     ) {

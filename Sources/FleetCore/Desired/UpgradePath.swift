@@ -17,7 +17,9 @@ package struct UpgradePath: Sendable, Hashable {
     package func hop(from version: K3sVersion, to goal: K3sVersion) -> Hop? {
         guard version < goal else { return nil }
         let next = stops.first { version < $0 && $0 < goal } ?? goal
-        guard next.major == version.major, next.minor <= version.minor + 1 else { return .missing(minor: "v\(version.major).\(version.minor + 1)") }
+        guard next.major == version.major, next.minor <= version.minor + 1 else {
+            return .missing(minor: "v\(version.major).\(version.minor + 1)")
+        }
         return .release(next)
     }
 }

@@ -92,11 +92,11 @@ private struct Disruption {
     private var blocked: Set<String> = []
 
     mutating func add(_ node: PlannedNode, _ facts: FleetFacts) {
-        if node.subject.isInMaintenance {
+        if node.subject.isInMaintenance, !node.decision.isBlocked {
             restarting.insert(node.name)
             return
         }
-        guard case .restarting(_, let wall, let uptime) = node.availability(facts) else {
+        guard case .restarting(_, let wall, let uptime) = node.availability(facts), !node.subject.isInMaintenance else {
             silent.insert(node.name)
             if node.decision.isBlocked { blocked.insert(node.name) }
             return

@@ -14,7 +14,9 @@ struct Rollout {
     private let facts: FleetFacts
 
     static func grant(_ nodes: inout [PlannedNode], _ facts: FleetFacts) {
-        let due = nodes.indices.compactMap { index in nodes[index].upgradeTarget(facts).map { Due(index: index, node: nodes[index], target: $0) } }
+        let due = nodes.indices.compactMap { index in
+            nodes[index].upgradeTarget(facts).map { Due(index: index, node: nodes[index], target: $0) }
+        }
         guard !due.isEmpty else { return }
         let servers = nodes.filter { $0.lifecycle.role == .server && $0.subject.isInMaintenance }.map(\.name)
         for (index, decision) in Rollout(due: due, facts: facts).overruled(servers) { nodes[index].overrule(decision) }

@@ -28,6 +28,8 @@ package struct TakeSnapshot: Step {
         Change(before: observed.nodeWords(node), after: "a copy of the datastore on this machine")
     }
 
+    package func before(_ ledger: inout Ledger, now: Double) { ledger.change(node) { $0.startedAt = now } }
+
     package func after(_ ledger: inout Ledger, _ outcome: StepOutcome, now: Double) {
         guard case .done(let output) = outcome else { return }
         ledger.snapshot = Snapshot(version: version, goal: goal, takenAt: now, file: HostScript.snapshotFile(in: output))

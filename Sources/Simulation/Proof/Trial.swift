@@ -239,8 +239,11 @@ struct Course {
         case .quorumAtRisk where hadDamage: true
         case .actionRefused where someAreNew && scenario.isShortOfQuota: true
         case .actionNotApproved where scenario.approved != nil: true
+        // Another one came first, or not, before the upgrade stopped.
+        case .upgradeStopped where codes.values.contains([.upgradeFailed]), .limitHeld where codes.values.contains([.upgradeFailed]):
+            codes[line.node] == nil
         case .limitHeld where someAreNew, .controlPlaneBlocked where someAreNew: true
-        default: codes[line.node, default: [.controlPlaneBlocked, .upgradeStopped]].contains(code)
+        default: codes[line.node, default: [.controlPlaneBlocked]].contains(code)
         }
     }
 

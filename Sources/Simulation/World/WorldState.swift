@@ -276,7 +276,8 @@ extension WorldState {
             try clusters[cluster].register(
                 .init(
                     name: setup.name, isServer: setup.role == .server, address: machine.overlayAddress,
-                    version: (machine.unit?.version ?? machine.disk.binary)?.description ?? "", taints: taints), password: password, now: now)
+                    version: (machine.unit?.version ?? machine.disk.binary)?.description ?? "", taints: taints), password: password,
+                now: now)
             let registered = min(time, now)
             machines[index].unit?.registeredAt = registered
             machines[index].unit?.complaint = nil
