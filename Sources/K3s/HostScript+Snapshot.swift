@@ -13,7 +13,7 @@ extension HostScript {
                     [ -d "$data/db" ] || refuse 88 'the server has no datastore'
                     rm -rf "$folder"
                     mkdir -p "$folder"
-                    trap 'rm -rf "$folder"; systemctl start --no-block k3s' EXIT
+                    trap 'rm -rf "$folder"; systemctl start --no-block k3s </dev/null' EXIT
                     trap 'exit 143' HUP INT PIPE TERM
                     need=$(du -sk "$data/db" | cut -f 1)
                     free=$(df -Pk "$folder" | awk 'NR == 2 { print $4 }')

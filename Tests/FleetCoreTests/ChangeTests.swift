@@ -92,6 +92,7 @@ import Testing
     /// Where the schema does not show two values.
     private static let values: [String: [JSON]] = [
         "name": [.string("demo"), .string("other")], "k3s": [.string("v1.34.9+k3s1"), .string("v1.34.10+k3s1"), .string("v1.33.1+k3s1")],
+        "upgradePath": [.array([.string("v1.33.4+k3s1")]), .array([.string("v1.34.8+k3s1")])],
         "clusterCIDR": [.string("10.244.0.0/16"), .string("10.100.0.0/16")],
         "serviceCIDR": [.string("10.245.0.0/16"), .string("10.101.0.0/16")],
         "image": [.string("exeuntu"), .string("debian")], "memory": [.string("4GB"), .string("8GB")],

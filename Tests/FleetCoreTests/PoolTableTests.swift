@@ -216,6 +216,13 @@ import Testing
             "10 limits.hostsAtOnce: must be a whole number from 1 to 1000",
             "10 limits.connectsPerMinute: must be a whole number from 1 to 10000",
             "10 limits.maxUnavailable: must be a whole number from 1 to 1000"),
+        SpecRow("a share", FleetText(limits: "maxUnavailable: '25%'")),
+        SpecRow(
+            "a share of nothing", FleetText(limits: "maxUnavailable: '0%'"),
+            "10 limits.maxUnavailable: \"0%\" is no share from \"1%\" to \"100%\""),
+        SpecRow(
+            "more than all", FleetText(limits: "maxUnavailable: '101%'"),
+            "10 limits.maxUnavailable: \"101%\" is no share from \"1%\" to \"100%\""),
     ]
 
     static let ssh = [

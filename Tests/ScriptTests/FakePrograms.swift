@@ -2,11 +2,11 @@
 enum FakePrograms {
     /// Real tools that the scripts may call; whatever is not listed here, a host need not have.
     static let tools = [
-        "awk", "basename", "cat", "chmod", "chown", "cmp", "cut", "date", "dirname", "env", "flock", "grep", "head", "id", "ln", "ls",
+        "awk", "basename", "cat", "chmod", "chown", "cmp", "cut", "date", "dirname", "du", "env", "find", "flock", "grep", "head", "id", "ln", "ls",
         "mkdir",
         "mktemp",
         "mv",
-        "rm", "sed", "seq", "sh", "sha256sum", "sort", "stat", "tail", "timeout", "tr",
+        "gzip", "rm", "sed", "seq", "sh", "sha256sum", "sort", "stat", "tail", "tar", "timeout", "tr", "wc",
     ]
 
     /// Records the arguments of a call: arguments end with US, calls with RS, so that no argument looks like two.

@@ -34,6 +34,15 @@ enum Sample {
                     serviceCIDR: "10.245.0.0/16")))
     }
 
+    static func stage(expected: String? = nil) -> Action { .stageK3s(StageK3s(node: "demo-n1", version: newer, digest: expected)) }
+
+    static func evacuate(drains: Bool) -> Action { .evacuate(Evacuate(node: hostile, drains: drains, policy: DrainPolicy())) }
+
+    static func upgrade(_ role: Role, digest: String = "00ff") -> Action {
+        .upgradeK3s(UpgradeK3s(node: "demo-n1", role: role, from: version, to: newer, digest: digest))
+    }
+
+    static var newer: K3sVersion { K3sVersion("v1.34.10+k3s1")! }
     static var version: K3sVersion { K3sVersion("v1.34.9+k3s1")! }
 
     static func setup(_ role: Role = .server) -> NodeSetup {
@@ -64,6 +73,10 @@ enum Sample {
         .stop(Stop(node: hostile, role: .agent)), .deleteNode(DeleteNode(node: hostile, ifSilent: false)),
         .deleteNode(DeleteNode(node: hostile, ifSilent: true)),
         .restart(Restart(node: hostile, role: .agent)),
+        stage(), .takeSnapshot(TakeSnapshot(node: hostile, version: Sample.version, goal: newer)), evacuate(drains: true),
+        evacuate(drains: false), .uncordon(Uncordon(node: hostile, after: .maintenance)),
+        .uncordon(Uncordon(node: hostile, after: .maintenance, isServer: true)), upgrade(.server), upgrade(.agent),
+        .revertK3s(RevertK3s(node: hostile, from: newer, to: Sample.version, journal: hostile)),
     ]
 }
 
