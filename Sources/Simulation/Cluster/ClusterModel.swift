@@ -100,6 +100,11 @@ extension ClusterModel {
     /// A node that carries it has a pod that no controller would start again.
     package static let barePod = "exedev-sim/bare-pod"
 
+    /// A node that carries it stands for a Plan of the system-upgrade-controller, `NAMESPACE/NAME`.
+    package static let upgradePlan = "exedev-sim/upgrade-plan"
+
+    var upgradePlans: [String] { nodes.values.compactMap { $0.annotations[Self.upgradePlan] } }
+
     /// Who asks: the password alone means an agent's.
     package func admits(user: String, password: String) -> Bool {
         switch user {

@@ -60,6 +60,11 @@ package struct Kubectl: Sendable {
         // Of budgets the model knows only that one forbids every eviction of a node.
         case ("get"?, "pdb"?):
             return .said(cluster.nodes.values.contains { $0.annotations[ClusterModel.blockedDrain] != nil } ? "default/web" : "")
+        // A resource of Rancher's, which few clusters have.
+        case ("get"?, "plans.upgrade.cattle.io"?):
+            let plans = cluster.upgradePlans.map { $0.split(separator: "/").joined(separator: "   ") + "   image   latest" }
+            return plans.isEmpty
+                ? .failed("error: the server doesn't have a resource type \"plans\"") : .said(plans.joined(separator: "\n"))
         case ("create"?, nil), ("replace"?, nil): return try put(&cluster)
         case ("version"?, _):
             return .said("Server Version: \(cluster.nodes.values.first { $0.registration.isServer }?.registration.version ?? "")")
@@ -100,8 +105,9 @@ package struct Kubectl: Sendable {
         case "json": return .said(cluster.nodeDocument(node, now: now).pretty)
         case "name": return .said("node/\(name)")
         case Self.taintPath: return Answer(output: taints(of: node, now: now))
-        case Self.cordonPath:
-            return Answer(output: "\(node.isUnschedulable ? "true" : "")|\(node.annotations["exedev.dev/removing"] ?? "")")
+        case let path? where path.hasPrefix(Self.cordonPath):
+            let mark = path.dropFirst(Self.cordonPath.count).dropLast()
+            return Answer(output: "\(node.isUnschedulable ? "true" : "")|\(node.annotations["exedev.dev/\(mark)"] ?? "")")
         case Self.readyPath: return Answer(output: node.readyStatus(now: now))
         case Self.addressPath: return Answer(output: node.registration.address)
         case let path? where path.hasPrefix("jsonpath="): return .failed("error: this stand-in does not know \(path)")
@@ -112,7 +118,7 @@ package struct Kubectl: Sendable {
     // Those that the product asks with.
     private static let addressPath = "jsonpath={.status.addresses[?(@.type==\"InternalIP\")].address}"
     private static let readyPath = "jsonpath={.status.conditions[?(@.type==\"Ready\")].status}"
-    private static let cordonPath = #"jsonpath={.spec.unschedulable}|{.metadata.annotations.exedev\.dev/removing}"#
+    private static let cordonPath = #"jsonpath={.spec.unschedulable}|{.metadata.annotations.exedev\.dev/"#
     private static let taintPath =
         "jsonpath={.metadata.resourceVersion} {range .spec.taints[*]}{.key}={.value}:{.effect}@{.timeAdded} {end}"
 

@@ -25,15 +25,20 @@ package enum GuestProgram {
             return 0
         case "check-config": return 0
         case "kubectl": return try KubectlClient.run(Array(arguments.dropFirst()))
-        case "server":
-            let config = try K3sConfig(.server, arguments: Array(arguments.dropFirst()))
-            try await K3sServer(config).run()
-        case "agent":
-            let config = try K3sConfig(.agent, arguments: Array(arguments.dropFirst()))
-            try await K3sAgent(config).run()
+        case "server", "agent":
+            guard GuestHost.read("/etc/exedev-sim/broken-release")?.contains(version) != true else {
+                throw GuestFailure("level=fatal msg=\"this release does not run here\"")
+            }
+            try await serve(arguments)
         default:
             throw GuestFailure("k3s: this simulated VM cannot run: \(arguments.joined(separator: " "))")
         }
+    }
+
+    private static func serve(_ arguments: [String]) async throws -> Never {
+        let rest = Array(arguments.dropFirst())
+        if arguments.first == "server" { try await K3sServer(K3sConfig(.server, arguments: rest)).run() }
+        try await K3sAgent(K3sConfig(.agent, arguments: rest)).run()
     }
 
     /// Written at once: a daemon's standard output is a socket of the journal, which buffers of the C library would hold back.

@@ -10,15 +10,25 @@ extension Scenario {
         let (fleet, new) = (small.fleet(), small.with { $0.version = "v1.34.10+k3s1" })
         let minor = small.with { ($0.version, $0.upgradePath) = ("v1.36.1+k3s1", ["v1.35.4+k3s1"]) }
         let web = "demo-web-n1"
+        var pool = base
+        (pool.web, pool.maxUnavailable) = (4, "2")
         return [
             Scenario("upgrade", before: fleet, after: new).edited([fleet]),
             Scenario("upgrade of two minors", before: fleet, after: minor),
+            Scenario("downgrade", before: new, after: fleet)
+                .ending(.blocked(Dictionary(uniqueKeysWithValues: fleet.nodes.map { ($0.name, [.downgrade]) }))),
             Scenario("upgrade that leaves out a minor", before: fleet, after: small.with { $0.version = "v1.36.1+k3s1" })
                 .ending(.blocked(Dictionary(uniqueKeysWithValues: fleet.nodes.map { ($0.name, [.upgradeSkipsMinor]) }))),
-            Scenario("upgrade that an agent does not survive", before: base.fleet(), after: base.with { $0.version = "v1.34.10+k3s1" })
+            // Enough nodes for some to be left when the first has failed.
+            Scenario("upgrade that an agent does not survive", before: pool.fleet(), after: pool.with { $0.version = "v1.34.10+k3s1" })
                 .ending(.blocked([web: [.upgradeFailed]]))
                 .retrying(["upgradeK3s \(web)", "revertK3s \(web)", "stageK3s \(web)", "evacuate \(web)"])
                 .disturbed { $0.breakRelease("v1.34.10+k3s1", on: web) },
+            Scenario("upgrade beside another upgrader", before: fleet, after: new)
+                .ending(.blocked(Dictionary(uniqueKeysWithValues: fleet.nodes.map { ($0.name, [.upgradeControllerAtWork]) })))
+                .disturbed { world in
+                    _ = world.clusters[0].change(web) { $0.annotations[ClusterModel.upgradePlan] = "system-upgrade/server" }
+                },
             Scenario("upgrade and grow at once", before: fleet, after: base.with { $0.version = "v1.34.10+k3s1" }),
             Scenario("upgrade while a node is down", before: base.fleet(), after: base.with { $0.version = "v1.34.10+k3s1" })
                 .ending(.blocked(["demo-web-n2": [.waitTimedOut], web: [.limitHeld]])).disturbed { $0.freeze("demo-web-n2") },

@@ -268,6 +268,7 @@ extension WorldState {
         }
         reading.apiReady = true
         reading.nodes = clusters[api.cluster].readings(now: now)
+        reading.upgradePlans = clusters[api.cluster].upgradePlans
         return reading
     }
 }
