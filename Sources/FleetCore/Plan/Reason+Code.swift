@@ -52,6 +52,8 @@ extension Reason {
         case nodeSilent = "NodeSilent"
         case limitReached = "LimitReached"
         case leaseExpiry = "LeaseExpiry"
+        case windowClosed = "WindowClosed"
+        case fleetPaused = "FleetPaused"
         case limitHeld = "LimitHeld"
         case vmForeign = "VMForeign"
         case vmPaused = "VMPaused"
@@ -150,6 +152,8 @@ extension Reason {
         case .nodeSilent: .nodeSilent
         case .limitReached: .limitReached
         case .leaseExpiry: .leaseExpiry
+        case .windowClosed: .windowClosed
+        case .fleetPaused: .fleetPaused
         case .limitHeld: .limitHeld
         case .vmForeign: .vmForeign
         case .vmPaused: .vmPaused

@@ -67,6 +67,11 @@ package indirect enum Reason: Sendable, Hashable {
     /// On the Lease of a server that gives no answer, which another machine may hold.
     case leaseExpiry(seconds: Int)
 
+    // MARK: what is put off
+
+    case windowClosed(WindowOpening)
+    case fleetPaused(FleetPause)
+
     // MARK: what only the operator can change
 
     case limitHeld(LimitName, Int, by: [String])
