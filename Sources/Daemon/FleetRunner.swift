@@ -58,14 +58,18 @@ struct FleetRunner: Sendable {
         send(.resumed)
     }
 
-    mutating func passEnded(_ result: Result<Reconciler.Result, any Error>, uptime: Double, chance: Double) {
+    /// `now`: seconds since 1970.
+    mutating func passEnded(
+        _ result: Result<Reconciler.Result, any Error>, uptime: Double, chance: Double, now: Double = SystemClock().now
+    ) {
         switch result {
         case .success(let result):
             (inspected, troubled) = (result.inspected, result.troubled)
             settled = Set(result.plan.items.filter(\.decision.isSettled).map(\.node))
             trouble = result.plan.isSettled ? nil : result.plan.isDeferred ? "deferred to the maintenance window" : "not settled"
             schedule.passEnded(
-                settled: result.plan.isSettled || result.plan.isDeferred, effects: result.effects, now: uptime, chance: chance)
+                settled: result.plan.isSettled || result.plan.isDeferred, effects: result.effects, now: uptime, chance: chance,
+                opening: result.plan.deferral.map { $0.opening.at - now })
         case .failure(let error):
             trouble = "failed: \(error)"
             schedule.passEnded(settled: false, effects: 0, now: uptime, chance: chance)

@@ -63,6 +63,9 @@ import Testing
         let pause = FleetPause(by: "ada@ops", since: nil, reason: "disk swap")
         #expect(PlanDocument(plan, basis: "b", fleetText: "{}", pause: pause).paused == "paused by ada@ops: disk swap")
         #expect(pause.notice.contains("exedev-k8s resume"))
+        #expect(Verb.refusal(pause, isIgnored: true) == nil && Verb.refusal(nil, isIgnored: false) == nil)
+        let refusal = Verb.refusal(pause, isIgnored: false)
+        #expect(refusal?.message == "the fleet is paused by ada@ops: disk swap" && refusal?.advice?.contains("resume") == true)
     }
 
     @Test func aPlanSurvivesItsFile() throws {

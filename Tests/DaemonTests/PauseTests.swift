@@ -96,10 +96,10 @@ import Testing
         #expect(entries.map(\.kind) == [.paused, .resumed] && entries[0].text.contains("ada@ops: disk swap"))
     }
 
-    /// What waits for the maintenance window is no progress, and the daemon waits for it with its usual interval.
+    /// What waits for the maintenance window is no progress; the daemon waits for its usual interval, or until the window opens.
     @Test func whatIsDeferredIsSaid() throws {
         let fleet = try Samples.fleet()
-        let wait = Decision.wait(Wait(.windowClosed(WindowOpening(at: 0, words: "Sun 2026-11-29 02:00 UTC"))))
+        let wait = Decision.wait(Wait(.windowClosed(WindowOpening(at: 2e9, words: "Wed 2033-05-18 03:33 UTC"))))
         let result = Samples.result(fleet, ["demo-web-n1": wait])
         let progressing = LastResult(result, fleet: fleet, time: 0).progressing
         #expect(progressing.status == .no && progressing.reason == "NodesDeferred")
@@ -107,9 +107,10 @@ import Testing
         try stage.write("demo")
         let source = stage.source("demo", GatedWorld())
         var runner = FleetRunner(source, context: try source.open(), interval: 300, stamp: nil, sinks: [])
-        runner.passEnded(.success(result), uptime: 1000, chance: 0.5)
-        #expect(
-            DaemonState(runners: [runner]).status(uptime: 1000, awake: 0).hasSuffix(
-                "deferred to the maintenance window, next pass in 300 s"))
+        for (now, next) in [(1e9, 300), (2e9 - 60, 61), (2e9 + 60, 1)] {
+            runner.passEnded(.success(result), uptime: 1000, chance: 0.5, now: now)
+            let status = DaemonState(runners: [runner]).status(uptime: 1000, awake: 0)
+            #expect(status.hasSuffix("deferred to the maintenance window, next pass in \(next) s"), "\(status)")
+        }
     }
 }

@@ -65,11 +65,14 @@ extension Verb {
     }
 
     private static func refuse(_ pause: FleetPause?, _ arguments: Arguments, _ terminal: Terminal) throws {
-        guard let pause else { return }
-        guard arguments.has("ignore-pause") else {
-            throw Failure("the fleet is \(pause.words)", advice: "end it: exedev-k8s resume; or pass --ignore-pause")
-        }
-        terminal.say("The fleet is \(pause.words). --ignore-pause: this run goes on.")
+        if let refusal = refusal(pause, isIgnored: arguments.has("ignore-pause")) { throw refusal }
+        if let pause { terminal.say("The fleet is \(pause.words). --ignore-pause: this run goes on.") }
+    }
+
+    /// Nothing of a fleet that is held is changed without saying so.
+    static func refusal(_ pause: FleetPause?, isIgnored: Bool) -> Failure? {
+        guard let pause, !isIgnored else { return nil }
+        return Failure("the fleet is \(pause.words)", advice: "end it: exedev-k8s resume; or pass --ignore-pause")
     }
 
     /// Refuses a saved plan when the fleet file or the observation has changed.

@@ -8,7 +8,9 @@ extension Scenario {
         let small = FleetSketch(web: 1, window: #"{from: "23:00", to: "23:01", zone: "UTC"}"#)
         let (fleet, changed) = (small.fleet(), small.with { $0.kubelet = "50" })
         return [
-            Scenario("shrink and configuration change before the maintenance window", before: small.with { $0.web = 2 }, after: changed)
+            Scenario("shrink before the maintenance window", before: small.with { $0.web = 2 }, after: fleet)
+                .disturbed { $0.pass(to: 1_700_085_000) },
+            Scenario("configuration change before the maintenance window", before: fleet, after: changed)
                 .disturbed { $0.pass(to: 1_700_085_000) },
             Scenario("agent stopped by hand outside of the maintenance window", before: fleet, after: fleet).ending(.settled)
                 .disturbed { world in
