@@ -17,8 +17,8 @@ func program(_ name: String, on dependencies: [Target.Dependency]) -> Target {
     .executableTarget(name: name, dependencies: dependencies, swiftSettings: house)
 }
 
-func tests(_ name: String, on dependencies: [Target.Dependency]) -> Target {
-    .testTarget(name: name, dependencies: dependencies, exclude: [], swiftSettings: house)
+func tests(_ name: String, on dependencies: [Target.Dependency], without files: [String] = []) -> Target {
+    .testTarget(name: name, dependencies: dependencies, exclude: files, swiftSettings: house)
 }
 
 func shim(_ name: String, pkgConfig: String, apt: String) -> Target {
@@ -79,7 +79,7 @@ let package = Package(
         tests("ShellTests", on: ["Shell"]),
         tests("K3sTests", on: ["K3s", "Shell"]),
         tests("DigestTests", on: ["Digest"]),
-        tests("ScriptTests", on: ["Digest", "Reconciler", "FleetCore", "K3s", "Simulation", "Shell"]),
+        tests("ScriptTests", on: ["Digest", "Reconciler", "FleetCore", "K3s", "Simulation", "Shell"], without: ["Releases"]),
         tests("LifecycleTests", on: ["FleetCore", "K3s"]),
         tests("FleetCoreTests", on: ["FleetCore", "K3s", "Shell"]),
         tests("ReconcilerTests", on: ["Simulation", "Reconciler", "FleetCore", "K3s", "Shell"]),
@@ -90,7 +90,7 @@ let package = Package(
             "DaemonTests",
             on: ["Daemon", "Digest", "ExeDev", "FleetCore", "HTTPServer", "K3s", "Live", "Reconciler", "SSH", "Shell", "TestSupport"]),
         tests("SimulationTests", on: ["Simulation", "Shell", "Spawn"]),
-        tests("ConvergenceTests", on: ["Simulation", "ExeDev", "Live", "Reconciler", "FleetCore", "K3s"]),
+        tests("ConvergenceTests", on: ["Simulation", "ExeDev", "Live", "Reconciler", "FleetCore", "K3s"], without: ["Rollouts.txt"]),
         tests("CommandLineTests", on: ["CommandLine", "Daemon", "FleetCore", "K3s", "Live", "Reconciler", "Shell"]),
         tests("WireTests", on: ["TestSupport"]),
         fuzz,

@@ -48,7 +48,7 @@ struct CommandContext {
             throw Failure("there is no file \(file)", advice: "name it with --file, or start from fleet.example.json")
         }
         let text = String(decoding: bytes, as: UTF8.self)
-        let outcome = FleetFile.parse(text, file: file)
+        let outcome = FleetFile.parse(text, file: file, zone: SystemTimeZones.rules)
         for diagnostic in Diagnostic.bounded(outcome.diagnostics) { report(diagnostic) }
         guard let fleet = outcome.fleet else { throw UnusableFile(file: file, cluster: outcome.clusterName) }
         return (text, fleet)
@@ -85,14 +85,18 @@ struct CommandContext {
     }
 
     /// Observes everything once and makes the plan; `inspects`: each host and each VM's sharing too. Writes nothing.
-    func observe(_ ledger: Ledger, inspects: Bool = true) async throws -> Reconciler.Result {
-        try await Reconciler(fleet: fleet, clock: SystemClock(), tell: { _ in })
-            .observe(world.reader, ledger: ledger, inspects: inspects)
+    func observe(_ ledger: Ledger, inspects: Bool = true, ignoresWindow: Bool = false) async throws -> Reconciler.Result {
+        var reconciler = Reconciler(fleet: fleet, clock: SystemClock(), tell: { _ in })
+        reconciler.ignoresWindow = ignoresWindow
+        var result = try await reconciler.observe(world.reader, ledger: ledger, inspects: inspects)
+        // What would be done stays to be seen.
+        result.pause = state.pause()
+        return result
     }
 
     func document(_ result: Reconciler.Result) -> PlanDocument {
         PlanDocument(
             result.plan, basis: PlanDocument.basis(of: result.plan, observed: result.observed, ledger: result.ledger, fleetText: fleetText),
-            fleetText: fleetText)
+            fleetText: fleetText, pause: result.pause)
     }
 }

@@ -66,7 +66,7 @@ struct Terminal: Sendable {
 package enum ExitStatus: Int32, Sendable {
     case done = 0
     case failed = 1
-    /// `plan`: there is something to do.
+    /// `plan`: there is something to do. `apply`: it waits for the maintenance window.
     case changes = 2
     /// `apply`: timed out while waiting.
     case stillWaiting = 3

@@ -55,8 +55,10 @@ extension LastResult {
     /// Only under a daemon, which works on what is not settled.
     var progressing: Condition {
         let open = plan.items.filter { !$0.decision.isSettled }
-        let moving = open.filter { if case .blocked = $0.decision { false } else { true } }
+        let waiting = open.filter { if case .blocked = $0.decision { false } else { true } }
+        let moving = waiting.filter { $0.decision.reason?.isDeferral != true }
         if !moving.isEmpty { return Condition(.progressing, .yes, "NodesNotSettled", Self.list(moving)) }
+        if !waiting.isEmpty { return Condition(.progressing, .no, "NodesDeferred", Self.list(waiting)) }
         return Condition(.progressing, .no, open.isEmpty ? "AllNodesSettled" : "NodesBlocked")
     }
 

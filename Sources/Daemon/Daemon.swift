@@ -51,7 +51,10 @@ package struct Daemon: Sendable {
         let (events, continuation) = AsyncStream<LoopEvent>.makeStream()
         let signals = listen { continuation.yield(.signal($0)) }
         manager.ready(status(state))
-        for runner in state.runners { runner.send(.started(runner.context.fleet, run: run)) }
+        for index in state.runners.indices {
+            state.runners[index].send(.started(state.runners[index].context.fleet, run: run))
+            state.runners[index].notePause(uptime: SystemClock().uptime)
+        }
         await withTaskGroup(of: Void.self) { group in
             for sink in state.runners.flatMap(\.sinks) { group.addTask { await sink.serve() } }
             await keep(&state, events, continuation)
@@ -128,6 +131,7 @@ package struct Daemon: Sendable {
         case .tick:
             let changed = state.runners.indices.filter { FileStamp(state.runners[$0].source.file) != state.runners[$0].stamp }
             if !changed.isEmpty { reload(changed, &state) }
+            for index in state.runners.indices { state.runners[index].notePause(uptime: SystemClock().uptime) }
         case .signal(SIGHUP): reload(Array(state.runners.indices), &state)
         case .signal: stop(&state)
         case .passEnded(let index, let result): ended(result, &state.runners[index], isStopping: state.isStopping)

@@ -36,6 +36,7 @@ struct DaemonState: Sendable {
         let isOne = runners.count == 1
         var words = [(isOne ? "" : "\(runners.count) fleets, ") + "converged \(settled)/\(wanted)"]
         for runner in runners { if let trouble = runner.trouble { words.append(isOne ? trouble : "\(runner.name) \(trouble)") } }
+        for runner in runners where runner.pause != nil { words.append(isOne ? "paused" : "\(runner.name) paused") }
         for runner in runners where runner.stopSignal != nil {
             words.append((isOne ? "" : "\(runner.name) ") + "at work for \(Int(max(0, awake - runner.began))) s")
         }

@@ -25,6 +25,8 @@ struct FleetRunner: Sendable {
     private(set) var inspected: Inspected = [:]
     /// Since when nodes are waited for in vain.
     private(set) var troubled: [String: Double] = [:]
+    /// The operator's hold, as it was last read.
+    private(set) var pause: FleetPause?
     /// Why the last pass did not end settled.
     private(set) var trouble: String?
 
@@ -46,13 +48,28 @@ struct FleetRunner: Sendable {
     func open() throws { for sink in sinks { try sink.open(in: context.state) } }
     func close() { for sink in sinks { sink.close() } }
 
-    mutating func passEnded(_ result: Result<Reconciler.Result, any Error>, uptime: Double, chance: Double) {
+    /// Reads the operator's hold, and tells of a change. What was put off is done at once when it ends.
+    mutating func notePause(uptime: Double) {
+        let before = pause
+        pause = context.state.pause()
+        guard pause != before else { return }
+        if let pause { return send(.paused(pause)) }
+        schedule.hurry(now: uptime)
+        send(.resumed)
+    }
+
+    /// `now`: seconds since 1970.
+    mutating func passEnded(
+        _ result: Result<Reconciler.Result, any Error>, uptime: Double, chance: Double, now: Double = SystemClock().now
+    ) {
         switch result {
         case .success(let result):
             (inspected, troubled) = (result.inspected, result.troubled)
             settled = Set(result.plan.items.filter(\.decision.isSettled).map(\.node))
-            trouble = result.plan.isSettled ? nil : "not settled"
-            schedule.passEnded(settled: result.plan.isSettled, effects: result.effects, now: uptime, chance: chance)
+            trouble = result.plan.isSettled ? nil : result.plan.isDeferred ? "deferred to the maintenance window" : "not settled"
+            schedule.passEnded(
+                settled: result.plan.isSettled || result.plan.isDeferred, effects: result.effects, now: uptime, chance: chance,
+                opening: result.plan.deferral.map { $0.opening.at - now })
         case .failure(let error):
             trouble = "failed: \(error)"
             schedule.passEnded(settled: false, effects: 0, now: uptime, chance: chance)

@@ -12,6 +12,8 @@ struct FleetStatus: Sendable {
     /// Why the newest fleet file was refused; nil when it is in force.
     private(set) var refusal: String?
     private(set) var isStopping = false
+    /// An operator holds the fleet.
+    private(set) var pause: FleetPause?
     /// The result of the last pass that ended.
     private(set) var lastResult: LastResult?
     /// Why the last pass failed; nil when it ended.
@@ -78,6 +80,8 @@ struct FleetStatus: Sendable {
         case .reloaded(let fleet): take(fleet)
         case .reloadRefused(let reason): refusal = reason
         case .stopping: isStopping = true
+        case .paused(let pause): self.pause = pause
+        case .resumed: pause = nil
         case .event(let event): note(event, uptime)
         case .passFailed(let reason, let asksOperator, _):
             failure = reason
@@ -149,7 +153,7 @@ struct FleetStatus: Sendable {
 extension FleetStatus {
     /// The response of `/status`.
     var document: StatusDocument {
-        StatusDocument(cluster: fleet?.cluster.name ?? "", lastResult: lastResult, conditions: conditions)
+        StatusDocument(cluster: fleet?.cluster.name ?? "", lastResult: lastResult, conditions: conditions, pause: pause)
     }
 
     private mutating func judge(_ now: Double) {
@@ -171,6 +175,7 @@ extension FleetStatus {
 
     private var progressing: Condition {
         if isStopping { return Condition(.progressing, .no, "Stopping", "nothing new is started") }
+        if let pause { return Condition(.progressing, .no, "Paused", pause.words) }
         if let failure { return Condition(.progressing, .no, "PassFailed", failure) }
         if isChanging { return Condition(.progressing, .yes, "ActionsUnderWay", Self.underWay) }
         guard let lastResult, isObserved else { return Condition(.progressing, .yes, "NotLookedYet", Self.notObserved) }

@@ -9,10 +9,12 @@ package struct LastResult: Sendable {
     let observed: Observation
     /// When it ended (seconds since 1970).
     let time: Double
+    /// An operator held the fleet then.
+    let pause: FleetPause?
 
     package init(_ result: Reconciler.Result, fleet: DesiredFleet, time: Double) {
         (self.fleet, self.time) = (fleet, time)
-        (plan, observed) = (result.plan, result.observed)
+        (plan, observed, pause) = (result.plan, result.observed, result.pause)
     }
 
     func isReady(_ node: String) -> Bool { observed.node(node)?.ready == .ready }

@@ -98,6 +98,9 @@ extension FleetStatus {
         page.gauge("exedev_k8s_vm_budget_used", "VMs with the fleet's tag.", used ?? [])
         page.gauge("exedev_k8s_vm_budget_limit", "limits.maxVMs.", fleet.map { [(OpenMetrics.Labels(), Double($0.limits.maxVMs))] } ?? [])
         page.gauge(
+            "exedev_k8s_paused", "Whether an operator holds the fleet: nothing is changed until exedev-k8s resume.",
+            [([:], pause == nil ? 0 : 1)])
+        page.gauge(
             "exedev_k8s_breaker_open", "Whether the breaker is open: too many VMs are gone at once, and none is created.",
             [([:], lastResult?.breaker == nil ? 0 : 1)])
     }

@@ -14,4 +14,7 @@ package enum Notice: Sendable {
     /// The new file is unusable; the old one stays in force.
     case reloadRefused(String)
     case stopping
+    /// An operator holds the fleet: it is observed, and nothing is changed.
+    case paused(FleetPause)
+    case resumed
 }

@@ -11,8 +11,8 @@ struct Schedule: Sendable {
     }
 
     /// A settled fleet waits for the interval, or at most 30 s after a change; others back off exponentially. `chance`, from 0 to 1, adds
-    /// jitter.
-    mutating func passEnded(settled: Bool, effects: Int, now: Double, chance: Double) {
+    /// jitter. `opening`: seconds until the maintenance window opens that something waits for.
+    mutating func passEnded(settled: Bool, effects: Int, now: Double, chance: Double, opening: Double? = nil) {
         troubles = settled ? 0 : troubles + 1
         let pause =
             if !settled {
@@ -20,7 +20,7 @@ struct Schedule: Sendable {
             } else {
                 effects > 0 ? min(interval, 30) : interval
             }
-        next = now + pause * (0.9 + 0.2 * chance)
+        next = now + min(pause * (0.9 + 0.2 * chance), max(1, (opening ?? .infinity) + 1))
     }
 
     /// Makes the next pass due now: the file changed, or a signal asked for it.

@@ -9,6 +9,8 @@ package struct StatusDocument: Codable, Sendable {
     package var settled: Bool
     /// When the fleet was observed: `2026-11-24T05:12:07.123Z`. Nil before the first observation.
     package var time: String?
+    /// In words; absent while nobody holds the fleet (`exedev-k8s pause`).
+    package var paused: String?
     package var conditions: [Condition]
     package var nodes: [Node]
 
@@ -31,7 +33,8 @@ package struct StatusDocument: Codable, Sendable {
 
     /// For an observation without a daemon.
     package init(_ lastResult: LastResult) {
-        self.init(cluster: lastResult.fleet.cluster.name, lastResult: lastResult, conditions: lastResult.conditions)
+        self.init(
+            cluster: lastResult.fleet.cluster.name, lastResult: lastResult, conditions: lastResult.conditions, pause: lastResult.pause)
     }
 
     /// Without a usable fleet file nothing is compared: `vm` and `text` say what exe.dev and the ledger know. `time`: seconds since 1970.
@@ -49,8 +52,8 @@ package struct StatusDocument: Codable, Sendable {
     /// Whole seconds since the observation; nil when there was none.
     package func age(now: Double) -> Int? { time.flatMap(AuditRecord.seconds).map { max(0, Int(now - $0)) } }
 
-    init(cluster: String, lastResult: LastResult?, conditions: [Condition]) {
-        (self.cluster, self.conditions) = (cluster, conditions)
+    init(cluster: String, lastResult: LastResult?, conditions: [Condition], pause: FleetPause? = nil) {
+        (self.cluster, self.conditions, paused) = (cluster, conditions, pause?.words)
         settled = conditions.contains { $0.type == .settled && $0.status == .yes }
         time = lastResult.map { AuditRecord.time($0.time) }
         nodes = lastResult.map { lastResult in lastResult.plan.items.map { Node($0, lastResult.observed) } } ?? []

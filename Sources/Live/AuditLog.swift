@@ -31,6 +31,18 @@ package final class AuditLog: Memory {
 
     package func save(_ ledger: Ledger) throws { try state.save(ledger) }
 
+    package func pause() -> FleetPause? { state.pause() }
+
+    /// The same for a run that an operator's hold does not stop.
+    package var unheld: any Memory { Unheld(log: self) }
+
+    private struct Unheld: Memory {
+        let log: AuditLog
+        func save(_ ledger: Ledger) throws { try log.save(ledger) }
+        func intend(_ action: Action, because: Reason, facts: FleetFacts) throws { try log.intend(action, because: because, facts: facts) }
+        func pause() -> FleetPause? { nil }
+    }
+
     package func intend(_ action: Action, because: Reason, facts: FleetFacts) throws {
         try intend(action, action.step.change(facts.observed, record: facts.record(action.node)), because: because.text)
     }

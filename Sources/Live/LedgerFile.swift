@@ -141,7 +141,7 @@ extension StateDirectory {
     package func removeCluster() throws(StateError) {
         let names = (try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []
         let copies = names.filter { $0.hasPrefix("ledger.json.") }
-        for file in copies + [SecretName.serverToken, .agentToken, .registriesKey].map(\.rawValue) + ["ledger.json"] {
+        for file in copies + [SecretName.serverToken, .agentToken, .registriesKey].map(\.rawValue) + ["paused", "ledger.json"] {
             guard unlink(path + "/" + file) == 0 || errno == ENOENT else { throw .system(path + "/" + file) }
         }
     }

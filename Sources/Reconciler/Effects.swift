@@ -84,11 +84,16 @@ package protocol Memory: Sendable {
     func save(_ ledger: Ledger) throws
     /// Called right before the action is sent, durable when it returns. When it throws, the action is not sent.
     func intend(_ action: Action, because: Reason, facts: FleetFacts) throws
+    /// The operator's hold on the fleet, as the disk has it now. Asked for before anything is begun.
+    func pause() -> FleetPause?
 }
 
 extension Memory {
     /// Keeps no audit log.
     package func intend(_ action: Action, because: Reason, facts: FleetFacts) throws {}
+
+    /// Nobody can hold it.
+    package func pause() -> FleetPause? { nil }
 }
 
 /// One instant on both clocks: what is remembered beyond this process is told by `wall`, everything else by `uptime`, which never jumps.

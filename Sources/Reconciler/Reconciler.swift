@@ -16,6 +16,8 @@ package struct Reconciler: Sendable {
         package var inspected: Inspected = [:]
         /// Since when nodes are waited for in vain, on the monotonic clock.
         package var troubled: [String: Double] = [:]
+        /// An operator held the fleet at its end.
+        package var pause: FleetPause?
     }
 
     /// Nil allows everything the planner finds; else only these steps for these nodes (an approved plan).
@@ -24,6 +26,8 @@ package struct Reconciler: Sendable {
     let fleet: DesiredFleet
     let clock: any WallClock
     let isAttended: Bool
+    /// An operator asked for it outside of the maintenance window.
+    package var ignoresWindow = false
     let tell: @Sendable (Event) -> Void
     let disabledRules: Set<SafetyRule>
 
@@ -40,6 +44,7 @@ package struct Reconciler: Sendable {
     package func observe(_ world: any WorldReader, ledger: Ledger, inspects: Bool = true) async throws(EffectError) -> Result {
         var run = Run(fleet: fleet, ledger: ledger, repeats: false, disabledRules: disabledRules)
         run.facts.credentials = world.credentials()
+        run.facts.ignoresWindow = ignoresWindow
         if !inspects { run.inspections = Inspections([:], isOff: true) }
         let observer = Observer(world: world)
         await withTaskGroup(of: LoopEvent.self) { group in
@@ -65,7 +70,7 @@ package struct Reconciler: Sendable {
         var run = Run(
             fleet: fleet, ledger: ledger, repeats: true, inspected: inspected, troubled: troubled, isAttended: isAttended,
             disabledRules: disabledRules)
-        run.facts.approved = approved
+        (run.facts.approved, run.facts.ignoresWindow) = (approved, ignoresWindow)
         run.facts.credentials = world.credentials()
         let end = deadline.map { clock.uptime + ($0 - clock.now) }
         let observer = Observer(world: world)
@@ -81,6 +86,7 @@ package struct Reconciler: Sendable {
                 let moment = Moment(clock)
                 let uptime = moment.uptime
                 run.turns(uptime: uptime)
+                run.note(memory.pause())
                 if run.mayDiffer(at: moment) { run.decide(at: moment) }
                 let reads = run.readsDue(at: moment)
                 if let end, uptime >= end { run.ranOutOfTime = true }

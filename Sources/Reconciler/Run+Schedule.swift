@@ -133,7 +133,8 @@ extension Decision {
 
     fileprivate var isOpen: Bool {
         switch self {
-        case .act, .wait: true
+        case .act: true
+        case .wait(let wait): !wait.reason.isDeferral
         case .settled, .blocked, .reported: false
         }
     }

@@ -171,6 +171,12 @@ struct Run {
     /// The fleet's server as a VM, if it was observed.
     var server: ObservedVM? { facts.controlPlane.contact.flatMap { facts.observed.vms?[$0] } }
 
+    /// The hand brake is looked at in every turn, so that it holds between two steps.
+    mutating func note(_ pause: FleetPause?) {
+        guard facts.pause != pause else { return }
+        (facts.pause, isNews) = (pause, true)
+    }
+
     mutating func take(_ action: Action) {
         acting.insert(action.node)
         effects += 1
@@ -185,6 +191,6 @@ struct Run {
     func result() -> Reconciler.Result {
         Reconciler.Result(
             plan: plan, observed: facts.observed, ledger: facts.ledger, effects: effects, ranOutOfTime: ranOutOfTime,
-            inspected: inspections.done, troubled: facts.notes.compactMapValues(\.troubledSince))
+            inspected: inspections.done, troubled: facts.notes.compactMapValues(\.troubledSince), pause: facts.pause)
     }
 }

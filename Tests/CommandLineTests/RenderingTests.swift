@@ -45,6 +45,29 @@ import Testing
         #expect(PlanText.render(Plan(cluster: "prod", items: [])) == "No changes. The fleet prod is as the fleet file asks.")
     }
 
+    /// What is put off, and how it is not; who holds the fleet stands in the document.
+    @Test func saysWhatIsDeferred() {
+        let wait = Wait(.windowClosed(WindowOpening(at: 0, words: "Sun 2026-11-29 02:00 Europe/Berlin")))
+        let plan = Plan(
+            cluster: "prod", items: [.init(node: "web-n1", pool: "web", decision: .wait(wait), then: [.install])])
+        #expect(
+            PlanText.render(plan) == """
+                fleet prod    1 waiting
+
+                . web-n1   wait      the maintenance window, which opens Sun 2026-11-29 02:00 Europe/Berlin
+
+                then, up to: install k3s
+
+                1 deferred until Sun 2026-11-29 02:00 Europe/Berlin; apply --ignore-window does not wait for it
+                """)
+        let pause = FleetPause(by: "ada@ops", since: nil, reason: "disk swap")
+        #expect(PlanDocument(plan, basis: "b", fleetText: "{}", pause: pause).paused == "paused by ada@ops: disk swap")
+        #expect(pause.notice.contains("exedev-k8s resume"))
+        #expect(Verb.refusal(pause, isIgnored: true) == nil && Verb.refusal(nil, isIgnored: false) == nil)
+        let refusal = Verb.refusal(pause, isIgnored: false)
+        #expect(refusal?.message == "the fleet is paused by ada@ops: disk swap" && refusal?.advice?.contains("resume") == true)
+    }
+
     @Test func aPlanSurvivesItsFile() throws {
         let document = PlanDocument(Self.plan, basis: "b", fleetText: "{}")
         let read = try PlanDocument.read(document.json, file: "plan.json")

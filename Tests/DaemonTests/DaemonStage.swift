@@ -38,6 +38,8 @@ struct Ear: NoticeSink {
         case .reloaded: inbox.door.yield("reloaded")
         case .reloadRefused(let reason): inbox.door.yield("refused: \(reason)")
         case .stopping: inbox.door.yield("stopping")
+        case .paused(let pause): inbox.door.yield("paused: \(pause.reason ?? "")")
+        case .resumed: inbox.door.yield("resumed")
         }
         hangs?(notice)
     }

@@ -202,6 +202,9 @@ import Testing
         # TYPE exedev_k8s_vm_budget_limit gauge
         # HELP exedev_k8s_vm_budget_limit limits.maxVMs.
         exedev_k8s_vm_budget_limit 25
+        # TYPE exedev_k8s_paused gauge
+        # HELP exedev_k8s_paused Whether an operator holds the fleet: nothing is changed until exedev-k8s resume.
+        exedev_k8s_paused 0
         # TYPE exedev_k8s_breaker_open gauge
         # HELP exedev_k8s_breaker_open Whether the breaker is open: too many VMs are gone at once, and none is created.
         exedev_k8s_breaker_open 1

@@ -53,6 +53,9 @@ import Testing
                 (Say.settled, ["settled"]), (Say.massLoss, ["drifted a", "breakerOpen"]), (Say.massLoss, []),
                 (Say.settled, ["breakerClosed", "settled"]),
             ]),
+        Row(
+            "a hold and its end",
+            [(Say.settled, ["settled"]), (.paused(FleetPause(by: "a", since: 0, reason: "r")), ["paused"]), (.resumed, ["resumed"])]),
         Row("stopping is no transition", [(Say.settled, ["settled"]), (.stopping, [])]),
     ]
 

@@ -35,6 +35,8 @@ import Testing
         .nodeNotReady("not ready (KubeletNotReady)"), .nodeSilent(.unreachable("connection refused")),
         .limitReached(.maxUnavailable, 1, by: ["a"]), .leaseExpiry(seconds: 60),
         .upgradeAwaitsStaging(["a"]), .upgradeAwaitsServers(["a"]), .upgradeAwaitsAgents(["a", "b", "c", "d"]), .upgradeUnconfirmed(new),
+        .windowClosed(WindowOpening(at: 0, words: "Sun 2026-11-29 02:00 UTC")),
+        .fleetPaused(FleetPause(by: "ada@ops", since: 1_795_898_940, reason: "disk swap")),
         .limitHeld(.deletionsPerPass, 1, by: ["a", "b"]),
         .vmForeign(name: "a", tag: "fleet-demo"), .vmPaused(name: "a"), .vmFailed(name: "a", status: "error"),
         .waitTimedOut(.hostUnreachable("timed out"), node: "a", seconds: 180),

@@ -2,7 +2,8 @@
 enum FakePrograms {
     /// Real tools that the scripts may call; whatever is not listed here, a host need not have.
     static let tools = [
-        "awk", "basename", "cat", "chmod", "chown", "cmp", "cut", "date", "dirname", "du", "env", "find", "flock", "grep", "head", "id", "ln", "ls",
+        "awk", "basename", "cat", "chmod", "chown", "cmp", "cut", "date", "dirname", "du", "env", "find", "flock", "grep", "head", "id",
+        "ln", "ls",
         "mkdir",
         "mktemp",
         "mv",

@@ -118,6 +118,7 @@ extension WireTests {
                     #expect(other.status == 1 && other.err.contains("daemon, process \(daemon.id)"), "\(other.all)")
                 }
                 try await wire.expectEndpoint()
+                try await wire.expectHold(of: daemon)
                 #expect(await Self.end(daemon).status == 0)
                 try await wire.expectNoEndpoint()
             }

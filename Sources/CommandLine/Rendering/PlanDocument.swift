@@ -17,6 +17,8 @@ struct PlanDocument: Codable {
     var fleetFile: String?
     var settled: Bool
     var summary: String
+    /// In words; absent while nobody holds the fleet.
+    var paused: String?
     var nodes: [Node]
 
     struct Node: Codable {
@@ -45,11 +47,11 @@ struct PlanDocument: Codable {
         for index in nodes.indices { nodes[index].script = scripts[nodes[index].node] }
     }
 
-    init(_ plan: Plan, basis: String, fleetText: String) {
+    init(_ plan: Plan, basis: String, fleetText: String, pause: FleetPause? = nil) {
         (cluster, fleetFile) = (plan.cluster, sha256Hex(fleetText))
         self.basis = basis
         settled = plan.isSettled
-        summary = PlanText.summary(plan)
+        (summary, paused) = (PlanText.summary(plan), pause?.words)
         nodes = plan.items.map(Node.init)
     }
 

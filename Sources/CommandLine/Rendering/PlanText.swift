@@ -37,7 +37,12 @@ enum PlanText {
         let advice = plan.items.compactMap { line -> String? in
             if case .blocked(let reason) = line.decision { "! \(line.node): \(reason.advice)" } else { nil }
         }
-        return follow + (advice.isEmpty ? [] : [""] + advice)
+        return follow + deferral(plan) + (advice.isEmpty ? [] : [""] + advice)
+    }
+
+    private static func deferral(_ plan: Plan) -> [String] {
+        guard let (count, opening) = plan.deferral else { return [] }
+        return ["", "\(count) deferred until \(opening.words); apply --ignore-window does not wait for it"]
     }
 
     private static func row(_ line: Plan.Item) -> (symbol: Character, cells: [String]) {

@@ -6,10 +6,12 @@ extension StatusDocument {
         let header = ["NAME", "POOL", "VM", "NODE", "VERSION", "ADDRESS", "LABELS", "TAINTS", "DRIFT"]
         let rows = [header] + nodes.map(\.row)
         let widths = header.indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
-        return rows.map { row in
-            row.enumerated().map { $0.offset == row.count - 1 ? $0.element : $0.element.padded(to: widths[$0.offset]) }.joined(
-                separator: "  ")
-        }.joined(separator: "\n")
+        let notice = paused.map { "PAUSED: the fleet is \($0)\n" } ?? ""
+        return notice
+            + rows.map { row in
+                row.enumerated().map { $0.offset == row.count - 1 ? $0.element : $0.element.padded(to: widths[$0.offset]) }.joined(
+                    separator: "  ")
+            }.joined(separator: "\n")
     }
 }
 

@@ -6,12 +6,14 @@ import Reconciler
 
 extension Verb {
     static let apply = Verb(
-        name: "apply", summary: "make the changes; ends when the fleet is settled (exit 0), blocked (1) or timed out (3)",
+        name: "apply",
+        summary: "make the changes; ends when the fleet is settled (exit 0), blocked (1), deferred to its window (2) or timed out (3)",
         operands: "[PLANFILE] [options]",
         options: Arguments.Option.common + [
             .flag("yes", "do not ask"),
             .flag("unattended", "without an operator: when many VMs are gone at once, create none (implies --yes)"),
-            .value("timeout", "seconds until waiting ends (default 1800)"),
+            .value("timeout", "seconds until waiting ends (default 1800)"), .ignoreWindow,
+            .flag("ignore-pause", "although the fleet is held by pause"),
         ]
     ) { arguments, terminal in
         let planFile = try arguments.path()
@@ -29,20 +31,23 @@ extension Verb {
     ) async throws -> ExitStatus {
         let ledger = try context.ledger(terminal)
         try context.state.store(ledger)
-        let before = try await context.observe(ledger)
+        let ignoresWindow = arguments.ignoresWindow(context.fleet, terminal)
+        let before = try await context.observe(ledger, ignoresWindow: ignoresWindow)
         let document = context.document(before)
         var approval: Reconciler.Approval?
         if let planFile { approval = try approve(planFile, document) }
         if !arguments.has("json") { terminal.out(PlanText.render(before.plan)) }
         guard !before.plan.isSettled else { return finish(before, context, arguments, terminal) }
+        try refuse(before.pause, arguments, terminal)
         guard try agrees(planFile, arguments, terminal) else { return .failed }
         let progress = ProgressLines(terminal: terminal)
         let clock = SystemClock()
         let audit = AuditLog(in: context.state, verb: "apply", run: AuditRecord.newRun(), plan: document.basis)
-        let reconciler = Reconciler(fleet: context.fleet, clock: clock, isAttended: !arguments.has("unattended")) {
+        var reconciler = Reconciler(fleet: context.fleet, clock: clock, isAttended: !arguments.has("unattended")) {
             progress.show($0)
             audit.note($0)
         }
+        reconciler.ignoresWindow = ignoresWindow
         let stopSignal = StopSignal()
         let signals = Signals([SIGINT, SIGTERM]) { number in
             if stopSignal.isSet { Signals.end(by: number) }
@@ -50,12 +55,24 @@ extension Verb {
             stopSignal.set()
         }
         let result = try await reconciler.converge(
-            context.world, ledger: ledger, memory: audit, approved: approval, deadline: clock.now + timeout, stopSignal: stopSignal)
+            context.world, ledger: ledger, memory: arguments.has("ignore-pause") ? audit.unheld : audit, approved: approval,
+            deadline: clock.now + timeout, stopSignal: stopSignal)
         withExtendedLifetime(signals) {}
         let status = finish(result, context, arguments, terminal)
         guard result.ranOutOfTime else { return status }
         for line in await LastWords.lines(of: result.plan, result.observed, context.fleet, in: context.world.reader) { terminal.say(line) }
         return status
+    }
+
+    private static func refuse(_ pause: FleetPause?, _ arguments: Arguments, _ terminal: Terminal) throws {
+        if let refusal = refusal(pause, isIgnored: arguments.has("ignore-pause")) { throw refusal }
+        if let pause { terminal.say("The fleet is \(pause.words). --ignore-pause: this run goes on.") }
+    }
+
+    /// Nothing of a fleet that is held is changed without saying so.
+    static func refusal(_ pause: FleetPause?, isIgnored: Bool) -> Failure? {
+        guard let pause, !isIgnored else { return nil }
+        return Failure("the fleet is \(pause.words)", advice: "end it: exedev-k8s resume; or pass --ignore-pause")
     }
 
     /// Refuses a saved plan when the fleet file or the observation has changed.
@@ -90,8 +107,24 @@ extension Verb {
             terminal.say("Settled. \(result.effects) steps, \(sent).")
             return .done
         }
-        terminal.say("Not settled:\n" + PlanText.render(result.plan))
+        terminal.say((result.plan.isDeferred ? "Deferred to the maintenance window:\n" : "Not settled:\n") + PlanText.render(result.plan))
+        if result.plan.isDeferred { return .changes }
         let isBlocked = result.plan.items.contains { if case .blocked = $0.decision { true } else { false } }
         return isBlocked || !result.ranOutOfTime ? .failed : .stillWaiting
+    }
+}
+
+extension Arguments.Option {
+    static let ignoreWindow = flag("ignore-window", "also restart, drain and remove nodes outside of the maintenance window")
+}
+
+extension Arguments {
+    /// Said where it makes a difference.
+    func ignoresWindow(_ fleet: DesiredFleet, _ terminal: Terminal) -> Bool {
+        guard has("ignore-window") else { return false }
+        if let opening = fleet.policy.opening(at: SystemClock().now) {
+            terminal.say("--ignore-window: the maintenance window is closed until \(opening.words), and nothing waits for it.")
+        }
+        return true
     }
 }

@@ -24,6 +24,7 @@ extension Verb {
             audit.note(event)
             show(event, terminal)
         }
+        if let pause = context.state.pause() { terminal.say("The fleet is \(pause.words); destroy is not held by that.") }
         let owned = try await destruction.owned().map(\.name)
         guard !owned.isEmpty else { return try forget(context, arguments, terminal) }
         let list = owned.map { "- " + $0 }.joined(separator: "\n")

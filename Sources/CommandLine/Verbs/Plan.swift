@@ -10,13 +10,14 @@ extension Verb {
         operands: "[options]",
         options: Arguments.Option.common + [
             .path("out", "also keep the plan in a file, for: exedev-k8s apply FILE"),
-            .flag("scripts", "print the commands and scripts that would be sent"),
+            .flag("scripts", "print the commands and scripts that would be sent"), .ignoreWindow,
         ]
     ) { arguments, terminal in
         _ = try arguments.operands(upTo: 0)
         if let file = arguments.value("out") { try refuseOther(file) }
         let context = try CommandContext.open(arguments, terminal)
-        let result = try await context.observe(context.ledger(terminal))
+        let result = try await context.observe(context.ledger(terminal), ignoresWindow: arguments.ignoresWindow(context.fleet, terminal))
+        if let pause = result.pause { terminal.say(pause.notice) }
         var document = context.document(result)
         if let file = arguments.value("out") { try StateDirectory.replace(file, with: Array((document.json + "\n").utf8)) }
         if arguments.has("scripts") { document.add(scripts: scripts(result, context)) }

@@ -23,6 +23,9 @@ struct Verb: Sendable {
 }
 
 extension Arguments.Option {
+    /// Options of a verb that touches the state directory alone.
+    static let ofState = common.filter { ["file", "state"].contains($0.name) }
+
     /// Options of every verb that reads the world.
     static let common: [Arguments.Option] = [
         .path("file", "the fleet file (default fleet.json)"),
@@ -34,7 +37,9 @@ extension Arguments.Option {
 
 /// The program `exedev-k8s`.
 package enum Program {
-    static let verbs: [Verb] = [.validate, .schema, .plan, .apply, .status, .destroy, .recover, .kubeconfig, .daemon, .history]
+    static let verbs: [Verb] = [
+        .validate, .schema, .plan, .apply, .status, .destroy, .recover, .kubeconfig, .daemon, .history, .pause, .resume,
+    ]
 
     package static func run(_ words: [String]) async -> Int32 {
         // A reader that goes away is an error to report, not a reason to die in the middle of a step.

@@ -34,6 +34,8 @@ package struct LogChanges: Sendable {
         case .reloaded(let fleet): [LogEntry(.reloaded, "read the new fleet file: \(fleet.nodes.count) nodes")]
         case .reloadRefused(let reason):
             [LogEntry(.reloadRefused, "the new fleet file is refused, the old one stays in force: \(reason)")]
+        case .paused(let pause): [LogEntry(.paused, "\(pause.words); nothing is changed until exedev-k8s resume")]
+        case .resumed: [LogEntry(.resumed, "not paused any more")]
         case .stopping: [LogEntry(.stopping, "stopping: running steps are finished, nothing new is started")]
         }
     }

@@ -64,6 +64,9 @@ package enum LogKind: String, Sendable, Hashable, CaseIterable {
     case notifyFailed
     /// The output of a hook.
     case hookSaid
+    /// An operator holds the fleet, or does not any more.
+    case paused
+    case resumed
 
     package var priority: LogPriority { entry.0 }
 
@@ -97,6 +100,8 @@ package enum LogKind: String, Sendable, Hashable, CaseIterable {
         case .breakerClosed: (.notice, "f84f24312923418b95870bb95bea0b90")
         case .notifyFailed: (.warning, "26344b5fadcd447a90dc1d7c60ebfea4")
         case .hookSaid: (.info, "d4a7c4d3509e4e0c97e0aa2813d8841e")
+        case .paused: (.warning, "d497150cfe54417b80469a051e6cd9dd")
+        case .resumed: (.notice, "82a8461ce57d4c258deda83c9f52852e")
         }
     }
 }

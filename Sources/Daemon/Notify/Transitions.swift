@@ -18,6 +18,9 @@ package struct Transition: Sendable, Hashable {
         case passFailed
         /// Passes succeed again.
         case recovered
+        /// An operator holds the fleet.
+        case paused
+        case resumed
     }
 
     package var kind: Kind
@@ -74,6 +77,8 @@ package struct Transitions: Sendable {
         case .reloaded:
             if fleet == .settled { fleet = .settledBefore }
             return []
+        case .paused(let pause): return [Transition(.paused, text: "the fleet is paused", reason: pause.words)]
+        case .resumed: return [Transition(.resumed, text: "the fleet is not paused any more")]
         case .started, .event, .reloadRefused, .stopping: return []
         }
     }

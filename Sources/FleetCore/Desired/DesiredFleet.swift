@@ -175,8 +175,12 @@ package struct Policy: Sendable, Hashable {
     /// Owned VMs that the file no longer asks for are drained and removed; without it they are only reported.
     package var prune: Bool
     package var drain: DrainPolicy
+    /// Times in which nodes that serve may be taken down; empty is at any time.
+    package var windows: [MaintenanceWindow]
 
-    package init(prune: Bool, drain: DrainPolicy = DrainPolicy()) { (self.prune, self.drain) = (prune, drain) }
+    package init(prune: Bool, drain: DrainPolicy = DrainPolicy(), windows: [MaintenanceWindow] = []) {
+        (self.prune, self.drain, self.windows) = (prune, drain, windows)
+    }
 }
 
 /// How the pods of a node are ended that is taken down; the words are those of `kubectl drain`.

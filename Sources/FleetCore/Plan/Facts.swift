@@ -20,6 +20,10 @@ package struct FleetFacts: Sendable {
     /// The steps that an operator has approved, by node; nil allows all.
     package var approved: [String: Set<StepKind>]?
     package var credentials = Credentials()
+    /// An operator holds the fleet.
+    package var pause: FleetPause?
+    /// An operator asked for it outside of the maintenance window.
+    package var ignoresWindow = false
     /// Rules that the proof by simulation has disabled; always empty in the product.
     package var disabledRules: Set<SafetyRule> = []
 

@@ -17,9 +17,10 @@ enum Limits {
             .sorted { $0.progress > $1.progress }
         guard !order.isEmpty else { return }
         // Those that are half gone and cannot go on now, for a back-off, another read or the operator, keep their place; not so one that keeps
-        // its pods.
+        // its pods, or that is not begun before the maintenance window opens.
         let held = leaving.map { nodes[$0] }.filter {
-            $0.action == nil && !$0.decision.isSettled && ($0.isLeaving || $0.isCordoned) && $0.decision.reason?.code != .drainBlocked
+            $0.action == nil && !$0.decision.isSettled && ($0.isLeaving || $0.isCordoned)
+                && ![.drainBlocked, .windowClosed].contains($0.decision.reason?.code)
         }
         let unlisted = unlistedRemovals(Set(leaving.map { nodes[$0].name }), facts)
         let free = max(0, limit - held.count - unlisted.count)

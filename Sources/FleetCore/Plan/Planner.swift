@@ -46,6 +46,7 @@ package enum Planner {
         if !decision.isSettled, let refusal = subject.refusal { return .blocked(refusal) }
         guard case .act(let action, let reason) = decision else { return overdue(decision, subject, facts) ?? decision }
         if let refusal = Safety.refusal(of: action, facts: facts) { return afterRemovals(refusal, facts) ?? .blocked(refusal) }
+        if let wait = waitForResume(facts) ?? waitForWindow(action, because: reason, subject, facts) { return .wait(wait) }
         if let wait = waitForLease(subject, facts) ?? waitForCommand(subject, facts) ?? backOff(subject, facts) ?? waitForReading(facts) {
             return .wait(wait)
         }

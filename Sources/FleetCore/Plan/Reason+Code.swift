@@ -59,6 +59,8 @@ extension Reason {
         case upgradeAwaitsServers = "UpgradeAwaitsServers"
         case upgradeAwaitsAgents = "UpgradeAwaitsAgents"
         case upgradeUnconfirmed = "UpgradeUnconfirmed"
+        case windowClosed = "WindowClosed"
+        case fleetPaused = "FleetPaused"
         case limitHeld = "LimitHeld"
         case vmForeign = "VMForeign"
         case vmPaused = "VMPaused"
@@ -168,6 +170,8 @@ extension Reason {
         case .upgradeAwaitsServers: .upgradeAwaitsServers
         case .upgradeAwaitsAgents: .upgradeAwaitsAgents
         case .upgradeUnconfirmed: .upgradeUnconfirmed
+        case .windowClosed: .windowClosed
+        case .fleetPaused: .fleetPaused
         case .limitHeld: .limitHeld
         case .vmForeign: .vmForeign
         case .vmPaused: .vmPaused

@@ -4,7 +4,7 @@ import K3s
 extension Reason {
     /// One clause without a full stop, as it stands behind a node's name.
     package var text: String {
-        causeText ?? waitText ?? upgradeText ?? blockText ?? refusalText ?? reportText ?? code.rawValue
+        causeText ?? waitText ?? upgradeText ?? deferralText ?? blockText ?? refusalText ?? reportText ?? code.rawValue
     }
 
     private var causeText: String? {
@@ -67,6 +67,14 @@ extension Reason {
         case .limitReached(let limit, let value, let names, let isRestart):
             "limits.\(limit.rawValue) is \(value)\(Self.taken(by: names))"
                 + (isRestart ? " until k3s is surely up again there, \(Self.stale)" : "")
+        default: nil
+        }
+    }
+
+    private var deferralText: String? {
+        switch self {
+        case .windowClosed(let opening): "the maintenance window, which opens \(opening.words)"
+        case .fleetPaused(let pause): "the fleet is \(pause.words)"
         default: nil
         }
     }

@@ -76,6 +76,11 @@ package indirect enum Reason: Sendable, Hashable {
     /// The new k3s was started and its Node shows the old one.
     case upgradeUnconfirmed(K3sVersion)
 
+    // MARK: what is put off
+
+    case windowClosed(WindowOpening)
+    case fleetPaused(FleetPause)
+
     // MARK: what only the operator can change
 
     case limitHeld(LimitName, Int, by: [String])

@@ -12,6 +12,8 @@ package enum SafetyRule: String, Sendable, Hashable, CaseIterable {
     // Lifecycle and Planner
     case foreignState, nodeAlive, secondList, commandGrace, backOff, lostServer,
         otherCluster, versionStays, clusterAnswersFirst, startGrace, drainedStays
+    // Plan/Maintenance
+    case window, pause
     // Reconciler
     case approval, outdatedRead, lease, fence, newHold
 

@@ -11,12 +11,15 @@ package enum FleetFile {
         package var clusterName: String?
     }
 
-    package static func parse(_ text: String, file: String) -> Outcome {
+    /// `zone`: the rules of a time zone of that name, where the system knows it.
+    package static func parse(
+        _ text: String, file: String, zone: (String) -> TimeZoneRules? = { $0 == "UTC" ? .utc : nil }
+    ) -> Outcome {
         var reader = JSON5Reader(text)
         do throws(JSON5Error) {
             let root = try reader.document()
             let reading = SpecReading(file: file, places: reader.places)
-            let fleet = FleetReader(root: Field(node: root, path: "", reading: reading)).fleet()
+            let fleet = FleetReader(root: Field(node: root, path: "", reading: reading)).fleet(zone)
             let told = reading.sorted
             let usable = told.contains { $0.severity == .error } ? nil : fleet
             return Outcome(fleet: usable, diagnostics: told, clusterName: clusterName(root))
@@ -55,7 +58,8 @@ enum SpecFields {
     static let pool = ["nodes", "vmPrefix", "k3s", "project", "task", "share"] + shape
     static let share = ["port", "public", "users"]
     static let limits = ["maxVMs", "deletionsPerPass", "hostsAtOnce", "connectsPerMinute", "maxUnavailable"]
-    static let policy = ["prune", "drain"]
+    static let policy = ["prune", "drain", "window"]
+    static let window = ["days", "from", "to", "zone"]
     static let drain = ["force", "timeout", "deleteEmptyDir"]
     static let ssh = ["keyFile", "user", "hostKeys", "config"]
     static let knownHosts = ["knownHosts"]
@@ -66,7 +70,7 @@ struct FleetReader {
 
     let root: Field
 
-    func fleet() -> DesiredFleet? {
+    func fleet(_ zone: (String) -> TimeZoneRules?) -> DesiredFleet? {
         let top = root.fields(SpecFields.root)
         guard root.isObject else { return nil }
         if top["apiVersion"] == nil { root.miss("apiVersion", "add apiVersion: \"\(Self.apiVersion)\"") }
@@ -82,7 +86,7 @@ struct FleetReader {
         let limits = limits(top, nodes: count)
         checkNames(pools)
         checkRoom(cluster, nodes: count)
-        let policy = policy(top["policy"])
+        let policy = policy(top["policy"], zone)
         let ssh = ssh(top["ssh"])
         // Too many were refused above; they are not even made, since a short file can ask for millions.
         guard count <= limits.maxVMs else { return nil }
@@ -114,9 +118,10 @@ struct FleetReader {
         return field.integer(1...1000).map(MaxUnavailable.count)
     }
 
-    private func policy(_ field: Field?) -> Policy {
+    private func policy(_ field: Field?, _ zone: (String) -> TimeZoneRules?) -> Policy {
         let fields = field?.fields(SpecFields.policy) ?? [:]
-        return Policy(prune: fields["prune"]?.boolean() ?? false, drain: drain(fields["drain"]))
+        let windows = withoutActuallyEscaping(zone) { WindowSection(zone: $0).windows(fields["window"]) }
+        return Policy(prune: fields["prune"]?.boolean() ?? false, drain: drain(fields["drain"]), windows: windows)
     }
 
     private func drain(_ field: Field?) -> DrainPolicy {

@@ -39,6 +39,11 @@ package enum FleetSchema {
                     "timeout": {"description": "Seconds after which a drain that cannot end is left to you.", "type": "integer", "minimum": 20, "maximum": 86400, "default": 300},
                     "deleteEmptyDir": {"description": "Also end pods whose emptyDir volumes are lost with them.", "type": "boolean", "default": true}
                   }
+                },
+                "window": {
+                  "description": "When nodes that serve may be restarted, drained or removed; at any time when left out. What is down is repaired at once.",
+                  "examples": [{"from": "22:00", "to": "04:00"}],
+                  "anyOf": [{"$ref": "#/$defs/window"}, {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/window"}}]
                 }
               }
             },
@@ -47,6 +52,24 @@ package enum FleetSchema {
           "$defs": {
             "pool": \#(pool),
             "secret": \#(secret),
+            "window": {
+              "type": "object", "required": ["from", "to"], "additionalProperties": false, "properties": {
+                "days": {
+                  "description": "Days on which it opens.", "type": "array", "minItems": 1,
+                  "items": {"enum": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]},
+                  "default": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+                },
+                "from": {"description": "When it opens.", "type": "string", "pattern": "^([01][0-9]|2[0-3]):[0-5][0-9]$", "examples": ["22:00"]},
+                "to": {
+                  "description": "When it closes; on the day after when that is not later than from.",
+                  "type": "string", "pattern": "^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$", "examples": ["04:00"]
+                },
+                "zone": {
+                  "description": "A time zone of the IANA's, which the system's tzdata knows, as Europe/Berlin.",
+                  "type": "string", "pattern": "^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z][A-Za-z0-9_+-]*){0,2}$", "maxLength": 64, "default": "UTC"
+                }
+              }
+            },
             "labelValue": {"type": "string", "pattern": "^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$", "maxLength": 63},
             "taint": {
               "anyOf": [

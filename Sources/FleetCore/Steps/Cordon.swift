@@ -6,6 +6,7 @@ package struct Cordon: Step {
     package static let kind = StepKind.cordon
     package static let words = "cordon"
     package static let isDestructive = true
+    package static let isDisruptive = true
 
     package let node: String
 

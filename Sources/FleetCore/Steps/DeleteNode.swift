@@ -8,6 +8,7 @@ package struct DeleteNode: Step {
     package static let deadlineSeconds = 180.0
     package static let usesOwnConnection = true
     package static let isDestructive = true
+    package static let isDisruptive = true
 
     package let node: String
     /// Its k3s may still run: a Node whose kubelet is heard of stays, and the step fails.

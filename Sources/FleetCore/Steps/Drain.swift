@@ -7,6 +7,7 @@ package struct Drain: Step {
     package static let words = "drain"
     package static let usesOwnConnection = true
     package static let isDestructive = true
+    package static let isDisruptive = true
 
     package let node: String
     /// No kubelet is left to end its pods, so they are not waited for without end.

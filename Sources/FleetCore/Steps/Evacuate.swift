@@ -6,6 +6,7 @@ package struct Evacuate: Step {
     package static let kind = StepKind.evacuate
     package static let words = "cordon and drain"
     package static let usesOwnConnection = true
+    package static let isDisruptive = true
 
     package let node: String
     /// Its pods have another node to go to.

@@ -7,6 +7,7 @@ package struct Install: Step {
     package static let words = "install k3s"
     package static let deadlineSeconds = 180.0
     package static let startsK3s = true
+    package static let isDisruptive = true
 
     package let setup: NodeSetup
     /// Of `setup.meaning`.

@@ -5,6 +5,7 @@ package struct RemoveVM: Step {
     package static let kind = StepKind.removeVM
     package static let words = "remove VM"
     package static let isDestructive = true
+    package static let isDisruptive = true
 
     package let node: String
 

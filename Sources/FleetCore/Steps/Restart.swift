@@ -7,6 +7,7 @@ package struct Restart: Step {
     package static let words = "restart k3s"
     package static let deadlineSeconds = 90.0
     package static let startsK3s = true
+    package static let isDisruptive = true
 
     package let node: String
     package let role: Role

@@ -7,6 +7,7 @@ package struct RevertK3s: Step {
     package static let words = "put the former k3s back"
     package static let deadlineSeconds = 120.0
     package static let startsK3s = true
+    package static let isDisruptive = true
 
     package let node: String
     /// The release that failed.

@@ -16,6 +16,8 @@ package protocol Step: Sendable, Hashable {
     static var mayRepeat: Bool { get }
     /// k3s starts there, or starts again.
     static var startsK3s: Bool { get }
+    /// It may take a node down that serves: outside of the maintenance window it is not begun (`Planner.waitForWindow`).
+    static var isDisruptive: Bool { get }
 
     /// The name of the node, and of its VM.
     var node: String { get }
@@ -49,6 +51,7 @@ extension Step {
     package static var isDestructive: Bool { false }
     package static var mayRepeat: Bool { true }
     package static var startsK3s: Bool { false }
+    package static var isDisruptive: Bool { false }
 
     package var detail: String { "" }
     package var takes: LimitName? { nil }

@@ -7,6 +7,7 @@ package struct Stop: Step {
     package static let words = "stop k3s"
     package static let deadlineSeconds = 180.0
     package static let isDestructive = true
+    package static let isDisruptive = true
 
     package let node: String
     package let role: Role

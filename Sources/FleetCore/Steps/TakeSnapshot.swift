@@ -9,6 +9,7 @@ package struct TakeSnapshot: Step {
     package static let deadlineSeconds = 600.0
     package static let usesOwnConnection = true
     package static let startsK3s = true
+    package static let isDisruptive = true
 
     package let node: String
     /// What runs there.

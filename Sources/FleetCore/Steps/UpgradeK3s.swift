@@ -7,6 +7,7 @@ package struct UpgradeK3s: Step {
     package static let words = "upgrade k3s"
     package static let deadlineSeconds = 120.0
     package static let startsK3s = true
+    package static let isDisruptive = true
 
     package let node: String
     package let role: Role

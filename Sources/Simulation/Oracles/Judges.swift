@@ -13,7 +13,8 @@ struct Judges: Sendable {
         RemovalKeepsItsOrder(), TheLockIsHeld(), LookingWritesNothing(), OnlyWhatWasApproved(), VersionsKeepTheirOrder(), TheLeaseIsHeld(),
         TheBreakerHolds(), TheLivingAreNotForgotten(), OtherClustersHostsAreLeftAlone(), NothingIsHammered(), WhatRunsIsNotReset(),
         MembersAreNotRestarted(), OneChangeAtATime(), VMsStayInBudget(), NoDuplicateVM(), RemovalsStayInBudget(), FoundedAtMostOnce(),
-        DestroyLeavesNothing(), LoopsEnd(), UpgradesKeepTheirOrder(),
+        DestroyLeavesNothing(), LoopsEnd(), UpgradesKeepTheirOrder(), DisruptionsKeepToTheWindow(),
+        AHeldFleetIsLeftAlone(),
     ]
 
     /// Of a trial: what comes later follows from what came before.

@@ -17,6 +17,8 @@ struct FleetSketch: Sendable {
     var kubelet = "110"
     var serverKubelet = "110"
     var drainTimeout = 300
+    /// In the spelling of a fleet file.
+    var window: String?
 
     func with(_ change: (inout FleetSketch) -> Void) -> DesiredFleet {
         var copy = self
@@ -36,7 +38,7 @@ struct FleetSketch: Sendable {
              pools: {\(pool): {nodes: \(web), labels: {tier: "\(label)"}, isolated: \(isTainted), tags: [\(tags.map { "\"\($0)\"" }.joined(separator: ", "))], 
                 \(share)},
                      batch: {nodes: 1, isolated: true}},
-             limits: {maxVMs: \(maxVMs ?? max(25, web + 10)), maxUnavailable: \(maxUnavailable)}, policy: {prune: true, drain: {timeout: \(drainTimeout)}}}
+             limits: {maxVMs: \(maxVMs ?? max(25, web + 10)), maxUnavailable: \(maxUnavailable)}, policy: {prune: true, drain: {timeout: \(drainTimeout)}\(window.map { ", window: \($0)" } ?? "")}}
             """
         let outcome = FleetFile.parse(text, file: "fleet.json")
         guard let fleet = outcome.fleet else { preconditionFailure("the scenario's fleet file is wrong: \(outcome.diagnostics)") }

@@ -71,7 +71,7 @@ extension Scenario {
     package static func all(web: Int = 2) -> [Scenario] {
         let sketch = FleetSketch(web: web)
         let small = sizes(sketch) + changes(sketch) + losses(sketch) + hands(sketch)
-        return small + upgrades(sketch) + strangers(sketch) + servers(sketch) + [destroy(sketch.fleet())]
+        return small + upgrades(sketch) + strangers(sketch) + servers(sketch) + [destroy(sketch.fleet())] + maintenance()
     }
 
     private static let victim = "demo-web-n1"

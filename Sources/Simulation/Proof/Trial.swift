@@ -95,8 +95,9 @@ struct Course {
             isDone = pass() && isAsAtLast
             editedFleet(since: struck)
             // A daemon whose file was changed goes on at once.
-            let pause = hasDied || fleet != scenario.after ? restartsAfter : Trial.pause
+            let pause = max(hasDied || fleet != scenario.after ? restartsAfter : Trial.pause, untilWindow)
             callTheOperator()
+            endTheHold()
             // Who was told a lie, or read away when something happened, may believe that all is done; the next pass knows better.
             // By a clock that was put forward a node that went a moment ago has been silent for long; a machine that boots comes back.
             let isDeceived = world.state.withLock { state in

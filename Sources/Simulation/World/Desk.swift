@@ -5,6 +5,8 @@ extension WorldState {
     package struct Desk: Sendable {
         package var ledger: Ledger?
         var lockHolder: Int?
+        /// An operator holds the fleet here.
+        package var pause: FleetPause?
         /// The ledger before the last write.
         fileprivate(set) var previous: Ledger?
 

@@ -42,6 +42,8 @@ extension SimulatedProcess: Memory {
         if outcome.dies { end() }
         if let error = outcome.error { throw error }
     }
+
+    package func pause() -> FleetPause? { world.state.withLock { $0.desks[$0.processes[id].desk].pause } }
 }
 
 extension WorldState {
