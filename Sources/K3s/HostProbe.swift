@@ -29,6 +29,8 @@ package struct ProbeFields: Sendable, Hashable {
     /// k3s runs with other files than those that are there.
     package var isOutdated = false
     package var clusterID: String?
+    /// Of the newest order that the host obeyed.
+    package var fence: FencingToken?
     package var hasServerData = false
     package var hasAgentData = false
     /// Last words of a unit that is not well.
@@ -56,6 +58,7 @@ package struct ProbeFields: Sendable, Hashable {
         case "foreign": foreignFiles.append(value)
         case "outdated": isOutdated = value == "yes"
         case "cluster": clusterID = value
+        case "fence": fence = FencingToken(value)
         case "server-data": hasServerData = value == "yes"
         case "agent-data": hasAgentData = value == "yes"
         case "journal": noteJournal(value)

@@ -58,14 +58,14 @@ struct Hosts: Sendable {
     }
 
     /// Runs a script as root and returns its standard output. `mutates`: without an answer the outcome is unknown.
-    /// `aside`, `gate`: see `SSHClient.run`. `answersSecrets`: they are what is asked for, so they stay in the answer.
+    /// `token`: under what a change was decided. `aside`, `gate`: see `SSHClient.run`. `answersSecrets`: they are what is asked for, so they stay in the answer.
     func run(
-        _ script: Script, on vm: ObservedVM, deadline: Double, mutates: Bool, aside: Bool = false, answersSecrets: Bool = false,
+        _ script: Script, on vm: ObservedVM, under token: FencingToken? = nil, deadline: Double, mutates: Bool, aside: Bool = false, answersSecrets: Bool = false,
         gate: @escaping @Sendable () -> Bool = { true }
     ) async throws(EffectError) -> String {
         let bytes: [UInt8]
         do {
-            bytes = try HostScript.addressed(script, to: vm.name).bytes(revealing: secrets.reveal)
+            bytes = try HostScript.addressed(script, to: vm.name, under: token).bytes(revealing: secrets.reveal)
         } catch {
             throw EffectError("\(error)", remedy: .askOperator(advice: "put the secret where the fleet file says it is"))
         }
@@ -119,6 +119,9 @@ struct Hosts: Sendable {
     private static func failed(_ result: ExecResult, _ errors: String) -> EffectError {
         let (status, cause) = (result.exitStatus ?? -1, HostFailure.cause(stderr: errors))
         if status == HostFailure.wrongHost { return EffectError(cause, remedy: .askOperator(advice: wrongHostAdvice)) }
+        if let newest = HostFailure.newest(exitStatus: status, stdout: String(decoding: result.stdout, as: UTF8.self)) {
+            return EffectError(cause, remedy: .fenced(by: newest))
+        }
         if let refusal = OverlayRefusal(exitStatus: status, stderr: errors) {
             return EffectError(cause, remedy: .refused(.overlayRefused(refusal, words: cause)))
         }

@@ -143,8 +143,8 @@ extension LiveWorld: WorldWriter {
         return observed
     }
 
-    package func holdLease(on vm: ObservedVM, seconds: Int, expired: LeaseHold?) async throws(EffectError) -> LeaseAnswer {
-        let script = HostScript.holdLease(holder: holder, seconds: seconds, expired: expired)
+    package func holdLease(on vm: ObservedVM, _ claim: LeaseClaim) async throws(EffectError) -> LeaseAnswer {
+        let script = HostScript.holdLease(holder: holder, claim)
         let output = try await hosts.run(script, on: vm, deadline: 15, mutates: true)
         return try Self.reading { () throws(ReadingError) in try LeaseAnswer.parse(output) }
     }
@@ -159,7 +159,7 @@ extension LiveWorld: WorldWriter {
         }
         let step = type(of: action.step)
         return try await hosts.run(
-            script, on: vm, deadline: step.deadlineSeconds, mutates: true, aside: step.usesOwnConnection,
+            script, on: vm, under: ticket?.token, deadline: step.deadlineSeconds, mutates: true, aside: step.usesOwnConnection,
             gate: { [ticket] in ticket?.isOpen ?? true })
     }
 

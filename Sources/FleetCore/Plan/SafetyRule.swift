@@ -11,6 +11,8 @@ package enum SafetyRule: String, Sendable, Hashable, CaseIterable {
         otherCluster, versionStays, clusterAnswersFirst, startGrace, drainedStays
     // Reconciler
     case approval, outdatedRead, lease, fence, newHold
+    // The hosts: K3s/HostScript+Fence
+    case newestOrder
 
     /// Rules that forbid the same earlier or again, so that the absence of this one alone would not show.
     package var cover: Set<SafetyRule> {

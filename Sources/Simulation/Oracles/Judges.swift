@@ -13,7 +13,7 @@ struct Judges: Sendable {
         RemovalKeepsItsOrder(), TheLockIsHeld(), LookingWritesNothing(), OnlyWhatWasApproved(), VersionsKeepTheirOrder(), TheLeaseIsHeld(),
         TheBreakerHolds(), TheLivingAreNotForgotten(), OtherClustersHostsAreLeftAlone(), NothingIsHammered(), WhatRunsIsNotReset(),
         MembersAreNotRestarted(), OneChangeAtATime(), VMsStayInBudget(), NoDuplicateVM(), RemovalsStayInBudget(), FoundedAtMostOnce(),
-        DestroyLeavesNothing(), LoopsEnd(),
+        DestroyLeavesNothing(), LoopsEnd(), NothingOlderIsObeyed(),
     ]
 
     /// Of a trial: what comes later follows from what came before.

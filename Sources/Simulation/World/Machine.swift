@@ -43,12 +43,22 @@ package struct Machine: Hosted, Hashable {
     }
     package var share: Share { Share(port: vm.port, isPublic: vm.isPublic, users: vm.sharedWith.sorted()) }
 
+    /// One boot of one VM.
+    struct Session: Sendable, Hashable {
+        var createdAt: String
+        var sshAt: Double
+    }
+
+    var session: Session { Session(createdAt: vm.createdAt, sshAt: sshAt) }
+
     /// What survives a power cut.
     package struct HostDisk: Sendable, Hashable {
         package var hasOverlay = false
         package var binary: K3sVersion?
         package var hasInstaller = false
         package var clusterID: String?
+        /// The newest that it obeyed.
+        var fence: FencingToken?
         package var setup: NodeSetup? {
             get { if case .setup(let setup)? = kept { setup } else { nil } }
             set { (kept, role) = (newValue.map(Kept.setup), newValue?.role) }
@@ -171,7 +181,7 @@ package struct Machine: Hosted, Hashable {
         probe.configHash = disk.setup.map { sha256Hex($0.settings) }
         probe.settingsHash = disk.setup.map { sha256Hex($0.lastingSettings) }
         (probe.changedFiles, probe.foreignFiles) = (disk.changedFiles, disk.foreignFiles)
-        probe.clusterID = disk.clusterID
+        (probe.clusterID, probe.fence) = (disk.clusterID, disk.fence)
         probe.hasServerData = disk.serverData != nil
         probe.hasAgentData = disk.password != nil
         probe.journal = unit?.complaint
