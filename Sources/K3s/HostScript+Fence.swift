@@ -38,7 +38,8 @@ extension HostScript {
                     echo "this was decided under lease number \(token.number), and the host has obeyed number $newest" >&2
                     exit \(Int(HostFailure.fenced))
                 fi
-                [ "$owner" = \(token.clusterID) ] && [ "$newest" = \(token.number) ] || [ "$owner\(token.number)" = 0 ] || note \(token.clusterID) \(token.number)
+                [ "$owner" = \(token.clusterID) ] && [ "$newest" = \(token.number) ] || [ "${owner}\(token.number)" = 0 ] \\
+                    || note \(token.clusterID) \(token.number)
             )
             """
     }
@@ -61,10 +62,8 @@ extension HostScript {
             [ "$owner" = "$1" ] || newest=0
         }
         note() {
-            mkdir -p "$(dirname \(raw: HostPath.fence))"
-            printf '%s %s\\n' "$1" "$2" >\(raw: HostPath.fence).new
-            mv -f \(raw: HostPath.fence).new \(raw: HostPath.fence)
-            \(durable)
+            mkdir -p "$(dirname \(raw: HostPath.fence))" && printf '%s %s\\n' "$1" "$2" >\(raw: HostPath.fence).new \\
+                && mv -f \(raw: HostPath.fence).new \(raw: HostPath.fence) && { \(durable); }
         }
         """
 }

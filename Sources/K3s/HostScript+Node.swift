@@ -106,7 +106,9 @@ extension HostScript {
         let labelText = labels.keys.sorted().map { key in quoted(key) + ":" + (labels[key]!.map(quoted) ?? "null") }.joined(separator: ",")
         let noteText = annotations.keys.sorted().map { quoted($0) + ":" + quoted(annotations[$0]!) }.joined(separator: ",")
         let metadata = "\"labels\":{\(labelText)},\"annotations\":{\(noteText)}"
-        guard let taints else { return alone(on: name) + "k3s kubectl patch node \(name) --type=merge -p \("{\"metadata\":{\(metadata)}}")" }
+        guard let taints else {
+            return alone(on: name) + "k3s kubectl patch node \(name) --type=merge -p \("{\"metadata\":{\(metadata)}}")"
+        }
         let seen = taints.from.map(spelled).sorted().joined(separator: "\n")
         let (before, after) = ("{\"metadata\":{\"resourceVersion\":\"", "\",\(metadata)},\"spec\":{\"taints\":[")
         // Of a taint that stays the API server keeps no time by itself, and evictions count from it (facts/kubernetes.md, 12).

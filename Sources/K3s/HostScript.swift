@@ -96,6 +96,9 @@ package enum HostScript {
                 if command -v tailscale >/dev/null 2>&1 && systemctl is-active --quiet tailscaled; then
                     address=$(tailscale ip -4 2>/dev/null | head -n 1)
                     echo "overlay=${address:-down}"
+                    if [ -n "$address" ]; then
+                        \(tailnet)
+                    fi
                 else
                     echo 'overlay=missing'
                 fi
@@ -125,6 +128,7 @@ package enum HostScript {
                 fi
                 \(changes)
                 \(foreignFiles)
+                \(podNetwork)
                 [ -f \(HostPath.cluster) ] && echo "cluster=$(cat \(HostPath.cluster))"
                 [ -f \(HostPath.fence) ] && echo "fence=$(head -n 1 \(HostPath.fence))"
                 [ -d /var/lib/rancher/k3s/server/db ] && echo 'server-data=yes'
@@ -201,6 +205,11 @@ package enum HostScript {
             fi
 
             """ + durable
+    }
+
+    /// Takes the host's device out of the tailnet, where it would stay for ever; one that cannot be taken out stays.
+    package static func logOut() -> Script {
+        alone + "timeout --foreground 15 tailscale logout >/dev/null 2>&1 || :"
     }
 
     package static func kubeconfig() -> Script {

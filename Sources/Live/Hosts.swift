@@ -60,7 +60,8 @@ struct Hosts: Sendable {
     /// Runs a script as root and returns its standard output. `mutates`: without an answer the outcome is unknown.
     /// `token`: under what a change was decided. `aside`, `gate`: see `SSHClient.run`. `answersSecrets`: they are what is asked for, so they stay in the answer.
     func run(
-        _ script: Script, on vm: ObservedVM, under token: FencingToken? = nil, deadline: Double, mutates: Bool, aside: Bool = false, answersSecrets: Bool = false,
+        _ script: Script, on vm: ObservedVM, under token: FencingToken? = nil, deadline: Double, mutates: Bool, aside: Bool = false,
+        answersSecrets: Bool = false,
         gate: @escaping @Sendable () -> Bool = { true }
     ) async throws(EffectError) -> String {
         let bytes: [UInt8]

@@ -62,7 +62,7 @@ package struct LiveWorld: Sendable {
         case .createVM(let step): ExeDevCommand.new(Self.newVM(step)).line
         case .tagVM(let step): Self.tagging(step).map(\.line).joined(separator: "\n")
         case .startVM(let step): ExeDevCommand.restart(step.node).line
-        case .removeVM(let step): ExeDevCommand.rm([step.node]).line
+        case .removeVM(let step): HostScript.logOut().shown + "\n" + ExeDevCommand.rm([step.node]).line
         case .share(let step): Self.sharing(step, present: step.revoking).map(\.line).joined(separator: "\n")
         default: action.step.script(context(facts.now))?.shown ?? ""
         }
@@ -118,6 +118,18 @@ extension LiveWorld: WorldWriter {
 
     package func start(_ step: StartVM) async throws(EffectError) {
         _ = try await asking { () async throws(ExeDevError) in try await client.restart(step.node) }
+    }
+
+    /// Also where it cannot be asked its VM goes.
+    package func logOut(_ vm: ObservedVM) async throws(EffectError) {
+        guard vm.status == .running else { return }
+        do throws(EffectError) {
+            _ = try await hosts.run(
+                HostScript.logOut(), on: vm, under: ticket?.token, deadline: 30, mutates: true, gate: { [ticket] in ticket?.isOpen ?? true }
+            )
+        } catch {
+            if case .fenced = error.remedy { throw error }
+        }
     }
 
     package func remove(_ step: RemoveVM) async throws(EffectError) {

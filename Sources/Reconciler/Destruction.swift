@@ -63,6 +63,7 @@ package struct Destruction: Sendable {
         let began = clock.uptime
         do throws(EffectError) {
             try ticket.check()
+            try await world.fenced(by: ticket).logOut(vm)
             try await world.fenced(by: ticket).remove(step)
         } catch {
             switch error.remedy {

@@ -64,6 +64,9 @@ package protocol WorldWriter: WorldReader {
     func tag(_ step: TagVM) async throws(EffectError)
     func start(_ step: StartVM) async throws(EffectError)
     func remove(_ step: RemoveVM) async throws(EffectError)
+    /// Takes the host out of the overlay network, if it can still be asked, right before its VM is removed. Throws only when the host refuses
+    /// because a later holder of the Lease has been there.
+    func logOut(_ vm: ObservedVM) async throws(EffectError)
     /// Sets sharing and reads it back.
     func share(_ step: ShareVM) async throws(EffectError) -> Share
     /// Takes or renews the cluster's Lease, on its server.
@@ -76,6 +79,9 @@ package protocol WorldWriter: WorldReader {
 }
 
 extension WorldWriter {
+    /// For a world whose `remove` does it.
+    package func logOut(_ vm: ObservedVM) async throws(EffectError) {}
+
     /// For hands that let nothing wait.
     package func fenced(by ticket: Fence.Ticket) -> any WorldWriter { self }
 }

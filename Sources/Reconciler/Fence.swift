@@ -19,7 +19,9 @@ package final class Fence: Sendable {
     func hold(until end: Double, generation: Int = 0) { state.withLock { $0 = (end - Self.margin, generation) } }
 
     /// For what is decided now. `token`: under what, as the host is told; nil where nothing on a host is changed.
-    func ticket(under token: FencingToken? = nil) -> Ticket { Ticket(fence: self, generation: state.withLock { $0.generation }, token: token) }
+    func ticket(under token: FencingToken? = nil) -> Ticket {
+        Ticket(fence: self, generation: state.withLock { $0.generation }, token: token)
+    }
 
     /// Lets one change through, while it is good.
     package struct Ticket: Sendable {

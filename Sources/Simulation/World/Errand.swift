@@ -162,7 +162,8 @@ extension WorldState {
         if let refusal = Self.refusal(fault) { return .failure(refusal) }
         guard fault != .apiServerDown, let cluster = cluster(servedBy: name) else { return .failure(Self.refused) }
         if let keeper = leaseKeeper {
-            _ = write(.init(holder: keeper, renewedAt: now, seconds: 60, number: 0), over: clusters[cluster].leases[Self.leaseName], cluster)
+            _ = write(
+                .init(holder: keeper, renewedAt: now, seconds: 60, number: 0), over: clusters[cluster].leases[Self.leaseName], cluster)
         }
         let last = clusters[cluster].leases[Self.leaseName]
         if let last, last.holder != Self.holder(desk), last.seconds > 1 {

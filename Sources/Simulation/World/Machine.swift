@@ -24,6 +24,8 @@ package struct Machine: Hosted, Hashable {
     var silentUntil = -Double.infinity
     let address: ObservedVM.Address
     let overlayAddress: String
+    /// Nobody has signed its key.
+    var isLockedOut = false
     /// Another host answers at this address.
     var answersAs: String?
 
@@ -57,6 +59,8 @@ package struct Machine: Hosted, Hashable {
         package var binary: K3sVersion?
         package var hasInstaller = false
         package var clusterID: String?
+        /// The address of the peer that its pods cannot reach.
+        var lostPeer: String?
         /// The newest that it obeyed.
         var fence: FencingToken?
         package var setup: NodeSetup? {
@@ -181,6 +185,11 @@ package struct Machine: Hosted, Hashable {
         probe.configHash = disk.setup.map { sha256Hex($0.settings) }
         probe.settingsHash = disk.setup.map { sha256Hex($0.lastingSettings) }
         (probe.changedFiles, probe.foreignFiles) = (disk.changedFiles, disk.foreignFiles)
+        probe.isLockedOut = isLockedOut
+        if let peer = disk.lostPeer, unit?.registeredAt != nil {
+            probe.podNetwork = PodNetworkFailure(
+                interface: "flannel.1", mtu: 1230, peers: [.init(podAddress: "10.244.1.0", overlayAddress: peer)])
+        }
         (probe.clusterID, probe.fence) = (disk.clusterID, disk.fence)
         probe.hasServerData = disk.serverData != nil
         probe.hasAgentData = disk.password != nil

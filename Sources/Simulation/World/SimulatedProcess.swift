@@ -246,13 +246,16 @@ extension WorldState {
     mutating func arrive(_ effect: Effect, _ number: Int, _ fault: Fault.Kind?, by id: Int) -> Swift.Result<EffectReply, EffectError> {
         proceed()
         inFlight[number] = nil
+        if case .removeVM = effect.action { logOut(effect.subject) }
         if let until = outage, now < until, !effect.isForHost { return .failure(APIFault.dns.error(mutating: true)) }
         if !effect.isForHost, isThrottled() { return .failure(APIFault.status429.error(mutating: true)) }
         var isDone = true
         var told: EffectError?
         if case .api(let kind)? = fault, !effect.isForHost {
             (isDone, told) = (kind.isDone, kind.error(mutating: true))
-            if let delay = kind.delay { late.append(Late(at: now + delay, effect: effect, process: id, reservesName: kind == .status504Reserved)) }
+            if let delay = kind.delay {
+                late.append(Late(at: now + delay, effect: effect, process: id, reservesName: kind == .status504Reserved))
+            }
         }
         var hostFault: HostFault?
         if case .host(let kind)? = fault, effect.isForHost { hostFault = kind }

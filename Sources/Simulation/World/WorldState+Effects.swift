@@ -128,7 +128,10 @@ extension WorldState {
 
     private func preparation(_ input: HostPreparation, _ index: Int) -> [HostStep] {
         [
-            { world in world.write(index) { $0.hasOverlay = true } },
+            { world in
+                world.account.join(world.machines[index].vm)
+                return world.write(index) { $0.hasOverlay = true }
+            },
             { world in world.write(index) { $0.binary = input.version } },
             { world in world.write(index) { $0.hasInstaller = true } },
             { world in world.write(index) { $0.clusterID = input.clusterID } },
