@@ -196,7 +196,7 @@ struct Run {
 
     /// The next run looks again at once into the host of a node with which something is the matter.
     private var inspected: Inspected {
-        let troubled = Set(plan.items.filter { $0.decision.reason != nil }.map { ReadTarget.host($0.node) })
+        let troubled = Set(plan.items.filter { $0.decision.isBlocked }.map { ReadTarget.host($0.node) })
         return inspections.done.filter { !troubled.contains($0.key) }
     }
 

@@ -35,4 +35,14 @@ import Testing
             #expect(verdict.end.account.devices[name] != nil)
         }
     }
+
+    /// It is said, and nothing is done about it.
+    @Test func aHostThatIsLockedOutIsNamed() throws {
+        let (fleet, name) = (FleetSketch(web: 1).fleet(), "demo-web-n1")
+        var world = try WorldState.standing(fleet)
+        world.lockOut(name)
+        let run = try Rehearsal(fleet, in: world)
+        #expect(run.effects == [])
+        #expect(try run.block(name) == .overlayLockedOut)
+    }
 }
