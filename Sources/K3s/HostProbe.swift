@@ -33,6 +33,14 @@ package struct ProbeFields: Sendable, Hashable {
     /// k3s runs with other files than those that are there.
     package var isOutdated = false
     package var clusterID: String?
+    /// The tailnet does not trust the host's key, so that no peer talks to it (Tailnet Lock).
+    package var isLockedOut = false
+    /// The name of its device in the tailnet; nil where it is not known.
+    package var overlayDevice: String?
+    /// Nil: it works, or cannot be told.
+    package var podNetwork: PodNetworkFailure?
+    /// Of the newest order that the host obeyed.
+    package var fence: FencingToken?
     package var hasServerData = false
     package var hasAgentData = false
     /// Last words of a unit that is not well.
@@ -63,6 +71,11 @@ package struct ProbeFields: Sendable, Hashable {
         case "foreign": foreignFiles.append(value)
         case "outdated": isOutdated = value == "yes"
         case "cluster": clusterID = value
+        case "overlay-lock": isLockedOut = value == "out"
+        case "overlay-device": overlayDevice = value.isEmpty ? nil : value
+        case "pods": podNetwork = podNetwork ?? PodNetworkFailure(value)
+        case "pods-peer": podNetwork?.peers.append(.init(value))
+        case "fence": fence = FencingToken(value)
         case "server-data": hasServerData = value == "yes"
         case "agent-data": hasAgentData = value == "yes"
         case "journal": noteJournal(value)

@@ -129,7 +129,9 @@ extension HostScript {
         let labelText = labels.keys.sorted().map { key in quoted(key) + ":" + (labels[key]!.map(quoted) ?? "null") }.joined(separator: ",")
         let noteText = annotations.keys.sorted().map { quoted($0) + ":" + quoted(annotations[$0]!) }.joined(separator: ",")
         let metadata = "\"labels\":{\(labelText)},\"annotations\":{\(noteText)}"
-        guard let taints else { return "k3s kubectl patch node \(name) --type=merge -p \("{\"metadata\":{\(metadata)}}")" }
+        guard let taints else {
+            return alone(on: name) + "k3s kubectl patch node \(name) --type=merge -p \("{\"metadata\":{\(metadata)}}")"
+        }
         let seen = taints.from.map(spelled).sorted().joined(separator: "\n")
         let (before, after) = ("{\"metadata\":{\"resourceVersion\":\"", "\",\(metadata)},\"spec\":{\"taints\":[")
         // Of a taint that stays the API server keeps no time by itself, and evictions count from it (facts/kubernetes.md, 12).
@@ -139,7 +141,7 @@ extension HostScript {
             let head = "{\"key\":" + quoted(taint.key) + value + ",\"effect\":" + quoted(taint.effect.rawValue)
             return "\(list)\(next.offset == 0 ? head : "," + head)\"$(added \(spelled(taint)))\"\("}")"
         }
-        return """
+        return alone(on: name) + """
             LC_ALL=C; export LC_ALL
             now=$(k3s kubectl get node \(name) -o jsonpath=\(taintPath) --request-timeout=20s)
             revision=${now%% *}

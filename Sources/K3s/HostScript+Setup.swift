@@ -69,6 +69,7 @@ extension HostScript {
             exec 9>>\(file)
             flock -w \(seconds) 9 || { echo \(words) >&2; exit 1; }
         fi
+        obey || exit $?
         """
     }
 

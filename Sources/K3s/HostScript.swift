@@ -6,15 +6,16 @@ package enum HostScript {
     /// The script as it is sent. On exe.dev the address and the key decide whose VM answers, so nothing is done on a host of another
     /// name. The braces make the shell read all of it before it does any of it: a connection cut half-way then does nothing, and no child
     /// can eat the rest of the script from the standard input that it shares with the shell. kubectl speaks to the host's own cluster, whatever
-    /// the login's environment or root's kubeconfig name.
-    package static func addressed(_ script: Script, to hostname: String) -> Script {
+    /// the login's environment or root's kubeconfig name. `token`: under what a change was decided; nil for what changes nothing on the host.
+    package static func addressed(_ script: Script, to hostname: String, under token: FencingToken? = nil) -> Script {
         let proof: Script = """
             host=$(hostname)
             [ "${host%%.*}" = \(hostname) ] || { echo "this host is $host" >&2; exit \(Int(HostFailure.wrongHost)); }
             """
         return Script(
             lines: [
-                "{", endsWithConnection, proof, Script(raw: "echo '\(ownOutput)'"), environment, script, "exit $?", "} 8<&0 </dev/null", "",
+                "{", endsWithConnection, proof, Script(raw: "echo '\(ownOutput)'"), environment, obedience(token), script, "exit $?",
+                "} 8<&0 </dev/null", "",
             ])
     }
 
@@ -106,6 +107,9 @@ package enum HostScript {
                 if command -v tailscale >/dev/null 2>&1 && systemctl is-active --quiet tailscaled; then
                     address=$(tailscale ip -4 2>/dev/null | head -n 1)
                     echo "overlay=${address:-down}"
+                    if [ -n "$address" ]; then
+                        \(tailnet)
+                    fi
                 else
                     echo 'overlay=missing'
                 fi
@@ -136,7 +140,9 @@ package enum HostScript {
                 fi
                 \(changes)
                 \(foreignFiles)
+                \(podNetwork)
                 [ -f \(HostPath.cluster) ] && echo "cluster=$(cat \(HostPath.cluster))"
+                [ -f \(HostPath.fence) ] && echo "fence=$(head -n 1 \(HostPath.fence))"
                 [ -d /var/lib/rancher/k3s/server/db ] && echo 'server-data=yes'
                 [ -d /var/lib/rancher/k3s/agent ] && echo 'agent-data=yes'
                 echo '\(Sections.end("probe"))'
@@ -213,6 +219,11 @@ package enum HostScript {
             fi
 
             """ + durable
+    }
+
+    /// Takes the host's device out of the tailnet, where it would stay for ever; one that cannot be taken out stays.
+    package static func logOut() -> Script {
+        alone + "timeout --foreground 15 tailscale logout >/dev/null 2>&1 || :"
     }
 
     package static func kubeconfig() -> Script {

@@ -158,6 +158,9 @@ package enum HostPath {
     package static let lock = "/run/exedev-k8s.lock"
     /// Of a server: each is held by the script that changes the node of its name in the cluster.
     package static let nodeLocks = "/run/exedev-k8s.nodes"
+    /// The cluster, and the highest fencing number that was obeyed for it.
+    package static let fence = "/var/lib/exedev-k8s/fence"
+    package static let fenceLock = "/run/exedev-k8s.fence.lock"
     package static let agentToken = "/etc/rancher/exedev/agent-token"
     package static let config = "/etc/rancher/k3s/config.yaml"
     package static let binary = "/usr/local/bin/k3s"

@@ -58,13 +58,14 @@ struct Hosts: Sendable {
     }
 
     /// Runs a script as root and returns its standard output. `mutates`: without an answer the outcome is unknown.
-    /// `aside`, `gate`: see `SSHClient.run`. `answersSecrets`: they are what is asked for, so they stay in the answer.
+    /// `token`: under what a change was decided. `aside`, `gate`: see `SSHClient.run`. `answersSecrets`: they are what is asked for, so they stay in the answer.
     func run(
-        _ script: Script, on vm: ObservedVM, deadline: Double, mutates: Bool, aside: Bool = false, answersSecrets: Bool = false,
+        _ script: Script, on vm: ObservedVM, under token: FencingToken? = nil, deadline: Double, mutates: Bool, aside: Bool = false,
+        answersSecrets: Bool = false,
         gate: @escaping @Sendable () -> Bool = { true }
     ) async throws(EffectError) -> String {
         let result = try await execute(
-            script, on: vm, deadline: deadline, mutates: mutates, aside: aside, limit: Self.outputLimit, gate: gate)
+            script, on: vm, under: token, deadline: deadline, mutates: mutates, aside: aside, limit: Self.outputLimit, gate: gate)
         guard let output = HostScript.output(in: text(result, answersSecrets)) else {
             throw EffectError("\(vm.name) did not print what the script prints", remedy: mutates ? .observeAgain : .retry(after: nil))
         }
@@ -73,16 +74,17 @@ struct Hosts: Sendable {
 
     /// The same of a script that prints bytes, on a connection of its own: all that was printed.
     func bytes(
-        of script: Script, on vm: ObservedVM, deadline: Double, limit: Int, gate: @escaping @Sendable () -> Bool
+        of script: Script, on vm: ObservedVM, under token: FencingToken?, deadline: Double, limit: Int,
+        gate: @escaping @Sendable () -> Bool
     ) async throws(EffectError) -> [UInt8] {
-        try await execute(script, on: vm, deadline: deadline, mutates: true, aside: true, limit: limit, gate: gate).stdout
+        try await execute(script, on: vm, under: token, deadline: deadline, mutates: true, aside: true, limit: limit, gate: gate).stdout
     }
 
     private func execute(
-        _ script: Script, on vm: ObservedVM, deadline: Double, mutates: Bool, aside: Bool, limit: Int,
+        _ script: Script, on vm: ObservedVM, under token: FencingToken?, deadline: Double, mutates: Bool, aside: Bool, limit: Int,
         gate: @escaping @Sendable () -> Bool
     ) async throws(EffectError) -> ExecResult {
-        let bytes = try sent(script, to: vm)
+        let bytes = try sent(script, to: vm, under: token)
         let (target, access) = try await entrance.entry(to: vm.address)
         targets.byName.withLock { $0[vm.name] = target }
         let result: ExecResult
@@ -107,9 +109,9 @@ struct Hosts: Sendable {
         return result
     }
 
-    private func sent(_ script: Script, to vm: ObservedVM) throws(EffectError) -> [UInt8] {
+    private func sent(_ script: Script, to vm: ObservedVM, under token: FencingToken?) throws(EffectError) -> [UInt8] {
         do {
-            return try HostScript.addressed(script, to: vm.name).bytes(revealing: secrets.reveal)
+            return try HostScript.addressed(script, to: vm.name, under: token).bytes(revealing: secrets.reveal)
         } catch {
             throw EffectError("\(error)", remedy: .askOperator(advice: "put the secret where the fleet file says it is"))
         }
@@ -137,6 +139,9 @@ struct Hosts: Sendable {
     private static func failed(_ result: ExecResult, _ errors: String) -> EffectError {
         let (status, cause) = (result.exitStatus ?? -1, HostFailure.cause(stderr: errors))
         if status == HostFailure.wrongHost { return EffectError(cause, remedy: .askOperator(advice: wrongHostAdvice)) }
+        if let newest = HostFailure.newest(exitStatus: status, stdout: String(decoding: result.stdout, as: UTF8.self)) {
+            return EffectError(cause, remedy: .fenced(by: newest))
+        }
         if let refusal = OverlayRefusal(exitStatus: status, stderr: errors) {
             return EffectError(cause, remedy: .refused(.overlayRefused(refusal, words: cause)))
         }

@@ -9,7 +9,7 @@ extension LiveWorld {
     /// Takes a copy on the server, and keeps it here once every byte of it is on the disk.
     func store(_ step: TakeSnapshot, _ script: Script, on vm: ObservedVM) async throws(EffectError) -> String {
         let output = try await hosts.bytes(
-            of: script, on: vm, deadline: TakeSnapshot.deadlineSeconds, limit: Self.snapshotLimit, gate: gate)
+            of: script, on: vm, under: ticket?.token, deadline: TakeSnapshot.deadlineSeconds, limit: Self.snapshotLimit, gate: gate)
         do {
             let reading = try SnapshotReading(output)
             let copy = Array(reading.bytes)

@@ -8,7 +8,7 @@ import Shell
 /// The effects on the real platform: exe.dev over HTTPS, hosts over SSH.
 package struct LiveWorld: Sendable {
     private(set) var client: ExeDevClient
-    private var ticket: Fence.Ticket?
+    private(set) var ticket: Fence.Ticket?
     private let counter = RequestCounter()
     let hosts: Hosts
     let state: StateDirectory
@@ -63,7 +63,7 @@ package struct LiveWorld: Sendable {
         case .createVM(let step): ExeDevCommand.new(Self.newVM(step)).line
         case .tagVM(let step): Self.tagging(step).map(\.line).joined(separator: "\n")
         case .startVM(let step): ExeDevCommand.restart(step.node).line
-        case .removeVM(let step): ExeDevCommand.rm([step.node]).line
+        case .removeVM(let step): HostScript.logOut().shown + "\n" + ExeDevCommand.rm([step.node]).line
         case .share(let step): Self.sharing(step, present: step.revoking).map(\.line).joined(separator: "\n")
         default: action.step.script(context(facts.now))?.shown ?? ""
         }
@@ -121,6 +121,18 @@ extension LiveWorld: WorldWriter {
         _ = try await asking { () async throws(ExeDevError) in try await client.restart(step.node) }
     }
 
+    /// Also where it cannot be asked its VM goes.
+    package func logOut(_ vm: ObservedVM) async throws(EffectError) {
+        guard vm.status == .running else { return }
+        do throws(EffectError) {
+            _ = try await hosts.run(
+                HostScript.logOut(), on: vm, under: ticket?.token, deadline: 30, mutates: true, gate: { [ticket] in ticket?.isOpen ?? true }
+            )
+        } catch {
+            if case .fenced = error.remedy { throw error }
+        }
+    }
+
     package func remove(_ step: RemoveVM) async throws(EffectError) {
         let name = step.node
         let removal = try await asking { () async throws(ExeDevError) in try await client.remove([name]) }
@@ -144,8 +156,8 @@ extension LiveWorld: WorldWriter {
         return observed
     }
 
-    package func holdLease(on vm: ObservedVM, seconds: Int, expired: LeaseHold?) async throws(EffectError) -> LeaseAnswer {
-        let script = HostScript.holdLease(holder: holder, seconds: seconds, expired: expired)
+    package func holdLease(on vm: ObservedVM, _ claim: LeaseClaim) async throws(EffectError) -> LeaseAnswer {
+        let script = HostScript.holdLease(holder: holder, claim)
         let output = try await hosts.run(script, on: vm, deadline: 15, mutates: true)
         return try Self.reading { () throws(ReadingError) in try LeaseAnswer.parse(output) }
     }
@@ -161,7 +173,7 @@ extension LiveWorld: WorldWriter {
         let step = type(of: action.step)
         if case .takeSnapshot(let snapshot) = action { return try await store(snapshot, script, on: vm) }
         return try await hosts.run(
-            script, on: vm, deadline: step.deadlineSeconds, mutates: true, aside: step.usesOwnConnection,
+            script, on: vm, under: ticket?.token, deadline: step.deadlineSeconds, mutates: true, aside: step.usesOwnConnection,
             gate: gate)
     }
 

@@ -63,10 +63,11 @@ package struct Destruction: Sendable {
         let began = clock.uptime
         do throws(EffectError) {
             try ticket.check()
+            try await world.fenced(by: ticket).logOut(vm)
             try await world.fenced(by: ticket).remove(step)
         } catch {
             switch error.remedy {
-            case .retry: tell(.actionFailed(action, reason: error.message, retryIn: nil))
+            case .retry, .fenced: tell(.actionFailed(action, reason: error.message, retryIn: nil))
             case .observeAgain: tell(.outcomeUnknown(action, reason: error.message))
             case .askOperator(let advice), .nameTaken(let advice):
                 tell(.blocked(node: vm.name, .actionRefused(error.message, advice: advice)))
@@ -125,7 +126,7 @@ package struct Destruction: Sendable {
         }
         if hold.silentSince != nil { (hold.silentSince, hold.hasTold) = (nil, false) }
         hold.lease.ask(clock.uptime)
-        hold.lease.note(await lease(on: server, hold.lease.expired(clock.uptime)), clock.uptime)
+        hold.lease.note(await lease(on: server, hold.lease.claim(clock.uptime)), clock.uptime)
         switch hold.lease.hindrance(clock.uptime) {
         case .blocked(let reason): throw EffectError(refused: reason)
         case .wait(let wait): tellOnce(wait.reason, of: server, &hold)
@@ -148,9 +149,9 @@ package struct Destruction: Sendable {
         hold.hasTold = true
     }
 
-    private func lease(on server: ObservedVM, _ expired: LeaseHold?) async -> Result<LeaseAnswer, EffectError> {
+    private func lease(on server: ObservedVM, _ claim: LeaseClaim) async -> Result<LeaseAnswer, EffectError> {
         do throws(EffectError) {
-            return .success(try await world.holdLease(on: server, seconds: Int(LeaseState.duration), expired: expired))
+            return .success(try await world.holdLease(on: server, claim))
         } catch {
             return .failure(error)
         }

@@ -14,6 +14,8 @@ package struct EffectError: Error, Sendable, CustomStringConvertible {
         case nameTaken(advice: String)
         /// For this reason, which only the operator can change: by a rule of ours before anything was sent, or by the host.
         case refused(Reason)
+        /// Nothing was done: the host has obeyed this fencing number, which is above ours. Everything is read and decided again.
+        case fenced(by: Int)
     }
 
     package var message: String
@@ -28,7 +30,7 @@ package struct EffectError: Error, Sendable, CustomStringConvertible {
         switch remedy {
         case .askOperator(let advice), .nameTaken(let advice): advice
         case .refused(let reason): reason.advice.isEmpty ? nil : reason.advice
-        case .retry, .observeAgain: nil
+        case .retry, .observeAgain, .fenced: nil
         }
     }
 
@@ -62,10 +64,13 @@ package protocol WorldWriter: WorldReader {
     func tag(_ step: TagVM) async throws(EffectError)
     func start(_ step: StartVM) async throws(EffectError)
     func remove(_ step: RemoveVM) async throws(EffectError)
+    /// Takes the host out of the overlay network, if it can still be asked, right before its VM is removed. Throws only when the host refuses
+    /// because a later holder of the Lease has been there.
+    func logOut(_ vm: ObservedVM) async throws(EffectError)
     /// Sets sharing and reads it back.
     func share(_ step: ShareVM) async throws(EffectError) -> Share
-    /// Takes or renews the cluster's Lease for so many seconds, on its server. `expired`: the hold of another that is over.
-    func holdLease(on vm: ObservedVM, seconds: Int, expired: LeaseHold?) async throws(EffectError) -> LeaseAnswer
+    /// Takes or renews the cluster's Lease, on its server.
+    func holdLease(on vm: ObservedVM, _ claim: LeaseClaim) async throws(EffectError) -> LeaseAnswer
     func releaseLease(on vm: ObservedVM) async throws(EffectError)
     /// Runs the script of an action on a host and returns what it printed.
     func run(_ action: Action, on vm: ObservedVM) async throws(EffectError) -> String
@@ -74,6 +79,9 @@ package protocol WorldWriter: WorldReader {
 }
 
 extension WorldWriter {
+    /// For a world whose `remove` does it.
+    package func logOut(_ vm: ObservedVM) async throws(EffectError) {}
+
     /// For hands that let nothing wait.
     package func fenced(by ticket: Fence.Ticket) -> any WorldWriter { self }
 }

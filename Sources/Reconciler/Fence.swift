@@ -1,4 +1,5 @@
 import FleetCore
+package import K3s
 import Synchronization
 
 /// What is asked right before a change leaves this machine: may it still? A change is decided under the Lease, and may then wait for its turn:
@@ -17,13 +18,16 @@ package final class Fence: Sendable {
     /// What was decided is good until `end`, on the monotonic clock. `generation` is raised when everything decided before is void.
     func hold(until end: Double, generation: Int = 0) { state.withLock { $0 = (end - Self.margin, generation) } }
 
-    /// For what is decided now.
-    func ticket() -> Ticket { Ticket(fence: self, generation: state.withLock { $0.generation }) }
+    /// For what is decided now. `token`: under what, as the host is told; nil where nothing on a host is changed.
+    func ticket(under token: FencingToken? = nil) -> Ticket {
+        Ticket(fence: self, generation: state.withLock { $0.generation }, token: token)
+    }
 
     /// Lets one change through, while it is good.
     package struct Ticket: Sendable {
         fileprivate let fence: Fence
         fileprivate let generation: Int
+        package let token: FencingToken?
 
         package var isOpen: Bool { fence.state.withLock { fence.clock.uptime < $0.until && generation == $0.generation } }
 

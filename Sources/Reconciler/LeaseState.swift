@@ -10,6 +10,10 @@ struct LeaseState {
 
     private(set) var isAsking = false
     private(set) var heldUntil = -Double.infinity
+    /// Under which it was ours last.
+    private(set) var number: Int?
+    /// The highest that a host says it has obeyed.
+    private var obeyed = 0
     private var askedAt = 0.0
     private var askAgainAt = -Double.infinity
     private var rival: Rival?
@@ -29,6 +33,17 @@ struct LeaseState {
 
     /// The hold of another that stood still for as long as it lasts, and may be taken.
     func expired(_ now: Double) -> LeaseHold? { rival.flatMap { now >= $0.until ? $0.hold : nil } }
+
+    /// How it is to be asked for.
+    func claim(_ now: Double) -> LeaseClaim {
+        LeaseClaim(seconds: Int(Self.duration), expired: expired(now), number: number, above: obeyed)
+    }
+
+    /// A host has obeyed `other`, which is above ours: somebody else has held it since, or the cluster has forgotten how far the numbers had come.
+    mutating func fenced(by other: Int) {
+        obeyed = max(obeyed, other)
+        (number, heldUntil, askAgainAt) = (nil, -.infinity, -.infinity)
+    }
 
     /// Whether something may be begun now.
     func isFirm(_ now: Double) -> Bool { now < heldUntil - Self.margin && now >= askedAt }
@@ -55,9 +70,12 @@ struct LeaseState {
         isAsking = false
         if case .success = answer { isUnheard = false }
         switch answer {
-        case .success(.ours), .success(.taken): (heldUntil, rival, misses) = (askedAt + Self.duration, nil, 0)
+        case .success(.ours(let number)), .success(.taken(_, let number)):
+            (heldUntil, rival, misses, self.number) = (askedAt + Self.duration, nil, 0, number)
+            // Asked for before it was fenced.
+            if number <= obeyed { fenced(by: obeyed) }
         case .success(.held(let hold, let lasts)):
-            heldUntil = -.infinity
+            (number, heldUntil) = (nil, -.infinity)
             noteRival(hold, lasts: Double(min(max(lasts, 1), Self.longest)), now)
         case .failure(let error):
             askAgainAt = now + 2

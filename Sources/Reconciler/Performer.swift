@@ -18,7 +18,9 @@ struct Performer: Sendable {
         case .createVM(let step): return .created(try await world.create(step))
         case .tagVM(let step): try await world.tag(step)
         case .startVM(let step): try await world.start(step)
-        case .removeVM(let step): try await world.remove(step)
+        case .removeVM(let step):
+            if let vm = facts.observed.vms?[step.node] { try await world.logOut(vm) }
+            try await world.remove(step)
         case .share(let step): return .shared(try await world.share(step))
         case .drain, .evacuate: return .drain(try Self.drain(try await onHost(action, facts)))
         default: return .done(output: try await onHost(action, facts))

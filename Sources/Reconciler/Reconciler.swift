@@ -92,10 +92,10 @@ package struct Reconciler: Sendable {
                 if let end, uptime >= end { run.ranOutOfTime = true }
                 if stopSignal?.isSet == true { run.wasStopped = true }
                 for (target, vm) in reads { group.addTask { .observed(target, await observer.read(target, vm: vm)) } }
-                if let vm = run.leaseDue(uptime: uptime) { askForLease(world, vm, run.lease.expired(uptime), &group) }
+                if let vm = run.leaseDue(uptime: uptime) { askForLease(world, vm, run.lease.claim(uptime), &group) }
                 fence.hold(until: run.openUntil(uptime: uptime), generation: run.generation)
                 for action in run.actionsDue(uptime: uptime) {
-                    try start(action, &run, memory, Performer(world: world, ticket: fence.ticket()), &group)
+                    try start(action, &run, memory, Performer(world: world, ticket: fence.ticket(under: run.token(for: action))), &group)
                 }
                 run.report(tell)
                 if run.isIdle { break }
@@ -134,12 +134,12 @@ package struct Reconciler: Sendable {
     }
 
     private func askForLease(
-        _ world: any WorldWriter, _ vm: ObservedVM, _ expired: LeaseHold?, _ group: inout ThrowingTaskGroup<LoopEvent, any Error>
+        _ world: any WorldWriter, _ vm: ObservedVM, _ claim: LeaseClaim, _ group: inout ThrowingTaskGroup<LoopEvent, any Error>
     ) {
         let clock = clock
         group.addTask {
             do throws(EffectError) {
-                let answer = try await world.holdLease(on: vm, seconds: Int(LeaseState.duration), expired: expired)
+                let answer = try await world.holdLease(on: vm, claim)
                 return .leased(.success(answer), uptime: clock.uptime)
             } catch {
                 return .leased(.failure(error), uptime: clock.uptime)

@@ -194,7 +194,7 @@ extension Run {
         switch error.remedy {
         case .observeAgain: true
         case .nameTaken: mayBeMade.contains(action.node) && facts.ledger.failures(action.node) < Planner.takenNameAttempts
-        case .retry, .askOperator, .refused: false
+        case .retry, .askOperator, .refused, .fenced: false
         }
     }
 
@@ -214,17 +214,25 @@ extension Run {
 
     private mutating func notDone(_ action: Action, _ error: EffectError, _ now: Double, _ tell: (Event) -> Void) {
         switch error.remedy {
+        case .fenced(let number):
+            lease.fenced(by: number)
+            discardObservations()
+            retry(action, after: nil, error, now, tell)
         case .retry(let after):
             // Nothing was done, so an intent to create does not stand either.
             creationFailed(action)
-            let seconds = max(after ?? 0, facts.ledger.nextBackOff(action.node))
-            wait(action, seconds, error, now)
-            tell(.actionFailed(action, reason: error.message, retryIn: seconds))
+            retry(action, after: after, error, now, tell)
         case .askOperator(let advice), .nameTaken(let advice):
             refused(action, .actionRefused(error.message, advice: advice), error, now, tell)
         case .refused(let reason): refused(action, reason, error, now, tell)
         case .observeAgain: break
         }
+    }
+
+    private mutating func retry(_ action: Action, after: Double?, _ error: EffectError, _ now: Double, _ tell: (Event) -> Void) {
+        let seconds = max(after ?? 0, facts.ledger.nextBackOff(action.node))
+        wait(action, seconds, error, now)
+        tell(.actionFailed(action, reason: error.message, retryIn: seconds))
     }
 
     /// Blocked for the rest of this run; the next one tries at once, for then the operator may have mended it.

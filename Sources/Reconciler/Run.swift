@@ -147,6 +147,18 @@ struct Run {
         return min(uptime + Self.decisionSpan, needsLease ? lease.heldUntil : .infinity)
     }
 
+    /// Under what an action is decided, as its host is told. Where no cluster answers there is no Lease to hold: then it is what the host itself
+    /// showed when it was read, so that it obeys unless it has obeyed somebody else since.
+    func token(for action: Action) -> FencingToken? {
+        let place = action.kind == .removeVM ? action.node : action.host(facts)
+        guard facts.holds(.newestOrder), let host = place else { return nil }
+        let id = facts.ledger.clusterID
+        if wantsLease, let number = lease.number { return FencingToken(clusterID: id, number: number) }
+        var shown = 0
+        if case .probed(let probe)? = facts.observed.hosts[host], let fence = probe.fence, fence.clusterID == id { shown = fence.number }
+        return FencingToken(clusterID: id, number: max(shown, lease.number ?? 0))
+    }
+
     /// Raised when everything that was decided before is void, whatever still waits for its turn.
     var generation = 0
     /// Since when the loop waits with something under way.
@@ -188,9 +200,15 @@ struct Run {
         isNews = true
     }
 
+    /// The next run looks again at once into the host of a node with which something is the matter.
+    private var inspected: Inspected {
+        let troubled = Set(plan.items.filter { $0.decision.isBlocked }.map { ReadTarget.host($0.node) })
+        return inspections.done.filter { !troubled.contains($0.key) }
+    }
+
     func result() -> Reconciler.Result {
         Reconciler.Result(
             plan: plan, observed: facts.observed, ledger: facts.ledger, effects: effects, ranOutOfTime: ranOutOfTime,
-            inspected: inspections.done, troubled: facts.notes.compactMapValues(\.troubledSince), pause: facts.pause)
+            inspected: inspected, troubled: facts.notes.compactMapValues(\.troubledSince), pause: facts.pause)
     }
 }

@@ -61,6 +61,7 @@ import Testing
         case .retry(let after): .retry(after.map { Int($0) })
         case .observeAgain: .observeAgain
         case .askOperator, .nameTaken, .refused: .askOperator
+        case .fenced: .retry(nil)
         }
     }
 

@@ -33,7 +33,7 @@ import Testing
         return world
     }
 
-    @Test(arguments: removals + budgets + creations + locks + versions) func complains(row: Row) throws {
+    @Test(arguments: removals + budgets + creations + locks + fences + versions) func complains(row: Row) throws {
         var world = try Self.start.get()
         row.arrange(&world)
         var judges = Judges([row.oracle])
@@ -152,7 +152,7 @@ import Testing
             "S8 one is under way", living, "still under way at exe.dev",
             arrange: { world in
                 world.vanish(fourth)
-                world.late = [.init(at: world.now + 20, effect: create(fourth, world))]
+                world.late = [.init(at: world.now + 20, effect: create(fourth, world), process: 0)]
             }, when: created),
         Row("S8 its creation was answered", living, "that its VM is there", arrange: { $0.freeze(fourth) }) { world in
             [.answered(create(fourth, world), by: 0, isDone: true)] + created(world)
@@ -173,7 +173,7 @@ import Testing
     private static func hold(_ desk: Int, for seconds: Double) -> @Sendable (inout WorldState) -> Void {
         { world in
             world.clusters[0].leases[WorldState.leaseName] = .init(
-                holder: WorldState.holder(desk), renewedAt: world.now - 60, seconds: Int(60 + seconds))
+                holder: WorldState.holder(desk), renewedAt: world.now - 60, seconds: Int(60 + seconds), number: 1)
         }
     }
 
@@ -191,6 +191,26 @@ import Testing
         },
         Row("S11 the server has answered", lease, "desk-1 holds the lease", arrange: hold(1, for: 60)) { _ in
             [.clusterRead([], by: 0), .sent(Effect(.startVM(StartVM(node: "demo-cp-n1"))), by: 0)]
+        },
+    ]
+
+    private static let stop = Effect(.stop(Stop(node: fourth, role: .agent)), on: fourth)
+
+    private static let fences: [Row] = [
+        Row("S11 in its turn", NothingOlderIsObeyed()) { _ in
+            [.leased(1, by: 0), .sent(stop, by: 0), .obeyed(stop, by: 0), .leased(2, by: 1), .sent(stop, by: 1), .obeyed(stop, by: 1)]
+        },
+        Row("S11 what arrives late", NothingOlderIsObeyed(), "decided under 1, and demo-web-n4 has obeyed 2") { _ in
+            [.leased(1, by: 0), .sent(stop, by: 0), .leased(2, by: 1), .sent(stop, by: 1), .obeyed(stop, by: 1), .obeyed(stop, by: 0)]
+        },
+        Row("S11 late, and there first", NothingOlderIsObeyed()) { _ in
+            [.leased(1, by: 0), .sent(stop, by: 0), .leased(2, by: 1), .sent(stop, by: 1), .obeyed(stop, by: 0), .obeyed(stop, by: 1)]
+        },
+        Row("S11 without a Lease", NothingOlderIsObeyed()) { _ in
+            [.leased(2, by: 1), .sent(stop, by: 1), .obeyed(stop, by: 1), .sent(stop, by: 0), .obeyed(stop, by: 0)]
+        },
+        Row("S11 without a Lease, and late", NothingOlderIsObeyed(), "decided under 0, and demo-web-n4 has obeyed 2") { _ in
+            [.sent(stop, by: 0), .leased(2, by: 1), .sent(stop, by: 1), .obeyed(stop, by: 1), .obeyed(stop, by: 0)]
         },
     ]
 

@@ -288,7 +288,7 @@ import Testing
         world.disk?.nodes[name] = .requested(request)
         let shape = try #require(fleet.nodes.last?.vm)
         let step = CreateVM(node: name, vm: shape, ownerTag: fleet.cluster.tag)
-        world.late.append(.init(at: world.now + 25, effect: Effect(.createVM(step))))
+        world.late.append(.init(at: world.now + 25, effect: Effect(.createVM(step)), process: 0))
         let ran = try Rehearsal(fleet, in: world)
         #expect(ran.end.machine(name) == nil)
         #expect(ran.effects.contains("removeVM \(name)"))

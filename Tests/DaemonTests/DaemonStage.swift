@@ -87,7 +87,7 @@ final class GatedWorld: WorldWriter {
     func start(_ step: StartVM) async throws(EffectError) { throw no }
     func remove(_ step: RemoveVM) async throws(EffectError) { throw no }
     func share(_ step: ShareVM) async throws(EffectError) -> Share { throw no }
-    func holdLease(on vm: ObservedVM, seconds: Int, expired: LeaseHold?) async throws(EffectError) -> LeaseAnswer { throw no }
+    func holdLease(on vm: ObservedVM, _ claim: LeaseClaim) async throws(EffectError) -> LeaseAnswer { throw no }
     func releaseLease(on vm: ObservedVM) async throws(EffectError) { throw no }
     func run(_ action: Action, on vm: ObservedVM) async throws(EffectError) -> String { throw no }
 }

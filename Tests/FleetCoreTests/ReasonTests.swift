@@ -58,6 +58,7 @@ import Testing
         .vmLimitExceeded(others: 4, unlisted: ["a"], limit: 4), .vmsVanished(count: 2, of: 4), .foundedElsewhere(server: "a"),
         .serverNotRemovable(name: "a"), .quorumAtRisk(server: "a", left: 1, of: 3, silent: ["b"]), .notInLedger(name: "a"),
         .controlPlaneBlocked(server: "a"), .leaseUnavailable(name: "l", failure: "timeout"), .leaseHeld(name: "l", by: "desk", seconds: 9),
+        .podNetworkDown(interface: "flannel.1", mtu: 1230, peers: ["b"]), .overlayLockedOut, .overlayNameTaken(vm: "a", device: "a-1"),
         .pruneDisabled, .pruneDisabledForNode, .nodeOutlivesVM,
     ]
 

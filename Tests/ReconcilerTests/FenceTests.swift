@@ -78,7 +78,7 @@ import Testing
         }
         let event: LoopEvent =
             switch sign {
-            case .takeover: .leased(.success(.taken(from: "other/1")), uptime: clock.uptime)
+            case .takeover: .leased(.success(.taken(from: "other/1", 2)), uptime: clock.uptime)
             case .lateTimer: .woke(clock.uptime - 55)
             case .lateAnswer: .leased(.failure(EffectError("timed out", remedy: .observeAgain)), uptime: clock.uptime)
             }
@@ -87,5 +87,41 @@ import Testing
         // A look that was under way is of before.
         run.note(.observed(.vms, .vms([])), at: Moment(clock), tell: { _ in })
         #expect(run.facts.observed.vms == nil)
+    }
+
+    private static func run() throws -> Run {
+        var run = Run(
+            fleet: try ConvergeTests.fleet(),
+            ledger: Ledger(cluster: "demo", clusterID: "c1", clusterCIDR: "10.244.0.0/16", serviceCIDR: "10.245.0.0/16"), repeats: true)
+        run.note(.observed(.vms, .vms([])), at: Moment(VirtualClock()), tell: { _ in })
+        return run
+    }
+
+    /// While no cluster answers a change is decided under what its host has shown, so that a server whose k3s is down can be mended.
+    @Test func withoutALeaseTheHostIsTakenAtItsWord() throws {
+        var run = try Self.run()
+        let action = Action.restart(Restart(node: "demo-cp-n1", role: .server))
+        #expect(run.token(for: action) == FencingToken(clusterID: "c1", number: 0))
+        for (cluster, number) in [("c1", 7), ("c2", 0)] {
+            var probe = ProbeFields()
+            (probe.hostname, probe.fence) = ("demo-cp-n1", FencingToken(clusterID: cluster, number: 7))
+            run.facts.observed.hosts["demo-cp-n1"] = .probed(HostProbe(probe))
+            #expect(run.token(for: action) == FencingToken(clusterID: "c1", number: number))
+        }
+        run.note(.leased(.success(.ours(3)), uptime: 0), at: Moment(VirtualClock()), tell: { _ in })
+        #expect(run.token(for: action)?.number == 3, "it was ours, and may be no more")
+        #expect(run.token(for: .removeVM(RemoveVM(node: "demo-cp-n1"))) != nil, "its host is told to log out")
+        #expect(run.token(for: .startVM(StartVM(node: "demo-cp-n1"))) == nil)
+    }
+
+    /// Nothing was done: all is read again, the Lease is taken again, and the same may be decided again.
+    @Test func aHostThatRefusesIsHeard() throws {
+        var run = try Self.run()
+        let action = Action.restart(Restart(node: "demo-cp-n1", role: .server))
+        run.begin(action, at: Moment(VirtualClock()))
+        let error = EffectError("the host has obeyed number 9", remedy: .fenced(by: 9))
+        run.note(.did(action, .failure(error), seconds: 1), at: Moment(VirtualClock()), tell: { _ in })
+        #expect(run.facts.observed.vms == nil && run.generation == 1 && run.lease.claim(0).above == 9)
+        #expect(run.facts.ledger.failures("demo-cp-n1") == 1 && run.facts.notes["demo-cp-n1"]?.refusal == nil)
     }
 }

@@ -99,6 +99,13 @@ import Testing
         #expect(failed.sorted() == names.sorted())
     }
 
+    /// What is the matter with a node is looked at again by the next run, not a quarter of an hour later.
+    @Test func aNodeThatIsBlockedIsSeenAgainSoon() throws {
+        let program = try Program(over: ConvergeTests.fleet()) { $0.lockOut("demo-web-n1") }
+        let inspected = try program.converge(ConvergeTests.fleet()).result.get().inspected
+        #expect(inspected[.host("demo-web-n1")] == nil && inspected[.host("demo-web-n2")] != nil)
+    }
+
     /// A token that may not show sharing, or a VM whose sharing cannot be read: nothing ends for it, and it is said.
     @Test func sharingThatCannotBeReadEndsNothing() throws {
         let program = try Program(over: ConvergeTests.fleet()) { world in

@@ -8,7 +8,7 @@ import Testing
     private static func held(at now: Double) -> LeaseState {
         var lease = LeaseState()
         lease.ask(now)
-        lease.note(.success(.ours), now + 1)
+        lease.note(.success(.ours(4)), now + 1)
         return lease
     }
 
@@ -22,7 +22,7 @@ import Testing
     @Test func countsFromTheQuestion() {
         var lease = LeaseState()
         lease.ask(100)
-        lease.note(.success(.ours), 139)
+        lease.note(.success(.ours(4)), 139)
         #expect(lease.isFirm(139.5) && !lease.isFirm(140))
     }
 
@@ -78,11 +78,37 @@ import Testing
     }
 
     @Test func readsTheAnswer() throws {
-        #expect(try LeaseAnswer.parse("lease=ours\n") == .ours)
-        #expect(try LeaseAnswer.parse("lease=taken other/1\n") == .taken(from: "other/1"))
+        #expect(try LeaseAnswer.parse("lease=ours 4\n") == .ours(4))
+        #expect(try LeaseAnswer.parse("lease=taken 5 other/1\n") == .taken(from: "other/1", 5))
         #expect(try LeaseAnswer.parse("warning\nlease=held 7 60 other/1\n") == .held(LeaseHold(holder: "other/1", version: "7"), lasts: 60))
-        #expect(throws: ReadingError.self) { try LeaseAnswer.parse("lease=perhaps\n") }
+        for text in ["lease=perhaps\n", "lease=ours\n", "lease=taken other/1\n"] {
+            #expect(throws: ReadingError.self) { try LeaseAnswer.parse(text) }
+        }
         #expect(throws: ReadingError.self) { try LeaseAnswer.parse("") }
+    }
+
+    /// The first question of a run raises the number, and so does one after the Lease was another's.
+    @Test func isRenewedUnderItsNumber() {
+        #expect(LeaseState().claim(100) == LeaseClaim(seconds: 60))
+        var lease = Self.held(at: 100)
+        #expect(lease.number == 4 && lease.claim(130) == LeaseClaim(seconds: 60, number: 4))
+        lease.ask(130)
+        lease.note(Self.held("7"), 131)
+        #expect(lease.number == nil && lease.claim(191) == LeaseClaim(seconds: 60, expired: LeaseHold(holder: "other/1", version: "7")))
+    }
+
+    /// The cluster may have forgotten how far the numbers had come: nothing is begun until ours is above what a host has obeyed.
+    @Test func isTakenAgainAboveWhatAHostHasObeyed() {
+        var lease = Self.held(at: 100)
+        lease.ask(130)
+        lease.fenced(by: 9)
+        #expect(!lease.isFirm(131))
+        lease.note(.success(.ours(4)), 131)
+        #expect(!lease.isFirm(131) && lease.nextAsk(131) == -.infinity, "that was asked for before")
+        #expect(lease.claim(131) == LeaseClaim(seconds: 60, above: 9))
+        lease.ask(131)
+        lease.note(.success(.ours(10)), 132)
+        #expect(lease.isFirm(132) && lease.number == 10)
     }
 
     /// The answer that was lost may have been that it was taken from somebody, and the next one is only that it is ours.

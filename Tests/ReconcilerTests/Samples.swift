@@ -126,7 +126,7 @@ extension WorldState {
     /// For longer than any test lasts.
     mutating func lend(to holder: String?) {
         guard let cluster = apiServer?.cluster else { return }
-        clusters[cluster].leases[Self.leaseName] = holder.map { .init(holder: $0, renewedAt: now, seconds: 60) }
+        clusters[cluster].leases[Self.leaseName] = holder.map { .init(holder: $0, renewedAt: now, seconds: 60, number: 1) }
         leaseKeeper = holder
     }
 }

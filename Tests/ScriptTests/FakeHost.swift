@@ -64,8 +64,8 @@ struct FakeHost {
     }
 
     /// As `Live` sends it.
-    func run(_ script: Script, as hostname: String = "demo-n1") throws -> Outcome {
-        try feed(HostScript.addressed(script, to: hostname).bytes { Secrets.values[$0]! })
+    func run(_ script: Script, as hostname: String = "demo-n1", under token: FencingToken? = nil) throws -> Outcome {
+        try feed(HostScript.addressed(script, to: hostname, under: token).bytes { Secrets.values[$0]! })
     }
 
     /// What becomes of standard input after the script.

@@ -7,7 +7,7 @@ enum FakePrograms {
         "mkdir",
         "mktemp",
         "mv",
-        "gzip", "rm", "sed", "seq", "sh", "sha256sum", "sort", "stat", "tail", "tar", "timeout", "tr", "wc",
+        "gzip", "rm", "sed", "seq", "sh", "sha256sum", "shuf", "sort", "stat", "tail", "tar", "timeout", "tr", "wc",
     ]
 
     /// Records the arguments of a call: arguments end with US, calls with RS, so that no argument looks like two.
@@ -43,7 +43,9 @@ enum FakePrograms {
 
     static let all = [
         "hostname": "cat /state/hostname", "uname": "cat /state/machine", "sleep": ":",
-        "ip": "case $2 in route) cat /state/routes 2>/dev/null ;; *) cat /state/address 2>/dev/null ;; esac",
+        "ip":
+            "case $2 in route) cat /state/routes 2>/dev/null ;; neigh) cat /state/neigh 2>/dev/null ;; *) cat /state/address 2>/dev/null ;; esac",
+        "bridge": "cat /state/fdb 2>/dev/null",
         "df": #"printf 'Filesystem 1024-blocks Used Available Capacity Mounted\n/dev/vda 9 9 %s 9%% /\n' "$(cat /state/free)""#,
         "sync": "answer sync", "journalctl": "cat /state/journal", "systemctl": systemctl, "systemd-run": systemdRun,
         "tailscale": tailscale, "curl": curl,
@@ -149,6 +151,7 @@ enum FakePrograms {
             done
             answer tailscale-up
             cp /state/overlay-after-login /state/overlay ;;
+        logout|lock|status) answer "tailscale-$1" ;;
         esac
         """#
 

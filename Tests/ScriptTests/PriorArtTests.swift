@@ -56,7 +56,10 @@ import Testing
                 .uncordon(Uncordon(node: "n")),
             ].map {
                 Sample.script($0)
-            } + [HostScript.readCluster(), HostScript.holdLease(holder: "me", seconds: 60), HostScript.releaseLease(holder: "me")]
+            } + [
+                HostScript.readCluster(), HostScript.holdLease(holder: "me", LeaseClaim(seconds: 60)),
+                HostScript.releaseLease(holder: "me"),
+            ]
         for script in orders {
             try FakeHost.with { host in
                 let k3s = #"printf '%s\n' "${KUBECONFIG:-none}" >>/log/kubeconfig"#

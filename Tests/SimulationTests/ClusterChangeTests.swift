@@ -59,13 +59,13 @@ import Testing
 
     @Test func aLeaseIsReplacedAtItsVersion() throws {
         var cluster = try Self.cluster()
-        try cluster.create(.init(holder: "a", renewedAt: 100, seconds: 60), as: "l")
+        try cluster.create(.init(holder: "a", renewedAt: 100, seconds: 60, number: 1), as: "l")
         #expect(throws: ClusterModel.Failure.alreadyExists(kind: "leases.coordination.k8s.io", "l")) {
-            try cluster.create(.init(holder: "b", renewedAt: 100, seconds: 60), as: "l")
+            try cluster.create(.init(holder: "b", renewedAt: 100, seconds: 60, number: 1), as: "l")
         }
-        try cluster.replace(.init(holder: "a", renewedAt: 130, seconds: 60), as: "l", version: 1)
+        try cluster.replace(.init(holder: "a", renewedAt: 130, seconds: 60, number: 1), as: "l", version: 1)
         #expect(throws: ClusterModel.Failure.conflict(kind: "leases.coordination.k8s.io", "l")) {
-            try cluster.replace(.init(holder: "b", renewedAt: 130, seconds: 60), as: "l", version: 1)
+            try cluster.replace(.init(holder: "b", renewedAt: 130, seconds: 60, number: 1), as: "l", version: 1)
         }
         #expect(cluster.leases["l"]?.left(now: 180) == 10 && cluster.leases["l"]?.version == 2)
     }
@@ -77,8 +77,8 @@ import Testing
             #"{"kind":"Lease","metadata":{"name":"l"},"spec":{"holderIdentity":"a/1","leaseDurationSeconds":60,"renewTime":"2026-11-28T07:47:34.000000Z"}}"#
         #expect(Self.kubectl("create -f -", on: &cluster, input: manifest) == .said("lease.coordination.k8s.io/l created"))
         #expect(Self.kubectl("create -f -", on: &cluster, input: manifest).error.contains("AlreadyExists"))
-        let fields = "{.metadata.resourceVersion}|{.spec.holderIdentity}|{.spec.leaseDurationSeconds}"
-        #expect(Self.kubectl("get lease l -o jsonpath=" + fields, on: &cluster).output == "1|a/1|60")
+        let fields = "{.metadata.resourceVersion}|{.spec.holderIdentity}|{.spec.leaseDurationSeconds}|{.spec.leaseTransitions}"
+        #expect(Self.kubectl("get lease l -o jsonpath=" + fields, on: &cluster).output == "1|a/1|60|0")
         #expect(Self.kubectl("get lease other -o json", on: &cluster).error.contains("NotFound"))
         #expect(Self.kubectl("get lease other --ignore-not-found", on: &cluster) == Kubectl.Answer())
     }

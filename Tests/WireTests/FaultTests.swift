@@ -43,7 +43,26 @@ extension WireTests {
                 // The new VM has another node password: it joins only because the old one was cleaned away.
                 #expect(apply.status == 0 && apply.err.contains("purge old identity"), "\(apply.all)")
                 #expect(try await wire.kubectl("get nodes") == "wire-cp-n1\nwire-web-n1\nwire-web-n2")
+
+                // The VM that was removed by hand left its device, which keeps the name.
+                #expect(try wire.devices() == ["wire-cp-n1", "wire-web-n1", "wire-web-n1-1", "wire-web-n2"])
+                let plan = try await wire.k8s("plan")
+                #expect(plan.status == 0 && plan.out.contains("another one in the tailnet is called wire-web-n1"), "\(plan.all)")
+                #expect(try await wire.inside("wire-web-n1", "touch /var/lib/tailscale/locked-out").status == 0)
+                let locked = try await wire.k8s("plan")
+                #expect(locked.out.contains("locked out of the tailnet"), "\(locked.all)")
+                #expect(try await wire.inside("wire-web-n1", "rm /var/lib/tailscale/locked-out").status == 0)
+                try await Self.obeysAboveWhatAHostKnows(wire)
             }
+        }
+
+        /// A host that obeyed a later Lease refuses; the Lease is taken again above it.
+        private static func obeysAboveWhatAHostKnows(_ wire: Wire) async throws {
+            #expect(try await wire.inside("wire-web-n2", "sed -i 's/ .*/ 700/' /var/lib/exedev-k8s/fence").status == 0)
+            try wire.write(pools: ["web": "nodes: 1"])
+            let apply = try await wire.k8s("apply", "--yes")
+            #expect(apply.status == 0 && apply.err.contains("has obeyed number 700"), "\(apply.all)")
+            #expect(try await wire.inside("wire-cp-n1", "cat /var/lib/exedev-k8s/fence").out.hasSuffix(" 701\n"))
         }
 
         @Test func leavesAVanishedServerToTheOperator() async throws {

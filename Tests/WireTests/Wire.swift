@@ -140,7 +140,16 @@ struct Wire: Sendable {
         var index: Int
     }
 
-    private struct Table: Decodable { var vms: [SimulatedVM] }
+    private struct Table: Decodable {
+        var vms: [SimulatedVM]
+        var devices: [String: Int]
+    }
+
+    /// The devices of the tailnet.
+    func devices() throws -> [String] {
+        let data = try #require(FileManager.default.contents(atPath: sim + "/state.json"))
+        return try JSONDecoder().decode(Table.self, from: data).devices.keys.sorted()
+    }
 
     func vms() throws -> [String: SimulatedVM] {
         guard let data = FileManager.default.contents(atPath: sim + "/state.json") else { return [:] }

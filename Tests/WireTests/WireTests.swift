@@ -100,6 +100,7 @@ import Testing
             let shrunk = try await wire.k8s("apply", "--yes")
             #expect(shrunk.status == 0, "\(shrunk.all)")
             #expect(try wire.vms().keys.sorted() == ["wire-cp-n1", "wire-web-n1"])
+            #expect(try wire.devices() == ["wire-cp-n1", "wire-web-n1"], "no dead device stays in the tailnet")
             #expect(try await wire.kubectl("get nodes") == "wire-cp-n1\nwire-web-n1")
             for name in ["wire-web-n3", "wire-batch-n1"] {
                 let steps = ["cordon", "drain", "stop k3s", "delete node", "remove VM"].map {

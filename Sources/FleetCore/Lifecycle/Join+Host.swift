@@ -34,6 +34,7 @@ extension Join {
         _ want: DesiredNode, _ probe: HostProbe, _ overlay: String, _ node: NodeFacts, _ facts: FleetFacts
     ) -> Decision {
         if let reason = otherCluster(probe, facts) { return .blocked(reason) }
+        if let decision = lockedOut(probe) { return decision }
         return notJoinable(want, node, facts) ?? .act(facts.install(want, overlay: overlay), notRunning(want.role, probe, node))
     }
 
@@ -60,6 +61,7 @@ extension Join {
         _ want: DesiredNode, _ probe: HostProbe, _ overlay: String, _ node: NodeFacts, _ facts: FleetFacts
     ) -> Decision {
         if let reason = otherCluster(probe, facts) { return .blocked(reason) }
+        if let decision = lockedOut(probe) { return decision }
         if let decision = notJoinable(want, node, facts) ?? runningServer(want, probe, node, facts) { return decision }
         let action = facts.install(want, overlay: overlay)
         guard node.instance.startedAt != nil, facts.sets(action, node.instance.configuration) else {

@@ -72,6 +72,12 @@ extension Reason {
         case .controlPlaneBlocked(let server): "mend \(server) first"
         case .leaseUnavailable: "see what keeps the API server from writing; then run again"
         case .leaseHeld: "only one machine may keep a fleet: stop the other one, or wait; its lease ends by itself when it is gone"
+        case .podNetworkDown(_, _, let peers):
+            "see that the tailnet's rules let UDP 8472 and TCP 10250 pass between nodes, that `tailscale ping` reaches "
+                + "\(peers.first ?? "the peer"), and that nothing on the way drops packets as long as the MTU; restart k3s if tailscaled was restarted"
+        case .overlayLockedOut:
+            "sign its key on a trusted device: `tailscale lock sign` with what `tailscale lock status` on the host prints"
+        case .overlayNameTaken(let vm, _): "remove the old device \(vm) from the tailnet if its machine is gone"
         default: ""
         }
     }

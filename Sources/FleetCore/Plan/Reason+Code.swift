@@ -107,6 +107,9 @@ extension Reason {
         case controlPlaneBlocked = "ControlPlaneBlocked"
         case leaseUnavailable = "LeaseUnavailable"
         case leaseHeld = "LeaseHeld"
+        case podNetworkDown = "PodNetworkDown"
+        case overlayLockedOut = "OverlayLockedOut"
+        case overlayNameTaken = "OverlayNameTaken"
         case pruneDisabled = "PruneDisabled"
         case pruneDisabledForNode = "PruneDisabledForNode"
         case nodeOutlivesVM = "NodeOutlivesVM"
@@ -218,6 +221,9 @@ extension Reason {
         case .controlPlaneBlocked: .controlPlaneBlocked
         case .leaseUnavailable: .leaseUnavailable
         case .leaseHeld: .leaseHeld
+        case .podNetworkDown: .podNetworkDown
+        case .overlayLockedOut: .overlayLockedOut
+        case .overlayNameTaken: .overlayNameTaken
         case .pruneDisabled: .pruneDisabled
         case .pruneDisabledForNode: .pruneDisabledForNode
         case .nodeOutlivesVM: .nodeOutlivesVM

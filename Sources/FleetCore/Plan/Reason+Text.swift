@@ -173,6 +173,10 @@ extension Reason {
         case .controlPlaneBlocked(let server): "its control plane \(server) is blocked"
         case .leaseUnavailable(let name, let failure): "the lease \(name) cannot be taken: \(failure)"
         case .leaseHeld(let name, let holder, let seconds): "\(holder) holds the lease \(name) of this cluster for \(seconds) s more"
+        case .podNetworkDown(let interface, let mtu, let peers):
+            "pods cannot cross to \(peers.joined(separator: ", ")) over \(interface)" + (mtu.map { " (MTU \($0))" } ?? "")
+        case .overlayLockedOut: "its device is locked out of the tailnet (Tailnet Lock)"
+        case .overlayNameTaken(let vm, let device): "its device is called \(device), for another one in the tailnet is called \(vm)"
         default: nil
         }
     }

@@ -142,6 +142,14 @@ package indirect enum Reason: Sendable, Hashable {
     case leaseUnavailable(name: String, failure: String)
     case leaseHeld(name: String, by: String, seconds: Int)
 
+    // MARK: the networks between nodes, which only the operator can change either
+
+    /// Pods cannot cross from this node to these, which are ready.
+    case podNetworkDown(interface: String, mtu: Int?, peers: [String])
+    case overlayLockedOut
+    /// Another device has the VM's name in the tailnet.
+    case overlayNameTaken(vm: String, device: String)
+
     // MARK: what is left alone on purpose
 
     case pruneDisabled

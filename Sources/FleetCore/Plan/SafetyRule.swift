@@ -16,6 +16,8 @@ package enum SafetyRule: String, Sendable, Hashable, CaseIterable {
     case window, pause
     // Reconciler
     case approval, outdatedRead, lease, fence, newHold
+    // The hosts: K3s/HostScript+Fence
+    case newestOrder
 
     /// Rules that forbid the same earlier or again, so that the absence of this one alone would not show.
     package var cover: Set<SafetyRule> {

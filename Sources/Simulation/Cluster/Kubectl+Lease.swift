@@ -11,6 +11,7 @@ extension Kubectl {
             var holderIdentity: String
             var leaseDurationSeconds: Int
             var renewTime: String
+            var leaseTransitions: Int?
         }
         var kind: String
         var metadata: Metadata
@@ -20,9 +21,9 @@ extension Kubectl {
     func lease(_ cluster: ClusterModel) throws(ClusterModel.Failure) -> Answer {
         if flags["--ignore-not-found"] != nil, cluster.leases[name] == nil { return Answer() }
         let lease = try cluster.lease(name)
-        let fields = "{.metadata.resourceVersion}|{.spec.holderIdentity}|{.spec.leaseDurationSeconds}"
+        let fields = "{.metadata.resourceVersion}|{.spec.holderIdentity}|{.spec.leaseDurationSeconds}|{.spec.leaseTransitions}"
         guard flags["-o"] == "jsonpath=" + fields else { return .failed("error: this stand-in knows one jsonpath of a lease") }
-        return Answer(output: "\(lease.version)|\(lease.holder)|\(lease.seconds)")
+        return Answer(output: "\(lease.version)|\(lease.holder)|\(lease.seconds)|\(lease.number)")
     }
 
     func put(_ cluster: inout ClusterModel) throws(ClusterModel.Failure) -> Answer {
@@ -30,7 +31,8 @@ extension Kubectl {
             let renewedAt = Self.seconds(manifest.spec.renewTime)
         else { return .failed("error: this stand-in takes a Lease as JSON on standard input") }
         let (name, spec) = (manifest.metadata.name, manifest.spec)
-        let lease = ClusterModel.Lease(holder: spec.holderIdentity, renewedAt: renewedAt, seconds: spec.leaseDurationSeconds)
+        let lease = ClusterModel.Lease(
+            holder: spec.holderIdentity, renewedAt: renewedAt, seconds: spec.leaseDurationSeconds, number: spec.leaseTransitions ?? 0)
         guard words.first == "replace" else {
             try cluster.create(lease, as: name)
             return .said("lease.coordination.k8s.io/\(name) created")

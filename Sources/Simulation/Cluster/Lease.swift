@@ -7,9 +7,11 @@ extension ClusterModel {
         /// Seconds since 1970 by the server's clock.
         package var renewedAt: Double
         package var seconds: Int
+        /// `leaseTransitions`.
+        package var number: Int
 
-        package init(holder: String, renewedAt: Double, seconds: Int) {
-            (self.holder, self.renewedAt, self.seconds) = (holder, renewedAt, seconds)
+        package init(holder: String, renewedAt: Double, seconds: Int, number: Int) {
+            (self.holder, self.renewedAt, self.seconds, self.number) = (holder, renewedAt, seconds, number)
         }
 
         /// How long nobody else may take it.

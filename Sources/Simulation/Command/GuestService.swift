@@ -13,6 +13,7 @@ struct GuestService: Sendable {
         switch (request.method, request.path) {
         case ("POST", "/tailscale/up"): await up(request, needsKey: true)
         case ("POST", "/tailscale/reattach"): await up(request, needsKey: false)
+        case ("POST", "/tailscale/logout"): await logOut(request)
         case ("GET", "/tailscale/status"): await status(request)
         case ("GET", let path) where path.hasPrefix("/k3s/"): K3sFiles(installScript: installScript).answer(path)
         default: text(404, "not found")
@@ -33,11 +34,18 @@ struct GuestService: Sendable {
         guard needsKey || vm.joinedTailnet else { return text(403, "invalid key") }
         do {
             let address = try await machines.joinTailnet(vm)
-            try await platform.noteJoined(vm.name)
-            return json(.object([("ip", .string(address))]))
+            let device = try await platform.noteJoined(vm.name)
+            return json(.object([("ip", .string(address)), ("device", .string(device))]))
         } catch {
             return text(500, "cannot attach")
         }
+    }
+
+    private func logOut(_ request: HTTPRequest) async -> HTTPResponse {
+        guard let vm = await platform.vm(at: request.peer), (try? await platform.noteLoggedOut(vm.name)) != nil else {
+            return text(404, "unknown VM")
+        }
+        return json(.object([]))
     }
 
     private func status(_ request: HTTPRequest) async -> HTTPResponse {

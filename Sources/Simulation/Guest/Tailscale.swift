@@ -39,6 +39,8 @@ struct TailscaleLogin: Codable {
 
     var address: String
     var hostname: String
+    /// As the tailnet calls it: with a number behind it where another device has the name.
+    var device: String?
     var isWanted: Bool
 
     static func load() -> TailscaleLogin? {
@@ -63,7 +65,10 @@ enum Tailscale {
         switch arguments.first {
         case "up": try up(Array(arguments.dropFirst()))
         case "down": try down()
+        case "logout": try logOut()
         case "ip": GuestProgram.say(try address())
+        case "lock" where arguments.dropFirst().first == "status": lockStatus()
+        case "status" where arguments.contains("--json"): GuestProgram.say(try statusDocument())
         case "status": GuestProgram.say("\(try address())  \(TailscaleLogin.load()?.hostname ?? "")  owner@  linux  -")
         case "set": break
         default: throw GuestFailure("tailscale: unknown subcommand: \(arguments.first ?? "")")
@@ -100,11 +105,45 @@ enum Tailscale {
         } else {
             answer = try GuestHost.http(tailnet + "/reattach", body: "{}")
         }
-        struct Joined: Decodable { var ip: String }
+        struct Joined: Decodable {
+            var ip: String
+            var device: String
+        }
         guard answer.status == 200, let joined = try? JSONDecoder().decode(Joined.self, from: Data(answer.body.utf8)) else {
             throw GuestFailure("backend error: " + answer.body.trimmingCharacters(in: .whitespacesAndNewlines))
         }
-        try TailscaleLogin(address: joined.ip, hostname: hostname, isWanted: true).store()
+        try TailscaleLogin(address: joined.ip, hostname: hostname, device: joined.device, isWanted: true).store()
+    }
+
+    /// Locked out while a file says so.
+    private static func lockStatus() {
+        guard GuestHost.read("/var/lib/tailscale/locked-out") != nil else { return GuestProgram.say("Tailnet Lock is NOT enabled.") }
+        GuestProgram.say("Tailnet Lock is ENABLED.\n")
+        GuestProgram.say("This node is LOCKED OUT by tailnet-lock, and action is required to establish connectivity.")
+    }
+
+    private static func statusDocument() throws -> String {
+        let (address, login) = (try address(), TailscaleLogin.load())
+        return """
+            {
+              "BackendState": "Running",
+              "Self": {
+                "HostName": "\(login?.hostname ?? "")",
+                "DNSName": "\(login?.device ?? login?.hostname ?? "").tail0.ts.net.",
+                "TailscaleIPs": [
+                  "\(address)"
+                ]
+              }
+            }
+            """
+    }
+
+    /// The device leaves the tailnet, and its address with it.
+    private static func logOut() throws {
+        guard TailscaleLogin.load() != nil else { return }
+        guard try GuestHost.http(tailnet + "/logout", body: "{}").status == 200 else { throw GuestFailure("logout: no answer") }
+        GuestHost.ip("link", "delete", interface)
+        unlink(TailscaleLogin.file)
     }
 
     private static func keyFile(_ path: String) throws -> String {

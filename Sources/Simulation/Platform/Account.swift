@@ -18,12 +18,38 @@ package struct Account<Host: Hosted>: Sendable {
     /// Names that somebody else has.
     package var foreignNames: Set<String> = []
     package var quota = Int.max
+    /// The devices of the owner's tailnet, and the VM behind each. One stays when its VM goes, unless the VM logged out.
+    private(set) package var devices: [String: Int] = [:]
 
     package init() {}
 }
 
 extension Account: Codable where Host: Codable {
-    private enum CodingKeys: String, CodingKey { case hosts = "vms", nextIndex }
+    private enum CodingKeys: String, CodingKey { case hosts = "vms", nextIndex, devices }
+
+    package init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: CodingKeys.self)
+        hosts = try container.decode([Host].self, forKey: .hosts)
+        nextIndex = try container.decode(Int.self, forKey: .nextIndex)
+        devices = try container.decodeIfPresent([String: Int].self, forKey: .devices) ?? [:]
+    }
+}
+
+extension Account {
+    /// A VM joins the tailnet, as the device that it was before. Another device of its name keeps it: Tailscale puts a number behind the new one.
+    @discardableResult
+    package mutating func join(_ vm: VirtualMachine) -> String {
+        if let name = devices.first(where: { $0.value == vm.index })?.key { return name }
+        var (name, number) = (vm.name, 0)
+        while devices[name] != nil {
+            number += 1
+            name = "\(vm.name)-\(number)"
+        }
+        devices[name] = vm.index
+        return name
+    }
+
+    package mutating func logOut(_ vm: VirtualMachine) { devices = devices.filter { $0.value != vm.index } }
 }
 
 /// Why exe.dev does not do what it was asked for.

@@ -56,8 +56,21 @@ package actor Platform {
 
     package func vm(at address: String) -> VirtualMachine? { account.hosts.first { $0.address == address } }
 
-    package func noteJoined(_ name: String) throws {
-        try change { account throws(AccountRefusal) in account.hosts[try account.find(name)].joinedTailnet = true }
+    /// The name of its device.
+    package func noteJoined(_ name: String) throws -> String {
+        try change { account throws(AccountRefusal) in
+            let place = try account.find(name)
+            account.hosts[place].joinedTailnet = true
+            return account.join(account.hosts[place])
+        }
+    }
+
+    package func noteLoggedOut(_ name: String) throws {
+        try change { account throws(AccountRefusal) in
+            let place = try account.find(name)
+            account.hosts[place].joinedTailnet = false
+            account.logOut(account.hosts[place])
+        }
     }
 
     private func answer(_ call: Invocation) async throws -> Reply {

@@ -6,6 +6,8 @@ package struct GuardProof: Sendable {
     package var scenario: String
     package var seed: UInt64
     package var faults: [Fault]
+    /// Seconds until the service manager starts a program again that has died.
+    package var restartsAfter: Double
     /// The first thing that went wrong without the rule.
     package var violation: String
 }
@@ -15,6 +17,9 @@ package enum RuleTable {
     package static let provedElsewhere: [SafetyRule: String] = [
         .outdatedRead: "ReconcilerTests.RunTests.aListFromBeforeAChangeIsThrownAway"
     ]
+
+    /// Rules about what a dead process had sent, which arrives within two minutes: the program is started again at once.
+    private static let ofTheDead: Set<SafetyRule> = [.newestOrder]
 
     /// The trial that notices when a second run on the same machine is not kept out by the fleet's lock.
     package static func proofOfTheLock(_ stages: [Stage]) -> (faults: [Fault], violation: String)? {
@@ -37,6 +42,11 @@ package enum RuleTable {
         for stage in stages {
             if let proof = proof(rule, stage, seed: 7, faults: []) { return proof }
         }
+        for stage in stages where ofTheDead.contains(rule) {
+            for fault in stage.crashes {
+                if let proof = proof(rule, stage, seed: 7, faults: [fault], restartsAfter: 1) { return proof }
+            }
+        }
         for stage in stages {
             for fault in stage.singleFaults {
                 if let proof = proof(rule, stage, seed: 7, faults: [fault]) { return proof }
@@ -54,14 +64,18 @@ package enum RuleTable {
         return nil
     }
 
-    private static func proof(_ rule: SafetyRule, _ stage: Stage, seed: UInt64, faults: [Fault]) -> GuardProof? {
+    private static func proof(
+        _ rule: SafetyRule, _ stage: Stage, seed: UInt64, faults: [Fault], restartsAfter: Double = Trial.pause
+    ) -> GuardProof? {
         var trial = Trial(stage, seed: seed, faults: faults)
+        trial.restartsAfter = restartsAfter
         trial.disabledRules = rule.cover.union([rule])
         let without = trial.run()
         guard !without.isGood else { return nil }
         trial.disabledRules = rule.cover
         guard trial.run().isGood else { return nil }
         return GuardProof(
-            rule: rule, scenario: stage.scenario.name, seed: seed, faults: faults, violation: without.violations.first ?? "")
+            rule: rule, scenario: stage.scenario.name, seed: seed, faults: faults, restartsAfter: restartsAfter,
+            violation: without.violations.first ?? "")
     }
 }

@@ -163,6 +163,8 @@ extension Scenario {
                     world.configure(victim, by: "/etc/rancher/k3s/config.yaml.d/theirs.yaml")
                     world.editConfiguration(of: victim)
                 },
+            Scenario("pods that cannot cross", before: base.with { $0.web = 1 }, after: base.with { ($0.web, $0.label) = (1, "edge") })
+                .ending(.blocked([victim: [.podNetworkDown]])).disturbed { $0.partition(victim, from: "demo-cp-n1") },
             Scenario("k3s stopped and disabled by hand a moment ago", before: fleet, after: fleet)
                 .disturbed { world in for name in ["demo-web-n2", victim] { world.haltK3s(on: name, disables: name == victim) } },
             Scenario("label changed, and more memory than the VMs have", before: fleet, after: larger)

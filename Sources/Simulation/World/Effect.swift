@@ -6,8 +6,12 @@ package struct Effect: Sendable, Hashable {
     package let action: Action
     /// The VM on which its script runs; nil for what exe.dev does.
     package let host: String?
+    /// Under what it was decided, as its host is told.
+    let token: FencingToken?
 
-    init(_ action: Action, on host: String? = nil) { (self.action, self.host) = (action, host) }
+    init(_ action: Action, on host: String? = nil, under token: FencingToken? = nil) {
+        (self.action, self.host, self.token) = (action, host, token)
+    }
 
     /// The machine or node that it is about.
     package var subject: String { action.node }

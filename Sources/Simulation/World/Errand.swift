@@ -10,7 +10,7 @@ enum Errand: Sendable {
     case readCluster(String, Fault.Kind?)
     indirect case effect(Effect, number: Int, Fault.Kind?)
     /// Of the server's name.
-    case takeLease(String, seconds: Int, LeaseHold?, Fault.Kind?)
+    case takeLease(String, LeaseClaim, Fault.Kind?)
     case dropLease(String)
 
     /// What its answer takes longer than others, in seconds.
@@ -71,12 +71,12 @@ extension WorldState {
             return (readCluster(name, fault).map(Answer.cluster), random.seconds(0.05, 0.4))
         case .effect(let effect, let number, let fault):
             return (arrive(effect, number, fault, by: id).map(Answer.effect), duration(of: effect))
-        case .takeLease(let name, let seconds, let expired, let fault):
-            let answer = takeLease(on: name, desk: processes[id].desk, seconds: seconds, expired, fault)
+        case .takeLease(let name, let claim, let fault):
+            let answer = takeLease(on: name, desk: processes[id].desk, claim, fault)
             return (answer.map(Answer.lease), random.seconds(0.1, 1))
         case .dropLease(let name):
             dropLease(on: name, desk: processes[id].desk)
-            return (.success(.lease(.ours)), random.seconds(0.1, 1))
+            return (.success(.lease(.ours(0))), random.seconds(0.1, 1))
         }
     }
 
@@ -157,30 +157,48 @@ extension WorldState {
 
     /// As the script does it on the server.
     private mutating func takeLease(
-        on name: String, desk: Int, seconds: Int, _ expired: LeaseHold?, _ fault: Fault.Kind?
+        on name: String, desk: Int, _ claim: LeaseClaim, _ fault: Fault.Kind?
     ) -> Result<LeaseAnswer, EffectError> {
         if let refusal = Self.refusal(fault) { return .failure(refusal) }
         guard fault != .apiServerDown, let cluster = cluster(servedBy: name) else { return .failure(Self.refused) }
         if let keeper = leaseKeeper {
-            _ = write(.init(holder: keeper, renewedAt: now, seconds: 60), over: clusters[cluster].leases[Self.leaseName], cluster)
+            _ = write(
+                .init(holder: keeper, renewedAt: now, seconds: 60, number: 0), over: clusters[cluster].leases[Self.leaseName], cluster)
         }
         let last = clusters[cluster].leases[Self.leaseName]
         if let last, last.holder != Self.holder(desk), last.seconds > 1 {
             let hold = LeaseHold(holder: last.holder, version: String(last.version))
-            if hold != expired { return .success(.held(hold, lasts: last.seconds)) }
+            if hold != claim.expired { return .success(.held(hold, lasts: last.seconds)) }
         }
-        guard write(.init(holder: Self.holder(desk), renewedAt: now, seconds: seconds), over: last, cluster) else {
+        let number = number(of: claim, over: last, isOurs: last?.holder == Self.holder(desk), on: name)
+        guard write(.init(holder: Self.holder(desk), renewedAt: now, seconds: claim.seconds, number: number), over: last, cluster) else {
             return .failure(Self.refused)
         }
+        note(number, on: name)
         // Written, and nobody hears of it.
         if fault == .host(.cutAfter) { return .failure(HostFault.cutAfter.error) }
-        return .success(last.map { $0.holder == Self.holder(desk) ? .ours : .taken(from: $0.holder) } ?? .ours)
+        return .success(last.map { $0.holder == Self.holder(desk) ? .ours(number) : .taken(from: $0.holder, number) } ?? .ours(number))
+    }
+
+    /// The fencing number under which it is taken, or renewed.
+    private func number(of claim: LeaseClaim, over last: ClusterModel.Lease?, isOurs: Bool, on name: String) -> Int {
+        let before = last?.number ?? 0
+        if isOurs, before == claim.number { return before }
+        let disk = machine(name)?.disk
+        let known = disk?.fence.map { $0.clusterID == disk?.clusterID ? $0.number : 0 } ?? 0
+        return max(before, known, claim.above) + 1
+    }
+
+    /// On the server's host.
+    private mutating func note(_ number: Int, on name: String) {
+        guard let place = at(name), let id = machines[place].disk.clusterID else { return }
+        machines[place].writeThrough { $0.fence = FencingToken(clusterID: id, number: number) }
     }
 
     private mutating func dropLease(on name: String, desk: Int) {
         guard let cluster = cluster(servedBy: name), let last = clusters[cluster].leases[Self.leaseName], last.holder == Self.holder(desk)
         else { return }
-        _ = write(.init(holder: last.holder, renewedAt: now, seconds: 1), over: last, cluster)
+        _ = write(.init(holder: last.holder, renewedAt: now, seconds: 1, number: last.number), over: last, cluster)
     }
 
     /// False when another one came between.
@@ -214,5 +232,15 @@ extension WorldState {
             lease.left(now: now) > 0
         else { return nil }
         return desks.indices.first { Self.holder($0) == lease.holder }
+    }
+}
+
+extension LeaseAnswer {
+    /// Nil when another one has it.
+    var number: Int? {
+        switch self {
+        case .ours(let number), .taken(_, let number): number
+        case .held: nil
+        }
     }
 }

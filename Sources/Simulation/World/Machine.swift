@@ -26,6 +26,8 @@ package struct Machine: Hosted, Hashable {
     var brokenReleases: Set<K3sVersion> = []
     let address: ObservedVM.Address
     let overlayAddress: String
+    /// Nobody has signed its key.
+    var isLockedOut = false
     /// Another host answers at this address.
     var answersAs: String?
 
@@ -45,6 +47,14 @@ package struct Machine: Hosted, Hashable {
     }
     package var share: Share { Share(port: vm.port, isPublic: vm.isPublic, users: vm.sharedWith.sorted()) }
 
+    /// One boot of one VM.
+    struct Session: Sendable, Hashable {
+        var createdAt: String
+        var sshAt: Double
+    }
+
+    var session: Session { Session(createdAt: vm.createdAt, sshAt: sshAt) }
+
     /// What survives a power cut.
     package struct HostDisk: Sendable, Hashable {
         package var hasOverlay = false
@@ -54,6 +64,10 @@ package struct Machine: Hosted, Hashable {
         package var former: K3sVersion?
         package var hasInstaller = false
         package var clusterID: String?
+        /// The address of the peer that its pods cannot reach.
+        var lostPeer: String?
+        /// The newest that it obeyed.
+        var fence: FencingToken?
         package var setup: NodeSetup? {
             get { if case .setup(let setup)? = kept { setup } else { nil } }
             set { (kept, role) = (newValue.map(Kept.setup), newValue?.role) }
@@ -183,7 +197,12 @@ package struct Machine: Hosted, Hashable {
         probe.configHash = disk.setup.map { sha256Hex($0.settings) }
         probe.settingsHash = disk.setup.map { sha256Hex($0.lastingSettings) }
         (probe.changedFiles, probe.foreignFiles) = (disk.changedFiles, disk.foreignFiles)
-        probe.clusterID = disk.clusterID
+        probe.isLockedOut = isLockedOut
+        if let peer = disk.lostPeer, unit?.registeredAt != nil {
+            probe.podNetwork = PodNetworkFailure(
+                interface: "flannel.1", mtu: 1230, peers: [.init(podAddress: "10.244.1.0", overlayAddress: peer)])
+        }
+        (probe.clusterID, probe.fence) = (disk.clusterID, disk.fence)
         probe.hasServerData = disk.serverData != nil
         probe.hasAgentData = disk.password != nil
         probe.journal = unit?.complaint

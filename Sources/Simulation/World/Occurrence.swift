@@ -10,6 +10,10 @@ enum Occurrence: Sendable {
     case sent(Effect, by: Int)
     /// A change arrived and was carried out, as far as a fault let it.
     case carriedOut(Effect, by: Int)
+    /// A host began to do what it was told.
+    case obeyed(Effect, by: Int)
+    /// The Lease is a process's, under this fencing number, and it has heard so.
+    case leased(Int, by: Int)
     /// The answer to a change reached its process.
     case answered(Effect, by: Int, isDone: Bool)
     /// A list of VMs that is wrong was answered.

@@ -116,13 +116,14 @@ extension SimulatedProcess: WorldWriter {
     }
 
     package nonisolated(nonsending) func holdLease(
-        on vm: ObservedVM, seconds: Int, expired: LeaseHold?
+        on vm: ObservedVM, _ claim: LeaseClaim
     ) async throws(EffectError) -> LeaseAnswer {
         let fault = world.state.withLock { $0.enterAsk(by: id) }
         meet(fault)
-        guard case .lease(let answer) = try await send(.takeLease(vm.name, seconds: seconds, expired, fault), after: 0.1) else {
+        guard case .lease(let answer) = try await send(.takeLease(vm.name, claim, fault), after: 0.1) else {
             throw Self.dead
         }
+        if let number = answer.number { world.state.withLock { $0.report(.leased(number, by: id)) } }
         return answer
     }
 
@@ -131,7 +132,7 @@ extension SimulatedProcess: WorldWriter {
     }
 
     package nonisolated(nonsending) func run(_ action: Action, on vm: ObservedVM) async throws(EffectError) -> String {
-        guard case .text(let text) = try await perform(Effect(action, on: vm.name)) else { throw Self.dead }
+        guard case .text(let text) = try await perform(Effect(action, on: vm.name, under: ticket?.token)) else { throw Self.dead }
         return text
     }
 
@@ -247,20 +248,23 @@ extension WorldState {
     mutating func arrive(_ effect: Effect, _ number: Int, _ fault: Fault.Kind?, by id: Int) -> Swift.Result<EffectReply, EffectError> {
         proceed()
         inFlight[number] = nil
+        if case .removeVM = effect.action { logOut(effect.subject) }
         if let until = outage, now < until, !effect.isForHost { return .failure(APIFault.dns.error(mutating: true)) }
         if !effect.isForHost, isThrottled() { return .failure(APIFault.status429.error(mutating: true)) }
         var isDone = true
         var told: EffectError?
         if case .api(let kind)? = fault, !effect.isForHost {
             (isDone, told) = (kind.isDone, kind.error(mutating: true))
-            if let delay = kind.delay { late.append(Late(at: now + delay, effect: effect, reservesName: kind == .status504Reserved)) }
+            if let delay = kind.delay {
+                late.append(Late(at: now + delay, effect: effect, process: id, reservesName: kind == .status504Reserved))
+            }
         }
         var hostFault: HostFault?
         if case .host(let kind)? = fault, effect.isForHost { hostFault = kind }
         var result: Swift.Result<EffectReply, EffectError> = .success(.text(""))
         if isDone {
-            result = carryOut(effect, fault: hostFault)
-            report(.carriedOut(effect, by: id))
+            result = carryOut(effect, fault: hostFault, by: id)
+            if !result.isFenced { report(.carriedOut(effect, by: id)) }
         }
         if let told { result = .failure(told) }
         note(String(id), " ", effect.kind.rawValue, " ", effect.subject, ": ", result.outcomeWords)
@@ -269,6 +273,9 @@ extension WorldState {
 }
 
 extension Swift.Result where Success == EffectReply, Failure == EffectError {
+    /// The host refused it.
+    fileprivate var isFenced: Bool { if case .failure(let error) = self, case .fenced = error.remedy { true } else { false } }
+
     var outcomeWords: String {
         switch self {
         case .success: "done"

@@ -96,9 +96,10 @@ package final class SimulatedWorld: Sendable {
             let sleepers = state.sleepers.remove(process: id)
             for sleeper in sleepers {
                 guard case .effect(let effect, let number, let fault)? = sleeper.errand, state.random.chance(2) else { continue }
-                // What the kernel delivers of the dead to a host later than this nobody can be kept from: see ARCHITECTURE.
-                let delays = !effect.isForHost && fault?.isLate != true ? [0, 3, 20.0] : [0]
-                state.orphaned.append((sleeper.at + delays[state.random.below(delays.count)], effect, number, fault, id))
+                let delays = effect.isForHost ? [0, 3, 20, 120.0] : fault?.isLate == true ? [0] : [0, 3, 20]
+                let at = sleeper.at + delays[state.random.below(delays.count)]
+                let session = effect.host.flatMap { state.machine($0)?.session }
+                state.orphaned.append(.init(at: at, effect: effect, number: number, fault: fault, process: id, session: session))
             }
             state.inFlight = state.inFlight.filter { $0.value.process != id }
             return sleepers

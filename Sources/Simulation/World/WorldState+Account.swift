@@ -48,6 +48,13 @@ extension WorldState {
         }
     }
 
+    /// What is sent to a host right before its VM is removed.
+    mutating func logOut(_ name: String) {
+        guard let index = reachable(name), machines[index].answersAs == nil else { return }
+        account.logOut(machines[index].vm)
+        machines[index].writeThrough { $0.hasOverlay = false }
+    }
+
     mutating func remove(_ name: String) -> Swift.Result<EffectReply, EffectError> {
         vanish(name)
         return .success(.text(""))

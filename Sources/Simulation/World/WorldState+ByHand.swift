@@ -29,6 +29,18 @@ extension WorldState {
         if disables { machines[index].writeThrough { $0.enabled = nil } }
     }
 
+    /// A rule of the tailnet keeps a machine's pods from those of another one.
+    mutating func partition(_ name: String, from peer: String) {
+        guard let index = at(name), let other = machine(peer) else { return }
+        machines[index].writeThrough { $0.lostPeer = other.overlayAddress }
+    }
+
+    /// Somebody turns Tailnet Lock on and signs all keys but one.
+    mutating func lockOut(_ name: String) {
+        guard let index = at(name) else { return }
+        machines[index].isLockedOut = true
+    }
+
     /// Somebody gives k3s arguments in a file of their own.
     mutating func configure(_ name: String, by file: String) {
         guard let index = at(name) else { return }

@@ -4,14 +4,14 @@ import Reconciler
 
 extension WorldState {
     /// Does what was asked, up to where a fault strikes.
-    mutating func carryOut(_ effect: Effect, fault: HostFault?) -> Swift.Result<EffectReply, EffectError> {
+    mutating func carryOut(_ effect: Effect, fault: HostFault?, by id: Int) -> Swift.Result<EffectReply, EffectError> {
         switch effect.action {
         case .createVM(let step): create(step)
         case .tagVM(let step): tag(step)
         case .startVM(let step): start(step.node)
         case .removeVM(let step): remove(step.node)
         case .share(let step): share(step)
-        default: run(effect.action, on: effect.host ?? "", fault: fault)
+        default: run(effect, fault: fault, by: id)
         }
     }
 
@@ -42,10 +42,15 @@ extension WorldState {
 extension WorldState {
     typealias HostStep = (inout WorldState) -> String?
 
-    private mutating func run(_ action: Action, on host: String, fault: HostFault?) -> Swift.Result<EffectReply, EffectError> {
+    private mutating func run(_ effect: Effect, fault: HostFault?, by id: Int) -> Swift.Result<EffectReply, EffectError> {
+        let (action, host) = (effect.action, effect.host ?? "")
         guard let index = reachable(host) else { return Self.retries("connection refused") }
         guard machines[index].answersAs == nil else { return Self.asks("this host is \(machines[index].answersAs ?? "")") }
         if fault == .wrongHost || fault == .keyChanged || fault == .connectionRefused { return .failure(fault!.error) }
+        if fault != .cutBefore {
+            if let refusal = obey(effect.token, index) { return .failure(refusal) }
+            report(.obeyed(effect, by: id))
+        }
         if let refusal = Self.preflight(action, machines[index]) { return Self.asks(refusal) }
         let steps = steps(of: action, index)
         for step in steps.prefix(fault?.done(of: steps.count) ?? steps.count) {
@@ -61,6 +66,20 @@ extension WorldState {
         if case .drain = action { return .success(.text(drainAnswer)) }
         if case .evacuate = action { return .success(.text(drainAnswer)) }
         return .success(.text(""))
+    }
+
+    /// As `HostScript.obedience`: why it does not.
+    private mutating func obey(_ token: FencingToken?, _ index: Int) -> EffectError? {
+        guard let token else { return nil }
+        let last = machines[index].disk.fence
+        if let last, last.clusterID != token.clusterID, machines[index].disk.clusterID == last.clusterID {
+            return EffectError("the host belongs to another cluster", remedy: .askOperator(advice: "see whose it is"))
+        }
+        if let last, last.clusterID == token.clusterID, last.number > token.number {
+            return EffectError("the host has obeyed number \(last.number)", remedy: .fenced(by: last.number))
+        }
+        if last != nil || token.number > 0 { machines[index].writeThrough { $0.fence = token } }
+        return nil
     }
 
     /// The safety rules of `prepare` and `install` (statuses 76 and 77).
@@ -116,7 +135,10 @@ extension WorldState {
 
     private func preparation(_ input: HostPreparation, _ index: Int) -> [HostStep] {
         [
-            { world in world.write(index) { $0.hasOverlay = true } },
+            { world in
+                world.account.join(world.machines[index].vm)
+                return world.write(index) { $0.hasOverlay = true }
+            },
             { world in world.write(index) { $0.binary = input.version } },
             { world in world.write(index) { $0.hasInstaller = true } },
             { world in world.write(index) { $0.clusterID = input.clusterID } },

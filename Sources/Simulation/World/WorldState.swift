@@ -25,7 +25,7 @@ package struct WorldState: Sendable {
     /// How many VMs came to be for which nobody waits any more.
     var unawaited = 0
     /// What a process had sent when it died and what arrives nevertheless, in its own time.
-    var orphaned: [(at: Double, effect: Effect, number: Int, fault: Fault.Kind?, process: Int)] = []
+    var orphaned: [Orphan] = []
 
     // the cluster
     package var clusters: [ClusterModel] = []
@@ -79,8 +79,20 @@ package struct WorldState: Sendable {
     struct Late: Sendable {
         var at: Double
         var effect: Effect
+        var process: Int
         /// The name is taken until then, although no list shows it.
         var reservesName = false
+    }
+
+    /// Sent by a process that died since.
+    struct Orphan: Sendable {
+        var at: Double
+        var effect: Effect
+        var number: Int
+        var fault: Fault.Kind?
+        var process: Int
+        /// What the connection to the host was made in; nil for what exe.dev does.
+        var session: Machine.Session?
     }
 
     package struct ProcessRecord: Sendable {
@@ -158,14 +170,16 @@ extension WorldState {
     /// All but the heartbeats, which only a reader of the cluster observes.
     mutating func proceed() {
         while let index = late.firstIndex(where: { $0.at <= now }) {
-            let effect = late.remove(at: index).effect
+            let (effect, id) = { ($0.effect, $0.process) }(late.remove(at: index))
             if effect.kind == .createVM { unawaited += 1 }
             note("late \(effect.words)")
-            _ = carryOut(effect, fault: nil)
+            _ = carryOut(effect, fault: nil, by: id)
         }
         while let index = orphaned.firstIndex(where: { $0.at <= now }) {
             let orphan = orphaned.remove(at: index)
             if orphan.effect.kind == .createVM { unawaited += 1 }
+            // A connection ends with the boot that it was made in.
+            guard orphan.session == orphan.effect.host.flatMap({ machine($0)?.session }) else { continue }
             _ = arrive(orphan.effect, orphan.number, orphan.fault, by: orphan.process)
         }
         if !isQuiet { startUp() }
