@@ -5,12 +5,14 @@ extension Ledger {
     package func doubted(at now: Double) -> Ledger {
         var ledger = self
         ledger.nodes = nodes.mapValues { $0.doubted(at: now) }
+        if nodes.values.contains(where: { $0.instance?.isServer == true }) { ledger.serverChangedAt = now }
         return ledger
     }
 
     /// What was written by a clock that has been set back since was no later than now.
     package mutating func comeBack(to now: Double) {
         for (name, record) in nodes where record.isLater(than: now) { nodes[name] = record.comeBack(to: now) }
+        serverChangedAt = serverChangedAt.map { min($0, now) }
         for (name, attempt) in attempts {
             guard let failedAt = attempt.failedAt, failedAt > now else { continue }
             attempts[name]?.notBefore -= failedAt - now

@@ -15,7 +15,7 @@ extension Join {
     static let rules: [Rule] = [
         mismatched, deleting, unheard, hostReset, wantedAgain,
         // Before readiness: a configuration that keeps a node down is mended by another one.
-        reconfigured, drifted, failing, restarted, notReady, differingLabels, differingShare, differingTags,
+        reconfigured, drifted, failing, restarted, notReady, voting, reentered, differingLabels, differingShare, differingTags,
         registeredOtherwise,
         // What cannot be mended holds up nothing.
         foreignConfiguration, differingFounding, differingVM,

@@ -6,6 +6,7 @@ enum Limits {
         if facts.holds(.deletionsPerPass) { grantDeletions(&nodes, facts) }
         if facts.holds(.maxUnavailable) { grantRestarts(&nodes, facts) }
         if facts.holds(.maxVMs) { grantVMs(&nodes, facts) }
+        if facts.holds(.oneServerAtATime) { grantServerChanges(&nodes, facts) }
     }
 
     /// At most `deletionsPerPass` nodes are on their way out at a time; those that began come first.

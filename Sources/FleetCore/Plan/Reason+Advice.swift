@@ -64,7 +64,7 @@ extension Reason {
         case .controlPlaneBlocked(let server): "mend \(server) first"
         case .leaseUnavailable: "see what keeps the API server from writing; then run again"
         case .leaseHeld: "only one machine may keep a fleet: stop the other one, or wait; its lease ends by itself when it is gone"
-        default: ""
+        default: serverAdvice
         }
     }
 }

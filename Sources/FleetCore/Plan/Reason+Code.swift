@@ -24,6 +24,8 @@ extension Reason {
         case removalUnfinished = "RemovalUnfinished"
         case nodeWithoutVM = "NodeWithoutVM"
         case fleetDestroyed = "FleetDestroyed"
+        case entranceChanged = "EntranceChanged"
+        case datastoreChanged = "DatastoreChanged"
         case awaitingVMList = "AwaitingVMList"
         case awaitingNewVMList = "AwaitingNewVMList"
         case awaitingSecondVMList = "AwaitingSecondVMList"
@@ -52,6 +54,8 @@ extension Reason {
         case nodeSilent = "NodeSilent"
         case limitReached = "LimitReached"
         case leaseExpiry = "LeaseExpiry"
+        case memberNotVoting = "MemberNotVoting"
+        case entranceInUse = "EntranceInUse"
         case limitHeld = "LimitHeld"
         case vmForeign = "VMForeign"
         case vmPaused = "VMPaused"
@@ -94,6 +98,10 @@ extension Reason {
         case controlPlaneBlocked = "ControlPlaneBlocked"
         case leaseUnavailable = "LeaseUnavailable"
         case leaseHeld = "LeaseHeld"
+        case serversUnsettled = "ServersUnsettled"
+        case ghostMembers = "GhostMembers"
+        case serverMemberLeft = "ServerMemberLeft"
+        case quorumLost = "QuorumLost"
         case pruneDisabled = "PruneDisabled"
         case pruneDisabledForNode = "PruneDisabledForNode"
         case nodeOutlivesVM = "NodeOutlivesVM"
@@ -122,6 +130,8 @@ extension Reason {
         case .removalUnfinished: .removalUnfinished
         case .nodeWithoutVM: .nodeWithoutVM
         case .fleetDestroyed: .fleetDestroyed
+        case .entranceChanged: .entranceChanged
+        case .datastoreChanged: .datastoreChanged
         case .awaitingVMList: .awaitingVMList
         case .awaitingNewVMList: .awaitingNewVMList
         case .awaitingSecondVMList: .awaitingSecondVMList
@@ -150,6 +160,8 @@ extension Reason {
         case .nodeSilent: .nodeSilent
         case .limitReached: .limitReached
         case .leaseExpiry: .leaseExpiry
+        case .memberNotVoting: .memberNotVoting
+        case .entranceInUse: .entranceInUse
         case .limitHeld: .limitHeld
         case .vmForeign: .vmForeign
         case .vmPaused: .vmPaused
@@ -192,6 +204,10 @@ extension Reason {
         case .controlPlaneBlocked: .controlPlaneBlocked
         case .leaseUnavailable: .leaseUnavailable
         case .leaseHeld: .leaseHeld
+        case .serversUnsettled: .serversUnsettled
+        case .ghostMembers: .ghostMembers
+        case .serverMemberLeft: .serverMemberLeft
+        case .quorumLost: .quorumLost
         case .pruneDisabled: .pruneDisabled
         case .pruneDisabledForNode: .pruneDisabledForNode
         case .nodeOutlivesVM: .nodeOutlivesVM

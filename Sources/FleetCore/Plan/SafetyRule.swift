@@ -4,6 +4,8 @@ import K3s
 package enum SafetyRule: String, Sendable, Hashable, CaseIterable {
     // Plan/Safety
     case ownershipIsSeen, creationFitsBudget, massLossIsNoReason, onlyOneFounding, serversStay, removalIsRecorded, quorumHolds, serversLead
+    // Plan/Safety, of several servers
+    case oneServerAtATime, membersGoFirst
     // Plan/Limits
     case deletionsPerPass, maxUnavailable, maxVMs
     // Lifecycle and Planner
