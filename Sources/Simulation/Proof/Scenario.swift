@@ -71,7 +71,7 @@ extension Scenario {
     package static func all(web: Int = 2) -> [Scenario] {
         let sketch = FleetSketch(web: web)
         let small = sizes(sketch) + changes(sketch) + losses(sketch) + hands(sketch)
-        return small + strangers(sketch) + servers(sketch) + [destroy(sketch.fleet())]
+        return small + strangers(sketch) + servers(sketch) + [destroy(sketch.fleet())] + severalServers()
     }
 
     private static let victim = "demo-web-n1"
