@@ -13,7 +13,7 @@ extension Join {
     typealias Rule = @Sendable (JoinedNode, FleetFacts) -> Decision?
 
     static let rules: [Rule] = [
-        mismatched, deleting, unheard, hostReset, wantedAgain,
+        mismatched, deleting, memberLeft, unheard, hostReset, wantedAgain,
         // Before readiness: a configuration that keeps a node down is mended by another one.
         reconfigured, drifted, failing, restarted, notReady, voting, reentered, differingLabels, differingShare, differingTags,
         registeredOtherwise,

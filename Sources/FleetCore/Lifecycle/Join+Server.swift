@@ -2,6 +2,20 @@ import K3s
 
 /// While a server is in the cluster: its member of etcd, and its way into the cluster.
 extension Join {
+    /// Its VM is new, and the Node may be that of the machine before it, whose member would have to go first: the host tells.
+    static let memberLeft: Rule = { joined, facts in
+        let want = joined.want
+        guard want.role == .server, joined.node.instance.hasStaleIdentity, joined.node.instance.configuration == .notRecorded,
+            facts.joins(want.name)
+        else { return nil }
+        switch joined.node.host {
+        case .probed(let probe): return probe.hasServerData ? nil : .blocked(.serverMemberLeft(name: want.name))
+        case nil: return .wait(Wait(.awaitingProbe, read: .host(want.name), every: 1))
+        case .unreachable(let reason): return .wait(Wait(.hostUnreachable(reason), read: .host(want.name), every: 1))
+        case .refused(let reason, let advice), .loginRefused(let reason, let advice): return .blocked(.hostRefused(reason, advice: advice))
+        }
+    }
+
     /// Only who votes has joined. One that is to go from sqlite to etcd is started with `cluster-init`, once.
     static let voting: Rule = { joined, facts in
         let want = joined.want

@@ -21,6 +21,14 @@ extension Safety {
         return .quorumAtRisk(server: action.node, left: left, of: voters.count, silent: silent)
     }
 
+    /// A disk without data joins as a new member, so the one of that name must be gone.
+    static func joinsAfresh(_ name: String, _ facts: FleetFacts) -> Reason? {
+        guard case .probed(let probe)? = facts.observed.hosts[name], !probe.hasServerData,
+            facts.observed.node(name)?.isControlPlane == true
+        else { return nil }
+        return .serverMemberLeft(name: name)
+    }
+
     /// A server's VM is removed when its member is no more: a member without a machine counts in etcd's quorum for ever (facts/k3s.md §5.3). It is
     /// made again under no other condition either.
     static func membersGoFirst(_ action: Action, _ facts: FleetFacts) -> Reason? {

@@ -47,7 +47,7 @@ package enum Safety {
     /// A cluster is founded once: a rebuilt server with an empty disk would found a second one (facts/k3s.md §5.3).
     static func onlyOneFounding(_ action: Action, _ facts: FleetFacts) -> Reason? {
         guard case .install(let step) = action, step.setup.role == .server else { return nil }
-        if facts.joins(step.node) { return step.setup.serverAddress == nil ? facts.controlPlane.reason : nil }
+        if facts.joins(step.node) { return step.setup.serverAddress == nil ? facts.controlPlane.reason : joinsAfresh(step.node, facts) }
         if let founder = facts.ledger.founder, founder != step.node {
             return .foundedElsewhere(server: founder)
         }

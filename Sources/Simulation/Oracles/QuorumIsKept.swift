@@ -6,6 +6,7 @@ struct QuorumIsKept: Oracle {
     static let name = "S3 quorum is kept"
 
     func before(_ request: Request, _ world: WorldState, _ history: History) -> String? {
+        if let complaint = beforeRemoval(request, world) { return complaint }
         guard request.process.mode == .apply, let machine = world.machine(request.effect.subject),
             let cluster = machine.disk.serverData, let etcd = world.clusters[cluster].etcd, etcd.voters.count > 1,
             etcd.voters.contains(machine.name),
@@ -18,8 +19,20 @@ struct QuorumIsKept: Oracle {
         return left < etcd.quorum ? "\(left) of \(etcd.voters.count) voters would be left" : nil
     }
 
+    /// A member that is taken out: those that are left must have a quorum of their own.
+    private func beforeRemoval(_ request: Request, _ world: WorldState) -> String? {
+        guard request.process.mode == .apply, request.effect.kind == .deleteNode,
+            let number = world.clusters.indices.last(where: { world.clusters[$0].etcd?.isVoter(request.effect.subject) == true }),
+            let etcd = world.clusters[number].etcd
+        else { return nil }
+        let nodes = world.clusters[number].nodes.values.filter { $0.condition(now: world.now) == .ready }.map(\.registration.name)
+        let left = etcd.voters.subtracting([request.effect.subject])
+        let up = left.intersection(nodes).count
+        return up < left.count / 2 + 1 ? "\(up) of the \(left.count) voters that are left are up" : nil
+    }
+
     private func takesDown(_ effect: Effect, _ world: WorldState) -> Bool {
         if let setup = effect.setup { return world.isRestarted(by: setup) }
-        return [.stop, .removeVM, .startVM].contains(effect.kind)
+        return [.stop, .restart, .removeVM, .startVM].contains(effect.kind)
     }
 }

@@ -13,8 +13,11 @@ extension Scenario {
             Scenario("shrink to one server with the leader on the victim", before: fleet, after: one)
                 .disturbed { $0.clusters[0].etcd?.leader = "demo-cp-n3" },
             Scenario("shrink from three servers beside a ghost member", before: fleet, after: one)
-                .ending(.blocked(["demo-cp-n2": [.serversUnsettled], "demo-cp-n3": [.ghostMembers]]))
+                .ending(.blocked(["demo-cp-n1": [.ghostMembers], "demo-cp-n2": [.serversUnsettled], "demo-cp-n3": [.ghostMembers]]))
                 .disturbed { world in world.clusters[0].etcd?.haunt("demo-cp-n4", now: world.now) },
+            Scenario("learner stuck", before: nil, after: fleet)
+                .ending(.blocked(["demo-cp-n2": [.waitTimedOut, .k3sDidNotJoin, .k3sFails, .serverNotRegistered], "demo-cp-n3": [.serversUnsettled]]))
+                .disturbed { $0.learnersStall = true },
         ] + losses(of: three)
     }
 

@@ -38,6 +38,8 @@ package struct Scenario: Sendable {
     /// Whether the file asks for this node at last.
     func wants(_ name: String) -> Bool { after.nodes.contains { $0.name == name } }
 
+    var hasSeveralServers: Bool { [before, after].contains { fleet in (fleet?.nodes.count { $0.role == .server } ?? 0) > 1 } }
+
     /// Whatever is changed by hand can be put right.
     var isMendable: Bool { ending == .settled && approved == nil }
 

@@ -18,7 +18,7 @@ extension WorldState {
         if setup.initializesEtcd, clusters[cluster].etcd == nil { clusters[cluster].etcd = Etcd(founder: name, now: now) }
         guard let etcd = clusters[cluster].etcd else { return true }
         guard etcd.members[name] != nil else {
-            machines[index].unit?.complaint = "this server is a not a member of the etcd cluster"
+            machines[index].unit?.complaint = Machine.expulsion
             return false
         }
         return clusters[cluster].answers(up: serversUp(cluster), now: now)
@@ -51,6 +51,7 @@ extension WorldState {
             machines[index].unit?.complaint = error.description
             return false
         }
+        if learnersStall { clusters[cluster].etcd?.stalledUntil = .infinity }
         report(.learns(cluster: cluster, name))
         machines[index].write(now: now) { $0.serverData = cluster }
         return true
@@ -72,8 +73,12 @@ extension WorldState {
         for index in machines.indices
         where machines[index].isServer && machines[index].disk.serverData == number && etcd.members[machines[index].name] == nil {
             machines[index].unit?.registeredAt = nil
-            machines[index].unit?.complaint = "this server is a not a member of the etcd cluster"
+            machines[index].unit?.complaint = Machine.expulsion
         }
+    }
+
+    func isOneOfTwoVoters(_ name: String) -> Bool {
+        clusters.contains { $0.etcd.map { $0.voters.count == 2 && $0.isVoter(name) } ?? false }
     }
 
     // MARK: what others do to etcd

@@ -52,6 +52,8 @@ package struct WorldState: Sendable {
 
     /// On which machine the script under way asks with kubectl.
     var kubectlHost: Int?
+    /// No server that joins gets on.
+    package var learnersStall = false
     /// Until when somebody else's server learns in etcd.
     var intrusion: Double?
     /// Between any two servers.
