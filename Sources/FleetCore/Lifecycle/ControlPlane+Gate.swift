@@ -48,12 +48,20 @@ extension FleetFacts {
         let joining = others.filter { observed.node($0) == nil && isWanted($0) }
         if !joining.isEmpty { return .joining(joining.sorted()) }
         let members = others.filter { observed.node($0) != nil }
-        let notReady = members.filter { name in
-            if case .up = Availability.of(NodeFacts.of(name, self), .server, self) { false } else { true }
-        }
+        let notReady = members.filter { !isUpAgain($0) }
         if !notReady.isEmpty { return .notReady(notReady.sorted()) }
         let learning = members.filter { controlPlane.isEtcd && observed.node($0)?.etcd != .voter }
         return learning.isEmpty ? nil : .learning(learning.sorted())
+    }
+
+    /// What a Node says that came after k3s was started is no news of before.
+    private func isUpAgain(_ name: String) -> Bool {
+        let facts = NodeFacts.of(name, self)
+        switch Availability.of(facts, .server, self) {
+        case .up: return true
+        case .restarting(isReady: true, _, _): return !facts.instance.isRestarting && !facts.isOutdated
+        default: return false
+        }
     }
 
     /// etcd's own list against the Nodes, where it could be had.

@@ -84,6 +84,7 @@ extension FleetFacts {
 
     /// Whether this server joins others, and founds nothing whatever becomes of its disk.
     func joins(_ name: String) -> Bool {
+        guard desired(name)?.role == .server else { return false }
         let isFounder = (ledger.founder ?? desiredServers.first?.name) == name
         return otherMembers(than: name).isEmpty ? !isFounder && isMoreThanMoved : ledger.caHash != nil || !isFounder
     }

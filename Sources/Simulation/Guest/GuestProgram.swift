@@ -30,7 +30,8 @@ package enum GuestProgram {
             try await K3sServer(config).run()
         case "agent":
             let config = try K3sConfig(.agent, arguments: Array(arguments.dropFirst()))
-            try await K3sAgent(config).run()
+            var agent = try K3sAgent(config)
+            try await agent.run()
         default:
             throw GuestFailure("k3s: this simulated VM cannot run: \(arguments.joined(separator: " "))")
         }
