@@ -22,7 +22,7 @@ import Testing
         .configurationChanged, .hostDrifted(HostDrift(files: ["/etc/rancher/k3s/config.yaml"])),
         .k3sStopped(unit: "k3s-agent", UnitState(active: "inactive", sub: "dead", enabled: true, restarts: 0)), .notInFleetFile,
         .podsLeft(bare),
-        .removalUnfinished, .nodeWithoutVM, .fleetDestroyed, .awaitingVMList, .awaitingNewVMList,
+        .removalUnfinished, .nodeWithoutVM, .fleetDestroyed, .entranceChanged, .datastoreChanged, .awaitingVMList, .awaitingNewVMList,
         .awaitingSecondVMList, .awaitingProbe, .awaitingClusterRead, .hostUnreachable("timed out"), .createOutcomeUnknown,
         .commandOutcomeUnknown, .vmStarting,
         .vmNotRunning("migrating"), .hostBooting(systemd: "starting", jobs: ["slow.service"]),
@@ -32,7 +32,8 @@ import Testing
         .nodeRemovalUnconfirmed, .nodeAliveWithoutVM, .nodeSilenceUnconfirmed, .backOff(failure: "502"),
         .k3sJoining(unit: crashing, journal: "bad token"), .restartUnconfirmed(unit: crashing, journal: "bad flag"), .nodeDeleting,
         .nodeNotReady("not ready (KubeletNotReady)"), .nodeSilent(.unreachable("connection refused")),
-        .limitReached(.maxUnavailable, 1, by: ["a"]), .leaseExpiry(seconds: 60), .limitHeld(.deletionsPerPass, 1, by: ["a", "b"]),
+        .limitReached(.maxUnavailable, 1, by: ["a"]), .leaseExpiry(seconds: 60), .memberNotVoting("MemberIsLearner"),
+        .entranceInUse(by: ["a"]), .limitHeld(.deletionsPerPass, 1, by: ["a", "b"]),
         .vmForeign(name: "a", tag: "fleet-demo"), .vmPaused(name: "a"), .vmFailed(name: "a", status: "error"),
         .waitTimedOut(.hostUnreachable("timed out"), node: "a", seconds: 180),
         .hostRefused("the host key is another", advice: "see why"), .hostMisrouted(vm: "a", hostname: "b"), .hostOfOtherCluster(id: "x"),
@@ -51,6 +52,7 @@ import Testing
         .vmLimitExceeded(others: 4, unlisted: ["a"], limit: 4), .vmsVanished(count: 2, of: 4), .foundedElsewhere(server: "a"),
         .serverNotRemovable(name: "a"), .quorumAtRisk(server: "a", left: 1, of: 3, silent: ["b"]), .notInLedger(name: "a"),
         .controlPlaneBlocked(server: "a"), .leaseUnavailable(name: "l", failure: "timeout"), .leaseHeld(name: "l", by: "desk", seconds: 9),
+        .serversUnsettled(.learning(["a"])), .ghostMembers(["a"]), .serverMemberLeft(name: "a"), .quorumLost(lost: ["a", "b"], of: 3),
         .pruneDisabled, .pruneDisabledForNode, .nodeOutlivesVM,
     ]
 
