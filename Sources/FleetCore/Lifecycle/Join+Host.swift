@@ -55,7 +55,7 @@ extension Join {
             if want.role == .server, facts.ledger.caHash == nil, let founder = facts.controlPlane.contact {
                 return .wait(Wait(.serversUnsettled(.founding(founder)), read: .cluster, every: 1))
             }
-            if want.role == .server, let loss = facts.quorumLoss { return .blocked(loss) } 
+            if want.role == .server, let loss = facts.quorumLoss { return .blocked(loss) }
             return .wait(Wait(facts.controlPlane.reason, read: .cluster, every: 1))
         }
         return node.instance.hasStaleIdentity ? purge(want, node) : nil

@@ -27,7 +27,9 @@ extension Join {
         }
         if facts.controlPlane.isEtcd { return waiting(nil, joined) }
         guard facts.initializesEtcd(want.name) else { return nil }
-        if joined.node.instance.entrance == NodeSetup.founding, joined.node.instance.configuration != .unknown { return waiting(nil, joined) }
+        if joined.node.instance.entrance == NodeSetup.founding, joined.node.instance.configuration != .unknown {
+            return waiting(nil, joined)
+        }
         return .act(facts.install(want, overlay: overlay), .datastoreChanged)
     }
 

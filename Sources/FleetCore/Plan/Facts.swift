@@ -117,7 +117,8 @@ package struct FleetFacts: Sendable {
             overlayInterface: cluster.overlay.interface, overlayAddress: overlay,
             clusterCIDR: ledger.clusterCIDR, serviceCIDR: ledger.serviceCIDR, disable: cluster.disable,
             extra: node.role == .server ? serverConfig : cluster.agentConfig, serverAddress: entranceAddress(of: node),
-            caHash: node.role == .agent ? controlPlane.endpoint?.caHash : joins(node.name) ? ledger.caHash : nil,
+            caHash: node.role == .agent
+                ? controlPlane.endpoint?.caHash : joins(node.name) && node.name != ledger.founder ? ledger.caHash : nil,
             taints: node.taints, registries: cluster.registries, registrySecrets: credentials.registries ?? "")
         setup.initializesEtcd = node.role == .server && initializesEtcd(node.name)
         setup.roundTripLimit = fleet.limits.etcdRoundTripMilliseconds

@@ -45,8 +45,12 @@ package enum Planner {
     static func admitted(_ decision: Decision, _ subject: NodeFacts, _ facts: FleetFacts) -> Decision {
         if !decision.isSettled, let refusal = subject.refusal { return .blocked(refusal) }
         guard case .act(let action, let reason) = decision else { return overdue(decision, subject, facts) ?? decision }
-        if let refusal = Safety.refusal(of: action, facts: facts) { return afterRemovals(refusal, facts) ?? afterServers(refusal) ?? .blocked(refusal) }
-        if let wait = waitForLease(subject, action, facts) ?? waitForCommand(subject, facts) ?? backOff(subject, facts) ?? waitForReading(facts) {
+        if let refusal = Safety.refusal(of: action, facts: facts) {
+            return afterRemovals(refusal, facts) ?? afterServers(refusal) ?? .blocked(refusal)
+        }
+        if let wait = waitForLease(subject, action, facts) ?? waitForCommand(subject, facts) ?? backOff(subject, facts)
+            ?? waitForReading(facts)
+        {
             return .wait(wait)
         }
         guard let approved = facts.approved, facts.holds(.approval) else { return decision }

@@ -40,7 +40,8 @@ package enum FleetFile {
 enum SpecFields {
     static let root = ["$schema", "apiVersion", "cluster", "defaults", "pools", "limits", "policy", "ssh"]
     static let cluster = [
-        "name", "k3s", "servers", "datastore", "clusterCIDR", "serviceCIDR", "network", "disable", "serverConfig", "agentConfig", "registries",
+        "name", "k3s", "servers", "datastore", "clusterCIDR", "serviceCIDR", "network", "disable", "serverConfig", "agentConfig",
+        "registries",
     ]
     static let network = ["mode", "authKey", "tags", "controlURL"]
     static let authKey = ["env", "file"]

@@ -20,7 +20,8 @@ struct K3sAgent {
     init(_ config: K3sConfig) throws {
         guard let url = config["server"], url.hasPrefix("https://") else { throw GuestFailure("level=fatal msg=\"--server is required\"") }
         guard let token = try config.secret("token"), !token.isEmpty else { throw GuestFailure("level=fatal msg=\"--token is required\"") }
-        servers = ["http://" + url.dropFirst("https://".count)] + (GuestHost.read(K3sAgent.remembered) ?? "").split(separator: ",").map(Self.url)
+        servers =
+            ["http://" + url.dropFirst("https://".count)] + (GuestHost.read(K3sAgent.remembered) ?? "").split(separator: ",").map(Self.url)
         (expectedCA, user, password) = try K3sAgent.parse(token)
         node = try K3sNode(config)
     }
@@ -61,7 +62,9 @@ struct K3sAgent {
     /// To the first server that answers.
     private func beat(_ credentials: String) -> (status: Int, body: String)? {
         for server in servers {
-            if let reply = try? GuestHost.http(server + "/v1-k3s/heartbeat", user: credentials, body: "{}"), reply.status < 500 { return reply }
+            if let reply = try? GuestHost.http(server + "/v1-k3s/heartbeat", user: credentials, body: "{}"), reply.status < 500 {
+                return reply
+            }
         }
         return nil
     }

@@ -76,7 +76,8 @@ enum K3sPeers {
         return await withCheckedContinuation { continuation in
             Thread.detachNewThread {
                 continuation.resume(
-                    returning: try? GuestHost.http("http://\(address):6443" + path, user: user, body: text, seconds: path == "/ping" ? 1 : 5))
+                    returning: try? GuestHost.http(
+                        "http://\(address):6443" + path, user: user, body: text, seconds: path == "/ping" ? 1 : 5))
             }
         }
     }

@@ -199,7 +199,9 @@ actor K3sServer {
         guard let (user, key) = Self.credentials(request),
             user == "admin" && key == admin || user == "server" && key == cluster.serverPassword
         else { return text(401, "Unauthorized") }
-        if let reply = await handedOn("/kubectl", "server:" + cluster.serverPassword, request.body) { return text(reply.status, reply.body) }
+        if let reply = await handedOn("/kubectl", "server:" + cluster.serverPassword, request.body) {
+            return text(reply.status, reply.body)
+        }
         guard let call = try? JSONDecoder().decode(KubectlClient.Call.self, from: request.body) else { return text(400, "bad request") }
         do {
             let answer = try await change {

@@ -16,7 +16,11 @@ extension Scenario {
                 .ending(.blocked(["demo-cp-n1": [.ghostMembers], "demo-cp-n2": [.serversUnsettled], "demo-cp-n3": [.ghostMembers]]))
                 .disturbed { world in world.clusters[0].etcd?.haunt("demo-cp-n4", now: world.now) },
             Scenario("learner stuck", before: nil, after: fleet)
-                .ending(.blocked(["demo-cp-n2": [.waitTimedOut, .k3sDidNotJoin, .k3sFails, .serverNotRegistered], "demo-cp-n3": [.serversUnsettled]]))
+                .ending(
+                    .blocked([
+                        "demo-cp-n2": [.waitTimedOut, .k3sDidNotJoin, .k3sFails, .serverNotRegistered], "demo-cp-n3": [.serversUnsettled],
+                    ])
+                )
                 .disturbed { $0.learnersStall = true },
         ] + losses(of: three)
     }
@@ -29,11 +33,13 @@ extension Scenario {
             Scenario("k3s of one of three servers stopped by hand", before: fleet, after: fleet).disturbed { $0.stopK3s(on: "demo-cp-n2") },
             Scenario("one of three servers lost", before: fleet, after: edge).ending(.blocked(["demo-cp-n1": [.serverMemberLeft]]))
                 .disturbed { $0.vanish("demo-cp-n1") },
-            Scenario("one of three servers rebuilt empty", before: fleet, after: fleet).ending(.blocked(["demo-cp-n1": [.serverMemberLeft]]))
-                .disturbed { world in
-                    world.vanish("demo-cp-n1")
-                    world.rebuild("demo-cp-n1", tags: ["fleet-demo"])
-                },
+            Scenario("one of three servers rebuilt empty", before: fleet, after: fleet).ending(
+                .blocked(["demo-cp-n1": [.serverMemberLeft]])
+            )
+            .disturbed { world in
+                world.vanish("demo-cp-n1")
+                world.rebuild("demo-cp-n1", tags: ["fleet-demo"])
+            },
             Scenario("quorum lost", before: fleet, after: edge)
                 .ending(.blocked(Dictionary(uniqueKeysWithValues: (1...3).map { ("demo-cp-n\($0)", [.quorumLost]) })))
                 .disturbed { world in for number in 2...3 { world.vanish("demo-cp-n\(number)") } },
