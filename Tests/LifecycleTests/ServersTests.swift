@@ -55,7 +55,9 @@ import Testing
 
     private static let gates: [Gate] = [
         Gate(testDescription: "itself is not ready", reason: nil) { $0.node(two) { $0.ready = .unknown } },
-        Gate(testDescription: "another is silent", reason: .serversUnsettled(.notReady([three]))) { $0.node(three) { $0.ready = .unknown } },
+        Gate(testDescription: "another is silent", reason: .serversUnsettled(.notReady([three]))) {
+            $0.node(three) { $0.ready = .unknown }
+        },
         Gate(testDescription: "another learns", reason: .serversUnsettled(.learning([three]))) {
             $0.node(three) { $0.etcd = .other("MemberIsLearner") }
         },
@@ -70,7 +72,9 @@ import Testing
         Gate(testDescription: "another is being changed", reason: .serversUnsettled(.changing([one]))) { $0.facts.acting[one] = .install },
         Gate(testDescription: "another is being patched", reason: nil) { $0.facts.acting[one] = .patchNode },
         Gate(testDescription: "a ghost member", reason: .ghostMembers(["demo-cp-n9"])) { $0.reading { $0.members?.append("demo-cp-n9") } },
-        Gate(testDescription: "etcd does not list one", reason: .serversUnsettled(.unlisted([one]))) { $0.reading { $0.members?.removeFirst() } },
+        Gate(testDescription: "etcd does not list one", reason: .serversUnsettled(.unlisted([one]))) {
+            $0.reading { $0.members?.removeFirst() }
+        },
         Gate(testDescription: "the list cannot be had", reason: nil) { $0.reading { $0.members = nil } },
         Gate(testDescription: "the cluster is silent", reason: .controlPlaneNotReady(server: one, .unreachable("no route"))) {
             $0.facts.observed.cluster = .unreachable("no route")
@@ -94,47 +98,74 @@ import Testing
         ("nothing names it", 1, three, "act cordon NotInFleetFile", { $0.instance(one) { $0.entrance = "" } }),
         ("one at a time", 1, two, "wait ServersUnsettled", { _ in }),
         ("it is drained", 1, three, "act stop NotInFleetFile", { leave(&$0, three, .drained) }),
-        ("of two its member goes first", 1, two, "act deleteNode NotInFleetFile", {
-            $0.withoutNode(three)
-            $0.facts.ledger.nodes[three] = nil
-            $0.facts.observed.vms?[three] = nil
-            $0.reading { $0.members = [one, two] }
-            leave(&$0, two, .drained)
-        }),
-        ("its member is still listed", 1, three, "wait GhostMembers", {
-            $0.withoutNode(three)
-            leave(&$0, three, .nodeDeleted)
-        }),
-        ("its member is gone", 1, three, "act stop NotInFleetFile", {
-            $0.withoutNode(three)
-            $0.reading { $0.members = [one, two] }
-            leave(&$0, three, .nodeDeleted)
-        }),
-        ("its VM goes last", 1, three, "act removeVM NotInFleetFile", {
-            $0.withoutNode(three)
-            $0.reading { $0.members = [one, two] }
-            leave(&$0, three, .nodeDeleted)
-            $0.instance(three) { $0.startedAt = nil }
-        }),
+        (
+            "of two its member goes first", 1, two, "act deleteNode NotInFleetFile",
+            {
+                $0.withoutNode(three)
+                $0.facts.ledger.nodes[three] = nil
+                $0.facts.observed.vms?[three] = nil
+                $0.reading { $0.members = [one, two] }
+                leave(&$0, two, .drained)
+            }
+        ),
+        (
+            "its member is still listed", 1, three, "wait GhostMembers",
+            {
+                $0.withoutNode(three)
+                leave(&$0, three, .nodeDeleted)
+            }
+        ),
+        (
+            "its member is gone", 1, three, "act stop NotInFleetFile",
+            {
+                $0.withoutNode(three)
+                $0.reading { $0.members = [one, two] }
+                leave(&$0, three, .nodeDeleted)
+            }
+        ),
+        (
+            "its VM goes last", 1, three, "act removeVM NotInFleetFile",
+            {
+                $0.withoutNode(three)
+                $0.reading { $0.members = [one, two] }
+                leave(&$0, three, .nodeDeleted)
+                $0.instance(three) { $0.startedAt = nil }
+            }
+        ),
         ("another is down", 1, three, "wait ServersUnsettled", { $0.node(two) { $0.ready = .notReady(reason: "x") } }),
         ("it learns", 3, two, "wait MemberNotVoting", { $0.node(two) { $0.etcd = .other("MemberIsLearner") } }),
-        ("the founder's file says cluster-init", 3, one, "act install EntranceChanged", { $0.instance(one) { $0.entrance = "cluster-init" } }),
-        ("its server has left", 3, "demo-web-n1", "act install EntranceChanged", { $0.instance("demo-web-n1") { $0.entrance = "100.64.0.9" } }),
+        (
+            "the founder's file says cluster-init", 3, one, "act install EntranceChanged",
+            { $0.instance(one) { $0.entrance = "cluster-init" } }
+        ),
+        (
+            "its server has left", 3, "demo-web-n1", "act install EntranceChanged",
+            { $0.instance("demo-web-n1") { $0.entrance = "100.64.0.9" } }
+        ),
         ("its server is silent", 3, "demo-web-n1", "settled", { $0.node(one) { $0.ready = .unknown } }),
-        ("its VM is gone", 3, two, "blocked ServerMemberLeft", {
-            $0.facts.observed.vms?[two] = nil
-            $0.node(two) { $0.ready = .unknown }
-        }),
-        ("its VM and its member are gone", 3, two, "act createVM VMMissing", {
-            $0.facts.observed.vms?[two] = nil
-            $0.withoutNode(two)
-            $0.reading { $0.members = [one, three] }
-        }),
-        ("quorum is lost", 3, one, "blocked QuorumLost", {
-            for name in [two, three] { $0.facts.observed.vms?[name] = nil }
-            $0.facts.observed.cluster = .unreachable("etcdserver: no leader")
-            $0.facts.observed.hosts[one] = Situation.host(one) { $0.hasServerData = true }
-        }),
+        (
+            "its VM is gone", 3, two, "blocked ServerMemberLeft",
+            {
+                $0.facts.observed.vms?[two] = nil
+                $0.node(two) { $0.ready = .unknown }
+            }
+        ),
+        (
+            "its VM and its member are gone", 3, two, "act createVM VMMissing",
+            {
+                $0.facts.observed.vms?[two] = nil
+                $0.withoutNode(two)
+                $0.reading { $0.members = [one, three] }
+            }
+        ),
+        (
+            "quorum is lost", 3, one, "blocked QuorumLost",
+            {
+                for name in [two, three] { $0.facts.observed.vms?[name] = nil }
+                $0.facts.observed.cluster = .unreachable("etcdserver: no leader")
+                $0.facts.observed.hosts[one] = Situation.host(one) { $0.hasServerData = true }
+            }
+        ),
     ]
 
     private static func leave(_ situation: inout Situation, _ name: String, _ stage: LeaveStage) {
@@ -174,7 +205,8 @@ import Testing
         for (name, server) in [(Self.one, "100.64.0.2"), (Self.two, "100.64.0.1")] {
             let want = try #require(facts.fleet.nodes.first { $0.name == name })
             guard case .install(let step) = facts.install(want, overlay: "100.64.0.7") else { continue }
-            #expect(step.setup.serverAddress == server && !step.setup.initializesEtcd && step.setup.caHash == (name == Self.one ? nil : "ca"))
+            #expect(
+                step.setup.serverAddress == server && !step.setup.initializesEtcd && step.setup.caHash == (name == Self.one ? nil : "ca"))
             #expect(!step.setup.meaning.contains("server:"), "a member is not restarted for it")
         }
     }
