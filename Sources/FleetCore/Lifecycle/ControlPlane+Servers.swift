@@ -111,6 +111,11 @@ extension FleetFacts {
         return others.first(where: \.isReady)?.node?.internalIP
     }
 
+    /// As `NodeSetup.entrance` of its configuration.
+    func desiredEntrance(of node: DesiredNode) -> String {
+        node.role == .server && initializesEtcd(node.name) ? NodeSetup.founding : entranceAddress(of: node) ?? ""
+    }
+
     /// The one that its configuration names now. Agents of an older ledger name the founder.
     func entrance(of node: DesiredNode) -> String? {
         if let known = record(node.name)?.instance?.entrance { return known }

@@ -42,11 +42,10 @@ extension Join {
     static let reentered: Rule = { joined, facts in
         let want = joined.want
         guard facts.controlPlane.answers, let overlay = joined.reading.internalIP, let named = facts.entrance(of: want),
-            case .install(let step) = facts.install(want, overlay: overlay), step.setup.entrance != named,
-            case .digest = joined.node.instance.configuration
+            facts.desiredEntrance(of: want) != named, case .digest = joined.node.instance.configuration
         else { return nil }
         // Of two that vote none may be down for a moment.
         if want.role == .server, facts.controlPlane.voters.count == 2 { return nil }
-        return .act(.install(step), .entranceChanged)
+        return .act(facts.install(want, overlay: overlay), .entranceChanged)
     }
 }

@@ -24,6 +24,9 @@ package enum SafetyRule: String, Sendable, Hashable, CaseIterable {
         // One list alone makes nobody build a VM again: each of these asks somebody else too.
         case .secondList: [.clusterAnswersFirst]
         case .nodeAlive: [.secondList]
+        // A member that is left is found when its VM is to be made again; a server that others need is not changed while they are not well.
+        case .membersGoFirst: [.lostServer]
+        case .quorumHolds: [.oneServerAtATime]
         case .outdatedRead: [.clusterAnswersFirst, .secondList]
         default: []
         }

@@ -22,6 +22,7 @@ extension Scenario {
                     ])
                 )
                 .disturbed { $0.learnersStall = true },
+            destroy(fleet, "destroy three servers"),
         ] + losses(of: three)
     }
 

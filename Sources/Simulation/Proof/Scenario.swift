@@ -225,8 +225,8 @@ extension Scenario {
         ]
     }
 
-    private static func destroy(_ fleet: DesiredFleet) -> Scenario {
-        var scenario = Scenario("destroy", before: fleet, after: fleet).ending(.destroyed)
+    static func destroy(_ fleet: DesiredFleet, _ name: String = "destroy") -> Scenario {
+        var scenario = Scenario(name, before: fleet, after: fleet).ending(.destroyed)
         scenario.verb = .destroy
         return scenario
     }
