@@ -13,7 +13,7 @@ package struct Etcd: Codable, Sendable, Equatable {
     /// Whose going leaves the others without one for some seconds; nil after it has gone.
     package var leader: String?
     /// When the others have elected one.
-    private var electedAt = -Double.infinity
+    private var electedAt = 0.0
     /// Until when learners get on with nothing.
     package var stalledUntil: Double?
 

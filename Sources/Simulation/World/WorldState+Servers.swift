@@ -51,7 +51,7 @@ extension WorldState {
             machines[index].unit?.complaint = error.description
             return false
         }
-        if learnersStall { clusters[cluster].etcd?.stalledUntil = .infinity }
+        if learnersStall { clusters[cluster].etcd?.stalledUntil = 1e15 }
         report(.learns(cluster: cluster, name))
         machines[index].write(now: now) { $0.serverData = cluster }
         return true
@@ -74,6 +74,15 @@ extension WorldState {
         where machines[index].isServer && machines[index].disk.serverData == number && etcd.members[machines[index].name] == nil {
             machines[index].unit?.registeredAt = nil
             machines[index].unit?.complaint = Machine.expulsion
+        }
+    }
+
+    /// One starts and will come up by itself: its member was not taken out, and enough others are there.
+    var isServerComing: Bool {
+        machines.contains { machine in
+            guard machine.isServer, machine.isStarting, !machine.isExpelled else { return false }
+            guard let cluster = machine.disk.serverData, let etcd = clusters[cluster].etcd else { return true }
+            return etcd.hasQuorum(up: Set(machines.filter { $0.disk.serverData == cluster && $0.unit != nil }.map(\.name)))
         }
     }
 
