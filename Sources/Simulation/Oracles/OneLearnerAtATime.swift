@@ -13,6 +13,10 @@ struct OneLearnerAtATime: Oracle {
         // Who begins to learn while the process reads is not known to it.
         let learners = etcd.learners.subtracting([setup.name]).filter { !isNews($0, world) }.sorted()
         if !learners.isEmpty { return "\(learners) still learn" }
+        let joining = world.inFlight.values.compactMap(\.effect.setup).filter {
+            $0.role == .server && $0.name != setup.name && world.isRestarted(by: $0)
+        }
+        if !joining.isEmpty { return "\(joining.map(\.name)) are told to start" }
         let coming = world.machines.filter { $0.name != setup.name && $0.isServer && $0.isStarting && !history.misjudged.contains($0.name) }
         return coming.isEmpty || world.hidesFromTheLedger || world.hasLostCount(request.id) ? nil : "\(coming.map(\.name)) come up"
     }
