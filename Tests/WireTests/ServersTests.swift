@@ -42,6 +42,9 @@ extension WireTests {
             #expect(try await wire.kubectl("get nodes", on: "wire-cp-n3") == "wire-cp-n1\nwire-cp-n2\nwire-cp-n3\nwire-web-n1")
 
             _ = try await wire.inside("wire-cp-n1", "systemctl stop k3s")
+            // The others notice it within seconds, and elect another one.
+            let waits = "for try in $(seq 1 60); do k3s kubectl get nodes && exit 0; sleep 1; done; exit 1"
+            try #require(try await wire.inside("wire-cp-n2", waits).status == 0)
             let kubeconfig = try await wire.k8s("kubeconfig")
             let address = try await wire.inside("wire-cp-n2", "tailscale ip -4").out.trimmingCharacters(in: .whitespacesAndNewlines)
             #expect(kubeconfig.status == 0 && kubeconfig.out.contains("https://\(address):6443"), "\(kubeconfig.all)")
