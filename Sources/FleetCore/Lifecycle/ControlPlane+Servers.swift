@@ -27,6 +27,11 @@ package struct Inquiry: Sendable, Hashable {
 
 /// What is known of the fleet's servers beside what the cluster says of them.
 extension FleetFacts {
+    package var inquiry: Inquiry {
+        get { observed.inquiry }
+        set { observed.inquiry = newValue }
+    }
+
     /// Those that the file asks for, in its order.
     var desiredServers: ArraySlice<DesiredNode> { fleet.nodes.prefix { $0.role == .server } }
 

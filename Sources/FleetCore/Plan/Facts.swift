@@ -20,8 +20,6 @@ package struct FleetFacts: Sendable {
     /// The steps that an operator has approved, by node; nil allows all.
     package var approved: [String: Set<StepKind>]?
     package var credentials = Credentials()
-    /// Which server is asked about the cluster.
-    package var inquiry = Inquiry()
     /// Nodes with an action of this run under way.
     package var acting: [String: StepKind] = [:]
     /// Rules that the proof by simulation has disabled; always empty in the product.

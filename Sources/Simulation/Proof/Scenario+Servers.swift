@@ -15,13 +15,16 @@ extension Scenario {
             Scenario("shrink from three servers beside a ghost member", before: fleet, after: one)
                 .ending(.blocked(["demo-cp-n1": [.ghostMembers], "demo-cp-n2": [.serversUnsettled], "demo-cp-n3": [.ghostMembers]]))
                 .disturbed { world in world.clusters[0].etcd?.haunt("demo-cp-n4", now: world.now) },
-            Scenario("learner stuck", before: nil, after: fleet)
-                .ending(
-                    .blocked([
-                        "demo-cp-n2": [.waitTimedOut, .k3sDidNotJoin, .k3sFails, .serverNotRegistered], "demo-cp-n3": [.serversUnsettled],
-                    ])
-                )
-                .disturbed { $0.learnersStall = true },
+            // Its member was taken out with its Node, so it is made again, joins as a new one, and gets on with nothing.
+            Scenario("learner stuck", before: fleet, after: fleet)
+                .ending(.blocked(["demo-cp-n3": [.waitTimedOut, .k3sDidNotJoin, .k3sFails, .serverNotRegistered]]))
+                .disturbed { world in
+                    world.vanish("demo-cp-n3")
+                    _ = world.clusters[0].deleteNode("demo-cp-n3")
+                    world.now += 20
+                    world.settle()
+                    world.learnersStall = true
+                },
             destroy(fleet, "destroy three servers"),
         ] + losses(of: three)
     }
