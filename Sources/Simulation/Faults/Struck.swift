@@ -47,7 +47,10 @@ extension WorldState {
             apiOutage = now + seconds
         case .throttle(let number): throttled = (number, now + 60)
         case .learnerStuck(let seconds):
-            for number in clusters.indices { clusters[number].etcd?.stalledUntil = now + seconds }
+            for number in clusters.indices {
+                let end = max(now + seconds, clusters[number].etcd?.stalledUntil ?? 0)
+                clusters[number].etcd?.stalledUntil = end
+            }
         case .twoJoins:
             settle()
             intrusion = now + 90

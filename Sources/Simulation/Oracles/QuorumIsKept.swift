@@ -16,7 +16,8 @@ struct QuorumIsKept: Oracle {
             takesDown(request.effect, world)
         else { return nil }
         let ready = world.clusters[cluster].nodes.values.filter { $0.condition(now: world.now) == .ready }.map(\.registration.name)
-        let left = etcd.voters.intersection(ready).subtracting([machine.name]).count
+        let read = (history.readings[request.id] ?? []).filter { $0.ready == .ready }.map(\.name)
+        let left = etcd.voters.intersection(ready + read).subtracting([machine.name]).count
         return left < etcd.quorum ? "\(left) of \(etcd.voters.count) voters would be left" : nil
     }
 
