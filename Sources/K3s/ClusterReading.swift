@@ -14,6 +14,8 @@ package struct ClusterReading: Sendable, Hashable {
     package var nodes: [NodeReading] = []
     /// Plans of Rancher's system-upgrade-controller, `NAMESPACE/NAME`, three at most.
     package var upgradePlans: [String] = []
+    /// The members of etcd as it lists them itself, by the names of their nodes, sorted; nil where it has none, or could not be asked.
+    package var members: [String]?
 
     package init() {}
 
@@ -28,12 +30,24 @@ package struct ClusterReading: Sendable, Hashable {
             case "reason": reading.reason = OutsideText.line(value, keeping: .end)
             case "nodes": reading.nodes = try nodes(value, output)
             case "upgrade-plan": reading.upgradePlans.append(OutsideText.line(value, limit: 130))
+            case "members": reading.members = members(value)
             case "ready": reading.apiReady = value == "yes"
             default: break
             }
         }
         guard !reading.hostname.isEmpty else { throw ReadingError("the cluster's answer has no hostname", in: output) }
         return reading
+    }
+
+    /// etcd answers a GET of `/members` at its peers' port with a list. One that has not started has no name; k3s adds a dash and eight
+    /// digits to that of the node (facts/k3s.md §5.1, §5.3).
+    private static func members(_ json: String) -> [String]? {
+        struct Member: Decodable { var name: String? }
+        guard let members = try? JSONDecoder().decode([Member].self, from: Data(json.utf8)), !members.isEmpty else { return nil }
+        return members.map { member in
+            let name = OutsideText.line(member.name ?? "")
+            return name.isEmpty ? "a member without a name" : name.utf8.count > 9 ? String(name.dropLast(9)) : name
+        }.sorted()
     }
 
     private static func nodes(_ json: String, _ output: String) throws(ReadingError) -> [NodeReading] {
@@ -61,6 +75,8 @@ package struct NodeFields: Sendable, Hashable {
     package var taints: [Taint]
     package var unschedulable: Bool
     package var deleting: Bool
+    /// Of its member of etcd, by the condition `EtcdIsVoter`; nil for a node that has none.
+    package var etcd: EtcdMembership?
 
     /// k3s runs there as a server.
     package private(set) var isControlPlane: Bool
@@ -81,13 +97,21 @@ package struct NodeFields: Sendable, Hashable {
 extension NodeReading {
     package init(
         name: String, ready: Readiness, version: K3sVersion?, internalIP: String?, labels: [String: String] = [:],
-        annotations: [String: String] = [:], taints: [Taint] = [], unschedulable: Bool = false, deleting: Bool = false
+        annotations: [String: String] = [:], taints: [Taint] = [], unschedulable: Bool = false, deleting: Bool = false,
+        etcd: EtcdMembership? = nil
     ) {
-        self.init(
-            NodeFields(
-                name: name, ready: ready, version: version, internalIP: internalIP, labels: labels, annotations: annotations,
-                taints: taints, unschedulable: unschedulable, deleting: deleting))
+        var fields = NodeFields(
+            name: name, ready: ready, version: version, internalIP: internalIP, labels: labels, annotations: annotations,
+            taints: taints, unschedulable: unschedulable, deleting: deleting)
+        fields.etcd = etcd
+        self.init(fields)
     }
+}
+
+package enum EtcdMembership: Sendable, Hashable {
+    case voter
+    /// It learns, it is unhealthy, or it is none any more: in k3s's word.
+    case other(String)
 }
 
 package enum Readiness: Sendable, Hashable {
@@ -165,7 +189,13 @@ extension NodeReading {
             taints: (item.spec?.taints ?? []).compactMap { taint in
                 Taint.Effect(rawValue: taint.effect).map { Taint(key: taint.key, value: taint.value ?? "", effect: $0) }
             },
-            unschedulable: item.spec?.unschedulable ?? false, deleting: item.metadata.deletionTimestamp != nil)
+            unschedulable: item.spec?.unschedulable ?? false, deleting: item.metadata.deletionTimestamp != nil,
+            etcd: item.status?.conditions?.first { $0.type == "EtcdIsVoter" }.map(Self.membership))
+    }
+
+    /// Healthy is True, unlike with the kubelet's own (facts/k3s.md §8.4).
+    private static func membership(_ condition: NodeList.Condition) -> EtcdMembership {
+        condition.status == "True" ? .voter : .other(OutsideText.line(condition.reason ?? "no reason given"))
     }
 
     /// The kubelet's own message tells what it lacks.

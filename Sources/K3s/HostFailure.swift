@@ -42,6 +42,8 @@ package enum HostFailure {
         case 82: "choose another clusterCIDR or serviceCIDR"
         case 85: "put the value back in the ledger and the fleet file; if \(HostPath.config) on the server was edited, put it back there"
         case 86: "put what they say into serverConfig or agentConfig, and remove them from the host"
+        case HostScript.slowRoundTrip:
+            "give the servers a direct way to each other in the overlay; a higher limit makes an etcd that loses its leader again and again"
         case noRoot:
             "let the login run everything by sudo without a password (NOPASSWD: ALL), or set ssh.user to one that may, such as root"
         case 84: "use an image whose /usr/local/bin can be written, such as exeuntu: k3s and its tools go there"

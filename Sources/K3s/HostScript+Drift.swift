@@ -33,10 +33,12 @@ extension HostScript {
     private static let touching = "^[[:space:]]*(ExecStart|EnvironmentFile)[[:space:]]*=|^[[:space:]]*([^#;[:space:]].*)?K3S_"
     private static let variables = "^[[:space:]]*K3S_"
 
-    /// `settings FILE`: a configuration without comments and without taints, which count when a node first registers (facts/k3s.md §7).
+    /// `settings FILE`: a configuration without comments, without taints, which count when a node first registers (facts/k3s.md §7), and without
+    /// the server to join, which a member needs no more (§5.6).
     /// `plain FILE [PLACE]`: a digest of what k3s takes from a file (that is to stand at PLACE): one that is the same is no reason to start k3s again.
     static let meaning = """
-        settings() { awk '/^[ \\t]*(#|$)/ { next } /^node-taint:/ { taints = 1; next } taints && /^[ \\t]*- / { next } { taints = 0; print }' "$1"; }
+        untainted() { awk '/^[ \\t]*(#|$)/ { next } /^node-taint:/ { taints = 1; next } taints && /^[ \\t]*- / { next } { taints = 0; print }' "$1"; }
+        settings() { untainted "$1" | awk '!/^(server|cluster-init):/'; }
         digest() { sha256sum | cut -d ' ' -f 1; }
         plain() {
             case ${2:-$1} in
@@ -84,7 +86,7 @@ extension HostScript {
     /// `same SUM FILE`: k3s takes what it took from FILE; an earlier release noted the digests of bytes. `outdated`: k3s was started with others.
     /// `astray UNIT`: systemd starts it with other arguments than ours. k3s hides those of its process (facts/k3s.md §1.4).
     static let comparisons = """
-        same() { [ "$(plain "$2")" = "$1" ] || [ "$(sha256sum "$2" 2>/dev/null | cut -d ' ' -f 1)" = "$1" ]; }
+        same() { [ "$(plain "$2")" = "$1" ] || [ "$(untainted "$2" 2>/dev/null | digest)" = "$1" ] || [ "$(sha256sum "$2" 2>/dev/null | cut -d ' ' -f 1)" = "$1" ]; }
         outdated() (
             [ -f \(HostPath.started) ] || exit 1
             while read -r sum file; do same "$sum" "$file" || exit 0; done <\(HostPath.started)

@@ -14,7 +14,7 @@ extension HostScript {
             ])
         return Script(lines: [
             alone, atomicWrite, Script(raw: comparisons), belongs(to: setup.clusterID), nothingBeside, founding,
-            files(setup, serverToken, agentToken), unit(setup), written(setup.role), durable, start,
+            joinable(setup), files(setup, serverToken, agentToken), unit(setup), written(setup.role), durable, start,
         ])
     }
 
@@ -58,7 +58,12 @@ extension HostScript {
             setup.role == .agent && setup.caHash != nil
             ? "printf 'K10%s::node:%s' \(setup.caHash ?? "") \(secret: agentToken) | put \(raw: HostPath.agentToken) 600"
             : "printf '%s' \(secret: agentToken) | put \(raw: HostPath.agentToken) 600"
-        let server: Script = serverToken.map { "printf '%s' \(secret: $0) | put \(raw: HostPath.token) 600" } ?? ":"
+        // What founds, or has founded, keeps the short one: another text is another file to k3s.
+        let server: Script =
+            serverToken.map { name in
+                setup.caHash.map { "printf 'K10%s::server:%s' \($0) \(secret: name) | put \(raw: HostPath.token) 600" }
+                    ?? "printf '%s' \(secret: name) | put \(raw: HostPath.token) 600"
+            } ?? ":"
         return Script(lines: [
             "printf '%s' \(setup.clusterID) | put \(raw: HostPath.cluster) 600", server, token,
             "printf '%s' \(setup.configFile()) | put \(raw: HostPath.config) 600", Registries.script(setup.registries),

@@ -13,12 +13,12 @@ extension HostScript {
 
                 """
             } else { "" }
-        return alone(on: node) + keepCurrent + forgetting(node)
+        return alone(on: node) + keepCurrent + forgetting(node, seconds: 25)
     }
 
-    private static func forgetting(_ node: String) -> Script {
+    private static func forgetting(_ node: String, seconds: Int) -> Script {
         """
-        k3s kubectl delete node \(node) --ignore-not-found --timeout=25s
+        k3s kubectl delete node \(node) --ignore-not-found --timeout=\(seconds)s
         k3s kubectl -n kube-system delete secret \(node + ".node-password.k3s") --ignore-not-found --timeout=25s
         """
     }
@@ -106,13 +106,13 @@ extension HostScript {
 
     /// Deletes the node and its password, and makes sure that the node is gone. `ifSilent`: fails if the kubelet
     /// still reports, because its pods run on and it would register the node again.
-    package static func deleteNode(name: String, ifSilent: Bool) -> Script {
+    package static func deleteNode(name: String, ifSilent: Bool, seconds: Int = 25) -> Script {
         let proof: Script = """
             ready=$(k3s kubectl get node \(name) --ignore-not-found -o jsonpath=\(readyPath) --request-timeout=20s)
             [ -z "$ready" ] || [ "$ready" = Unknown ] || { echo 'the node is alive' >&2; exit 1; }
 
             """
-        return alone(on: name) + (ifSilent ? proof : "") + forgetting(name) + """
+        return alone(on: name) + (ifSilent ? proof : "") + forgetting(name, seconds: seconds) + """
             left=$(k3s kubectl get node \(name) --ignore-not-found -o name --request-timeout=20s)
             [ -z "$left" ] || { echo 'the node is still there' >&2; exit 1; }
             """

@@ -191,6 +191,7 @@ package enum HostScript {
                         }
                         { line = $0; sub(/^ +/, "", line); printf "%s ", line }
                         /^[}]/ { inside = 0 }')"
+                    \(members)
                     echo 'ready=yes'
                 else
                     printf 'reason=%s\\n' "$(printf '%s\\n' "$nodes" | grep -v '^[EWI][0-9][0-9][0-9][0-9] ' | tail -n 1 | cut -c 1-300)"
@@ -199,6 +200,21 @@ package enum HostScript {
                 exit 0
                 """)
     }
+
+    /// etcd's own list of its members, by its peers' port: k3s brings no etcdctl (facts/k3s.md §5.3). Nothing is printed where it cannot be had.
+    private static let members = """
+        certificates=/var/lib/rancher/k3s/server/tls/etcd
+        address=$(sed -n 's/^node-ip: //p' \(HostPath.config) 2>/dev/null | tr -d '"')
+        if [ -f "$certificates/peer-server-client.crt" ]; then
+            for host in 127.0.0.1 "$address"; do
+                members=$(curl -s --max-time 5 --cacert "$certificates/peer-ca.crt" --cert "$certificates/peer-server-client.crt" \
+                    --key "$certificates/peer-server-client.key" "https://$host:2380/members" 2>/dev/null | tr -d '\\n')
+                case $members in
+                '['*) printf 'members=%s\\n' "$members"; break ;;
+                esac
+            done
+        fi
+        """
 
     /// Starts k3s again without waiting for it.
     package static func restartK3s(_ role: Role) -> Script {

@@ -10,9 +10,15 @@ package struct NodeSetup: Sendable, Hashable {
     package var serviceCIDR: String
     package var disable: [String]
     package var extra: [String: ConfigValue]
-    /// Agents: the overlay address of the server.
+    /// Agents, and servers of which there are several: the overlay address of a server to join. A member does not need it any more
+    /// (facts/k3s.md §5.6).
     package var serverAddress: String?
-    /// Agents: sha256 of the cluster's CA certificate, so that a join token proves the server too (facts/k3s.md §4).
+    /// It founds the cluster on etcd, or brings one server's sqlite there. No file has it for longer: a server that lost its data
+    /// would found a second cluster (facts/k3s.md §5.3).
+    package var initializesEtcd = false
+    /// Above it a server does not join another one.
+    package var roundTripLimit = 10
+    /// Agents, and servers that join: sha256 of the cluster's CA certificate, so that a join token proves the server too (facts/k3s.md §4).
     package var caHash: String?
     /// Applied at the first registration, so that no pod lands before kubectl has shaped the node.
     package var taints: [Taint]
@@ -43,8 +49,12 @@ package struct NodeSetup: Sendable, Hashable {
     /// ledgers of schema 1, so that their digests stay good.
     package var meaning: String { meaning(of: lastingSettings) }
 
-    /// What ledgers of before December 2026 have the digest of: taints counted; nil where there are none.
-    package var formerMeaning: String? { taints.isEmpty ? nil : meaning(of: settings) }
+    /// What older ledgers have the digest of: taints counted before December 2026, and until then the server of an agent.
+    package var formerMeanings: [String] {
+        let isAgent = role == .agent
+        let former = [settings(taints: taints, hasEntrance: isAgent)] + (isAgent ? [settings(taints: [], hasEntrance: true)] : [])
+        return former.map(meaning)
+    }
 
     private func meaning(of settings: String) -> String {
         let registries = self.registries.map { $0.meaning + "# secrets: \(registrySecrets)\n" } ?? ""
@@ -54,19 +64,25 @@ package struct NodeSetup: Sendable, Hashable {
     /// The file without its comments: what `ProbeFields.configHash` is of.
     package var settings: String { settings(taints: taints) }
 
-    /// Without its taints, which k3s gives to a node when it first registers (facts/k3s.md §7): what `ProbeFields.settingsHash` is of.
-    package var lastingSettings: String { settings(taints: []) }
+    /// Without its taints, which k3s gives to a node when it first registers (facts/k3s.md §7), and without what counts only while it is no
+    /// member: what `ProbeFields.settingsHash` is of.
+    package var lastingSettings: String { settings(taints: [], hasEntrance: false) }
+
+    /// By which way it comes into the cluster: `cluster-init`, the address of a server, or none.
+    package var entrance: String { initializesEtcd ? Self.founding : serverAddress ?? "" }
+    package static let founding = "cluster-init"
 
     /// As bytes, for it is rendered for every node at every plan, and putting a String together is most of that.
-    private func settings(taints: [Taint]) -> String {
+    private func settings(taints: [Taint], hasEntrance: Bool = true) -> String {
         var keys: [(name: String, value: ConfigValue)] = [
             ("node-name", .string(name)), ("node-ip", .string(overlayAddress)), ("flannel-iface", .string(overlayInterface)),
         ]
         if !taints.isEmpty { keys.append(("node-taint", .list(taints.sorted().map(\.description)))) }
         switch role {
         case .server: keys += serverKeys
-        case .agent: keys += [("server", .string("https://\(serverAddress ?? ""):6443")), ("token-file", .string(HostPath.agentToken))]
+        case .agent: keys += [("token-file", .string(HostPath.agentToken))]
         }
+        if hasEntrance { keys += entranceKeys }
         for (name, value) in extra where !keys.contains(where: { $0.name == name }) { keys.append((name, value)) }
         keys.sort { $0.name < $1.name }
         var file: [UInt8] = []
@@ -78,6 +94,12 @@ package struct NodeSetup: Sendable, Hashable {
             file.append(UInt8(ascii: "\n"))
         }
         return String(decoding: file, as: UTF8.self)
+    }
+
+    private var entranceKeys: [(name: String, value: ConfigValue)] {
+        let server = serverAddress ?? (role == .agent ? "" : nil)
+        return (initializesEtcd ? [(Self.founding, .boolean(true))] : [])
+            + (server.map { [("server", .string("https://\($0):6443"))] } ?? [])
     }
 
     private var serverKeys: [(name: String, value: ConfigValue)] {

@@ -83,7 +83,8 @@ package struct Destruction: Sendable {
     /// What is known of the cluster's Lease.
     private struct Hold {
         var lease = LeaseState()
-        /// As it was listed last.
+        /// Those that are left, as they were listed last; the first of them has the Lease, unless another one is asked in its place.
+        var servers: [ObservedVM] = []
         var server: ObservedVM?
         var listsWithoutServer = 0
         /// Since when the server gives no answer; nil while it does.
@@ -109,8 +110,10 @@ package struct Destruction: Sendable {
 
     /// A cluster that answers is ended only by who holds its Lease, as it is changed only by who does. False when time has passed meanwhile.
     private func mayGoOn(_ hold: inout Hold, _ owned: [ObservedVM]) async throws -> Bool {
-        hold.server = owned.last(where: isServer) ?? hold.server
-        guard let server = hold.server else {
+        let servers = owned.filter(isServer)
+        if !servers.isEmpty { hold.servers = servers }
+        hold.server = hold.server.flatMap { last in hold.servers.first { $0.name == last.name } } ?? hold.servers.last
+        guard var server = hold.server else {
             // One list may be partial.
             hold.listsWithoutServer += 1
             return hold.listsWithoutServer > 1
@@ -122,7 +125,8 @@ package struct Destruction: Sendable {
             return false
         }
         if let failure = await silence(of: server, tries: hold.silentSince == nil ? 2 : 1) {
-            return try await outlast(failure, of: server, &hold)
+            guard let other = await answering(hold.servers, but: server) else { return try await outlast(failure, of: server, &hold) }
+            (hold.server, server) = (other, other)
         }
         if hold.silentSince != nil { (hold.silentSince, hold.hasTold) = (nil, false) }
         hold.lease.ask(clock.uptime)
@@ -133,6 +137,14 @@ package struct Destruction: Sendable {
         default: break
         }
         return hold.lease.isFirm(clock.uptime)
+    }
+
+    /// Another server that answers for the same cluster.
+    private func answering(_ servers: [ObservedVM], but silent: ObservedVM) async -> ObservedVM? {
+        for server in servers where server.name != silent.name {
+            if await silence(of: server, tries: 1) == nil { return server }
+        }
+        return nil
     }
 
     /// Waits a little while another machine may hold the Lease of a server that gives no answer.

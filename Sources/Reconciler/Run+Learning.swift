@@ -59,8 +59,24 @@ extension Run {
             generation += 1
             tell(.leaseEnded)
         // A question without an answer proves nothing: what we held runs out by itself.
-        case .failure: break
+        case .failure(let error): if let server = leaseAskedOf { _ = stepsPast(server, error.message, tell) }
         }
+    }
+
+    /// Of several servers another one is asked, at once; what the silent one said stays unknown.
+    private mutating func stepsPast(_ answer: Observer.Observed, _ tell: (Event) -> Void) -> Bool {
+        guard case .cluster(let cluster) = answer, let server = clusterAskedOf else { return false }
+        if let reason = facts.unusable(cluster) { return stepsPast(server, reason, tell) }
+        facts.inquiry.answered(server)
+        return false
+    }
+
+    private mutating func stepsPast(_ server: String, _ reason: String, _ tell: (Event) -> Void) -> Bool {
+        guard facts.inquirable.count > 1, facts.inquiry.passes(server, of: facts.inquirable) else { return false }
+        tell(.readFailed(.cluster, reason: "\(server): \(reason)"))
+        stale(.cluster)
+        isNews = true
+        return true
     }
 
     /// Somebody else was at work until now, and what they restarted may still read ready.
@@ -79,7 +95,7 @@ extension Run {
     }
 
     private mutating func note(_ answer: Observer.Observed, of target: ReadTarget, _ moment: Moment, _ tell: (Event) -> Void) {
-        guard reads.end(target, moment.uptime) else { return }
+        guard reads.end(target, moment.uptime), !stepsPast(answer, tell) else { return }
         let showsNews = observe(answer)
         isNews = true
         switch answer {
@@ -162,7 +178,7 @@ extension Run {
         stale(.host(node))
     }
 
-    private mutating func stale(_ target: ReadTarget) {
+    mutating func stale(_ target: ReadTarget) {
         reads.stale(target)
         spoil(target)
         switch target {

@@ -32,7 +32,7 @@ extension Run {
         }
         if isDue(reads.cluster, pendingWork.cluster, uptime), let server {
             reads.begin(.cluster)
-            (missedByLook, clusterAskedAt) = ([], moment)
+            (missedByLook, clusterAskedAt, clusterAskedOf) = ([], moment, server.name)
             due.append((.cluster, server))
         }
         for (name, interval) in pendingWork.hosts {

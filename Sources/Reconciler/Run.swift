@@ -33,6 +33,8 @@ struct Run {
     var listAskedAt: Double?
     /// When the last reading of the cluster was asked for.
     var clusterAskedAt: Moment?
+    /// The servers that were last asked for a reading, and for the Lease.
+    var (clusterAskedOf, leaseAskedOf): (String?, String?)
     /// Nodes that the reading of the cluster under way may still see as they were.
     var missedByLook: Set<String> = []
     /// When the loop's timers fire, the earliest first.
@@ -129,6 +131,7 @@ struct Run {
             return nil
         }
         lease.ask(uptime)
+        leaseAskedOf = vm.name
         return vm
     }
 
@@ -191,12 +194,14 @@ struct Run {
 
     mutating func take(_ action: Action) {
         acting.insert(action.node)
+        facts.acting[action.node] = action.kind
         effects += 1
     }
 
     /// Its end was heard of, however it was.
     mutating func release(_ node: String) {
         acting.remove(node)
+        facts.acting[node] = nil
         isNews = true
     }
 

@@ -1,3 +1,4 @@
+import K3s
 import Testing
 
 @testable import FleetCore
@@ -13,7 +14,7 @@ import Testing
         var ledger = Ledger(cluster: "demo", clusterID: "c1", clusterCIDR: "10.244.0.0/16", serviceCIDR: "10.245.0.0/16")
         var instance = Instance(createdAt: "then")
         ledger.nodes["n"] = .leaving(instance, before)
-        ledger.installSent("n", at: 100)
+        ledger.installSent("n", as: .agent, at: 100)
         (instance.startedAt, instance.configuration) = (100, .unknown)
         #expect(ledger.nodes["n"] == .leaving(instance, after))
     }

@@ -30,6 +30,8 @@ struct SchemaField: CustomStringConvertible {
     /// Values that the schema itself shows as good.
     var shown: [JSON] {
         if let only = schema["const"] { return [only] }
+        // Beside a `$ref` it leaves some of what is said there.
+        if let all = schema["enum"]?.items, schema["minimum"] != nil { return all }
         let edges = ["default", "minimum", "maximum"].compactMap { schema[$0] }
         return edges + (schema["examples"]?.items ?? []) + (schema["enum"]?.items ?? [])
     }

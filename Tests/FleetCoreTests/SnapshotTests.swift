@@ -33,7 +33,7 @@ import Testing
     static let said = #"""
         fleet.json:3:15: apiVersion: "exedev-k8s/v2" is not known; this program reads "exedev-k8s/v1"; did you mean "exedev-k8s/v1"?
         fleet.json:6:10: cluster.k3s: "v1.34" is no exact release; channels and ranges move, write one like "v1.34.9+k3s1"
-        fleet.json:7:23: cluster.servers.nodes: HA servers are not built yet: exactly 1 is allowed; an even number of servers tolerates no more losses than one fewer
+        fleet.json:7:23: cluster.servers.nodes: the number of servers is 1, 3 or 5; an even number of servers tolerates no more losses than one fewer
         fleet.json:7:34: cluster.servers.memory: warning: 1GB is less than the 2GB that k3s asks for a server
         fleet.json:8:18: cluster.clusterCIDR: 10.42.0.0/16 overlaps 10.42.0.0/16, where exe.dev's VMs sit: the VM would own its gateway's address and be cut off
         fleet.json:9:18: cluster.serviceCIDR: "10.96.0.0/8" is no IPv4 network such as "10.245.0.0/16", all bits behind its prefix 0

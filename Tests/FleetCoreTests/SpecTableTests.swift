@@ -119,14 +119,25 @@ import Testing
             #"3 cluster.k3s: "v1.34.9" is no exact release; channels and ranges move, write one like "v1.34.9+k3s1""#),
         SpecRow(
             "three servers", FleetText(more: "servers: 3"),
-            "4 cluster.servers: HA servers are not built yet: exactly 1 is allowed"),
+            "4 cluster.servers: warning: k3s does not support etcd between servers that reach each other over an overlay network alone; a server whose round trip to the others is above limits.etcdRoundTripMilliseconds is not joined"
+        ),
+        SpecRow(
+            "seven servers", FleetText(more: "servers: 7"),
+            "4 cluster.servers: the number of servers is 1, 3 or 5"),
+        SpecRow("one server on etcd", FleetText(more: "servers: 1, datastore: 'etcd'")),
+        SpecRow(
+            "several servers on sqlite", FleetText(more: "datastore: 'sqlite', servers: {nodes: 3}"),
+            "4 cluster.datastore: sqlite keeps the state of one server alone; 3 servers need etcd",
+            "4 cluster.servers.nodes: warning: k3s does not support etcd between servers that reach each other over an overlay network alone; a server whose round trip to the others is above limits.etcdRoundTripMilliseconds is not joined"
+        ),
+        SpecRow("another datastore", FleetText(more: "datastore: 'mysql'"), "4 cluster.datastore: \"mysql\" is no datastore: sqlite, etcd"),
         SpecRow(
             "two servers", FleetText(more: "servers: {nodes: 2}"),
-            "4 cluster.servers.nodes: HA servers are not built yet: exactly 1 is allowed; an even number of servers tolerates no more losses than one fewer"
+            "4 cluster.servers.nodes: the number of servers is 1, 3 or 5; an even number of servers tolerates no more losses than one fewer"
         ),
         SpecRow(
             "no server", FleetText(more: "servers: 0"),
-            "4 cluster.servers: HA servers are not built yet: exactly 1 is allowed"),
+            "4 cluster.servers: the number of servers is 1, 3 or 5"),
         SpecRow(
             "servers of another release", FleetText(more: "servers: {k3s: 'v1.33.0+k3s1'}"),
             "4 cluster.servers.k3s: differs from cluster.k3s, v1.34.9+k3s1, which is the servers' release"),

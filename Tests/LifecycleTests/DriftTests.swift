@@ -247,7 +247,7 @@ import Testing
                 return
             }
             #expect(!step.setup.taints.isEmpty && !step.digest.contains("taint"))
-            let digest = recorded ? step.digest : try #require(step.setup.formerMeaning)
+            let digest = recorded ? step.digest : try #require(step.setup.formerMeanings.first)
             situation.instance(want.name) { $0.configuration = .digest(digest) }
             #expect(situation.decision(want.name) == "settled")
         }

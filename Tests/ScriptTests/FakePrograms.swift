@@ -160,7 +160,8 @@ enum FakePrograms {
         while [ $# -gt 0 ]; do
             case $1 in
             -o) out=$2; shift 2 ;;
-            --retry|--max-time) shift 2 ;;
+            --retry|--max-time|--cacert|--cert|--key) shift 2 ;;
+            -w) cat /state/connect 2>/dev/null || echo 0.002000; exit 35 ;;
             -*) shift ;;
             *) file=/mirror/${1##*/}; shift ;;
             esac

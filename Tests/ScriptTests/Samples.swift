@@ -54,6 +54,13 @@ enum Sample {
             taints: [Taint(key: "k", value: hostile, effect: .noSchedule)])
     }
 
+    /// A server that joins another one.
+    static var joiner: NodeSetup {
+        var setup = setup(.server)
+        (setup.serverAddress, setup.caHash) = ("100.64.0.1", "abc123")
+        return setup
+    }
+
     static let shape = NodePatch(
         labels: ["team": hostile, "gone": nil],
         taints: TaintChange(
@@ -66,6 +73,8 @@ enum Sample {
         prepare(.server), prepare(.agent, expected: "00ff", node: hostile),
         .install(Install(setup(.server), digest: "d", version: Sample.version)),
         .install(Install(setup(.agent), digest: "d", version: Sample.version)),
+        .install(Install(joiner, digest: "d", version: Sample.version)),
+        .deleteNode(DeleteNode(node: hostile, ifSilent: false, role: .server)),
         .purgeIdentity(PurgeIdentity(node: hostile)), .purgeIdentity(PurgeIdentity(node: hostile, sparing: hostile)),
         .patchNode(PatchNode(node: hostile, shape)),
         .cordon(Cordon(node: hostile)), .drain(Drain(node: hostile, isSilent: false)), .uncordon(Uncordon(node: hostile)),

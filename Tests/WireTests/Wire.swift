@@ -115,12 +115,14 @@ struct Wire: Sendable {
     // MARK: the fleet file and what the simulator knows
 
     /// A small fleet: one server and `pools`, each the inside of a pool's braces.
-    func write(pools: [String: String], policy: String = "prune: true", k3s: String = "v1.34.9+k3s1", more: String = "") throws {
+    func write(pools: [String: String], policy: String = "prune: true", servers: Int = 1, k3s: String = "v1.34.9+k3s1", more: String = "")
+        throws
+    {
         let text = """
             {
               apiVersion: "exedev-k8s/v1",
               cluster: {
-                name: "wire", k3s: "\(k3s)", servers: 1,
+                name: "wire", k3s: "\(k3s)", servers: \(servers),
                 network: { mode: "tailscale", authKey: { env: "TS_AUTHKEY" } },
               },
               pools: { \(pools.keys.sorted().map { "\($0): { \(pools[$0]!) }" }.joined(separator: ", ")) },

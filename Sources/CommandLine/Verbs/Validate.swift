@@ -12,7 +12,7 @@ extension Verb {
         if let remark = CommandContext.overlayKey(of: fleet, file: file).remark { terminal.say("warning: \(remark)") }
         let servers = fleet.nodes.filter { $0.role == .server }.count
         terminal.out(
-            "\(file) is good: fleet \(fleet.cluster.name), \(servers) server, \(fleet.nodes.count - servers) agents, k3s \(fleet.cluster.k3s)"
+            "\(file) is good: fleet \(fleet.cluster.name), \(servers) server\(servers == 1 ? "" : "s"), \(fleet.nodes.count - servers) agents, k3s \(fleet.cluster.k3s)"
         )
         return .done
     }

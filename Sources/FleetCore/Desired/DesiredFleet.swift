@@ -38,6 +38,8 @@ package struct DesiredCluster: Sendable, Hashable {
     package var registries: Registries?
     /// Where its secrets are read from.
     package var registrySecrets: [SecretName: SecretReference]
+    /// What a cluster is founded on, or brought to from sqlite. One that is on etcd stays there.
+    package var datastore = Datastore.sqlite
 
     package init(
         name: String, k3s: K3sVersion, upgradePath: UpgradePath = UpgradePath(), clusterCIDR: CIDR, serviceCIDR: CIDR, overlay: Overlay,
@@ -51,6 +53,14 @@ package struct DesiredCluster: Sendable, Hashable {
         (self.registries, self.registrySecrets) = (registries, registrySecrets)
         tag = Self.tag(of: name)
     }
+}
+
+/// Where servers keep the state of a cluster.
+package enum Datastore: String, Sendable, Hashable, CaseIterable {
+    /// Of one server.
+    case sqlite
+    /// Embedded in each server.
+    case etcd
 }
 
 /// The network that lets VMs reach each other; exe.dev has none of its own (facts/exedev.md §6, Mar 2026).
@@ -149,9 +159,15 @@ package struct FleetLimits: Sendable, Hashable {
     package var connectsPerMinute: Int
     /// Nodes of a pool that may be down by our doing at once.
     package var maxUnavailable: MaxUnavailable
+    /// Above it no server is joined to another one.
+    package var etcdRoundTripMilliseconds: Int
 
-    package init(maxVMs: Int, deletionsPerPass: Int, hostsAtOnce: Int, connectsPerMinute: Int, maxUnavailable: MaxUnavailable) {
+    package init(
+        maxVMs: Int, deletionsPerPass: Int, hostsAtOnce: Int, connectsPerMinute: Int, maxUnavailable: MaxUnavailable,
+        etcdRoundTripMilliseconds: Int = 10
+    ) {
         (self.maxVMs, self.deletionsPerPass, self.hostsAtOnce) = (maxVMs, deletionsPerPass, hostsAtOnce)
+        self.etcdRoundTripMilliseconds = etcdRoundTripMilliseconds
         (self.connectsPerMinute, self.maxUnavailable) = (connectsPerMinute, maxUnavailable)
     }
 }

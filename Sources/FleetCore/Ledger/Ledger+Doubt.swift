@@ -5,6 +5,7 @@ extension Ledger {
     package func doubted(at now: Double) -> Ledger {
         var ledger = self
         ledger.nodes = nodes.mapValues { $0.doubted(at: now) }
+        if nodes.values.contains(where: { $0.instance?.isServer == true }) { ledger.serverChangedAt = now }
         return ledger
     }
 
@@ -12,6 +13,7 @@ extension Ledger {
     package mutating func comeBack(to now: Double) {
         for (name, record) in nodes where record.isLater(than: now) { nodes[name] = record.comeBack(to: now) }
         if let takenAt = snapshot?.takenAt { snapshot?.takenAt = min(takenAt, now) }
+        serverChangedAt = serverChangedAt.map { min($0, now) }
         for (name, attempt) in attempts {
             guard let failedAt = attempt.failedAt, failedAt > now else { continue }
             attempts[name]?.notBefore -= failedAt - now

@@ -76,12 +76,19 @@ extension RecoveredLedger {
         let owned = owned(by: fleet, in: observed)
         guard !owned.isEmpty else { throw .noVMs(tag: fleet.cluster.tag) }
         let servers = fleet.nodes.filter { $0.role == .server }.map { $0.name }
-        guard let name = servers.first(where: { name in owned.contains { $0.name == name } }) else {
+        let present = servers.filter { name in owned.contains { $0.name == name } }
+        // Of several one that has the cluster's data.
+        guard let name = present.first(where: { Self.isWhole(observed.hosts[$0]) }) ?? present.first else {
             throw .serverMissing(servers.first ?? "of the fleet file")
         }
         guard let host = observed.hosts[name] else { throw .serverUnreadable(name, "its VM does not run") }
         if let reason = host.failure { throw .serverUnreadable(name, reason) }
         return name
+    }
+
+    private static func isWhole(_ host: ObservedHost?) -> Bool {
+        guard case .probed(let probe)? = host else { return false }
+        return probe.clusterID != nil && probe.hasServerData
     }
 
     package static func owned(by fleet: DesiredFleet, in observed: Observation) -> [ObservedVM] {
@@ -125,6 +132,7 @@ extension Ledger {
             guard case .probed(let probe)? = host else { break }
             // What never ran k3s may bear the name of an earlier machine, whose password the cluster keeps.
             instance.hasStaleIdentity = !probe.hasAgentData && !probe.hasServerData
+            instance.isServer = probe.hasServerData
         case .unproven: instance.hasStaleIdentity = true
         case .ofOtherCluster, .leftAlone, nil: return
         }

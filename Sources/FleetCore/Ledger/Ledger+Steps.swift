@@ -54,8 +54,11 @@ extension Ledger {
 
     /// k3s is about to be configured and started. Until the answer is known nobody knows how it is configured, not even should the file go
     /// back to what it was.
-    mutating func installSent(_ node: String, at now: Double) {
-        nodes[node, default: .present(Instance())].change { ($0.startedAt, $0.configuration) = (now, .unknown) }
+    mutating func installSent(_ node: String, as role: Role, at now: Double) {
+        nodes[node, default: .present(Instance())].change {
+            ($0.startedAt, $0.configuration) = (now, .unknown)
+            if role == .server { $0.isServer = true }
+        }
         // It may run again from now on, whatever becomes of the answer.
         if case .leaving(let instance, .stopped) = nodes[node] { nodes[node] = .leaving(instance, .drained) }
         if case .leaving(let instance, .nodeDeleted) = nodes[node] { nodes[node] = .leaving(instance, .drained) }
@@ -64,10 +67,13 @@ extension Ledger {
     /// k3s is about to be started. `isMember`: its Node is in the cluster, and may read ready for a while whatever becomes of it.
     package mutating func k3sStarts(on node: String, isMember: Bool) { change(node) { $0.isRestarting = isMember } }
 
-    mutating func installed(_ node: String, digest: String) {
-        change(node) { $0.configuration = .digest(digest) }
+    mutating func installed(_ node: String, digest: String, entrance: String) {
+        change(node) { ($0.configuration, $0.entrance) = (.digest(digest), entrance) }
         if case .leaving(let instance, _) = nodes[node] { nodes[node] = .leaving(instance, .returning) }
     }
+
+    /// A server is about to be started, stopped or taken out, or was.
+    mutating func serverChanges(at now: Double) { serverChangedAt = now }
 
     /// A step of a removal is about to be sent. A `new` that is still on its way by then came to nothing.
     mutating func removalSent(_ node: String) {

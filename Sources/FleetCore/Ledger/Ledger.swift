@@ -18,6 +18,8 @@ package struct Ledger: Sendable, Hashable, Codable {
     package var founder: String?
     /// sha256 of the cluster's CA certificate, once observed.
     package var caHash: String?
+    /// When a server was last started, stopped or taken out of the cluster (seconds since 1970): etcd elects a leader after it.
+    package var serverChangedAt: Double?
     /// sha256 of the k3s binary by release tag, as first verified: every later host must stage the same bytes.
     package var digests: [String: String] = [:]
     /// The last copy of the datastore; nil in a ledger of before December 2026.

@@ -53,6 +53,6 @@ extension Ledger {
 
     /// The node is in service again.
     mutating func maintenanceEnded(_ node: String) {
-        change(node) { ($0.maintenance, $0.drain) = (nil, nil) }
+        change(node) { ($0.maintenance, $0.failedUpgrade, $0.drain) = (nil, nil, nil) }
     }
 }

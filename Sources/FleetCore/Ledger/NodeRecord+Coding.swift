@@ -50,7 +50,7 @@ extension NodeRecord: Codable {
 extension Instance: Codable {
     private enum Key: String, CodingKey {
         case createdAt, previousCreatedAt, spec, hasStaleIdentity, missingSince, startedAt, isRestarting, poweredOnAt, restartedAt
-        case commandSentAt, drain, configuration, share, grants, maintenance, failedUpgrade
+        case commandSentAt, drain, configuration, isServer, entrance, share, grants, maintenance, failedUpgrade
     }
 
     /// Stands in the file for a configuration whose install has no known outcome.
@@ -74,6 +74,8 @@ extension Instance: Codable {
         if let word = try fields.decodeIfPresent(String.self, forKey: .configuration) {
             configuration = word == Self.unknown ? .unknown : .digest(word)
         }
+        isServer = try fields.decodeIfPresent(Bool.self, forKey: .isServer) ?? false
+        entrance = try fields.decodeIfPresent(String.self, forKey: .entrance)
         if let share = try fields.decodeIfPresent(Share.self, forKey: .share) {
             sharing = .known(share)
         } else if let grants = try fields.decodeIfPresent([String].self, forKey: .grants) {
@@ -101,6 +103,8 @@ extension Instance: Codable {
         case .unknown: try fields.encode(Self.unknown, forKey: .configuration)
         case .digest(let digest): try fields.encode(digest, forKey: .configuration)
         }
+        if isServer { try fields.encode(true, forKey: .isServer) }
+        try fields.encodeIfPresent(entrance, forKey: .entrance)
         switch sharing {
         case .notSet: break
         case .known(let share): try fields.encode(share, forKey: .share)

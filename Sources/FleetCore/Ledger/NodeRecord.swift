@@ -57,6 +57,10 @@ package struct Instance: Sendable, Hashable {
     package var maintenance: Maintenance?
     package var failedUpgrade: FailedUpgrade?
     package var configuration = Configuration.notRecorded
+    /// k3s was set up there as a server, which votes in etcd, or is to.
+    package var isServer = false
+    /// Which way into the cluster its configuration names (`NodeSetup.entrance`); nil in a ledger of before December 2026.
+    package var entrance: String?
     package var sharing = Sharing.notSet
 
     package init(createdAt: String? = nil) { self.createdAt = createdAt }

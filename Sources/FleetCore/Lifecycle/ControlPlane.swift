@@ -11,8 +11,8 @@ package struct ControlPlane: Sendable, Hashable {
 
         package var isReady: Bool { node?.ready == .ready }
         package var version: K3sVersion? { node?.version }
-        /// k3s runs there as a server and its Node is registered.
-        package var isVoter: Bool { node?.isControlPlane == true }
+        /// k3s runs there as a server and its Node is registered; with etcd its member votes.
+        package var isVoter: Bool { node?.isControlPlane == true && (node?.etcd ?? .voter) == .voter }
     }
 
     /// A member whose API answers for the fleet's own cluster.
@@ -35,10 +35,14 @@ package struct ControlPlane: Sendable, Hashable {
     /// Why the cluster that answers is not this ledger's, so that nothing may be done to it.
     package let mismatch: Reason?
 
-    package var answers: Bool { endpoint != nil }
     /// The member to ask, whether or not it answers.
-    package var contact: String? { members.first { $0.isDesired }?.name }
-    package var voters: [Member] { members.filter(\.isVoter) }
+    package let contact: String?
+
+    package var answers: Bool { endpoint != nil }
+    /// Their state is in etcd.
+    package var isEtcd: Bool { members.contains { $0.node?.etcd != nil } }
+    /// Where some say how their member of etcd is, only who votes.
+    package var voters: [Member] { members.filter { $0.isVoter && (!isEtcd || $0.node?.etcd != nil) } }
     /// How many voters must be ready for anything to be changed (facts/k3s.md §5.1).
     package var quorum: Int { voters.count / 2 + 1 }
     /// Of the servers that the file asks for; agents may not be newer.
@@ -56,10 +60,11 @@ package struct ControlPlane: Sendable, Hashable {
 extension ControlPlane {
     static func of(_ facts: FleetFacts) -> ControlPlane {
         let (members, mismatch) = (members(facts), facts.reading.flatMap(facts.mismatch))
-        let endpoint = mismatch == nil ? endpoint(members, facts.reading) : nil
+        let contact = facts.inquiry.choice(of: facts.inquirable)
+        let endpoint = mismatch == nil ? endpoint(members.first { $0.name == contact }, facts.reading) : nil
         return ControlPlane(
             members: members, founder: facts.ledger.founder, endpoint: endpoint,
-            silence: endpoint == nil ? silence(facts.observed.cluster, mismatch) : nil, mismatch: mismatch)
+            silence: endpoint == nil ? silence(facts.observed.cluster, mismatch) : nil, mismatch: mismatch, contact: contact)
     }
 
     private static func members(_ facts: FleetFacts) -> [Member] {
@@ -69,9 +74,8 @@ extension ControlPlane {
             + others.map { Member(name: $0.name, isDesired: false, node: $0) }
     }
 
-    private static func endpoint(_ members: [Member], _ reading: ClusterReading?) -> Endpoint? {
-        guard let reading, reading.apiReady, let caHash = reading.caHash, let member = members.first(where: { $0.isDesired }),
-            let address = member.node?.internalIP
+    private static func endpoint(_ member: Member?, _ reading: ClusterReading?) -> Endpoint? {
+        guard let reading, reading.apiReady, let caHash = reading.caHash, let member, let address = member.node?.internalIP
         else { return nil }
         return Endpoint(name: member.name, address: address, caHash: caHash)
     }

@@ -35,6 +35,10 @@ extension Join {
     ) -> Decision {
         if let reason = otherCluster(probe, facts) { return .blocked(reason) }
         if let decision = lockedOut(probe) { return decision }
+        // Its member is that of a disk which is no more.
+        if let reading = node.node, facts.joins(want.name), !probe.hasServerData || reading.internalIP != overlay {
+            return .blocked(.serverMemberLeft(name: want.name))
+        }
         return notJoinable(want, node, facts) ?? .act(facts.install(want, overlay: overlay), notRunning(want.role, probe, node))
     }
 
@@ -46,10 +50,16 @@ extension Join {
         return .k3sStopped(unit: role.unit, unit)
     }
 
-    /// What keeps an agent from being joined.
+    /// What keeps an agent, or a server that founds nothing, from being joined.
     private static func notJoinable(_ want: DesiredNode, _ node: NodeFacts, _ facts: FleetFacts) -> Decision? {
-        guard want.role == .agent else { return nil }
-        if !facts.controlPlane.answers { return .wait(Wait(facts.controlPlane.reason, read: .cluster, every: 1)) }
+        guard want.role == .agent || facts.joins(want.name) else { return nil }
+        if !facts.controlPlane.answers {
+            if want.role == .server, facts.ledger.caHash == nil, let founder = facts.controlPlane.contact {
+                return .wait(Wait(.serversUnsettled(.founding(founder)), read: .cluster, every: 1))
+            }
+            if want.role == .server, let loss = facts.quorumLoss { return .blocked(loss) }
+            return .wait(Wait(facts.controlPlane.reason, read: .cluster, every: 1))
+        }
         return node.instance.hasStaleIdentity ? purge(want, node) : nil
     }
 

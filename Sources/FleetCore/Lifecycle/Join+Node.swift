@@ -13,9 +13,10 @@ extension Join {
     typealias Rule = @Sendable (JoinedNode, FleetFacts) -> Decision?
 
     static let rules: [Rule] = [
-        mismatched, deleting, unheard, unheardBehindALock, hostReset, wantedAgain, Upgrade.staged,
+        mismatched, deleting, memberLeft, unheard, unheardBehindALock, hostReset, wantedAgain, Upgrade.staged,
         // Before readiness: a configuration that keeps a node down is mended by another one.
-        reconfigured, drifted, Upgrade.reverted, failing, restarted, notReady, differingLabels, differingShare, differingTags,
+        reconfigured, drifted, Upgrade.reverted, failing, restarted, notReady, voting, reentered, differingLabels, differingShare,
+        differingTags,
         registeredOtherwise, Upgrade.ended, Upgrade.due,
         // What cannot be mended holds up nothing.
         foreignConfiguration, differingFounding, differingVM, network,

@@ -10,13 +10,24 @@ extension Join {
         // A failed step is tried again by the VMs that there are then: meanwhile somebody else may have made it.
         if node.isToBeReadAgain(facts.listedAt, facts) { return .wait(Wait(.awaitingNewVMList, read: .vms, every: 0)) }
         // Another name in the file does not move the server: its VM and the cluster are still there.
-        if want.role == .server, let founder = facts.ledger.founder, founder != want.name, facts.holds(.onlyOneFounding) {
+        if want.role == .server, let founder = facts.ledger.founder, founder != want.name, !facts.joins(want.name),
+            facts.holds(.onlyOneFounding)
+        {
             return .blocked(.foundedElsewhere(server: founder))
         }
-        if want.role == .server, facts.ledger.caHash != nil, facts.holds(.lostServer) { return .blocked(.serverVMGone(name: want.name)) }
+        if let decision = lostServer(want, node, facts) { return decision }
         // No VM is made that could not be taken into the fleet.
         if let reason = facts.missingCredential { return .blocked(reason) }
         return .act(.createVM(CreateVM(node: want.name, vm: want.vm, ownerTag: facts.fleet.cluster.tag)), .vmMissing)
+    }
+
+    /// Of several servers one that has lost its disk joins again as another member, when its own was removed.
+    private static func lostServer(_ want: DesiredNode, _ node: NodeFacts, _ facts: FleetFacts) -> Decision? {
+        guard want.role == .server, facts.ledger.caHash != nil, facts.holds(.lostServer) else { return nil }
+        guard facts.joins(want.name) else { return .blocked(.serverVMGone(name: want.name)) }
+        if let loss = facts.quorumLoss { return .blocked(loss) }
+        guard facts.controlPlane.answers else { return .wait(Wait(facts.controlPlane.reason, read: .cluster, every: 1)) }
+        return node.node == nil ? nil : .blocked(.serverMemberLeft(name: want.name))
     }
 
     static func halted(_ vm: ObservedVM, _ node: NodeFacts, _ facts: FleetFacts) -> Decision {

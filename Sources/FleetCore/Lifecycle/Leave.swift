@@ -41,6 +41,7 @@ struct Leave {
     }
 
     private func nextStep(_ vm: ObservedVM, _ node: NodeFacts, _ facts: FleetFacts) -> Decision {
+        if let decision = ofServer(node, facts) { return decision }
         let (reading, done) = (node.node, node.leaveStage)
         // A node that was drained and can be scheduled on again was given back by somebody, and may have pods.
         let isGivenBack = reading?.unschedulable == false && facts.holds(.drainedStays)
@@ -51,7 +52,7 @@ struct Leave {
         if mayRun, !isOutOfReach(node) { return .act(.stop(Stop(node: vm.name, role: role)), reason) }
         // Also when the Node is gone: its password may be left, should the step have been cut between the two.
         if reading != nil || done != .nodeDeleted {
-            return .act(.deleteNode(DeleteNode(node: vm.name, ifSilent: mayRun || reading == nil)), reason)
+            return .act(deletion(of: vm.name, ifSilent: mayRun || reading == nil), reason)
         }
         return .act(.removeVM(RemoveVM(node: vm.name)), reason)
     }
@@ -100,7 +101,7 @@ struct Leave {
             return .wait(Wait(.cleanupNeedsControlPlane(facts.controlPlane.reason), read: .cluster, every: 2))
         }
         if facts.needsSecondList(node.known) { return .wait(Wait(.awaitingSecondVMList, read: .vms, every: 3)) }
-        return .act(.deleteNode(DeleteNode(node: node.name, ifSilent: true)), .removalUnfinished)
+        return .act(deletion(of: node.name, ifSilent: true), .removalUnfinished)
     }
 
     private func orphaned(_ reading: NodeReading, _ node: NodeFacts, _ facts: FleetFacts) -> Decision {
@@ -112,6 +113,6 @@ struct Leave {
         guard reading.ready == .unknown, !facts.needsSecondList(node.known) else {
             return .wait(Wait(.nodeSilenceUnconfirmed, read: .vms, every: 3, diagnostics: .cluster))
         }
-        return .act(.deleteNode(DeleteNode(node: reading.name, ifSilent: true)), .nodeWithoutVM)
+        return .act(deletion(of: reading.name, ifSilent: true), .nodeWithoutVM)
     }
 }

@@ -8,7 +8,7 @@ enum Lifecycle: Sendable {
     case leave(Role, because: Reason)
 
     static func of(_ name: String, _ facts: FleetFacts) -> Lifecycle {
-        facts.desired(name).map(join) ?? .leave(.agent, because: .notInFleetFile)
+        facts.desired(name).map(join) ?? .leave(facts.isOurServer(name) ? .server : .agent, because: .notInFleetFile)
     }
 
     /// Nil: there is nothing of ours to decide about.

@@ -178,7 +178,7 @@ extension FleetFacts {
         } else if let version = observed.node(want.name)?.version, record(want.name)?.instance?.hasStaleIdentity != true {
             return min(version, want.k3s)
         }
-        guard want.role == .agent, let servers = controlPlane.oldestVersion, holds(.serversLead) else { return want.k3s }
+        guard let servers = controlPlane.oldestVersion, holds(.serversLead) else { return want.k3s }
         return min(servers, want.k3s)
     }
 }

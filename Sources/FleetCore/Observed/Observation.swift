@@ -12,6 +12,8 @@ package struct Observation: Sendable {
     package var cluster: ObservedCluster = .unseen {
         didSet { cluster.sort() }
     }
+    /// Which server answered for the cluster, and which ones did not.
+    package var inquiry = Inquiry()
     /// Nodes that an action of ours changed after the cluster was read: of these the reading says nothing any more.
     package var outdated: Set<String> = []
 

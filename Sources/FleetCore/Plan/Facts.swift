@@ -24,6 +24,8 @@ package struct FleetFacts: Sendable {
     package var pause: FleetPause?
     /// An operator asked for it outside of the maintenance window.
     package var ignoresWindow = false
+    /// Nodes with an action of this run under way.
+    package var acting: [String: StepKind] = [:]
     /// Rules that the proof by simulation has disabled; always empty in the product.
     package var disabledRules: Set<SafetyRule> = []
 
@@ -114,13 +116,17 @@ package struct FleetFacts: Sendable {
     /// What the node's k3s is configured with, once its overlay address is known.
     private func setup(of node: DesiredNode, overlay: String) -> NodeSetup {
         let cluster = fleet.cluster
-        let server = node.role == .agent ? controlPlane.endpoint : nil
-        return NodeSetup(
+        var setup = NodeSetup(
             name: node.name, role: node.role, clusterName: cluster.name, clusterID: ledger.clusterID,
             overlayInterface: cluster.overlay.interface, overlayAddress: overlay,
             clusterCIDR: ledger.clusterCIDR, serviceCIDR: ledger.serviceCIDR, disable: cluster.disable,
-            extra: node.role == .server ? serverConfig : cluster.agentConfig, serverAddress: server?.address,
-            caHash: server?.caHash, taints: node.taints, registries: cluster.registries, registrySecrets: credentials.registries ?? "")
+            extra: node.role == .server ? serverConfig : cluster.agentConfig, serverAddress: entranceAddress(of: node),
+            caHash: node.role == .agent
+                ? controlPlane.endpoint?.caHash : joins(node.name) && node.name != ledger.founder ? ledger.caHash : nil,
+            taints: node.taints, registries: cluster.registries, registrySecrets: credentials.registries ?? "")
+        setup.initializesEtcd = node.role == .server && initializesEtcd(node.name)
+        setup.roundTripLimit = fleet.limits.etcdRoundTripMilliseconds
+        return setup
     }
 
     /// Where the files on a host are not as an install of this configuration leaves them; nil when they are.
@@ -159,6 +165,6 @@ package struct FleetFacts: Sendable {
     /// Whether it sets up the configuration that is there, as ledgers of before December 2026 may note it too.
     func sets(_ action: Action, _ configuration: Configuration) -> Bool {
         guard case .install(let step) = action, case .digest(let digest) = configuration else { return false }
-        return digest == step.digest || step.setup.formerMeaning.map { self.digest($0) == digest } ?? false
+        return digest == step.digest || step.setup.formerMeanings.contains { self.digest($0) == digest }
     }
 }

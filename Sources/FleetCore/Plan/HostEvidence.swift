@@ -38,6 +38,9 @@ extension NodeFacts {
         return node.ready == .unknown && probe.unit(role)?.active != "active" || isStopped(role)
     }
 
+    /// k3s of a server does not run there, as far as its host says.
+    var isDown: Bool { unit(.server)?.active != "active" }
+
     /// Its k3s was stopped, or taken away, since it last said that it is ready.
     func isStopped(_ role: Role) -> Bool {
         guard case .probed(let probe)? = host, probe.isHalted(role) else { return false }

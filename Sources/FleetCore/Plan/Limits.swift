@@ -7,6 +7,7 @@ enum Limits {
         Rollout.grant(&nodes, facts)
         if facts.holds(.maxUnavailable) { grantRestarts(&nodes, facts) }
         if facts.holds(.maxVMs) { grantVMs(&nodes, facts) }
+        if facts.holds(.oneServerAtATime) { grantServerChanges(&nodes, facts) }
     }
 
     /// At most `deletionsPerPass` nodes are on their way out at a time; those that began come first.

@@ -45,9 +45,13 @@ package enum Planner {
     static func admitted(_ decision: Decision, _ subject: NodeFacts, _ facts: FleetFacts) -> Decision {
         if !decision.isSettled, let refusal = subject.refusal { return .blocked(refusal) }
         guard case .act(let action, let reason) = decision else { return overdue(decision, subject, facts) ?? decision }
-        if let refusal = Safety.refusal(of: action, facts: facts) { return afterRemovals(refusal, facts) ?? .blocked(refusal) }
+        if let refusal = Safety.refusal(of: action, facts: facts) {
+            return afterRemovals(refusal, facts) ?? afterServers(refusal) ?? .blocked(refusal)
+        }
         if let wait = waitForResume(facts) ?? waitForWindow(action, because: reason, subject, facts) { return .wait(wait) }
-        if let wait = waitForLease(subject, facts) ?? waitForCommand(subject, facts) ?? backOff(subject, facts) ?? waitForReading(facts) {
+        if let wait = waitForLease(subject, action, facts) ?? waitForCommand(subject, facts) ?? backOff(subject, facts)
+            ?? waitForReading(facts)
+        {
             return .wait(wait)
         }
         guard let approved = facts.approved, facts.holds(.approval) else { return decision }
@@ -64,14 +68,17 @@ package enum Planner {
         guard case .wait(let wait) = decision, wait.reason.isTrouble(role), let since = subject.troubledSince,
             facts.uptime - since >= startDeadline(role)
         else { return nil }
+        if wait.reason.code == .controlPlaneNotReady, let loss = facts.lastingSilence { return .blocked(loss) }
         return .blocked(.waitTimedOut(wait.reason, node: subject.name, seconds: Int(startDeadline(role))))
     }
 
     /// Only the holder of a cluster's Lease changes its fleet, and one that does not answer cannot be asked for it: its server comes first.
-    private static func waitForLease(_ subject: NodeFacts, _ facts: FleetFacts) -> Wait? {
+    private static func waitForLease(_ subject: NodeFacts, _ action: Action, _ facts: FleetFacts) -> Wait? {
         guard facts.ledger.caHash != nil, !facts.controlPlane.answers, subject.name != facts.controlPlane.contact,
             facts.holds(.clusterAnswersFirst)
         else { return nil }
+        // Several that have stopped are needed before any of them answers.
+        if action.kind == .startVM, facts.desired(subject.name)?.role == .server { return nil }
         return Wait(facts.controlPlane.reason, read: .cluster, every: 1)
     }
 
@@ -88,6 +95,11 @@ package enum Planner {
         guard case .vmLimitExceeded(_, let unlisted, let limit) = refusal else { return nil }
         let removed = unlisted.filter { !facts.isWanted($0) && facts.record($0)?.leaveStage == .nodeDeleted }
         return removed.isEmpty ? nil : .wait(Wait(.limitReached(.maxVMs, limit, by: removed), read: .vms, every: 3, diagnostics: .cluster))
+    }
+
+    /// Other servers come first; that passes.
+    private static func afterServers(_ refusal: Reason) -> Decision? {
+        refusal.isOfOtherServers ? .wait(Wait(refusal, read: .cluster, every: 2)) : nil
     }
 
     /// Nothing is done by a reading of the cluster that is long past: nodes join and leave meanwhile, and others change them too.

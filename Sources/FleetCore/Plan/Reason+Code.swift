@@ -27,6 +27,8 @@ extension Reason {
         case upgradeDue = "UpgradeDue"
         case upgradeDidNotComeUp = "UpgradeDidNotComeUp"
         case maintenanceOver = "MaintenanceOver"
+        case entranceChanged = "EntranceChanged"
+        case datastoreChanged = "DatastoreChanged"
         case awaitingVMList = "AwaitingVMList"
         case awaitingNewVMList = "AwaitingNewVMList"
         case awaitingSecondVMList = "AwaitingSecondVMList"
@@ -61,6 +63,8 @@ extension Reason {
         case upgradeUnconfirmed = "UpgradeUnconfirmed"
         case windowClosed = "WindowClosed"
         case fleetPaused = "FleetPaused"
+        case memberNotVoting = "MemberNotVoting"
+        case entranceInUse = "EntranceInUse"
         case limitHeld = "LimitHeld"
         case vmForeign = "VMForeign"
         case vmPaused = "VMPaused"
@@ -107,6 +111,10 @@ extension Reason {
         case controlPlaneBlocked = "ControlPlaneBlocked"
         case leaseUnavailable = "LeaseUnavailable"
         case leaseHeld = "LeaseHeld"
+        case serversUnsettled = "ServersUnsettled"
+        case ghostMembers = "GhostMembers"
+        case serverMemberLeft = "ServerMemberLeft"
+        case quorumLost = "QuorumLost"
         case podNetworkDown = "PodNetworkDown"
         case overlayLockedOut = "OverlayLockedOut"
         case overlayNameTaken = "OverlayNameTaken"
@@ -141,6 +149,8 @@ extension Reason {
         case .upgradeDue: .upgradeDue
         case .upgradeDidNotComeUp: .upgradeDidNotComeUp
         case .maintenanceOver: .maintenanceOver
+        case .entranceChanged: .entranceChanged
+        case .datastoreChanged: .datastoreChanged
         case .awaitingVMList: .awaitingVMList
         case .awaitingNewVMList: .awaitingNewVMList
         case .awaitingSecondVMList: .awaitingSecondVMList
@@ -175,6 +185,8 @@ extension Reason {
         case .upgradeUnconfirmed: .upgradeUnconfirmed
         case .windowClosed: .windowClosed
         case .fleetPaused: .fleetPaused
+        case .memberNotVoting: .memberNotVoting
+        case .entranceInUse: .entranceInUse
         case .limitHeld: .limitHeld
         case .vmForeign: .vmForeign
         case .vmPaused: .vmPaused
@@ -224,6 +236,10 @@ extension Reason {
         case .podNetworkDown: .podNetworkDown
         case .overlayLockedOut: .overlayLockedOut
         case .overlayNameTaken: .overlayNameTaken
+        case .serversUnsettled: .serversUnsettled
+        case .ghostMembers: .ghostMembers
+        case .serverMemberLeft: .serverMemberLeft
+        case .quorumLost: .quorumLost
         case .pruneDisabled: .pruneDisabled
         case .pruneDisabledForNode: .pruneDisabledForNode
         case .nodeOutlivesVM: .nodeOutlivesVM

@@ -32,6 +32,10 @@ package indirect enum Reason: Sendable, Hashable {
     case upgradeDue(from: K3sVersion, to: K3sVersion)
     case upgradeDidNotComeUp(K3sVersion)
     case maintenanceOver
+    /// The way into the cluster that its configuration names is another one now; k3s is not restarted for it.
+    case entranceChanged
+    /// Its state goes from sqlite to etcd.
+    case datastoreChanged
 
     // MARK: what is waited for
 
@@ -80,6 +84,10 @@ package indirect enum Reason: Sendable, Hashable {
 
     case windowClosed(WindowOpening)
     case fleetPaused(FleetPause)
+    /// In k3s's word for how its member of etcd is; nil while it says nothing of one.
+    case memberNotVoting(String?)
+    /// Configurations of these nodes name it as the way into the cluster.
+    case entranceInUse(by: [String])
 
     // MARK: what only the operator can change
 
@@ -141,6 +149,13 @@ package indirect enum Reason: Sendable, Hashable {
     case controlPlaneBlocked(server: String)
     case leaseUnavailable(name: String, failure: String)
     case leaseHeld(name: String, by: String, seconds: Int)
+    /// One server at a time is changed, and only while all the others are well: waited for until those are blocked.
+    case serversUnsettled(ServerHindrance)
+    /// Members of etcd without a Node.
+    case ghostMembers([String])
+    /// Its VM is gone, or was made again, and its member is still one of etcd's.
+    case serverMemberLeft(name: String)
+    case quorumLost(lost: [String], of: Int)
 
     // MARK: the networks between nodes, which only the operator can change either
 
@@ -160,7 +175,7 @@ package indirect enum Reason: Sendable, Hashable {
     package func isTrouble(_ role: Role) -> Bool {
         switch code {
         case .hostUnreachable, .nodeNotReady, .nodeSilent, .vmNotRunning, .nodeDeleting: true
-        case .controlPlaneNotReady: role == .server
+        case .controlPlaneNotReady, .memberNotVoting: role == .server
         default: false
         }
     }
@@ -194,6 +209,36 @@ package enum ControlPlaneSilence: Sendable, Hashable {
     case starting(String?)
     case ofOtherCluster
     case unregistered
+}
+
+/// What keeps a server from being changed now: how others are.
+package enum ServerHindrance: Sendable, Hashable {
+    /// The cluster is yet to be founded, there.
+    case founding(String)
+    case notReady([String])
+    /// Not voters yet.
+    case learning([String])
+    /// k3s was started there, and their Nodes are awaited.
+    case joining([String])
+    case leaving([String])
+    /// Nodes that are being deleted.
+    case deleting([String])
+    /// Steps of this run are under way there.
+    case changing([String])
+    /// One was changed so many seconds ago.
+    case changed(seconds: Int)
+    /// etcd lists fewer members than there are Nodes of servers.
+    case unlisted([String])
+
+    package var names: [String] {
+        switch self {
+        case .founding(let name): [name]
+        case .notReady(let names), .learning(let names), .joining(let names), .leaving(let names), .deleting(let names),
+            .changing(let names), .unlisted(let names):
+            names
+        case .changed: []
+        }
+    }
 }
 
 /// A limit of the fleet file.

@@ -42,7 +42,8 @@ struct Rollout {
     private var stopped: Decision? {
         let failed = due.filter { due in
             let isStuck = due.node.decision.isBlocked && (due.node.isReady || due.node.subject.isInMaintenance)
-            return isStuck || facts.failedUpgrade(of: due.node.subject, to: due.target) != nil
+            // Also while an operator's run tries once more whether it comes up now.
+            return isStuck || due.node.subject.instance.failedUpgrade?.version == due.target
         }
         guard !failed.isEmpty, facts.holds(.firstFailureStops) else { return nil }
         return .blocked(.upgradeStopped(by: failed.map(\.node.name).sorted()))

@@ -4,10 +4,15 @@ import K3s
 package enum Safety {
     package static func refusal(of action: Action, facts: FleetFacts) -> Reason? {
         func asked(_ name: SafetyRule, _ rule: (Action, FleetFacts) -> Reason?) -> Reason? { facts.holds(name) ? rule(action, facts) : nil }
-        return asked(.ownershipIsSeen, ownershipIsSeen) ?? asked(.creationFitsBudget, creationFitsBudget)
+        let ofVMs =
+            asked(.ownershipIsSeen, ownershipIsSeen) ?? asked(.creationFitsBudget, creationFitsBudget)
             ?? asked(.massLossIsNoReason, massLossIsNoReason) ?? asked(.onlyOneFounding, onlyOneFounding)
-            ?? asked(.serversStay, serversStay) ?? asked(.removalIsRecorded, removalIsRecorded) ?? asked(.quorumHolds, quorumHolds)
-            ?? asked(.serversLead, serversLead) ?? asked(.snapshotFirst, snapshotFirst)
+        if let ofVMs { return ofVMs }
+        let ofServers =
+            asked(.serversStay, serversStay) ?? asked(.removalIsRecorded, removalIsRecorded) ?? asked(.membersGoFirst, membersGoFirst)
+            ?? asked(.quorumHolds, quorumHolds)
+        if let ofServers { return ofServers }
+        return asked(.serversLead, serversLead) ?? asked(.oneServerAtATime, oneServerAtATime) ?? asked(.snapshotFirst, snapshotFirst)
     }
 
     /// Nothing is changed on a VM whose ownership tag was not observed in this run.
@@ -47,6 +52,7 @@ package enum Safety {
     /// A cluster is founded once: a rebuilt server with an empty disk would found a second one (facts/k3s.md §5.3).
     static func onlyOneFounding(_ action: Action, _ facts: FleetFacts) -> Reason? {
         guard case .install(let step) = action, step.setup.role == .server else { return nil }
+        if facts.joins(step.node) { return step.setup.serverAddress == nil ? facts.controlPlane.reason : joinsAfresh(step.node, facts) }
         if let founder = facts.ledger.founder, founder != step.node {
             return .foundedElsewhere(server: founder)
         }
@@ -56,23 +62,11 @@ package enum Safety {
         return .serverDataGone(name: step.node)
     }
 
-    /// `apply` never removes a server.
+    /// `apply` removes a server only when the file asks for fewer of them, and all of those are members.
     static func serversStay(_ action: Action, _ facts: FleetFacts) -> Reason? {
         guard action.isDestructive else { return nil }
-        let isServer = facts.controlPlane.founder == action.node || facts.controlPlane.contains(action.node)
-        return isServer ? .serverNotRemovable(name: action.node) : nil
-    }
-
-    /// Where several servers vote, none is restarted that the others need: without a quorum nothing of the cluster can be changed any more
-    /// (facts/k3s.md §5.1).
-    static func quorumHolds(_ action: Action, _ facts: FleetFacts) -> Reason? {
-        guard type(of: action.step).startsK3s else { return nil }
-        let voters = facts.controlPlane.voters
-        guard voters.count > 1, voters.contains(where: { $0.name == action.node }) else { return nil }
-        let left = voters.count { $0.name != action.node && $0.isReady }
-        guard left < facts.controlPlane.quorum else { return nil }
-        let silent = voters.filter { !$0.isReady }.map(\.name).sorted()
-        return .quorumAtRisk(server: action.node, left: left, of: voters.count, silent: silent)
+        let isServer = facts.isOurServer(action.node) || facts.controlPlane.contains(action.node)
+        return isServer && !facts.mayLeave(action.node) ? .serverNotRemovable(name: action.node) : nil
     }
 
     /// An agent is never newer than its servers, which Kubernetes forbids (facts/k3s.md §10).

@@ -5,6 +5,8 @@ package enum SafetyRule: String, Sendable, Hashable, CaseIterable {
     // Plan/Safety
     case ownershipIsSeen, creationFitsBudget, massLossIsNoReason, onlyOneFounding, serversStay, removalIsRecorded, quorumHolds, serversLead,
         snapshotFirst
+    // Plan/Safety, of several servers
+    case oneServerAtATime, membersGoFirst
     // Plan/Limits
     case deletionsPerPass, maxUnavailable, maxVMs
     // Plan/Rollout
@@ -29,6 +31,9 @@ package enum SafetyRule: String, Sendable, Hashable, CaseIterable {
         // One list alone makes nobody build a VM again: each of these asks somebody else too.
         case .secondList: [.clusterAnswersFirst]
         case .nodeAlive: [.secondList]
+        // A member that is left is found when its VM is to be made again; a server that others need is not changed while they are not well.
+        case .membersGoFirst: [.lostServer]
+        case .quorumHolds: [.oneServerAtATime]
         case .outdatedRead: [.clusterAnswersFirst, .secondList]
         default: []
         }

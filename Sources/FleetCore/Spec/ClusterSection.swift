@@ -15,14 +15,18 @@ struct ClusterDraft {
     var serverConfig: [String: ConfigValue] = [:]
     var agentConfig: [String: ConfigValue] = [:]
     var registries: RegistriesDraft?
+    /// Nil: by the number of servers.
+    var datastore: Datastore?
 
     /// Nil when a part is missing; that was reported.
     var desired: DesiredCluster? {
         guard let name, let k3s, let pods, let services, let overlay else { return nil }
-        return DesiredCluster(
+        var cluster = DesiredCluster(
             name: name, k3s: k3s, upgradePath: upgradePath, clusterCIDR: pods, serviceCIDR: services, overlay: overlay, disable: disable,
             serverConfig: serverConfig, agentConfig: agentConfig, registries: registries.flatMap { $0.isEmpty ? nil : $0.registries },
             registrySecrets: registries?.secrets ?? [:])
+        cluster.datastore = datastore ?? .sqlite
+        return cluster
     }
 }
 
@@ -44,7 +48,8 @@ extension FleetReader {
             pods: network(fields["clusterCIDR"], "10.244.0.0/16"), services: network(fields["serviceCIDR"], "10.245.0.0/16"),
             overlay: overlay(fields["network"]), disable: disable ?? [],
             serverConfig: fields["serverConfig"].map { K3sKeys.config($0, .server) } ?? [:],
-            agentConfig: fields["agentConfig"].map { K3sKeys.config($0, .agent) } ?? [:], registries: registries(fields["registries"]))
+            agentConfig: fields["agentConfig"].map { K3sKeys.config($0, .agent) } ?? [:], registries: registries(fields["registries"]),
+            datastore: datastore(fields["datastore"]))
         if let pods = draft.pods, let services = draft.services { checkServices(services, pods, draft) }
         if let services = draft.services { checkDNS(services, draft) }
         return draft

@@ -43,7 +43,8 @@ package enum FleetFile {
 enum SpecFields {
     static let root = ["$schema", "apiVersion", "cluster", "defaults", "pools", "limits", "policy", "ssh"]
     static let cluster = [
-        "name", "k3s", "upgradePath", "servers", "clusterCIDR", "serviceCIDR", "network", "disable", "serverConfig", "agentConfig",
+        "name", "k3s", "upgradePath", "servers", "datastore", "clusterCIDR", "serviceCIDR", "network", "disable", "serverConfig",
+        "agentConfig",
         "registries",
     ]
     static let network = ["mode", "authKey", "tags", "controlURL"]
@@ -57,7 +58,7 @@ enum SpecFields {
     static let taint = ["key", "value", "effect"]
     static let pool = ["nodes", "vmPrefix", "k3s", "project", "task", "share"] + shape
     static let share = ["port", "public", "users"]
-    static let limits = ["maxVMs", "deletionsPerPass", "hostsAtOnce", "connectsPerMinute", "maxUnavailable"]
+    static let limits = ["maxVMs", "deletionsPerPass", "hostsAtOnce", "connectsPerMinute", "maxUnavailable", "etcdRoundTripMilliseconds"]
     static let policy = ["prune", "drain", "window"]
     static let window = ["days", "from", "to", "zone"]
     static let drain = ["force", "timeout", "deleteEmptyDir"]
@@ -90,8 +91,10 @@ struct FleetReader {
         let ssh = ssh(top["ssh"])
         // Too many were refused above; they are not even made, since a short file can ask for millions.
         guard count <= limits.maxVMs else { return nil }
-        return cluster.desired.map {
-            DesiredFleet(cluster: $0, nodes: pools.flatMap { $0.nodes() }, limits: limits, policy: policy, ssh: ssh)
+        return cluster.desired.map { cluster in
+            var cluster = cluster
+            if pools[0].count > 1 { cluster.datastore = .etcd }
+            return DesiredFleet(cluster: cluster, nodes: pools.flatMap { $0.nodes() }, limits: limits, policy: policy, ssh: ssh)
         }
     }
 
@@ -101,7 +104,8 @@ struct FleetReader {
             maxVMs: fields["maxVMs"]?.integer(1...1000) ?? 25, deletionsPerPass: fields["deletionsPerPass"]?.integer(0...1000) ?? 1,
             hostsAtOnce: fields["hostsAtOnce"]?.integer(1...1000) ?? 20,
             connectsPerMinute: fields["connectsPerMinute"]?.integer(1...10_000) ?? 60,
-            maxUnavailable: fields["maxUnavailable"].flatMap(maxUnavailable) ?? .count(1))
+            maxUnavailable: fields["maxUnavailable"].flatMap(maxUnavailable) ?? .count(1),
+            etcdRoundTripMilliseconds: fields["etcdRoundTripMilliseconds"]?.integer(1...1000) ?? 10)
         if nodes > limits.maxVMs {
             let place = fields["maxVMs"] ?? top["pools"] ?? root
             place.refuse("the file asks for \(nodes) VMs, limits.maxVMs allows \(limits.maxVMs)")

@@ -121,8 +121,12 @@ package enum FleetSchema {
                   "type": "array", "items": {\#(release)}, "default": []
                 },
                 "servers": {
-                  "description": "The control plane: a number, or a pool. Exactly 1 until HA is built.", "default": 1,
-                  "anyOf": [{"const": 1}, {"$ref": "#/$defs/pool", "properties": {"nodes": {"const": 1}}}]
+                  "description": "The control plane: a number, or a pool. Several keep their state in etcd, and tolerate the loss of 1 of 3, 2 of 5.", "default": 1,
+                  "anyOf": [{"enum": [1, 3, 5]}, {"$ref": "#/$defs/pool", "properties": {"nodes": {"enum": [1, 3, 5]}}}]
+                },
+                "datastore": {
+                  "description": "Where servers keep the cluster's state; without it one server keeps it in sqlite. It goes from sqlite to etcd, never back.",
+                  "enum": ["sqlite", "etcd"]
                 },
                 "clusterCIDR": {"description": "The pods' network, private, a /24 per node.", \#(network), "default": "10.244.0.0/16"},
                 "serviceCIDR": {"description": "The services' network, private, /12 to /24.", \#(network), "default": "10.245.0.0/16"},
@@ -288,6 +292,10 @@ package enum FleetSchema {
                   "anyOf": [
                     {"type": "integer", "minimum": 1, "maximum": 1000}, {"type": "string", "pattern": "^([1-9][0-9]?|100)%$", "examples": ["25%"]}
                   ]
+                },
+                "etcdRoundTripMilliseconds": {
+                  "description": "No server is joined to another one that answers more slowly: etcd would lose its leader again and again.",
+                  "type": "integer", "minimum": 1, "maximum": 1000, "default": 10
                 }
               }
             }

@@ -37,12 +37,10 @@ extension FleetReader {
         let isNumber = if case .integer = field?.node.value { true } else { false }
         let fields = isNumber ? [:] : field?.fields(SpecFields.pool) ?? [:]
         let counter = isNumber ? field : fields["nodes"]
-        if let counter, let count = counter.integer(0...1000), count != 1 {
-            let even = count % 2 == 0 && count > 0 ? "; an even number of servers tolerates no more losses than one fewer" : ""
-            counter.refuse("HA servers are not built yet: exactly 1 is allowed\(even)")
-        }
+        let count = counter.map(Self.serverCount) ?? 1
+        checkDatastore(cluster, servers: count, counter)
         let prefix = cluster.name.map { "\($0)-cp" }
-        return pool(Self.serversPool, field ?? cluster.place, fields, .server, count: 1, prefix: prefix, base, cluster)
+        return pool(Self.serversPool, field ?? cluster.place, fields, .server, count: count, prefix: prefix, base, cluster)
     }
 
     func agents(_ name: String, _ field: Field, _ cluster: ClusterDraft, _ base: PoolShape) -> PoolDraft {

@@ -35,12 +35,15 @@ package struct Install: Step {
     }
 
     package func before(_ ledger: inout Ledger, now: Double) {
-        if setup.role == .server { ledger.foundingSent(on: setup.name, setup.extra) }
-        ledger.installSent(node, at: now)
+        // A server that joins founds nothing.
+        if setup.role == .server, setup.serverAddress == nil { ledger.foundingSent(on: setup.name, setup.extra) }
+        if setup.role == .server { ledger.serverChanges(at: now) }
+        ledger.installSent(node, as: setup.role, at: now)
     }
 
     package func after(_ ledger: inout Ledger, _ outcome: StepOutcome, now: Double) {
-        ledger.installed(node, digest: digest)
+        ledger.installed(node, digest: digest, entrance: setup.entrance)
+        if setup.role == .server { ledger.serverChanges(at: now) }
     }
 
     package func stale(after end: StepEnd, _ observed: Observation) -> [StaleObservation] {

@@ -22,7 +22,10 @@ package struct Restart: Step {
         Change(before: observed.nodeWords(node), after: "k3s started again")
     }
 
-    package func before(_ ledger: inout Ledger, now: Double) { ledger.change(node) { $0.startedAt = now } }
+    package func before(_ ledger: inout Ledger, now: Double) {
+        ledger.change(node) { $0.startedAt = now }
+        if role == .server { ledger.serverChanges(at: now) }
+    }
 
     package func after(_ ledger: inout Ledger, _ outcome: StepOutcome, now: Double) {
         ledger.change(node) { $0.restartedAt = now }

@@ -23,11 +23,15 @@ package struct Stop: Step {
         Change(before: observed.nodeWords(node), after: "k3s stopped")
     }
 
-    package func before(_ ledger: inout Ledger, now: Double) { ledger.removalSent(node) }
+    package func before(_ ledger: inout Ledger, now: Double) {
+        ledger.removalSent(node)
+        if role == .server { ledger.serverChanges(at: now) }
+    }
 
     package func after(_ ledger: inout Ledger, _ outcome: StepOutcome, now: Double) {
         ledger.removalReached(.stopped, node)
         ledger.change(node) { $0.startedAt = nil }
+        if role == .server { ledger.serverChanges(at: now) }
     }
 
     package func stale(after end: StepEnd, _ observed: Observation) -> [StaleObservation] { [.host] }

@@ -29,7 +29,10 @@ package struct TakeSnapshot: Step {
         Change(before: observed.nodeWords(node), after: "a copy of the datastore on this machine")
     }
 
-    package func before(_ ledger: inout Ledger, now: Double) { ledger.change(node) { $0.startedAt = now } }
+    package func before(_ ledger: inout Ledger, now: Double) {
+        ledger.serverChanges(at: now)
+        ledger.change(node) { $0.startedAt = now }
+    }
 
     package func after(_ ledger: inout Ledger, _ outcome: StepOutcome, now: Double) {
         guard case .done(let output) = outcome else { return }

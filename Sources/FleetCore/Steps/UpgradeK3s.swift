@@ -31,10 +31,10 @@ package struct UpgradeK3s: Step {
     }
 
     package func before(_ ledger: inout Ledger, now: Double) {
+        if role == .server { ledger.serverChanges(at: now) }
         ledger.change(node) { instance in
             instance.startedAt = now
             instance.maintenance?.upgradedTo = version
-            instance.failedUpgrade = nil
         }
     }
 

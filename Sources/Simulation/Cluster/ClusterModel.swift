@@ -78,11 +78,11 @@ package struct ClusterModel: Codable, Sendable, Equatable {
 
     /// Every Node as the product reads it, by name; each is put together again only when something of it has changed.
     mutating func readings(now: Double) -> [NodeReading] {
-        nodes.values.indices.map { nodes[place: $0].reading(now: now) }
+        nodes.values.indices.map { nodes[place: $0].reading(now: now, etcd: etcd) }
     }
 
     mutating func reading(of name: String, now: Double) -> NodeReading? {
-        nodes.place(of: name).map { nodes[place: $0].reading(now: now) }
+        nodes.place(of: name).map { nodes[place: $0].reading(now: now, etcd: etcd) }
     }
 
     package init(certificate: String, serverPassword: String, agentPassword: String, podNetwork: String) {

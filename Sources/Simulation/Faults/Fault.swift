@@ -48,6 +48,10 @@ package struct Fault: Sendable, Hashable, CustomStringConvertible {
         case apiOutage(Double)
         /// exe.dev answers that many requests with 429.
         case throttle(Int)
+        /// The server that joins gets on with nothing for so many seconds.
+        case learnerStuck(Double)
+        /// Somebody else's server joins at the same time, and goes away after a minute and a half.
+        case twoJoins
 
         /// Seconds during which nothing can be brought to its end.
         var downtime: Double {
@@ -165,6 +169,8 @@ extension Fault.Kind {
         case .dark(let seconds): "no host for \(Int(seconds)) s"
         case .apiOutage(let seconds): "no API server for \(Int(seconds)) s"
         case .throttle(let number): "\(number) requests refused with 429"
+        case .learnerStuck(let seconds): "learner stuck for \(Int(seconds)) s"
+        case .twoJoins: "two joins at once"
         }
     }
 }

@@ -21,6 +21,8 @@ extension WorldState {
         }
     }
 
+    var hadIntruder: Bool { struck.contains { $0.kind == .twoJoins } }
+
     var hadRival: Bool { struck.contains { $0.kind == .rival } }
 
     var hadClockJump: Bool { struck.contains(where: \.kind.isClockJump) }
@@ -44,6 +46,15 @@ extension WorldState {
             settle()
             apiOutage = now + seconds
         case .throttle(let number): throttled = (number, now + 60)
+        case .learnerStuck(let seconds):
+            for number in clusters.indices {
+                let end = max(now + seconds, clusters[number].etcd?.stalledUntil ?? 0)
+                clusters[number].etcd?.stalledUntil = end
+            }
+        case .twoJoins:
+            settle()
+            intrusion = now + 90
+            for number in clusters.indices { clusters[number].etcd?.intrude(Self.intruder, now: now) }
         case .vanish(let index):
             let agents = machines.filter { $0.disk.role == .agent && $0.disk.serverData == nil && owns($0.name, id) }
             guard !agents.isEmpty else { break }

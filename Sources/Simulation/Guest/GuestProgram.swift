@@ -38,7 +38,8 @@ package enum GuestProgram {
     private static func serve(_ arguments: [String]) async throws -> Never {
         let rest = Array(arguments.dropFirst())
         if arguments.first == "server" { try await K3sServer(K3sConfig(.server, arguments: rest)).run() }
-        try await K3sAgent(K3sConfig(.agent, arguments: rest)).run()
+        var agent = try K3sAgent(K3sConfig(.agent, arguments: rest))
+        try await agent.run()
     }
 
     /// Written at once: a daemon's standard output is a socket of the journal, which buffers of the C library would hold back.

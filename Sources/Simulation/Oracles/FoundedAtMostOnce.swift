@@ -1,4 +1,5 @@
 import FleetCore
+import K3s
 import Reconciler
 
 /// S4: no second founding under one cluster id, once anybody could rely on the first.
@@ -9,6 +10,16 @@ struct FoundedAtMostOnce: Oracle {
     private var foundings: [String: Int] = [:]
     /// Every node that ever joined, with the number of its cluster.
     private var joined: Set<Mark> = []
+
+    /// Sent to a host without data: k3s would found there.
+    func before(_ request: Request, _ world: WorldState, _ history: History) -> String? {
+        guard request.process.mode == .apply, let setup = request.effect.setup, setup.role == .server, setup.serverAddress == nil,
+            let machine = world.machine(setup.name), machine.disk.serverData == nil, foundings[setup.clusterID, default: 0] > 0,
+            let disk = world.disk, disk.clusterID == setup.clusterID, disk.caHash != nil,
+            joined.contains(where: { $0.name != setup.name }), !history.misjudged.contains(setup.name)
+        else { return nil }
+        return "the cluster is founded, and \(setup.name) has no data"
+    }
 
     mutating func note(_ occurrence: Occurrence, _ world: WorldState, _ history: History) -> String? {
         switch occurrence {

@@ -15,7 +15,9 @@ struct RemovalKeepsItsOrder: Oracle {
         else { return nil }
         switch effect.kind {
         case .stop where !drained.contains(machine.name): return "stopped before it was drained"
-        case .deleteNode where machine.unit != nil && !effect.sparesTheLiving: return "its node is deleted while k3s runs"
+        // Of two that vote both must run when the member of one goes.
+        case .deleteNode where machine.unit != nil && !effect.sparesTheLiving && !world.isOneOfTwoVoters(machine.name):
+            return "its node is deleted while k3s runs"
         // The reading may have been on its way for half a minute; the node that comes meanwhile is deleted after its VM.
         case .removeVM where !history.hasJustCome(machine, to: request.id, now: world.now, within: 40):
             return "the VM is removed while its node is in the cluster"

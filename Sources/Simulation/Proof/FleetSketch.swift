@@ -19,6 +19,8 @@ struct FleetSketch: Sendable {
     var drainTimeout = 300
     /// In the spelling of a fleet file.
     var window: String?
+    var servers = 1
+    var batch = 1
 
     func with(_ change: (inout FleetSketch) -> Void) -> DesiredFleet {
         var copy = self
@@ -32,12 +34,12 @@ struct FleetSketch: Sendable {
 
     func fleet() -> DesiredFleet {
         let text = """
-            {apiVersion: "exedev-k8s/v1", cluster: {name: "demo", k3s: "\(version)", servers: 1,
+            {apiVersion: "exedev-k8s/v1", cluster: {name: "demo", k3s: "\(version)", servers: \(servers),
               upgradePath: [\(upgradePath.map { "\"\($0)\"" }.joined(separator: ", "))],
               agentConfig: {"kubelet-arg": ["max-pods=\(kubelet)"]}, serverConfig: {"kubelet-arg": ["max-pods=\(serverKubelet)"]}},
              pools: {\(pool): {nodes: \(web), labels: {tier: "\(label)"}, isolated: \(isTainted), tags: [\(tags.map { "\"\($0)\"" }.joined(separator: ", "))], 
                 \(share)},
-                     batch: {nodes: 1, isolated: true}},
+                     batch: {nodes: \(batch), isolated: true}},
              limits: {maxVMs: \(maxVMs ?? max(25, web + 10)), maxUnavailable: \(maxUnavailable)}, policy: {prune: true, drain: {timeout: \(drainTimeout)}\(window.map { ", window: \($0)" } ?? "")}}
             """
         let outcome = FleetFile.parse(text, file: "fleet.json")

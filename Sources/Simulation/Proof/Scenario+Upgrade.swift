@@ -12,9 +12,12 @@ extension Scenario {
         let web = "demo-web-n1"
         var pool = base
         (pool.web, pool.maxUnavailable) = (4, "2")
+        var several = small
+        (several.servers, several.batch) = (3, 0)
         return [
             Scenario("upgrade", before: fleet, after: new).edited([fleet]),
             Scenario("upgrade of two minors", before: fleet, after: minor),
+            Scenario("upgrade of three servers", before: several.fleet(), after: several.with { $0.version = "v1.34.10+k3s1" }),
             Scenario("downgrade", before: new, after: fleet)
                 .ending(.blocked(Dictionary(uniqueKeysWithValues: fleet.nodes.map { ($0.name, [.downgrade]) }))),
             Scenario("upgrade that leaves out a minor", before: fleet, after: small.with { $0.version = "v1.36.1+k3s1" })

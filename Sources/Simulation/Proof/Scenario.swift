@@ -38,6 +38,8 @@ package struct Scenario: Sendable {
     /// Whether the file asks for this node at last.
     func wants(_ name: String) -> Bool { after.nodes.contains { $0.name == name } }
 
+    var hasSeveralServers: Bool { [before, after].contains { fleet in (fleet?.nodes.count { $0.role == .server } ?? 0) > 1 } }
+
     /// Whatever is changed by hand can be put right.
     var isMendable: Bool { ending == .settled && approved == nil }
 
@@ -71,7 +73,7 @@ extension Scenario {
     package static func all(web: Int = 2) -> [Scenario] {
         let sketch = FleetSketch(web: web)
         let small = sizes(sketch) + changes(sketch) + losses(sketch) + hands(sketch)
-        return small + upgrades(sketch) + strangers(sketch) + servers(sketch) + [destroy(sketch.fleet())] + maintenance()
+        return small + upgrades(sketch) + strangers(sketch) + servers(sketch) + [destroy(sketch.fleet())] + maintenance() + severalServers()
     }
 
     private static let victim = "demo-web-n1"
@@ -222,8 +224,8 @@ extension Scenario {
         ]
     }
 
-    private static func destroy(_ fleet: DesiredFleet) -> Scenario {
-        var scenario = Scenario("destroy", before: fleet, after: fleet).ending(.destroyed)
+    static func destroy(_ fleet: DesiredFleet, _ name: String = "destroy") -> Scenario {
+        var scenario = Scenario(name, before: fleet, after: fleet).ending(.destroyed)
         scenario.verb = .destroy
         return scenario
     }

@@ -86,6 +86,7 @@ package struct Schedule: Sendable {
         case 8: .powerCut(random.below(10))
         case 9: .dark(pick([20, 120, 600], &random))
         case 10: .apiOutage(pick([20, 120, 600], &random))
+        case 11 where stage.scenario.hasSeveralServers: random.chance(2) ? .twoJoins : .learnerStuck(pick([30, 120], &random))
         case 11: .throttle(1 + random.below(12))
         default: stage.scenario.edits.isEmpty ? .pause(30) : .edit(random.below(stage.scenario.edits.count))
         }

@@ -106,7 +106,7 @@ struct Course {
                 }
             }
             // Nor is a blocked server the last word while it comes up.
-            let isServerStarting = world.state.withLock { $0.machines.contains { $0.isServer && $0.isStarting } }
+            let isServerStarting = world.state.withLock { $0.isServerComing }
             if isDeceived || callsTheDeadAlive || isServerStarting { isDone = false }
             let (isDown, isSurprised) = world.state.withLock { state in
                 // In steps, for what comes about by itself does so when it is read: servers first, then their agents.

@@ -222,8 +222,7 @@ extension WorldState {
 
     /// The number of the cluster whose API answers on this host, to who can reach it.
     private func cluster(servedBy name: String) -> Int? {
-        guard let api = apiServer, machines[api.machine].name == name, reachable(name) != nil else { return nil }
-        return api.cluster
+        reachable(name).flatMap { cluster(servedBy: $0) }
     }
 
     /// Which of the daemon's machines holds the Lease of the cluster that answers.

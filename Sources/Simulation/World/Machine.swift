@@ -146,6 +146,10 @@ package struct Machine: Hosted, Hashable {
     var isServer: Bool { if case .server? = disk.role { true } else { false } }
     var isAgent: Bool { if case .agent? = disk.role { true } else { false } }
 
+    /// etcd took its member out, and it does not come up any more.
+    var isExpelled: Bool { unit?.complaint == Self.expulsion }
+    static let expulsion = "this server is a not a member of the etcd cluster"
+
     /// Whether its kubelet says that the node is ready; nil while it says nothing.
     func heartbeat(now: Double) -> Bool? {
         guard let registered = unit?.registeredAt, now >= silentUntil else { return nil }

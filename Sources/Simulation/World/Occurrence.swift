@@ -29,6 +29,8 @@ enum Occurrence: Sendable {
     case failed(String)
     case founded(cluster: Int, clusterID: String, on: String)
     case joined(cluster: Int, node: String)
+    /// A server begins to join.
+    case learns(cluster: Int, String)
     case drained(String)
     case uncordoned(String)
     /// A fleet was destroyed, says the program.

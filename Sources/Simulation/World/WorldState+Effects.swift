@@ -51,8 +51,9 @@ extension WorldState {
             if let refusal = obey(effect.token, index) { return .failure(refusal) }
             report(.obeyed(effect, by: id))
         }
-        if let refusal = Self.preflight(action, machines[index]) { return Self.asks(refusal) }
+        if let refusal = Self.preflight(action, machines[index]) ?? slowRoundTrip(action, machines[index]) { return Self.asks(refusal) }
         let steps = steps(of: action, index)
+        kubectlHost = index
         for step in steps.prefix(fault?.done(of: steps.count) ?? steps.count) {
             if let complaint = step(&self) { return Self.retries(complaint) }
         }
@@ -91,6 +92,14 @@ extension WorldState {
         case .install(let step): return belongs(machine, to: step.setup.clusterID)
         default: return nil
         }
+    }
+
+    /// Status 87.
+    private func slowRoundTrip(_ action: Action, _ machine: Machine) -> String? {
+        guard case .install(let step) = action, step.setup.role == .server, step.setup.serverAddress != nil,
+            machine.disk.serverData == nil, roundTripMilliseconds > step.setup.roundTripLimit
+        else { return nil }
+        return "the round trip takes \(roundTripMilliseconds) ms, and limits.etcdRoundTripMilliseconds is \(step.setup.roundTripLimit)"
     }
 
     private static func belongs(_ machine: Machine, to clusterID: String) -> String? {
@@ -148,7 +157,8 @@ extension WorldState {
 
     private func installation(_ setup: NodeSetup, _ index: Int) -> [HostStep] {
         // As the script's note in /run: what changed calls for a restart, and a boot makes good for it.
-        let isChanged = machines[index].disk.setup?.running != setup.running || !machines[index].disk.changedFiles.isEmpty
+        let isChanged =
+            machines[index].disk.setup?.running != setup.running || !machines[index].disk.changedFiles.isEmpty || bringsToEtcd(setup)
         return [
             { world in world.write(index) { $0.clusterID = setup.clusterID } },
             { world in world.write(index) { $0.hasToken = true } },
@@ -199,9 +209,11 @@ extension WorldState {
     private static func asking(_ body: @escaping (inout ClusterModel, Double) throws(ClusterModel.Failure) -> String?) -> HostStep {
         { world in
             world.settle()
-            guard let api = world.apiServer else { return "The connection to the server 127.0.0.1:6443 was refused" }
+            guard let cluster = world.kubectlHost.flatMap(world.cluster(servedBy:)) else {
+                return "The connection to the server 127.0.0.1:6443 was refused"
+            }
             do throws(ClusterModel.Failure) {
-                return try body(&world.clusters[api.cluster], world.now)
+                return try body(&world.clusters[cluster], world.now)
             } catch {
                 return error.description
             }
@@ -284,13 +296,14 @@ extension WorldState {
         reading.hostname = machines[place].answersAs ?? name
         reading.caHash = machines[place].disk.serverData.map(Self.caHash)
         reading.clusterID = machines[place].disk.clusterID
-        guard let api = apiServer, machines[api.machine].name == name else {
+        guard let cluster = cluster(servedBy: place) else {
             reading.reason = "the API does not answer yet"
             return reading
         }
         reading.apiReady = true
-        reading.nodes = clusters[api.cluster].readings(now: now)
-        reading.upgradePlans = clusters[api.cluster].upgradePlans
+        reading.nodes = clusters[cluster].readings(now: now)
+        reading.upgradePlans = clusters[cluster].upgradePlans
+        reading.members = clusters[cluster].etcd?.members.keys.sorted()
         return reading
     }
 }

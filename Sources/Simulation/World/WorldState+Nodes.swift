@@ -28,15 +28,22 @@ extension WorldState {
     /// Whether an order to install would restart k3s: what runs already as it is asked for is left alone.
     func isRestarted(by setup: NodeSetup) -> Bool {
         guard let machine = machine(setup.name) else { return false }
-        return machine.unit == nil || machine.needsRestart || machine.disk.setup?.running != setup.running
+        return machine.unit == nil || machine.needsRestart || machine.disk.setup?.running != setup.running || bringsToEtcd(setup)
+    }
+
+    /// One server's sqlite goes to etcd when it starts with this.
+    func bringsToEtcd(_ setup: NodeSetup) -> Bool {
+        guard setup.initializesEtcd, let cluster = machine(setup.name)?.disk.serverData else { return false }
+        return clusters[cluster].etcd == nil
     }
 }
 
 extension NodeSetup {
-    /// What k3s runs with: taints count when a node first registers.
+    /// What k3s runs with: taints count when a node first registers, and the way into the cluster while it is no member.
     var running: NodeSetup {
         var setup = self
-        setup.taints = []
+        (setup.taints, setup.serverAddress, setup.initializesEtcd, setup.roundTripLimit) = ([], nil, false, 10)
+        if setup.role == .server { setup.caHash = nil }
         return setup
     }
 

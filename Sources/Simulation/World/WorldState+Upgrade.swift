@@ -13,7 +13,9 @@ extension WorldState {
 
     /// k3s stands still while its datastore is copied.
     func snapshot(_ index: Int) -> [HostStep] {
-        guard machines[index].disk.serverData != nil else { return [{ _ in "the server has no datastore" }] }
+        guard let cluster = machines[index].disk.serverData else { return [{ _ in "the server has no datastore" }] }
+        // etcd goes on meanwhile.
+        if clusters[cluster].etcd != nil { return [{ $0.machines[index].unit == nil ? "no etcd answers" : nil }] }
         guard machines[index].unit != nil else { return [{ $0.startK3s(index) }] }
         return [
             { world in

@@ -50,6 +50,15 @@ package struct WorldState: Sendable {
     /// How many requests exe.dev answers with 429 from now on, within a minute.
     var throttled = (count: 0, until: 0.0)
 
+    /// On which machine the script under way asks with kubectl.
+    var kubectlHost: Int?
+    /// No server that joins gets on.
+    package var learnersStall = false
+    /// Until when somebody else's server learns in etcd.
+    var intrusion: Double?
+    /// Between any two servers.
+    package var roundTripMilliseconds = 2
+
     /// What the last drain printed.
     var drainAnswer = ""
 
@@ -184,7 +193,9 @@ extension WorldState {
         }
         if !isQuiet { startUp() }
         for number in clusters.indices where clusters[number].etcd != nil {
+            withdrawIntruders(number)
             clusters[number].settle(up: serversUp(number), now: now)
+            expel(number)
             beat()
         }
         if !isQuiet { join() }
@@ -219,14 +230,20 @@ extension WorldState {
     /// The machine whose API answers, and the number of its cluster.
     package var apiServer: (machine: Int, cluster: Int)? {
         if let apiOutage, now < apiOutage { return nil }
-        for index in machines.indices {
-            guard machines[index].isServer, let unit = machines[index].unit, now >= unit.startedAt + Self.apiAfter,
-                let cluster = machines[index].disk.serverData,
-                clusters[cluster].etcd == nil || clusters[cluster].answers(up: serversUp(cluster))
-            else { continue }
-            return (index, cluster)
+        for index in machines.indices where machines[index].isServer {
+            if let cluster = cluster(servedBy: index) { return (index, cluster) }
         }
         return nil
+    }
+
+    /// The number of the cluster whose API this machine serves: with etcd only who votes does.
+    func cluster(servedBy index: Int) -> Int? {
+        if let apiOutage, now < apiOutage { return nil }
+        guard machines[index].isServer, let unit = machines[index].unit, now >= unit.startedAt + Self.apiAfter,
+            let cluster = machines[index].disk.serverData
+        else { return nil }
+        guard let etcd = clusters[cluster].etcd else { return cluster }
+        return etcd.isVoter(machines[index].name) && clusters[cluster].answers(up: serversUp(cluster), now: now) ? cluster : nil
     }
 
     /// The servers of a cluster that run.
@@ -242,16 +259,7 @@ extension WorldState {
 
     private mutating func runServer(_ index: Int) {
         guard let unit = machines[index].unit, now >= unit.startedAt + 1, let setup = machines[index].disk.setup else { return }
-        if machines[index].disk.serverData == nil {
-            let secret = "secret-of-\(setup.clusterID)"
-            let number = clusters.count
-            clusters.append(
-                ClusterModel(
-                    certificate: Self.caHash(number), serverPassword: "server-" + secret, agentPassword: "agent-" + secret,
-                    podNetwork: "10.244"))
-            machines[index].write(now: unit.startedAt + 1) { $0.serverData = number }
-            report(.founded(cluster: number, clusterID: setup.clusterID, on: machines[index].name))
-        }
+        guard enter(index, setup, unit) else { return }
         guard unit.registeredAt == nil, now >= unit.startedAt + Self.apiAfter, let cluster = machines[index].disk.serverData else { return }
         register(index, cluster, at: unit.startedAt + Self.apiAfter)
     }
@@ -271,8 +279,11 @@ extension WorldState {
             machines[index].unit?.complaint = complaint
             return
         }
-        let isServerRight = setup.serverAddress == machines[api.machine].overlayAddress && setup.caHash == Self.caHash(api.cluster)
-        guard isServerRight, machines[index].disk.hasToken else {
+        guard reaches(index, setup, api.cluster) else {
+            machines[index].unit?.complaint = "failed to get CA certs: connection refused"
+            return
+        }
+        guard setup.caHash == Self.caHash(api.cluster), machines[index].disk.hasToken else {
             machines[index].unit?.complaint = "token CA hash does not match the Cluster CA"
             return
         }

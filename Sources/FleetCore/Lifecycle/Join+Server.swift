@@ -1,0 +1,51 @@
+import K3s
+
+/// While a server is in the cluster: its member of etcd, and its way into the cluster.
+extension Join {
+    /// Its VM is new, and the Node may be that of the machine before it, whose member would have to go first: the host tells.
+    static let memberLeft: Rule = { joined, facts in
+        let want = joined.want
+        guard want.role == .server, joined.node.instance.hasStaleIdentity, joined.node.instance.configuration == .notRecorded,
+            facts.joins(want.name)
+        else { return nil }
+        switch joined.node.host {
+        case .probed(let probe): return probe.hasServerData ? nil : .blocked(.serverMemberLeft(name: want.name))
+        case nil: return .wait(Wait(.awaitingProbe, read: .host(want.name), every: 1))
+        case .unreachable(let reason): return .wait(Wait(.hostUnreachable(reason), read: .host(want.name), every: 1))
+        case .refused(let reason, let advice), .loginRefused(let reason, let advice): return .blocked(.hostRefused(reason, advice: advice))
+        }
+    }
+
+    /// Only who votes has joined. One that is to go from sqlite to etcd is started with `cluster-init`, once.
+    static let voting: Rule = { joined, facts in
+        let want = joined.want
+        guard want.role == .server, let overlay = joined.reading.internalIP else { return nil }
+        switch joined.reading.etcd {
+        case .voter: return nil
+        case .other(let word): return waiting(word, joined)
+        case nil: break
+        }
+        if facts.controlPlane.isEtcd { return waiting(nil, joined) }
+        guard facts.initializesEtcd(want.name) else { return nil }
+        if joined.node.instance.entrance == NodeSetup.founding, joined.node.instance.configuration != .unknown {
+            return waiting(nil, joined)
+        }
+        return .act(facts.install(want, overlay: overlay), .datastoreChanged)
+    }
+
+    private static func waiting(_ word: String?, _ joined: JoinedNode) -> Decision {
+        .wait(Wait(.memberNotVoting(word), read: .cluster, every: 2, diagnostics: .host(joined.want.name)))
+    }
+
+    /// `cluster-init` leaves the file when the cluster is founded, and the file names another server when that which it names has left. k3s is not
+    /// restarted for it: a member needs neither (facts/k3s.md §3.3, §5.6).
+    static let reentered: Rule = { joined, facts in
+        let want = joined.want
+        guard facts.controlPlane.answers, let overlay = joined.reading.internalIP, let named = facts.entrance(of: want),
+            facts.desiredEntrance(of: want) != named, case .digest = joined.node.instance.configuration
+        else { return nil }
+        // Of two that vote none may be down for a moment.
+        if want.role == .server, facts.controlPlane.voters.count == 2 { return nil }
+        return .act(facts.install(want, overlay: overlay), .entranceChanged)
+    }
+}
