@@ -33,7 +33,8 @@ extension NodeFacts {
     /// The step goes on with what was begun before: a node that we cordoned or stopped serves nobody, and an install whose end is not known may
     /// have stopped half-way.
     fileprivate func hasBegun(_ action: Action) -> Bool {
-        if isInMaintenance { return true }
+        // What the ledger alone calls begun may never have been reached.
+        if node?.annotations[NodeAnnotation.maintenance] != nil || instance.maintenance?.upgradedTo != nil { return true }
         return switch leaveStage {
         case .begun: node?.isOursToDrain ?? true
         case .drained, .stopped, .nodeDeleted: true

@@ -28,7 +28,8 @@ struct Rollout {
         var servers = servers
         return due.filter(\.node.beginsUpgrade).compactMap { due in
             if let common { return (due.index, common) }
-            if !servers.isEmpty { return (due.index, Self.wait(.upgradeAwaitsServers(servers))) }
+            let others = servers.filter { $0 != due.node.name }
+            if !others.isEmpty { return (due.index, Self.wait(.upgradeAwaitsServers(others))) }
             guard due.node.lifecycle.role == .server else { return agentWait(due).map { (due.index, $0) } }
             if let laggingAgents { return (due.index, laggingAgents) }
             servers = [due.node.name]
@@ -43,7 +44,7 @@ struct Rollout {
         let failed = due.filter { due in
             let isStuck = due.node.decision.isBlocked && (due.node.isReady || due.node.subject.isInMaintenance)
             // Also while an operator's run tries once more whether it comes up now.
-            return isStuck || due.node.subject.instance.failedUpgrade?.version == due.target
+            return isStuck || due.node.action?.kind == .revertK3s || due.node.subject.instance.failedUpgrade?.version == due.target
         }
         guard !failed.isEmpty, facts.holds(.firstFailureStops) else { return nil }
         return .blocked(.upgradeStopped(by: failed.map(\.node.name).sorted()))
@@ -69,7 +70,8 @@ struct Rollout {
 extension PlannedNode {
     /// Out of service from now on.
     fileprivate var beginsUpgrade: Bool {
-        guard let kind = action?.kind, !subject.isInMaintenance else { return false }
+        // One that the ledger alone calls begun may never have been reached.
+        guard let kind = action?.kind, subject.node?.annotations[NodeAnnotation.maintenance] == nil else { return false }
         return kind == .takeSnapshot || kind == .evacuate
     }
 

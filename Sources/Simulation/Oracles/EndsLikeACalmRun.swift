@@ -8,6 +8,8 @@ struct EndsLikeACalmRun: EndOracle {
     func complaint(about end: WorldState, of trial: Trial) -> String? {
         // What was held up may differ when a fault took the hindrance away.
         if trial.isBlocked, end.wasMisled { return nil }
+        // How many nodes came before the one that fails is a matter of time.
+        if trial.stopsHalfWay { return nil }
         guard let calm = trial.calm else { return nil }
         let (expected, ending) = (excused(calm, end, trial), excused(end.ending, end, trial))
         guard expected != ending else { return nil }
@@ -31,5 +33,10 @@ struct EndsLikeACalmRun: EndOracle {
 }
 
 extension Trial {
+    fileprivate var stopsHalfWay: Bool {
+        guard case .blocked(let codes) = scenario.ending else { return false }
+        return codes.values.contains([.upgradeFailed])
+    }
+
     fileprivate var isBlocked: Bool { if case .blocked = scenario.ending { true } else { false } }
 }

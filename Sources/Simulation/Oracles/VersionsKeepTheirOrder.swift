@@ -11,7 +11,7 @@ struct VersionsKeepTheirOrder: Oracle {
             let isInUse = disk.enabled != nil && (disk.serverData != nil || disk.password != nil)
             return isInUse && binary != step.host.version ? "\(binary) is in use there" : nil
         }
-        guard let (new, role) = release(request.effect), let api = world.apiServer else { return nil }
+        guard let (new, role) = release(request.effect, world), let api = world.apiServer else { return nil }
         let nodes = world.clusters[api.cluster].nodes
         func version(_ name: String) -> K3sVersion? { (nodes[name]?.registration.version).flatMap(K3sVersion.init) }
         if let now = version(request.effect.subject) {
@@ -23,9 +23,10 @@ struct VersionsKeepTheirOrder: Oracle {
     }
 
     /// What is to run there from then on.
-    private func release(_ effect: Effect) -> (K3sVersion, Role)? {
+    private func release(_ effect: Effect, _ world: WorldState) -> (K3sVersion, Role)? {
         switch effect.action {
-        case .install(let step): (step.version, step.setup.role)
+        // It starts the binary that is there.
+        case .install(let step): (world.machine(step.node)?.disk.binary ?? step.version, step.setup.role)
         case .upgradeK3s(let step): (step.version, step.role)
         default: nil
         }
