@@ -13,10 +13,10 @@ import Testing
 
     /// Seed 7754: an agent whose VM had vanished was recreated at the version of an upgrade that its server had not had.
     @Test(arguments: 0..<4) func noAgentIsNewerThanItsServer(at read: Int) throws {
-        #expect(try RegressionTests.run("version upgrade", [Fault(.vanish(0), at: .read(read))]) == [])
+        #expect(try RegressionTests.run("upgrade", [Fault(.vanish(0), at: .read(read))]) == [])
         for silence in 0..<5 {
             let faults = [Fault(.vanish(0), at: .read(read)), Fault(.apiOutage(600), at: .read(silence))]
-            #expect(try RegressionTests.run("version upgrade", faults) == [])
+            #expect(try RegressionTests.run("upgrade", faults) == [])
         }
     }
 
@@ -79,7 +79,8 @@ import Testing
             Fault(.crashAfterWrite, at: .save(0)), Fault(.rival, at: .effect(2)), Fault(.pause(30), at: .read(read)),
         ]
         for seconds in [1.0, 10, 30] {
-            #expect(try RegressionTests.run("another host at our address", faults, seed: 340_267_770, restartsAfter: seconds) == [])
+            let complaints = try RegressionTests.run("another host at our address", faults, seed: 340_267_770, restartsAfter: seconds)
+            #expect(complaints == [], "\(complaints.prefix(2))")
         }
     }
 

@@ -102,7 +102,7 @@ import Testing
     /// One failed reading of the cluster made running hosts look bare: their k3s was replaced by the next version.
     @Test(arguments: 0..<4) func aSilentClusterIsNoReasonToUpgrade(at read: Int) throws {
         for fault in [Fault.Kind.unreachable, .refused, .apiServerDown] {
-            #expect(try Self.run("version upgrade", [Fault(fault, at: .read(read))]) == [])
+            #expect(try Self.run("upgrade", [Fault(fault, at: .read(read))]) == [])
             #expect(try Self.run("server changed while a voter made by hand is down", [Fault(fault, at: .read(read))]) == [])
         }
     }

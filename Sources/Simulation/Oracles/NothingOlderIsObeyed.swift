@@ -16,7 +16,9 @@ struct NothingOlderIsObeyed: Oracle {
 
     mutating func before(_ request: Request, _ world: WorldState, _ history: History) -> String? {
         guard let host = request.effect.host else { return nil }
-        sent[Mark(request.id, request.effect.subject)] = held[request.id] ?? obeyed[key(host, world)] ?? 0
+        // A server's host has noted the number of a Lease that was taken there before it obeyed anybody under it.
+        let shown = max(obeyed[key(host, world)] ?? 0, world.machine(host)?.disk.fence?.number ?? 0)
+        sent[Mark(request.id, request.effect.subject)] = held[request.id] ?? shown
         return nil
     }
 
