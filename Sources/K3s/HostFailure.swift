@@ -47,8 +47,8 @@ package enum HostFailure {
         case noRoot:
             "let the login run everything by sudo without a password (NOPASSWD: ALL), or set ssh.user to one that may, such as root"
         case 84: "use an image whose /usr/local/bin can be written, such as exeuntu: k3s and its tools go there"
-        case 87: "run again: it is staged once more"
-        case 88: "see what became of /var/lib/rancher/k3s/server/db on the server"
+        case 91: "run again: it is staged once more"
+        case 92: "see what became of /var/lib/rancher/k3s/server/db on the server"
         case 80: "do not go on before you know why the release's bytes differ"
         default: nil
         }

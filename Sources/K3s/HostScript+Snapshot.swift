@@ -10,7 +10,7 @@ extension HostScript {
                 raw: """
                     data=/var/lib/rancher/k3s/server
                     folder=/var/lib/exedev-k8s/snapshot
-                    [ -d "$data/db" ] || refuse 88 'the server has no datastore'
+                    [ -d "$data/db" ] || refuse 92 'the server has no datastore'
                     rm -rf "$folder"
                     mkdir -p "$folder"
                     trap 'rm -rf "$folder"; systemctl start --no-block k3s </dev/null' EXIT

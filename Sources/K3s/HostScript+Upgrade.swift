@@ -41,7 +41,7 @@ extension HostScript {
                 : > "$restart"
                 mv -fT "$new" "$binary"
             fi
-            [ "$(digest "$binary")" = \(sha256) ] || refuse 87 'the staged k3s is not there any more'
+            [ "$(digest "$binary")" = \(sha256) ] || refuse 91 'the staged k3s is not there any more'
             """ + durable + restartWhereOlder
     }
 

@@ -69,7 +69,7 @@ import Testing
     @Test func nothingIsSwappedThatIsNotThere() throws {
         try Self.standing { host in
             let outcome = try host.run(Sample.script(Sample.upgrade(.agent, digest: Self.digest)))
-            #expect(outcome.status == 87)
+            #expect(outcome.status == 91)
             #expect(try Self.probe(host).binaryVersion == Sample.version)
             #expect(host.calls(of: "systemctl", "restart").isEmpty)
         }
@@ -96,6 +96,19 @@ import Testing
             }
             #expect(host.calls(of: "systemctl", "stop").count == 2 && host.calls(of: "systemctl", "start").count >= 2)
             #expect(host.read("/var/lib/exedev-k8s/snapshot/db.tar.gz") == nil)
+        }
+    }
+
+    /// etcd goes on while its snapshot is taken.
+    @Test func aSnapshotOfEtcdStopsNothing() throws {
+        try Self.standing(.server) { host in
+            let k3s = FakePrograms.k3s.replacing("case $1 in", with: "case $1 in\netcd-snapshot) echo copy >\"${6:-/nowhere}/exedev-k8s-n1-1\" ;;")
+            try host.install(["k3s": k3s], in: "/usr/local/bin")
+            try host.write("/var/lib/rancher/k3s/server/db/etcd/member/snap/db", "pages")
+            let order = Action.takeSnapshot(TakeSnapshot(node: "demo-n1", version: Sample.version, goal: Sample.newer))
+            let outcome = try host.run(Sample.script(order))
+            #expect(outcome.status == 0 && outcome.stdout.contains("kind=etcd") && outcome.stdout.hasSuffix("copy\n"), "\(outcome)")
+            #expect(host.calls(of: "systemctl", "stop").isEmpty)
         }
     }
 

@@ -26,7 +26,8 @@ extension WireTests {
                 #expect(order == order.sorted() && order[0] >= 0 && order[2] < agent, "\(apply.err)")
                 let copies = try FileManager.default.contentsOfDirectory(atPath: wire.state + "/wire/snapshots")
                 #expect(copies.count == 1 && copies[0].hasSuffix("-wire-cp-n1-v1.34.9+k3s1.tar.gz"), "\(copies)")
-                #expect(try await wire.exec("tar", ["-tzf", wire.state + "/wire/snapshots/" + copies[0]]).out.contains("db/"))
+                let list = ["tar", "-tzf", wire.state + "/wire/snapshots/" + copies[0]]
+                #expect(try await ChildProcess(list, environment: wire.environment, folder: wire.folder).ended().out.contains("db/"))
                 #expect(try await wire.k8s("plan").status == 0)
             }
         }
