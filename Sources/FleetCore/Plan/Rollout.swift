@@ -18,7 +18,7 @@ struct Rollout {
             nodes[index].upgradeTarget(facts).map { Due(index: index, node: nodes[index], target: $0) }
         }
         guard !due.isEmpty else { return }
-        let servers = nodes.filter { $0.lifecycle.role == .server && $0.subject.isInMaintenance }.map(\.name)
+        let servers = nodes.filter { $0.lifecycle.role == .server && $0.isMarked }.map(\.name)
         for (index, decision) in Rollout(due: due, facts: facts).overruled(servers) { nodes[index].overrule(decision) }
     }
 
@@ -70,10 +70,12 @@ struct Rollout {
 extension PlannedNode {
     /// Out of service from now on.
     fileprivate var beginsUpgrade: Bool {
-        // One that the ledger alone calls begun may never have been reached.
-        guard let kind = action?.kind, subject.node?.annotations[NodeAnnotation.maintenance] == nil else { return false }
+        guard let kind = action?.kind, !isMarked else { return false }
         return kind == .takeSnapshot || kind == .evacuate
     }
+
+    /// Out of service, as its Node says: one that the ledger alone calls begun may never have been reached, or be back.
+    fileprivate var isMarked: Bool { subject.node?.annotations[NodeAnnotation.maintenance] != nil }
 
     fileprivate var isReady: Bool { subject.node?.ready == .ready }
 
