@@ -102,7 +102,8 @@ import Testing
     /// etcd goes on while its snapshot is taken.
     @Test func aSnapshotOfEtcdStopsNothing() throws {
         try Self.standing(.server) { host in
-            let k3s = FakePrograms.k3s.replacing("case $1 in", with: "case $1 in\netcd-snapshot) echo copy >\"${6:-/nowhere}/exedev-k8s-n1-1\" ;;")
+            let verb = "etcd-snapshot) echo copy >\"${6:-/nowhere}/exedev-k8s-n1-1\" ;;"
+            let k3s = FakePrograms.k3s.replacing("case $1 in", with: "case $1 in\n" + verb)
             try host.install(["k3s": k3s], in: "/usr/local/bin")
             try host.write("/var/lib/rancher/k3s/server/db/etcd/member/snap/db", "pages")
             let order = Action.takeSnapshot(TakeSnapshot(node: "demo-n1", version: Sample.version, goal: Sample.newer))
