@@ -202,11 +202,13 @@ import Testing
         default: break
         }
         let version = try #require(world.machine("demo-web-n1")?.disk.binary)
-        for asked in ["v1.34.10+k3s1", "v1.34.8+k3s1"] {
-            let run = try Rehearsal(FleetSketch(version: asked).fleet(), in: world)
-            #expect(run.effects == [])
-            #expect(run.end.machines.allSatisfy { $0.disk.binary == version })
-            for name in world.names { #expect(try run.block(name).text.contains("grade from \(version) to \(asked)")) }
-        }
+        let (older, newer) = ("v1.34.8+k3s1", "v1.34.10+k3s1")
+        let back = try Rehearsal(FleetSketch(version: older).fleet(), in: world)
+        #expect(back.effects == [] && back.end.machines.allSatisfy { $0.disk.binary == version })
+        for name in world.names { #expect(try back.block(name).text.contains("downgrade from \(version) to \(older)")) }
+        let run = try Rehearsal(FleetSketch(version: newer).fleet(), in: world)
+        #expect(!run.end.effects.contains { [.createVM, .prepare, .purgeIdentity].contains($0.kind) }, "\(run.effects)")
+        #expect(run.end.machines.allSatisfy { $0.disk.binary?.description == newer && $0.disk.former == version })
+        #expect(run.plan?.isSettled == true)
     }
 }
