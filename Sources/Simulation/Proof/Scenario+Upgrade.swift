@@ -12,7 +12,8 @@ extension Scenario {
         let web = "demo-web-n1"
         var pool = base
         (pool.web, pool.maxUnavailable) = (4, "2")
-        var several = small
+        var (several, pair) = (small, base)
+        pair.web = 2
         (several.servers, several.batch) = (3, 0)
         return [
             Scenario("upgrade", before: fleet, after: new).edited([fleet]),
@@ -33,7 +34,7 @@ extension Scenario {
                     _ = world.clusters[0].change(web) { $0.annotations[ClusterModel.upgradePlan] = "system-upgrade/server" }
                 },
             Scenario("upgrade and grow at once", before: fleet, after: base.with { $0.version = "v1.34.10+k3s1" }),
-            Scenario("upgrade while a node is down", before: base.fleet(), after: base.with { $0.version = "v1.34.10+k3s1" })
+            Scenario("upgrade while a node is down", before: pair.fleet(), after: pair.with { $0.version = "v1.34.10+k3s1" })
                 .ending(.blocked(["demo-web-n2": [.waitTimedOut], web: [.limitHeld]])).disturbed { $0.freeze("demo-web-n2") },
         ]
     }
