@@ -17,8 +17,17 @@ struct OneLearnerAtATime: Oracle {
             $0.role == .server && $0.name != setup.name && world.isRestarted(by: $0)
         }
         if !joining.isEmpty { return "\(joining.map(\.name)) are told to start" }
-        let coming = world.machines.filter { $0.name != setup.name && $0.isServer && $0.isStarting && !history.misjudged.contains($0.name) }
+        let coming = world.machines.filter { machine in
+            machine.name != setup.name && machine.isServer && machine.isStarting && !history.misjudged.contains(machine.name)
+                && !hasBootedUnseen(machine.name, request.id, world, history)
+        }
         return coming.isEmpty || world.hidesFromTheLedger || world.hasLostCount(request.id) ? nil : "\(coming.map(\.name)) come up"
+    }
+
+    /// A machine that a fault has reset reads ready for a minute.
+    private func hasBootedUnseen(_ name: String, _ id: Int, _ world: WorldState, _ history: History) -> Bool {
+        guard world.struck.contains(where: \.kind.boots) else { return false }
+        return history.readings[id]?.contains { $0.name == name && $0.ready == .ready } ?? false
     }
 
     private func isNews(_ name: String, _ world: WorldState) -> Bool { name == WorldState.intruder && world.hadIntruder }
