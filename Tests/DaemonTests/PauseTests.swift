@@ -22,7 +22,7 @@ import Testing
         #expect(try state.release() && state.pause() == nil)
     }
 
-    /// Whoever put it there wanted nothing to happen.
+    /// An operator put it there so that nothing happens.
     @Test func aFileThatCannotBeReadHoldsAllTheSame() throws {
         let scratch = try Scratch()
         let state = try StateDirectory(base: scratch.path, cluster: "demo")

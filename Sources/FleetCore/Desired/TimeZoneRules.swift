@@ -1,5 +1,5 @@
 /// How far the clocks of a time zone are from UTC at any instant, as its TZif file says (RFC 9636). This layer has no Foundation, and
-/// FoundationEssentials knows no zone but GMT on Linux: whoever reads the fleet file hands over the bytes of the system's tzdata.
+/// FoundationEssentials knows no zone but GMT on Linux, so the reader of the fleet file passes the bytes of the system's tzdata.
 package struct TimeZoneRules: Sendable, Hashable {
     /// As the fleet file spells it.
     package let name: String

@@ -28,6 +28,13 @@ enum Upgrade {
             !joined.isInMaintenance, hindrance(joined, to: target, facts) == nil
         else { return nil }
         guard case .probed(let probe)? = joined.node.host else { return unprobed(joined) }
+        return staging(joined, from, target, probe, facts)
+    }
+
+    /// Nil where the right bytes are staged.
+    private static func staging(
+        _ joined: JoinedNode, _ from: K3sVersion, _ target: K3sVersion, _ probe: HostProbe, _ facts: FleetFacts
+    ) -> Decision? {
         let digest = facts.ledger.digests[target.description]
         if let digest, probe.stagedVersion == target, probe.stagedSHA256 == digest { return nil }
         return .act(.stageK3s(StageK3s(node: joined.want.name, version: target, digest: digest)), .upgradeDue(from: from, to: target))
@@ -49,16 +56,20 @@ enum Upgrade {
     }
 
     private static func step(_ joined: JoinedNode, from: K3sVersion, to target: K3sVersion, _ facts: FleetFacts) -> Decision {
-        let (want, reason) = (joined.want, Reason.upgradeDue(from: from, to: target))
         guard case .probed(let probe)? = joined.node.host else { return unprobed(joined) }
         if probe.binaryVersion == target { return restarted(joined, from, target, probe, facts) }
-        guard let digest = facts.ledger.digests[target.description], probe.stagedVersion == target, probe.stagedSHA256 == digest else {
-            return .act(
-                .stageK3s(StageK3s(node: want.name, version: target, digest: facts.ledger.digests[target.description])), reason)
-        }
-        if let snapshot = snapshot(want, from, target, facts) { return .act(snapshot, reason) }
+        if let decision = staging(joined, from, target, probe, facts) { return decision }
+        if let snapshot = snapshot(joined.want, from, target, facts) { return .act(snapshot, .upgradeDue(from: from, to: target)) }
+        return swap(joined, from, target, digest: probe.stagedSHA256, facts)
+    }
+
+    /// `digest`: of the new binary.
+    private static func swap(
+        _ joined: JoinedNode, _ from: K3sVersion, _ target: K3sVersion, digest: String?, _ facts: FleetFacts
+    ) -> Decision {
+        let (want, reason) = (joined.want, Reason.upgradeDue(from: from, to: target))
         guard joined.isEvacuated else { return evacuation(joined, reason, facts) }
-        return .act(.upgradeK3s(UpgradeK3s(node: want.name, role: want.role, from: from, to: target, digest: digest)), reason)
+        return .act(.upgradeK3s(UpgradeK3s(node: want.name, role: want.role, from: from, to: target, digest: digest ?? "")), reason)
     }
 
     private static func unprobed(_ joined: JoinedNode) -> Decision {
@@ -77,9 +88,7 @@ enum Upgrade {
         guard joined.node.hadItsStart(want.role, facts) else {
             return .wait(Wait(.upgradeUnconfirmed(target), read: .cluster, every: 2, diagnostics: .host(want.name)))
         }
-        guard joined.isEvacuated else { return evacuation(joined, .upgradeDue(from: from, to: target), facts) }
-        let step = UpgradeK3s(node: want.name, role: want.role, from: from, to: target, digest: probe.binarySHA256 ?? "")
-        return .act(.upgradeK3s(step), .upgradeDue(from: from, to: target))
+        return swap(joined, from, target, digest: probe.binarySHA256, facts)
     }
 
     /// Of the datastore, before the first of the servers goes on.
@@ -122,7 +131,7 @@ extension JoinedNode {
 
     /// What it is to run next; nil when it runs what the file asks for.
     func hop(_ facts: FleetFacts) -> UpgradePath.Hop? {
-        reading.version.flatMap { facts.fleet.cluster.upgradePath.hop(from: $0, to: want.k3s) }
+        facts.hop(of: reading, want)
     }
 
     /// Its upgrade may begin, or has begun and is not done.
@@ -152,6 +161,11 @@ extension NodeFacts {
 }
 
 extension FleetFacts {
+    /// What a node is to run next; nil when it runs what the file asks for.
+    func hop(of node: NodeReading?, _ want: DesiredNode) -> UpgradePath.Hop? {
+        node?.version.flatMap { fleet.cluster.upgradePath.hop(from: $0, to: want.k3s) }
+    }
+
     /// An agent is never newer than its servers (facts/k3s.md §10).
     func serversRun(_ version: K3sVersion) -> Bool {
         guard let oldest = controlPlane.oldestVersion, holds(.serversLead) else { return true }

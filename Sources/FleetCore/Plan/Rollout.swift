@@ -80,8 +80,9 @@ extension PlannedNode {
     fileprivate var isReady: Bool { subject.node?.ready == .ready }
 
     fileprivate func upgradeTarget(_ facts: FleetFacts) -> K3sVersion? {
-        guard case .join(let want) = lifecycle, subject.vm != nil, let version = subject.node?.version else { return nil }
-        guard case .release(let target)? = facts.fleet.cluster.upgradePath.hop(from: version, to: want.k3s) else { return nil }
+        guard case .join(let want) = lifecycle, subject.vm != nil, case .release(let target)? = facts.hop(of: subject.node, want) else {
+            return nil
+        }
         return target
     }
 
