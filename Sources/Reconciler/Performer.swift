@@ -11,7 +11,7 @@ struct Performer: Sendable {
 
     func perform(_ action: Action, facts: FleetFacts) async throws(EffectError) -> StepOutcome {
         if let refusal = Safety.refusal(of: action, facts: facts) {
-            throw refusal.isOfOtherServers ? EffectError(refusal.text, remedy: .retry(after: nil)) : EffectError(refused: refusal)
+            throw refusal.passesByItself ? EffectError(refusal.text, remedy: .retry(after: nil)) : EffectError(refused: refusal)
         }
         try ticket.check()
         switch action {

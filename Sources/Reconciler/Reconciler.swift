@@ -28,6 +28,8 @@ package struct Reconciler: Sendable {
     let isAttended: Bool
     /// An operator asked for it outside of the maintenance window.
     package var ignoresWindow = false
+    /// Nodes that an operator wants to be made again.
+    package var replacing: Set<String> = []
     let tell: @Sendable (Event) -> Void
     let disabledRules: Set<SafetyRule>
 
@@ -44,7 +46,7 @@ package struct Reconciler: Sendable {
     package func observe(_ world: any WorldReader, ledger: Ledger, inspects: Bool = true) async throws(EffectError) -> Result {
         var run = Run(fleet: fleet, ledger: ledger, repeats: false, disabledRules: disabledRules)
         run.facts.credentials = world.credentials()
-        run.facts.ignoresWindow = ignoresWindow
+        (run.facts.ignoresWindow, run.facts.replacing) = (ignoresWindow, replacing)
         if !inspects { run.inspections = Inspections([:], isOff: true) }
         let observer = Observer(world: world)
         await withTaskGroup(of: LoopEvent.self) { group in
@@ -70,7 +72,7 @@ package struct Reconciler: Sendable {
         var run = Run(
             fleet: fleet, ledger: ledger, repeats: true, inspected: inspected, troubled: troubled, isAttended: isAttended,
             disabledRules: disabledRules)
-        (run.facts.approved, run.facts.ignoresWindow) = (approved, ignoresWindow)
+        (run.facts.approved, run.facts.ignoresWindow, run.facts.replacing) = (approved, ignoresWindow, replacing)
         run.facts.credentials = world.credentials()
         let end = deadline.map { clock.uptime + ($0 - clock.now) }
         let observer = Observer(world: world)

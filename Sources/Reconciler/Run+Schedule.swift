@@ -91,8 +91,12 @@ extension Run {
     mutating func begin(_ action: Action, at moment: Moment) {
         mayBeMade.remove(action.node)
         if action.kind == .createVM, facts.record(action.node)?.request != nil { mayBeMade.insert(action.node) }
-        let reason = plan.items.first { $0.node == action.node }?.decision.reason?.code
-        if reason == .hostDrifted || reason == .k3sStopped { repairing.insert(action.node) }
+        let reason = plan.items.first { $0.node == action.node }?.decision.reason
+        if reason?.code == .hostDrifted || reason?.code == .k3sStopped { repairing.insert(action.node) }
+        if let cause = reason?.replacementCause, facts.beginsReplacement(with: action) {
+            facts.replacing.remove(action.node)
+            facts.ledger.replacementBegun(action.node, cause, at: moment.wall)
+        }
         if action.kind == .revertK3s { facts.notes[action.node, default: .init()].wasReverted = true }
         if action.kind == .restart { facts.notes[action.node, default: .init()].wasRestarted = true }
         if action.step.target == .platform { sent(action, at: moment) }

@@ -105,10 +105,11 @@ struct Run {
         for item in plan.items {
             let since = facts.notes[item.node]?.troubledSince
             switch item.decision {
-            case .blocked(let reason) where [.waitTimedOut, .hostRefused].contains(reason.code): continue
+            case .blocked(let reason) where reason.outlastsTrouble: continue
             case .wait(let wait) where [.awaitingVMList, .awaitingProbe, .awaitingClusterRead].contains(wait.reason.code): continue
             case .wait(let wait) where wait.reason.isTrouble(facts.places[item.node].map { fleet.nodes[$0].role } ?? .agent):
                 if since == nil { facts.notes[item.node, default: .init()].troubledSince = uptime }
+            case .blocked(.vmFailed): if since == nil { facts.notes[item.node, default: .init()].troubledSince = uptime }
             default: if since != nil { facts.notes[item.node]?.troubledSince = nil }
             }
         }

@@ -193,10 +193,18 @@ package struct Policy: Sendable, Hashable {
     package var drain: DrainPolicy
     /// Times in which nodes that serve may be taken down; empty is at any time.
     package var windows: [MaintenanceWindow]
+    package var replace: ReplacePolicy
 
-    package init(prune: Bool, drain: DrainPolicy = DrainPolicy(), windows: [MaintenanceWindow] = []) {
-        (self.prune, self.drain, self.windows) = (prune, drain, windows)
+    package init(
+        prune: Bool, drain: DrainPolicy = DrainPolicy(), windows: [MaintenanceWindow] = [], replace: ReplacePolicy = .never
+    ) {
+        (self.prune, self.drain, self.windows, self.replace) = (prune, drain, windows, replace)
     }
+}
+
+/// Which nodes are made again without an operator who asks for it: when they are dead, or when the file asks for another image.
+package enum ReplacePolicy: String, Sendable, Hashable, CaseIterable {
+    case never, agents, all
 }
 
 /// How the pods of a node are ended that is taken down; the words are those of `kubectl drain`.

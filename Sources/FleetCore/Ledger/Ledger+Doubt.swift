@@ -14,6 +14,7 @@ extension Ledger {
         for (name, record) in nodes where record.isLater(than: now) { nodes[name] = record.comeBack(to: now) }
         if let takenAt = snapshot?.takenAt { snapshot?.takenAt = min(takenAt, now) }
         serverChangedAt = serverChangedAt.map { min($0, now) }
+        for (name, replacement) in replacements ?? [:] { replacements?[name]?.begunAt = min(replacement.begunAt, now) }
         for (name, attempt) in attempts {
             guard let failedAt = attempt.failedAt, failedAt > now else { continue }
             attempts[name]?.notBefore -= failedAt - now

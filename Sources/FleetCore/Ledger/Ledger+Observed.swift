@@ -32,6 +32,7 @@ extension FleetFacts {
         // Of what no pool asks for and the ledger does not know nothing is learnt: it may be somebody else's.
         let unmanaged = ledger.nodes.keys.filter { !isWanted($0) && observed.vms?[$0] != nil }
         for name in fleet.nodes.map({ $0.name }) + unmanaged { learnListed(name) }
+        learnReplacements()
     }
 
     private mutating func learnFounding() {
@@ -83,6 +84,8 @@ extension FleetFacts {
         if record.instance?.hasStaleIdentity == true, hasRunOurs(name) { record.change { $0.hasStaleIdentity = false } }
         if record.instance?.restartedAt != nil, observed.node(name) != nil { record.change { $0.restartedAt = nil } }
         if record.instance?.isRestarting == true, isUp(name) { record.change { $0.isRestarting = false } }
+        // Should it die, this was another time.
+        if let at = record.instance?.poweredOnAt, now - at > Planner.startGrace, isUp(name) { record.change { $0.poweredOnAt = nil } }
         if record.instance?.spec == nil, var spec = desired(name)?.vm {
             spec.tags = spec.tags.filter(vm.tags.contains)
             record.change { $0.spec = spec }

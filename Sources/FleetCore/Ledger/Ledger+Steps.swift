@@ -112,6 +112,7 @@ extension Ledger {
 
     /// exe.dev said that the VM is gone. Where we stopped k3s nothing can have joined again, so nothing is left to remember.
     mutating func vmRemoved(_ node: String, at now: Double) {
+        replacementLeft(node)
         guard let instance = nodes[node]?.instance, instance.startedAt != nil else { return nodes[node] = nil }
         nodes[node] = .gone(RemovedInstance(createdAt: instance.createdAt, removedAt: now))
     }

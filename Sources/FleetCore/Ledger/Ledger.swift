@@ -24,6 +24,8 @@ package struct Ledger: Sendable, Hashable, Codable {
     package var digests: [String: String] = [:]
     /// The last copy of the datastore; nil in a ledger of before December 2026.
     package var snapshot: Snapshot?
+    /// Nodes that are made again, or were, by name; nil in a ledger of before December 2026.
+    package var replacements: [String: Replacement]?
     /// By name.
     package var nodes: [String: NodeRecord] = [:]
     package var attempts: [String: Attempt] = [:]

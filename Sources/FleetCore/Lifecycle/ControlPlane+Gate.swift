@@ -40,7 +40,7 @@ extension FleetFacts {
     }
 
     private func isLeavingServer(_ name: String) -> Bool {
-        guard !isWanted(name), let stage = record(name)?.leaveStage else { return false }
+        guard !isWanted(name) || replacementCause(name) != nil, let stage = record(name)?.leaveStage else { return false }
         return stage != .returning
     }
 

@@ -85,6 +85,13 @@ extension FleetFacts {
         }
     }
 
+    /// The same with those that are to be made again.
+    var leavingServers: [String] {
+        let replaced = desiredServers.map { $0.name }.filter { replacementCause($0) != nil }
+        let (begun, next) = (replaced.filter { record($0)?.leaveStage != nil }, replaced.filter { record($0)?.leaveStage == nil })
+        return begun + unmanagedServers + next
+    }
+
     // MARK: ways into the cluster
 
     /// Whether this server joins others, and founds nothing whatever becomes of its disk.
@@ -110,9 +117,14 @@ extension FleetFacts {
     /// The overlay address of the server that the node's configuration names. It stays the same for as long as that server is one of the file's and
     /// of the cluster's, however it is.
     func entranceAddress(of node: DesiredNode) -> String? {
-        let others = controlPlane.members.filter { $0.isDesired && $0.name != node.name && $0.isVoter && $0.node?.internalIP != nil }
+        let leaving = leavingServers.first
+        let others = controlPlane.members.filter {
+            $0.isDesired && $0.name != node.name && $0.name != leaving && $0.isVoter && $0.node?.internalIP != nil
+        }
         if let known = entrance(of: node), others.contains(where: { $0.node?.internalIP == known }) { return known }
-        if let endpoint = controlPlane.endpoint, endpoint.name != node.name { return endpoint.address }
+        if let endpoint = controlPlane.endpoint, endpoint.name != node.name, endpoint.name != leaving || others.isEmpty {
+            return endpoint.address
+        }
         return others.first(where: \.isReady)?.node?.internalIP
     }
 
@@ -130,10 +142,11 @@ extension FleetFacts {
 
     // MARK: the way out
 
-    /// Whether a server may be taken out of the cluster: the file asks for fewer, and all that it asks for are members.
+    /// Whether a server may be taken out of the cluster: the file asks for fewer, or it is made again, and all that stay are members.
     func mayLeave(_ name: String) -> Bool {
-        guard !isWanted(name), record(name)?.instance?.isServer == true else { return false }
-        let staying = controlPlane.members.filter(\.isDesired)
+        let isReplaced = replacementCause(name) != nil || desired(name).map(mayReplace) ?? false
+        guard isReplaced || (!isWanted(name) && record(name)?.instance?.isServer == true) else { return false }
+        let staying = controlPlane.members.filter { $0.isDesired && $0.name != name }
         return !staying.isEmpty && staying.allSatisfy(\.isVoter)
     }
 

@@ -37,7 +37,7 @@ extension Join {
         if let decision = lockedOut(probe) { return decision }
         // Its member is that of a disk which is no more.
         if let reading = node.node, facts.joins(want.name), !probe.hasServerData || reading.internalIP != overlay {
-            return .blocked(.serverMemberLeft(name: want.name))
+            return (probe.hasServerData ? nil : withoutMachine(want, facts)) ?? .blocked(.serverMemberLeft(name: want.name))
         }
         return notJoinable(want, node, facts) ?? .act(facts.install(want, overlay: overlay), notRunning(want.role, probe, node))
     }

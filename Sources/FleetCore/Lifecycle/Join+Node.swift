@@ -19,7 +19,7 @@ extension Join {
         differingTags,
         registeredOtherwise, Upgrade.ended, Upgrade.due,
         // What cannot be mended holds up nothing.
-        foreignConfiguration, differingFounding, differingVM, network,
+        foreignConfiguration, differingFounding, differingVM, differingImage, network,
     ]
 
     static func joined(_ joined: JoinedNode, _ facts: FleetFacts) -> Decision {

@@ -9,11 +9,18 @@ extension Join {
             facts.joins(want.name)
         else { return nil }
         switch joined.node.host {
-        case .probed(let probe): return probe.hasServerData ? nil : .blocked(.serverMemberLeft(name: want.name))
+        case .probed(let probe) where probe.hasServerData: return nil
+        case .probed: return withoutMachine(want, facts) ?? .blocked(.serverMemberLeft(name: want.name))
         case nil: return .wait(Wait(.awaitingProbe, read: .host(want.name), every: 1))
         case .unreachable(let reason): return .wait(Wait(.hostUnreachable(reason), read: .host(want.name), every: 1))
         case .refused(let reason, let advice), .loginRefused(let reason, let advice): return .blocked(.hostRefused(reason, advice: advice))
         }
+    }
+
+    /// The member of a machine that is gone is taken out before its successor joins, if the policy allows.
+    static func withoutMachine(_ want: DesiredNode, _ facts: FleetFacts) -> Decision? {
+        guard facts.mayReplace(want) else { return nil }
+        return .act(.deleteNode(DeleteNode(node: want.name, ifSilent: true, role: .server)), .nodeWithoutVM)
     }
 
     /// Only who votes has joined. One that is to go from sqlite to etcd is started with `cluster-init`, once.

@@ -27,7 +27,7 @@ extension Join {
         guard facts.joins(want.name) else { return .blocked(.serverVMGone(name: want.name)) }
         if let loss = facts.quorumLoss { return .blocked(loss) }
         guard facts.controlPlane.answers else { return .wait(Wait(facts.controlPlane.reason, read: .cluster, every: 1)) }
-        return node.node == nil ? nil : .blocked(.serverMemberLeft(name: want.name))
+        return node.node == nil ? nil : withoutMachine(want, facts) ?? .blocked(.serverMemberLeft(name: want.name))
     }
 
     static func halted(_ vm: ObservedVM, _ node: NodeFacts, _ facts: FleetFacts) -> Decision {

@@ -17,7 +17,7 @@ extension Leave {
 
     /// One after the other, and only when no configuration names it any more.
     private func notYet(_ node: NodeFacts, _ facts: FleetFacts) -> Decision? {
-        if let first = facts.unmanagedServers.first, first != node.name {
+        if let first = facts.leavingServers.first, first != node.name {
             return .wait(Wait(.serversUnsettled(.leaving([first])), read: .cluster, every: 2))
         }
         guard let address = node.node?.internalIP else { return nil }
@@ -40,7 +40,7 @@ extension Leave {
             return .wait(Wait(.ghostMembers([node.name]), read: .cluster, every: 2))
         }
         // One of two whose member went while it ran.
-        guard node.instance.startedAt != nil, (node.attempt?.count ?? 0) < 3 else { return nil }
+        guard node.instance.startedAt != nil, (node.attempt?.count ?? 0) < 3, cause != .dead else { return nil }
         return .act(.stop(Stop(node: node.name, role: role)), reason)
     }
 }

@@ -5,6 +5,8 @@ struct Leave {
     let role: Role
     /// Why it leaves.
     let reason: Reason
+    /// It is to be made again.
+    var cause: Replacement.Cause?
 
     static let way: [StepKind] = [.cordon, .drain, .stop, .deleteNode, .removeVM]
 
@@ -19,7 +21,7 @@ struct Leave {
     func decide(_ node: NodeFacts, _ facts: FleetFacts) -> Decision? {
         if let vm = node.vm { return facts.isOwned(vm) ? withVM(vm, node, facts) : nil }
         guard facts.observed.vms != nil else { return nil }
-        return facts.fleet.policy.prune ? pending(node, facts) ?? withoutVM(node, facts) : withoutVM(node, facts)
+        return mayGo(facts) ? pending(node, facts) ?? withoutVM(node, facts) : withoutVM(node, facts)
     }
 
     // MARK: its VM is there
@@ -32,8 +34,10 @@ struct Leave {
         return nextStep(vm, node, facts)
     }
 
+    private func mayGo(_ facts: FleetFacts) -> Bool { facts.fleet.policy.prune || cause != nil }
+
     private func notRemovable(_ facts: FleetFacts, _ left: Reason) -> Decision? {
-        guard facts.fleet.policy.prune else { return .reported(left) }
+        guard mayGo(facts) else { return .reported(left) }
         guard facts.controlPlane.answers else {
             return .wait(Wait(.removalNeedsControlPlane(facts.controlPlane.reason), read: .cluster, every: 2))
         }
@@ -48,7 +52,7 @@ struct Leave {
         let isWhole = [nil, .begun, .returning].contains(done) || isGivenBack
         if let reading, isWhole { return cordonOrDrain(reading, node.instance.drain, facts) }
         if isWhole, reading == nil, mayStillJoin(node, facts) { return .wait(Wait(.nodeMayStillJoin, read: .cluster, every: 2)) }
-        let mayRun = done == .drained || (isWhole && reading == nil && node.instance.startedAt != nil)
+        let mayRun = done == .drained || (isWhole && reading == nil && node.instance.startedAt != nil) || isBackFromTheDead(node)
         if mayRun, !isOutOfReach(node) { return .act(.stop(Stop(node: vm.name, role: role)), reason) }
         // Also when the Node is gone: its password may be left, should the step have been cut between the two.
         if reading != nil || done != .nodeDeleted {
@@ -62,6 +66,8 @@ struct Leave {
         guard reading.unschedulable, reading.annotations[NodePatch.removing] != nil else {
             return .act(.cordon(Cordon(node: reading.name)), reason)
         }
+        // The pods of the dead run no more, and go with their Node.
+        if cause == .dead, reading.ready == .unknown { return .act(deletion(of: reading.name, ifSilent: true), reason) }
         let drain = Drain(node: reading.name, isSilent: reading.ready == .unknown, policy: facts.fleet.policy.drain)
         return facts.draining(.drain(drain), progress, because: reason)
     }
@@ -74,8 +80,17 @@ struct Leave {
     /// the VM stopped is not enough, for the list may be older than its last start.
     private func isOutOfReach(_ node: NodeFacts) -> Bool {
         let isSilent = (node.node?.ready ?? .unknown) == .unknown
+        if cause == .dead, isSilent { return !isReached(node) }
         return isSilent && (node.known?.isHalfRemoved ?? false) && (node.attempt?.count ?? 0) >= 3
     }
+
+    /// Its Node was deleted and its host answers again, where k3s may run: it is stopped before anything else.
+    private func isBackFromTheDead(_ node: NodeFacts) -> Bool {
+        guard cause == .dead, node.leaveStage == .nodeDeleted, case .probed(let probe)? = node.host else { return false }
+        return probe.runs(role)
+    }
+
+    private func isReached(_ node: NodeFacts) -> Bool { if case .probed? = node.host { true } else { false } }
 
     // MARK: its VM is gone
 
@@ -96,7 +111,7 @@ struct Leave {
 
     /// A removal that was begun and whose end is not known: the Node is gone, its password may be left.
     private func unfinished(_ node: NodeFacts, _ facts: FleetFacts) -> Decision? {
-        guard facts.fleet.policy.prune, (node.known?.isHalfRemoved ?? false) else { return nil }
+        guard mayGo(facts), (node.known?.isHalfRemoved ?? false) else { return nil }
         guard facts.controlPlane.answers else {
             return .wait(Wait(.cleanupNeedsControlPlane(facts.controlPlane.reason), read: .cluster, every: 2))
         }

@@ -6,9 +6,12 @@ enum Lifecycle: Sendable {
     case join(DesiredNode)
     /// Out of the cluster and away, whether or not a pool asks for a node of this name; and why.
     case leave(Role, because: Reason)
+    /// Out of the cluster and away, to be made again.
+    case replace(DesiredNode, Replacement.Cause)
 
     static func of(_ name: String, _ facts: FleetFacts) -> Lifecycle {
-        facts.desired(name).map(join) ?? .leave(facts.isOurServer(name) ? .server : .agent, because: .notInFleetFile)
+        guard let want = facts.desired(name) else { return .leave(facts.isOurServer(name) ? .server : .agent, because: .notInFleetFile) }
+        return facts.replacementCause(name).map { .replace(want, $0) } ?? .join(want)
     }
 
     /// Nil: there is nothing of ours to decide about.
@@ -16,6 +19,7 @@ enum Lifecycle: Sendable {
         switch self {
         case .join(let want): Join.decide(want, node, facts)
         case .leave(let role, let reason): Leave(role: role, reason: reason).decide(node, facts)
+        case .replace(let want, let cause): Leave(role: want.role, reason: cause.reason(node, want), cause: cause).decide(node, facts)
         }
     }
 
@@ -24,15 +28,17 @@ enum Lifecycle: Sendable {
         switch self {
         case .join(let want): Join.following(action, want, node)
         case .leave: Leave.following(action)
+        case .replace: Leave.following(action) + Join.wayAfterReplacement
         }
     }
 
     var role: Role {
         switch self {
-        case .join(let want): want.role
+        case .join(let want), .replace(let want, _): want.role
         case .leave(let role, _): role
         }
     }
 
-    var isLeave: Bool { if case .leave = self { true } else { false } }
+    /// Its node is on its way out.
+    var isLeave: Bool { if case .join = self { false } else { true } }
 }

@@ -24,6 +24,8 @@ package struct FleetFacts: Sendable {
     package var pause: FleetPause?
     /// An operator asked for it outside of the maintenance window.
     package var ignoresWindow = false
+    /// Nodes that an operator wants to be made again, and of which none is begun yet.
+    package var replacing: Set<String> = []
     /// Nodes with an action of this run under way.
     package var acting: [String: StepKind] = [:]
     /// Rules that the proof by simulation has disabled; always empty in the product.
@@ -38,7 +40,7 @@ package struct FleetFacts: Sendable {
     let serviceCIDR: String
     /// Where the nodes of the fleet stand in it, by name.
     package let places: [String: Int]
-    private var derived: Derived?
+    private(set) var derived: Derived?
 
     /// What a run remembers of one node or VM.
     package struct Note: Sendable, Hashable {
@@ -65,10 +67,11 @@ package struct FleetFacts: Sendable {
     }
 
     /// What follows from the facts and many rules ask for: worked out once a plan, and once an effect.
-    private struct Derived: Sendable {
+    struct Derived: Sendable {
         var counts: FleetCounts
         var controlPlane: ControlPlane
         var foundingChanges: [FoundingChange]
+        var replacements: [String: Replacement.Cause] = [:]
     }
 
     /// `isAttended`: an operator observed the plan and asked for it.
@@ -82,6 +85,8 @@ package struct FleetFacts: Sendable {
     package var settled: FleetFacts {
         var facts = self
         facts.derived = Derived(counts: .of(self), controlPlane: .of(self), foundingChanges: foundingChanges)
+        let replacements = facts.replacementCauses
+        facts.derived?.replacements = replacements
         return facts
     }
 

@@ -6,6 +6,8 @@ struct FleetCounts: Sendable {
     var occupants = 0
     /// How many VMs of the ledger the list lacks, and of how many; those that we were removing ourselves are no loss.
     var vanished = (count: 0, of: 0)
+    /// How many nodes that were in the cluster cannot be reached, and of how many; see `Death.massSilence`.
+    var unreached = (count: 0, of: 0)
     /// What no pool asks for, and is ours or was; sorted.
     var unmanaged: [String] = []
 
@@ -21,6 +23,10 @@ struct FleetCounts: Sendable {
         for node in facts.fleet.nodes {
             let record = facts.ledger.nodes[node.name]
             if facts.isOccupant(node.name, vms[node.name], record) { occupants += 1 }
+            if let isUnreached = facts.isUnreached(vms[node.name], record) {
+                unreached.of += 1
+                if isUnreached { unreached.count += 1 }
+            }
             guard isListed, let record, record.createdAt != nil, record.leaveStage == nil, record.removedAt == nil else { continue }
             vanished.of += 1
             if vms[node.name] == nil { vanished.count += 1 }

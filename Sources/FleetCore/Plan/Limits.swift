@@ -13,7 +13,7 @@ enum Limits {
     /// At most `deletionsPerPass` nodes are on their way out at a time; those that began come first.
     private static func grantDeletions(_ nodes: inout [PlannedNode], _ facts: FleetFacts) {
         let limit = facts.fleet.limits.deletionsPerPass
-        let leaving = nodes.indices.filter { nodes[$0].lifecycle.isLeave }
+        let leaving = nodes.indices.filter { nodes[$0].lifecycle.isLeave || nodes[$0].beginsReplacement }
         let order = leaving.filter { nodes[$0].takes(.deletionsPerPass) }.map { (index: $0, progress: progress(nodes[$0], facts)) }
             .sorted { $0.progress > $1.progress }
         guard !order.isEmpty else { return }
@@ -38,7 +38,8 @@ enum Limits {
     /// Removals under way whose VM one list leaves out.
     private static func unlistedRemovals(_ leaving: Set<String>, _ facts: FleetFacts) -> [String] {
         facts.ledger.nodes.filter { name, record in
-            record.leaveStage != nil && !facts.isWanted(name) && facts.needsSecondList(record) && !leaving.contains(name)
+            let isGoing = !facts.isWanted(name) || facts.replacementCause(name) != nil
+            return record.leaveStage != nil && isGoing && facts.needsSecondList(record) && !leaving.contains(name)
         }.map(\.key)
     }
 
@@ -52,7 +53,9 @@ enum Limits {
 
     /// A node that is in the cluster is restarted only while its pool has no more than `maxUnavailable` down.
     private static func grantRestarts(_ nodes: inout [PlannedNode], _ facts: FleetFacts) {
-        let restarts = nodes.indices.filter { nodes[$0].takes(.maxUnavailable) && nodes[$0].availability(facts).isMember }
+        let restarts = nodes.indices.filter {
+            nodes[$0].takes(.maxUnavailable) && nodes[$0].availability(facts).isMember || nodes[$0].beginsReplacement
+        }
         guard !restarts.isEmpty else { return }
         var pools: [String: Disruption] = [:]
         for node in nodes where node.isOut(facts) { pools[node.item.pool, default: .init()].add(node, facts) }
@@ -61,7 +64,7 @@ enum Limits {
             let (availability, pool) = (nodes[index].availability(facts), nodes[index].item.pool)
             let limit = facts.fleet.limits.maxUnavailable.count(of: sizes[pool] ?? 0)
             // What is down by itself is taken from nobody, and what is out of service by our doing has its place.
-            if nodes[index].isKnownDown || nodes[index].subject.isInMaintenance {
+            if nodes[index].isKnownDown || nodes[index].isOutByUs(facts) {
                 pools[pool, default: .init()].repair(nodes[index].name)
                 continue
             }
@@ -84,6 +87,18 @@ enum Limits {
     }
 }
 
+extension PlannedNode {
+    /// Out of service by our doing, and back soon.
+    fileprivate func isOutByUs(_ facts: FleetFacts) -> Bool { subject.isInMaintenance || facts.isBeingReplaced(name) }
+
+    /// A node that serves is taken out of service to be made again.
+    fileprivate var beginsReplacement: Bool {
+        guard let action, Leave.way.contains(action.kind), subject.leaveStage == nil else { return false }
+        if case .leave = lifecycle { return false }
+        return true
+    }
+}
+
 /// The nodes of a pool that are down.
 private struct Disruption {
     private var silent: Set<String> = []
@@ -94,11 +109,11 @@ private struct Disruption {
     private var blocked: Set<String> = []
 
     mutating func add(_ node: PlannedNode, _ facts: FleetFacts) {
-        if node.subject.isInMaintenance, !node.decision.isBlocked {
+        if node.isOutByUs(facts), !node.decision.isBlocked {
             restarting.insert(node.name)
             return
         }
-        guard case .restarting(_, let wall, let uptime) = node.availability(facts), !node.subject.isInMaintenance else {
+        guard case .restarting(_, let wall, let uptime) = node.availability(facts), !node.isOutByUs(facts) else {
             silent.insert(node.name)
             if node.decision.isBlocked { blocked.insert(node.name) }
             return

@@ -11,7 +11,7 @@ extension Planner {
     /// Outside of the fleet's windows nothing is begun that takes a node down. What is down is mended, and what has begun goes on to its end.
     static func waitForWindow(_ action: Action, because reason: Reason, _ subject: NodeFacts, _ facts: FleetFacts) -> Wait? {
         guard type(of: action.step).isDisruptive, facts.holds(.window), let opening = facts.opening, subject.isDisrupted(by: action),
-            !subject.hasBegun(action), !reason.isOfRegistration
+            !subject.hasBegun(action), !reason.isOfRegistration, reason.code != .nodeDead
         else { return nil }
         return Wait(.windowClosed(opening))
     }

@@ -31,7 +31,9 @@ struct PlannedNode {
     func availability(_ facts: FleetFacts) -> Availability { .of(subject, lifecycle.role, facts) }
 
     /// It counts against `limits.maxUnavailable`.
-    func isOut(_ facts: FleetFacts) -> Bool { subject.isInMaintenance || availability(facts).isDown }
+    func isOut(_ facts: FleetFacts) -> Bool {
+        subject.isInMaintenance || facts.isBeingReplaced(name) || availability(facts).isDown
+    }
 
     /// A step that has to wait is still to come: who approves the plan approves it.
     mutating func overrule(_ decision: Decision) {

@@ -65,7 +65,8 @@ extension Reason {
             "it closes when they are listed again; if they are really gone, run exedev-k8s apply (stop the daemon before it, if one runs)"
         case .foundedElsewhere(let server):
             "put the server's vmPrefix back, so that it is \(server) again; moving a server is not built yet"
-        case .serverNotRemovable: "servers are removed by destroy only"
+        case .serverNotRemovable:
+            "one of several servers may leave, when all the others vote in etcd; the only one has the cluster's data, and is removed by destroy alone"
         case .quorumAtRisk(_, _, _, let silent):
             silent.isEmpty ? "add a third server or remove the second" : "bring \(silent.joined(separator: ", ")) back first"
         case .notInLedger: "add it to the fleet file, or remove this VM alone: exedev-ctl exec 'rm NAME' (destroy removes the whole fleet)"

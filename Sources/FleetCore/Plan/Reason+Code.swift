@@ -29,6 +29,9 @@ extension Reason {
         case maintenanceOver = "MaintenanceOver"
         case entranceChanged = "EntranceChanged"
         case datastoreChanged = "DatastoreChanged"
+        case replacementRequested = "ReplacementRequested"
+        case nodeDead = "NodeDead"
+        case imageDiffers = "ImageDiffers"
         case awaitingVMList = "AwaitingVMList"
         case awaitingNewVMList = "AwaitingNewVMList"
         case awaitingSecondVMList = "AwaitingSecondVMList"
@@ -115,6 +118,11 @@ extension Reason {
         case ghostMembers = "GhostMembers"
         case serverMemberLeft = "ServerMemberLeft"
         case quorumLost = "QuorumLost"
+        case nodeDeadForGood = "NodeDeadForGood"
+        case massSilence = "MassSilence"
+        case replacedLately = "ReplacedLately"
+        case imageChanged = "ImageChanged"
+        case nodeStays = "NodeStays"
         case podNetworkDown = "PodNetworkDown"
         case overlayLockedOut = "OverlayLockedOut"
         case overlayNameTaken = "OverlayNameTaken"
@@ -151,6 +159,9 @@ extension Reason {
         case .maintenanceOver: .maintenanceOver
         case .entranceChanged: .entranceChanged
         case .datastoreChanged: .datastoreChanged
+        case .replacementRequested: .replacementRequested
+        case .nodeDead: .nodeDead
+        case .imageDiffers: .imageDiffers
         case .awaitingVMList: .awaitingVMList
         case .awaitingNewVMList: .awaitingNewVMList
         case .awaitingSecondVMList: .awaitingSecondVMList
@@ -240,6 +251,11 @@ extension Reason {
         case .ghostMembers: .ghostMembers
         case .serverMemberLeft: .serverMemberLeft
         case .quorumLost: .quorumLost
+        case .nodeDeadForGood: .nodeDeadForGood
+        case .massSilence: .massSilence
+        case .replacedLately: .replacedLately
+        case .imageChanged: .imageChanged
+        case .nodeStays: .nodeStays
         case .pruneDisabled: .pruneDisabled
         case .pruneDisabledForNode: .pruneDisabledForNode
         case .nodeOutlivesVM: .nodeOutlivesVM

@@ -25,11 +25,11 @@ extension Reason {
         case .ghostMembers(let names):
             "remove \(names.joined(separator: ", ")) with etcdctl member remove (docs.k3s.io/cli/etcd-snapshot names the certificates)"
         case .serverMemberLeft(let name):
-            "if it is lost for good: kubectl delete node \(name), which takes its member out; it is made again and joins by itself then"
+            "if it is lost for good: exedev-k8s replace \(name) takes its member out and makes it again; policy.replace: \"all\" does it by itself"
         case .quorumLost:
             "bring those servers back with their disks and nothing is lost; if they are gone for good, stop k3s on all servers and restore "
                 + "on one: k3s server --cluster-reset (docs.k3s.io/datastore/backup-restore)"
-        default: ""
+        default: replacementAdvice
         }
     }
 }

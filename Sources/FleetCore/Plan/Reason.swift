@@ -36,6 +36,10 @@ package indirect enum Reason: Sendable, Hashable {
     case entranceChanged
     /// Its state goes from sqlite to etcd.
     case datastoreChanged
+    case replacementRequested
+    /// Nil: its host was not probed, and exe.dev is the second witness.
+    case nodeDead(HostEvidence?)
+    case imageDiffers(from: String, to: String)
 
     // MARK: what is waited for
 
@@ -156,6 +160,12 @@ package indirect enum Reason: Sendable, Hashable {
     /// Its VM is gone, or was made again, and its member is still one of etcd's.
     case serverMemberLeft(name: String)
     case quorumLost(lost: [String], of: Int)
+    case nodeDeadForGood(name: String, role: Role, HostEvidence?)
+    /// The breaker of restarts and replacements.
+    case massSilence(count: Int, of: Int)
+    case replacedLately(name: String, HostEvidence?)
+    case imageChanged(name: String, role: Role, from: String, to: String)
+    case nodeStays(name: String)
 
     // MARK: the networks between nodes, which only the operator can change either
 
@@ -179,6 +189,14 @@ package indirect enum Reason: Sendable, Hashable {
         default: false
         }
     }
+
+    /// It says that the trouble of a node goes on.
+    package var outlastsTrouble: Bool {
+        [.waitTimedOut, .hostRefused, .nodeDeadForGood, .massSilence, .replacedLately].contains(code)
+    }
+
+    /// Of a refusal at the last moment: the next plan takes it into account.
+    package var passesByItself: Bool { isOfOtherServers || code == .nodeStays }
 
     /// The host is to have other taints for the node's next registration; k3s is not restarted for them.
     var isOfRegistration: Bool { if case .hostDrifted(let drift) = self { drift.hasOtherTaints } else { false } }

@@ -10,7 +10,7 @@ package enum Safety {
         if let ofVMs { return ofVMs }
         let ofServers =
             asked(.serversStay, serversStay) ?? asked(.removalIsRecorded, removalIsRecorded) ?? asked(.membersGoFirst, membersGoFirst)
-            ?? asked(.quorumHolds, quorumHolds)
+            ?? asked(.quorumHolds, quorumHolds) ?? asked(.wantedStay, wantedStay)
         if let ofServers { return ofServers }
         return asked(.serversLead, serversLead) ?? asked(.oneServerAtATime, oneServerAtATime) ?? asked(.snapshotFirst, snapshotFirst)
     }
@@ -92,5 +92,17 @@ package enum Safety {
     static func removalIsRecorded(_ action: Action, _ facts: FleetFacts) -> Reason? {
         guard action.isDestructive, facts.record(action.node) == nil else { return nil }
         return .notInLedger(name: action.node)
+    }
+}
+
+extension Safety {
+    /// What the file asks for is taken down for one purpose: to be made again, because an operator asked for it, or because it is due and the
+    /// policy allows it.
+    static func wantedStay(_ action: Action, _ facts: FleetFacts) -> Reason? {
+        guard action.isDestructive, let want = facts.desired(action.node), facts.replacementCause(want.name) == nil else { return nil }
+        let record = facts.record(want.name)
+        let isOfAnotherImage = record?.instance?.spec.map { $0.image != want.vm.image } ?? false
+        let isDue = isOfAnotherImage || action.kind == .deleteNode && facts.hasLostMachine(want)
+        return isDue && facts.mayReplace(want) ? nil : .nodeStays(name: want.name)
     }
 }

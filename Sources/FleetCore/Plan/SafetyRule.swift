@@ -7,6 +7,10 @@ package enum SafetyRule: String, Sendable, Hashable, CaseIterable {
         snapshotFirst
     // Plan/Safety, of several servers
     case oneServerAtATime, membersGoFirst
+    // Plan/Safety and Lifecycle/Replace
+    case wantedStay
+    // Plan/Death
+    case twoWitnesses, restartFirst, massSilence
     // Plan/Limits
     case deletionsPerPass, maxUnavailable, maxVMs
     // Plan/Rollout

@@ -16,7 +16,6 @@ extension VMSpec {
     /// it tells anything: somebody may have resized the VM.
     func changes(made: VMSpec?, size: VMFields.Size) -> [VMSpecChange] {
         [
-            Self.change("image", image, made?.image, image == made?.image),
             size.cpu.map { cpu == $0 ? nil : VMSpecChange(field: "cpu", from: "\($0)", to: "\(cpu)") }
                 ?? Self.change("cpu", "\(cpu)", made.map { "\($0.cpu)" }, cpu == made?.cpu),
             Self.capacity("memory", memory, made?.memory, size.memoryBytes), Self.capacity("disk", disk, made?.disk, size.diskBytes),

@@ -59,7 +59,7 @@ enum SpecFields {
     static let pool = ["nodes", "vmPrefix", "k3s", "project", "task", "share"] + shape
     static let share = ["port", "public", "users"]
     static let limits = ["maxVMs", "deletionsPerPass", "hostsAtOnce", "connectsPerMinute", "maxUnavailable", "etcdRoundTripMilliseconds"]
-    static let policy = ["prune", "drain", "window"]
+    static let policy = ["prune", "drain", "window", "replace"]
     static let window = ["days", "from", "to", "zone"]
     static let drain = ["force", "timeout", "deleteEmptyDir"]
     static let ssh = ["keyFile", "user", "hostKeys", "config"]
@@ -125,7 +125,10 @@ struct FleetReader {
     private func policy(_ field: Field?, _ zone: (String) -> TimeZoneRules?) -> Policy {
         let fields = field?.fields(SpecFields.policy) ?? [:]
         let windows = withoutActuallyEscaping(zone) { WindowSection(zone: $0).windows(fields["window"]) }
-        return Policy(prune: fields["prune"]?.boolean() ?? false, drain: drain(fields["drain"]), windows: windows)
+        let replace = fields["replace"]?.string(in: ReplacePolicy.allCases.map(\.rawValue), or: "is none of never, agents and all")
+        return Policy(
+            prune: fields["prune"]?.boolean() ?? false, drain: drain(fields["drain"]), windows: windows,
+            replace: replace.flatMap(ReplacePolicy.init) ?? .never)
     }
 
     private func drain(_ field: Field?) -> DrainPolicy {

@@ -44,6 +44,10 @@ package enum FleetSchema {
                   "description": "When nodes that serve may be restarted, drained or removed; at any time when left out. What is down is repaired at once.",
                   "examples": [{"from": "22:00", "to": "04:00"}],
                   "anyOf": [{"$ref": "#/$defs/window"}, {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/window"}}]
+                },
+                "replace": {
+                  "description": "Which nodes are made again by themselves, with an empty disk: those that are dead although they were restarted, and those whose image the file changes.",
+                  "enum": ["never", "agents", "all"], "default": "never"
                 }
               }
             },

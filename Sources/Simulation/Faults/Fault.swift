@@ -50,6 +50,8 @@ package struct Fault: Sendable, Hashable, CustomStringConvertible {
         case throttle(Int)
         /// The server that joins gets on with nothing for so many seconds.
         case learnerStuck(Double)
+        /// Every machine that is dead comes back.
+        case revival
         /// Somebody else's server joins at the same time, and goes away after a minute and a half.
         case twoJoins
 
@@ -171,6 +173,7 @@ extension Fault.Kind {
         case .throttle(let number): "\(number) requests refused with 429"
         case .learnerStuck(let seconds): "learner stuck for \(Int(seconds)) s"
         case .twoJoins: "two joins at once"
+        case .revival: "the dead come back"
         }
     }
 }

@@ -51,6 +51,9 @@ extension WorldState {
                 let end = max(now + seconds, clusters[number].etcd?.stalledUntil ?? 0)
                 clusters[number].etcd?.stalledUntil = end
             }
+        case .revival:
+            settle()
+            for index in machines.indices { machines[index].revive(now: now) }
         case .twoJoins:
             settle()
             intrusion = now + 90
@@ -68,7 +71,8 @@ extension WorldState {
             if !wanted.isEmpty { editConfiguration(of: wanted[index % wanted.count].name) }
         case .silence(let index) where !machines.isEmpty:
             settle()
-            machines[index % machines.count].silentUntil = now + 90
+            let end = max(now + 90, machines[index % machines.count].silentUntil)
+            machines[index % machines.count].silentUntil = end
         case .reboot(let index) where !machines.isEmpty, .powerCut(let index) where !machines.isEmpty:
             let (name, isStopped) = (machines[index % machines.count].name, machines[index % machines.count].isStopped)
             // Nobody can pull the plug of what is off.

@@ -17,7 +17,9 @@ struct ServersAreNotTakenDown: Oracle {
             let cluster = machine.disk.serverData
         else { return nil }
         guard machine.isServer, let etcd = world.clusters[cluster].etcd else { return "it is a server" }
-        let (name, wanted) = (machine.name, request.process.fleet.nodes.filter { $0.role == .server }.map { $0.name })
+        let name = machine.name
+        var wanted = request.process.fleet.nodes.filter { $0.role == .server }.map { $0.name }
+        if world.isBeingReplaced(name, by: request.process) { wanted.removeAll { $0 == name } }
         guard !wanted.contains(name) else { return "the file asks for this server" }
         guard wanted.allSatisfy(etcd.isVoter) else { return "not all servers that the file asks for are members" }
         if request.effect.kind == .removeVM, etcd.members[name] != nil { return "its member is still one of etcd's" }

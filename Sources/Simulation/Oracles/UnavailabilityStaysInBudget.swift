@@ -16,7 +16,8 @@ struct UnavailabilityStaysInBudget: Oracle {
         let process = request.process
         if request.effect.action.isDestructive, process.mode == .apply {
             let removal = world.desks[process.desk].ledger?.nodes[request.effect.subject]?.leaveStage
-            return removal == nil ? "its removal is not written down" : nil
+            if removal == nil { return "its removal is not written down" }
+            guard request.effect.kind == .cordon, world.isBeingReplaced(request.effect.subject, by: process) else { return nil }
         }
         let name = request.effect.subject
         guard takesDown(request.effect, world), world.isMember(name), !world.isInMaintenance(name), !world.hasLostCount(request.id) else {
@@ -30,7 +31,7 @@ struct UnavailabilityStaysInBudget: Oracle {
 
     private func takesDown(_ effect: Effect, _ world: WorldState) -> Bool {
         switch effect.kind {
-        case .evacuate, .upgradeK3s, .revertK3s, .takeSnapshot: true
+        case .evacuate, .upgradeK3s, .revertK3s, .takeSnapshot, .cordon: true
         default: effect.setup.map(world.isRestarted) ?? false
         }
     }
@@ -40,7 +41,7 @@ struct UnavailabilityStaysInBudget: Oracle {
         switch request.effect.kind {
         case .install: restarted[name] = world.machine(name)?.unit?.startedAt
         // Nobody misses it.
-        case .removeVM: served.remove(name)
+        case .removeVM where !world.isBeingReplaced(name, by: request.process): served.remove(name)
         case .deleteNode where world.at(name) == nil && !world.isMember(name): served.remove(name)
         default: break
         }

@@ -60,8 +60,10 @@ extension Stage {
         let edits = scenario.edits.indices.map(Fault.Kind.edit)
         let hands: [Fault.Kind] = scenario.isMendable ? [.handShare(0), .handEdit(0), .handEdit(1)] : []
         let joins: [Fault.Kind] = scenario.hasSeveralServers ? [.learnerStuck(120), .twoJoins] : []
+        let dead: [Fault.Kind] = scenario.hasDead && scenario.ending == .settled ? [.revival] : []
+        let all = clocks + others + joins + dead + hands + edits
         let points = effects.indices.map(Fault.Point.effect) + reads.indices.map(Fault.Point.read)
-        return points.flatMap { point in (clocks + others + joins + hands + edits).map { Fault($0, at: point) } }
+        return points.flatMap { point in all.map { Fault($0, at: point) } }
     }
 
     /// A Lease that cannot be had, that was taken and nobody heard of it, and a pause while it is asked for.

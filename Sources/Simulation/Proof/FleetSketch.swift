@@ -21,6 +21,8 @@ struct FleetSketch: Sendable {
     var window: String?
     var servers = 1
     var batch = 1
+    var replace = "never"
+    var image: String?
 
     func with(_ change: (inout FleetSketch) -> Void) -> DesiredFleet {
         var copy = self
@@ -37,10 +39,10 @@ struct FleetSketch: Sendable {
             {apiVersion: "exedev-k8s/v1", cluster: {name: "demo", k3s: "\(version)", servers: \(servers),
               upgradePath: [\(upgradePath.map { "\"\($0)\"" }.joined(separator: ", "))],
               agentConfig: {"kubelet-arg": ["max-pods=\(kubelet)"]}, serverConfig: {"kubelet-arg": ["max-pods=\(serverKubelet)"]}},
-             pools: {\(pool): {nodes: \(web), labels: {tier: "\(label)"}, isolated: \(isTainted), tags: [\(tags.map { "\"\($0)\"" }.joined(separator: ", "))], 
+             pools: {\(pool): {nodes: \(web), labels: {tier: "\(label)"}, isolated: \(isTainted)\(image.map { ", image: \"\($0)\"" } ?? ""), tags: [\(tags.map { "\"\($0)\"" }.joined(separator: ", "))], 
                 \(share)},
                      batch: {nodes: \(batch), isolated: true}},
-             limits: {maxVMs: \(maxVMs ?? max(25, web + 10)), maxUnavailable: \(maxUnavailable)}, policy: {prune: true, drain: {timeout: \(drainTimeout)}\(window.map { ", window: \($0)" } ?? "")}}
+             limits: {maxVMs: \(maxVMs ?? max(25, web + 10)), maxUnavailable: \(maxUnavailable)}, policy: {prune: true, replace: "\(replace)", drain: {timeout: \(drainTimeout)}\(window.map { ", window: \($0)" } ?? "")}}
             """
         let outcome = FleetFile.parse(text, file: "fleet.json")
         guard let fleet = outcome.fleet else { preconditionFailure("the scenario's fleet file is wrong: \(outcome.diagnostics)") }

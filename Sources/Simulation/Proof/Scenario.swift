@@ -27,6 +27,10 @@ package struct Scenario: Sendable {
     package var isShortOfQuota = false
     /// Nobody reads the plan.
     package var isAttended = true
+    /// Nodes that the operator wants to be made again; once that is begun it is not asked for again.
+    package var replacing: Set<String> = []
+    /// Machines are dead that may come back.
+    var hasDead = false
     /// What the operator approved; nil is everything.
     package var approved: Reconciler.Approval?
     package var disturbance: @Sendable (inout WorldState) -> Void = { _ in }
@@ -65,6 +69,16 @@ package struct Scenario: Sendable {
 
     func shortOfQuota() -> Scenario { with { $0.isShortOfQuota = true } }
 
+    func replacing(_ nodes: Set<String>) -> Scenario { with { $0.replacing = nodes } }
+
+    /// These machines are dead from the start.
+    func killing(_ nodes: [String]) -> Scenario {
+        with { scenario in
+            scenario.hasDead = true
+            scenario.disturbance = { world in for name in nodes { world.kill(name) } }
+        }
+    }
+
     func edited(_ fleets: [DesiredFleet]) -> Scenario { with { $0.edits = fleets } }
 }
 
@@ -73,7 +87,7 @@ extension Scenario {
     package static func all(web: Int = 2) -> [Scenario] {
         let sketch = FleetSketch(web: web)
         let small = sizes(sketch) + changes(sketch) + losses(sketch) + hands(sketch)
-        return small + upgrades(sketch) + strangers(sketch) + servers(sketch) + [destroy(sketch.fleet())] + maintenance() + severalServers()
+        return small + upgrades(sketch) + strangers(sketch) + servers(sketch) + [destroy(sketch.fleet())] + maintenance() + severalServers() + replacements()
     }
 
     private static let victim = "demo-web-n1"
@@ -259,6 +273,11 @@ extension WorldState {
     mutating func stop(_ name: String) { silence(name) { $0.stop() } }
 
     mutating func freeze(_ name: String) { silence(name) { $0.freeze() } }
+
+    mutating func kill(_ name: String) { silence(name) { $0.kill() } }
+
+    /// Its kubelet says nothing any more, and its host answers.
+    mutating func mute(_ name: String) { silence(name) { $0.silentUntil = 1e15 } }
 
     private mutating func silence(_ name: String, _ body: (inout Machine) -> Void) {
         guard let index = at(name) else { return }

@@ -87,6 +87,7 @@ package struct Schedule: Sendable {
         case 9: .dark(pick([20, 120, 600], &random))
         case 10: .apiOutage(pick([20, 120, 600], &random))
         case 11 where stage.scenario.hasSeveralServers: random.chance(2) ? .twoJoins : .learnerStuck(pick([30, 120], &random))
+        case 13 where stage.scenario.hasDead && stage.scenario.ending == .settled: .revival
         case 11: .throttle(1 + random.below(12))
         default: stage.scenario.edits.isEmpty ? .pause(30) : .edit(random.below(stage.scenario.edits.count))
         }

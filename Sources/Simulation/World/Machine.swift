@@ -22,6 +22,8 @@ package struct Machine: Hosted, Hashable {
     var needsRestart = false
     /// Until when its kubelet says nothing.
     var silentUntil = -Double.infinity
+    /// No boot brings it up any more; exe.dev calls it running.
+    private(set) var isBroken = false
     /// Releases that do not come up here.
     var brokenReleases: Set<K3sVersion> = []
     let address: ObservedVM.Address
@@ -128,6 +130,7 @@ package struct Machine: Hosted, Hashable {
         unsynced = []
         vm.runs(from: now)
         (sshAt, bootedAt, needsRestart) = (now + seconds / 2, now + seconds, false)
+        if isBroken { return freeze() }
         unit = disk.enabled == nil ? nil : RunningUnit(startedAt: now + seconds, version: disk.binary)
     }
 
@@ -140,6 +143,18 @@ package struct Machine: Hosted, Hashable {
     /// Its kernel stands still; exe.dev calls it running (facts/exedev.md §8.9).
     mutating func freeze() {
         (unit, sshAt) = (nil, .infinity)
+    }
+
+    mutating func kill() {
+        isBroken = true
+        freeze()
+    }
+
+    /// Whatever kept it down has passed; k3s starts with it.
+    mutating func revive(now: Double) {
+        guard isBroken else { return }
+        isBroken = false
+        boot(now: now, seconds: 5, losesWrites: false)
     }
 
     /// As which k3s was set up last.

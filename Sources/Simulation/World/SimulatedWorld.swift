@@ -71,12 +71,13 @@ package final class SimulatedWorld: Sendable {
     /// Starts a process on one of the daemon's machines. Nil when the fleet lock there is another's.
     package func boot(
         _ mode: WorldState.ProcessRecord.Mode, _ fleet: DesiredFleet, approved: Reconciler.Approval? = nil,
-        isAttended: Bool = true, desk: Int = 0
+        isAttended: Bool = true, desk: Int = 0, replacing: Set<String> = []
     ) -> SimulatedProcess? {
         let id = state.withLock { state -> Int? in
             guard mode == .read || state.desks[desk].lockHolder == nil || state.ignoresLock else { return nil }
             state.processes.append(.init(mode: mode, fleet: fleet, desk: desk, approved: approved, isAttended: isAttended))
             let id = state.processes.count - 1
+            state.processes[id].replacing = state.unreplaced(replacing, desk)
             if mode != .read, state.desks[desk].lockHolder == nil { state.desks[desk].lockHolder = id }
             return id
         }
@@ -143,7 +144,9 @@ package final class SimulatedWorld: Sendable {
     package func reconciler(
         for fleet: DesiredFleet, _ process: SimulatedProcess, isAttended: Bool, tell: @escaping @Sendable (Event) -> Void = { _ in }
     ) -> Reconciler {
-        Reconciler(fleet: fleet, clock: process, isAttended: isAttended, disabledRules: disabledRules, tell: tell)
+        var reconciler = Reconciler(fleet: fleet, clock: process, isAttended: isAttended, disabledRules: disabledRules, tell: tell)
+        reconciler.replacing = state.withLock { $0.processes[process.id].replacing }
+        return reconciler
     }
 
     // MARK: waiting

@@ -112,6 +112,8 @@ package struct WorldState: Sendable {
         var desk: Int
         package var approved: Reconciler.Approval?
         package var isAttended = true
+        /// Nodes that its operator wants to be made again.
+        var replacing: Set<String> = []
         package var isAlive = true
         /// How this process dies at its next write of the ledger.
         var diesAtSave: Fault.Kind?

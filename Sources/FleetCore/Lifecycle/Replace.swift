@@ -1,0 +1,111 @@
+import K3s
+
+/// A node that the file asks for is made again: out of the cluster and away as any node (`Leave`), then made as if it had never been (`Join`).
+/// This file says which, and why.
+extension FleetFacts {
+    /// Seconds within which a node is not made again twice without an operator: what kills it kills its successor too.
+    static let replacementPause = 3600.0
+
+    /// Why this node of the file is on its way out to be made again; nil when it is not.
+    func replacementCause(_ name: String) -> Replacement.Cause? {
+        if let derived { return derived.replacements[name] }
+        return desired(name).flatMap { findReplacementCause($0, NodeFacts.of(name, self)) }
+    }
+
+    /// Of all nodes, by name.
+    var replacementCauses: [String: Replacement.Cause] {
+        guard ledger.replacements?.isEmpty == false || !replacing.isEmpty || fleet.policy.replace != .never || !holds(.wantedStay) else {
+            return [:]
+        }
+        return fleet.nodes.reduce(into: [:]) { $0[$1.name] = findReplacementCause($1, NodeFacts.of($1.name, self)) }
+    }
+
+    private func findReplacementCause(_ want: DesiredNode, _ node: NodeFacts) -> Replacement.Cause? {
+        // Where nothing of it is left there is nothing to take out.
+        guard node.vm.map(isOwned) ?? (want.role == .server && node.node != nil && observed.vms != nil) else { return nil }
+        let known = ledger.replacements?[want.name]
+        if let known, known.stage == .leaving { return known.cause == .dead && Death.isOver(node) ? nil : known.cause }
+        if replacing.contains(want.name) { return .requested }
+        guard known?.stage != .joining, mayReplace(want), !wasReplacedLately(want.name), Death.isProved(want, node, self) else { return nil }
+        return .dead
+    }
+
+    /// Without an operator.
+    func mayReplace(_ want: DesiredNode) -> Bool {
+        if want.role == .server, !canSpare(want.name) { return false }
+        guard holds(.wantedStay) else { return true }
+        return switch fleet.policy.replace {
+        case .never: false
+        case .agents: want.role == .agent
+        case .all: true
+        }
+    }
+
+    /// Of several servers, when all the others vote.
+    private func canSpare(_ name: String) -> Bool {
+        let others = controlPlane.members.filter { $0.isDesired && $0.name != name }
+        return others.count > 1 && others.allSatisfy(\.isVoter)
+    }
+
+    /// A server's member is left, and the machine that it was on is not.
+    func hasLostMachine(_ want: DesiredNode) -> Bool {
+        guard want.role == .server, observed.vms?[want.name] != nil else { return want.role == .server && observed.vms != nil }
+        if case .probed(let probe)? = observed.hosts[want.name] { return !probe.hasServerData }
+        return false
+    }
+
+    func wasReplacedLately(_ name: String) -> Bool {
+        guard let known = ledger.replacements?[name] else { return false }
+        return now - known.begunAt < Self.replacementPause
+    }
+
+    /// Whether this step is the first one of a replacement.
+    package func beginsReplacement(with action: Action) -> Bool {
+        Leave.way.contains(action.kind) && isWanted(action.node) && ledger.replacements?[action.node]?.stage != .leaving
+    }
+
+    /// Out of service to be made again, or made and not ready yet.
+    func isBeingReplaced(_ name: String) -> Bool {
+        guard let known = ledger.replacements?[name] else { return false }
+        return known.stage != .over
+    }
+}
+
+extension Join {
+    /// After the machine is gone everything else is as if it had never been.
+    static let wayAfterReplacement: [StepKind] = [.createVM] + way.dropFirst().filter { ![.startVM, .uncordon].contains($0) }
+
+    /// An image is that of a new disk: the node is made again if the policy allows, and is the operator's else. After everything that can be
+    /// mended in place.
+    static let differingImage: Rule = { joined, facts in
+        let want = joined.want
+        guard let made = joined.node.instance.spec?.image, made != want.vm.image else { return nil }
+        guard facts.mayReplace(want) else {
+            return .blocked(.imageChanged(name: want.name, role: want.role, from: made, to: want.vm.image))
+        }
+        return Leave(role: want.role, reason: .imageDiffers(from: made, to: want.vm.image), cause: .image).decide(joined.node, facts)
+    }
+}
+
+extension Replacement.Cause {
+    /// Why a step of its way out is done.
+    func reason(_ node: NodeFacts, _ want: DesiredNode) -> Reason {
+        switch self {
+        case .requested: .replacementRequested
+        case .dead: .nodeDead(Death.evidence(node, want))
+        case .image: .imageDiffers(from: node.instance.spec?.image ?? "", to: want.vm.image)
+        }
+    }
+}
+
+extension Reason {
+    /// Of the first step of a replacement: its cause.
+    package var replacementCause: Replacement.Cause? {
+        switch self {
+        case .replacementRequested: .requested
+        case .nodeDead: .dead
+        case .imageDiffers: .image
+        default: nil
+        }
+    }
+}

@@ -1,0 +1,80 @@
+import K3s
+
+/// When a node is called dead. Two witnesses must have said so for as long as a start may take: the cluster, which does not hear its kubelet, and
+/// exe.dev or SSH. It is restarted once, and made again if the policy allows; that many are so at once is sooner our own trouble.
+enum Death {
+    /// What is done about a node that is dead; nil when it is not, or is on its way out already.
+    static func decide(_ want: DesiredNode, _ node: NodeFacts, _ facts: FleetFacts) -> Decision? {
+        guard node.vm.map(facts.isOwned) == true, isWitnessed(want, node, facts) else { return nil }
+        if let reason = massSilence(facts) { return .blocked(reason) }
+        let evidence = evidence(node, want)
+        if wasRestarted(node, facts) {
+            if facts.wasReplacedLately(want.name), facts.mayReplace(want) { return .blocked(.replacedLately(name: want.name, evidence)) }
+            return .blocked(.nodeDeadForGood(name: want.name, role: want.role, evidence))
+        }
+        return .act(.startVM(StartVM(node: want.name)), .nodeDead(evidence))
+    }
+
+    /// It may be made again.
+    static func isProved(_ want: DesiredNode, _ node: NodeFacts, _ facts: FleetFacts) -> Bool {
+        isWitnessed(want, node, facts) && massSilence(facts) == nil && wasRestarted(node, facts)
+    }
+
+    /// It was heard of again before its Node was deleted, so that it may stay.
+    static func isOver(_ node: NodeFacts) -> Bool {
+        if let reading = node.node { return reading.ready != .unknown || isReached(node) }
+        return false
+    }
+
+    static func evidence(_ node: NodeFacts, _ want: DesiredNode) -> HostEvidence? { node.host.map { HostEvidence($0, want.role) } }
+
+    // MARK: the witnesses
+
+    private static func isWitnessed(_ want: DesiredNode, _ node: NodeFacts, _ facts: FleetFacts) -> Bool {
+        guard facts.clusterAnswers, let since = node.troubledSince, facts.uptime - since >= Planner.startDeadline(want.role) else { return false }
+        guard isUnheard(node) else { return false }
+        return isOutOfReach(node) || !facts.holds(.twoWitnesses)
+    }
+
+    /// By the cluster: its kubelet, which was heard of once.
+    private static func isUnheard(_ node: NodeFacts) -> Bool {
+        if let reading = node.node { return reading.ready == .unknown }
+        return node.instance.startedAt != nil && !node.instance.hasStaleIdentity
+    }
+
+    /// By exe.dev, or by SSH.
+    private static func isOutOfReach(_ node: NodeFacts) -> Bool {
+        if case .failed? = node.vm?.status { return true }
+        if case .unreachable? = node.host { return true }
+        return false
+    }
+
+    private static func isReached(_ node: NodeFacts) -> Bool { if case .probed? = node.host { true } else { false } }
+
+    // MARK: what was done about it
+
+    /// Since it was last up: then that is forgotten. The trouble of before a restart is forgotten too.
+    private static func wasRestarted(_ node: NodeFacts, _ facts: FleetFacts) -> Bool {
+        let isAnswered = node.instance.poweredOnAt != nil && node.instance.commandSentAt == nil
+        return isAnswered || !facts.holds(.restartFirst)
+    }
+
+    // MARK: the breaker
+
+    /// Two or more, and more than a third of the nodes that were in the cluster, cannot be reached: exe.dev drops connections after a burst
+    /// (facts/exedev.md §8.5), and a network fails sooner than machines do.
+    static func massSilence(_ facts: FleetFacts) -> Reason? {
+        guard facts.holds(.massSilence) else { return nil }
+        let (count, known) = facts.counts.unreached
+        return count >= 2 && count * 3 > known ? .massSilence(count: count, of: known) : nil
+    }
+}
+
+extension FleetFacts {
+    /// It was in the cluster, and its host cannot be reached or exe.dev says that it does not run; nil when it was not.
+    func isUnreached(_ vm: ObservedVM?, _ record: NodeRecord?) -> Bool? {
+        guard let vm, let instance = record?.instance, instance.startedAt != nil, !instance.hasStaleIdentity else { return nil }
+        if case .unreachable? = observed.hosts[vm.name] { return true }
+        return vm.status != .running && vm.status != .starting
+    }
+}
