@@ -90,6 +90,7 @@ extension Run {
     /// Written down before the action is sent.
     mutating func begin(_ action: Action, at moment: Moment) {
         mayBeMade.remove(action.node)
+        facts.notes[action.node]?.troubledSince = nil
         if action.kind == .createVM, facts.record(action.node)?.request != nil { mayBeMade.insert(action.node) }
         let reason = plan.items.first { $0.node == action.node }?.decision.reason
         if reason?.code == .hostDrifted || reason?.code == .k3sStopped { repairing.insert(action.node) }

@@ -100,13 +100,14 @@ struct Run {
         hold(moment.uptime)
     }
 
-    /// What only could not be read again yet is no end of it.
+    /// What only could not be read again yet is no end of it, nor is what stands ready and waits for its turn.
     private mutating func noteTrouble(_ uptime: Double) {
         for item in plan.items {
             let since = facts.notes[item.node]?.troubledSince
             switch item.decision {
+            case .act: continue
             case .blocked(let reason) where reason.outlastsTrouble: continue
-            case .wait(let wait) where [.awaitingVMList, .awaitingProbe, .awaitingClusterRead].contains(wait.reason.code): continue
+            case .wait(let wait) where wait.reason.outlastsTrouble: continue
             case .wait(let wait) where wait.reason.isTrouble(facts.places[item.node].map { fleet.nodes[$0].role } ?? .agent):
                 if since == nil { facts.notes[item.node, default: .init()].troubledSince = uptime }
             case .blocked(.vmFailed): if since == nil { facts.notes[item.node, default: .init()].troubledSince = uptime }

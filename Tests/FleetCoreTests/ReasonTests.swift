@@ -23,7 +23,8 @@ import Testing
         .k3sStopped(unit: "k3s-agent", UnitState(active: "inactive", sub: "dead", enabled: true, restarts: 0)), .notInFleetFile,
         .podsLeft(bare),
         .removalUnfinished, .nodeWithoutVM, .fleetDestroyed, .upgradeDue(from: old, to: new), .upgradeDidNotComeUp(new), .maintenanceOver,
-        .entranceChanged, .datastoreChanged, .awaitingVMList, .awaitingNewVMList,
+        .entranceChanged, .datastoreChanged, .replacementRequested, .nodeDead(.unreachable("timed out")),
+        .imageDiffers(from: "exeuntu", to: "debian:12"), .awaitingVMList, .awaitingNewVMList,
         .awaitingSecondVMList, .awaitingProbe, .awaitingClusterRead, .hostUnreachable("timed out"), .createOutcomeUnknown,
         .commandOutcomeUnknown, .vmStarting,
         .vmNotRunning("migrating"), .hostBooting(systemd: "starting", jobs: ["slow.service"]),
@@ -60,6 +61,8 @@ import Testing
         .serverNotRemovable(name: "a"), .quorumAtRisk(server: "a", left: 1, of: 3, silent: ["b"]), .notInLedger(name: "a"),
         .controlPlaneBlocked(server: "a"), .leaseUnavailable(name: "l", failure: "timeout"), .leaseHeld(name: "l", by: "desk", seconds: 9),
         .serversUnsettled(.learning(["a"])), .ghostMembers(["a"]), .serverMemberLeft(name: "a"), .quorumLost(lost: ["a", "b"], of: 3),
+        .nodeDeadForGood(name: "a", role: .agent, .unreachable("timed out")), .massSilence(count: 2, of: 4),
+        .replacedLately(name: "a", nil), .imageChanged(name: "a", role: .agent, from: "exeuntu", to: "debian:12"), .nodeStays(name: "a"),
         .podNetworkDown(interface: "flannel.1", mtu: 1230, peers: ["b"]), .overlayLockedOut, .overlayNameTaken(vm: "a", device: "a-1"),
         .pruneDisabled, .pruneDisabledForNode, .nodeOutlivesVM,
     ]

@@ -68,8 +68,8 @@ import Testing
             "a number for a truth", FleetText(rest: "policy: {prune: 1},"),
             "11 policy.prune: must be true or false"),
         SpecRow(
-            "replacement of nodes is not built yet", FleetText(rest: "policy: {replace: true},"),
-            "11 policy.replace: unknown field"),
+            "a policy that is none", FleetText(rest: "policy: {replace: \"agent\"},"),
+            "11 policy.replace: \"agent\" is none of never, agents and all -> agents"),
         SpecRow(
             "a fraction", FleetText(web: "nodes: 1.5"),
             "7 pools.web.nodes: must be a whole number from 0 to 1000"),

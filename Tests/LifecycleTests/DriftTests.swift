@@ -175,7 +175,7 @@ import Testing
         Row("a tag of somebody else", "settled") { $0.facts.observed.vms?[web]?.tags.append("team-b") },
         Row("made with less memory", "blocked VMSpecChanged") { $0.instance { $0.spec?.memory = "2GB" } },
         Row("made with the same memory in other words", "settled") { $0.instance { $0.spec?.memory = "4096MB" } },
-        Row("made of another image", "blocked VMSpecChanged") { $0.instance { $0.spec?.image = "debian" } },
+        Row("made of another image", "blocked ImageChanged") { $0.instance { $0.spec?.image = "debian" } },
         Row("made with a smaller disk, and another label", "act patchNode LabelsOrTaintsDiffer") {
             $0.instance { $0.spec?.disk = "10GB" }
             $0.node { $0.labels["tier"] = "back" }

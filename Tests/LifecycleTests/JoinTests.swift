@@ -100,6 +100,7 @@ import Testing
         },
         Row("unreachable for too long", "blocked WaitTimedOut") {
             $0.withoutNode()
+            $0.instance { $0.hasStaleIdentity = true }
             $0.facts.observed.hosts[web] = .unreachable("timed out")
             $0.facts.notes[web, default: .init()].troubledSince = now - 180
         },

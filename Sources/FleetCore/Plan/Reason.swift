@@ -190,9 +190,14 @@ package indirect enum Reason: Sendable, Hashable {
         }
     }
 
-    /// It says that the trouble of a node goes on.
+    /// It does not say that the trouble of a node is over.
     package var outlastsTrouble: Bool {
-        [.waitTimedOut, .hostRefused, .nodeDeadForGood, .massSilence, .replacedLately].contains(code)
+        switch code {
+        case .waitTimedOut, .hostRefused, .nodeDeadForGood, .massSilence, .replacedLately, .limitHeld: true
+        case .awaitingVMList, .awaitingProbe, .awaitingClusterRead, .limitReached, .serversUnsettled, .entranceInUse: true
+        case .windowClosed, .fleetPaused, .leaseExpiry, .backOff, .commandOutcomeUnknown: true
+        default: false
+        }
     }
 
     /// Of a refusal at the last moment: the next plan takes it into account.

@@ -30,7 +30,8 @@ struct ReplacementsAreWarranted: Oracle {
 
     private func complaint(_ want: DesiredNode, _ process: WorldState.ProcessRecord, _ world: WorldState, _ history: History) -> String? {
         // What an earlier process had begun a damaged ledger may have forgotten, and a copied one never knew.
-        if process.replacing.contains(want.name) || world.hidesFromTheLedger { return nil }
+        let isRequested = world.processes.contains { $0.desk == process.desk && $0.replacing.contains(want.name) }
+        if isRequested || world.hidesFromTheLedger { return nil }
         guard process.fleet.policy.replace == .all || process.fleet.policy.replace == .agents && want.role == .agent else {
             return "the policy does not allow it"
         }
