@@ -85,9 +85,11 @@ struct CommandContext {
     }
 
     /// Observes everything once and makes the plan; `inspects`: each host and each VM's sharing too. Writes nothing.
-    func observe(_ ledger: Ledger, inspects: Bool = true, ignoresWindow: Bool = false) async throws -> Reconciler.Result {
+    func observe(
+        _ ledger: Ledger, inspects: Bool = true, ignoresWindow: Bool = false, replacing: Set<String> = []
+    ) async throws -> Reconciler.Result {
         var reconciler = Reconciler(fleet: fleet, clock: SystemClock(), tell: { _ in })
-        reconciler.ignoresWindow = ignoresWindow
+        (reconciler.ignoresWindow, reconciler.replacing) = (ignoresWindow, replacing)
         var result = try await reconciler.observe(world.reader, ledger: ledger, inspects: inspects)
         // What would be done stays to be seen.
         result.pause = state.pause()

@@ -19,6 +19,8 @@ struct PlanDocument: Codable {
     var summary: String
     /// In words; absent while nobody holds the fleet.
     var paused: String?
+    /// Nodes that an operator wants to be made again; absent when there are none.
+    var replace: [String]?
     var nodes: [Node]
 
     struct Node: Codable {

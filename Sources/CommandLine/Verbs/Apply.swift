@@ -17,37 +17,54 @@ extension Verb {
         ]
     ) { arguments, terminal in
         let planFile = try arguments.path()
-        guard let timeout = Double(arguments.value("timeout") ?? "1800"), timeout > 0 else { throw UsageError("--timeout takes seconds") }
+        let saved = try planFile.map { file in
+            guard let bytes = try StateDirectory.read(file) else { throw Failure("there is no plan \(file)") }
+            return SavedPlan(file: file, document: try PlanDocument.read(String(decoding: bytes, as: UTF8.self), file: file))
+        }
         let context = try CommandContext.open(arguments, terminal)
-        let lock = try FleetLock(in: context.state, verb: "apply")
-        let status = try await converge(context, planFile, arguments, terminal, timeout: timeout)
+        return try await converge(context, saved, replacing: saved?.document.replace ?? [], "apply", arguments, terminal)
+    }
+
+    struct SavedPlan {
+        let file: String
+        let document: PlanDocument
+    }
+
+    /// `replacing`: nodes that are to be made again whatever is right with them.
+    static func converge(
+        _ context: CommandContext, _ saved: SavedPlan? = nil, replacing: [String], _ verb: String, _ arguments: Arguments,
+        _ terminal: Terminal
+    ) async throws -> ExitStatus {
+        guard let timeout = Double(arguments.value("timeout") ?? "1800"), timeout > 0 else { throw UsageError("--timeout takes seconds") }
+        let lock = try FleetLock(in: context.state, verb: verb)
+        let status = try await converge(context, saved, Set(replacing), verb, arguments, terminal, timeout: timeout)
         await context.world.close()
         _ = consume lock
         return status
     }
 
     private static func converge(
-        _ context: CommandContext, _ planFile: String?, _ arguments: Arguments, _ terminal: Terminal, timeout: Double
+        _ context: CommandContext, _ saved: SavedPlan?, _ replacing: Set<String>, _ verb: String, _ arguments: Arguments,
+        _ terminal: Terminal, timeout: Double
     ) async throws -> ExitStatus {
         let ledger = try context.ledger(terminal)
         try context.state.store(ledger)
         let ignoresWindow = arguments.ignoresWindow(context.fleet, terminal)
-        let before = try await context.observe(ledger, ignoresWindow: ignoresWindow)
+        let before = try await context.observe(ledger, ignoresWindow: ignoresWindow, replacing: replacing)
         let document = context.document(before)
-        var approval: Reconciler.Approval?
-        if let planFile { approval = try approve(planFile, document) }
+        let approval = try saved.map { try approve($0, document) }
         if !arguments.has("json") { terminal.out(PlanText.render(before.plan)) }
         guard !before.plan.isSettled else { return finish(before, context, arguments, terminal) }
         try refuse(before.pause, arguments, terminal)
-        guard try agrees(planFile, arguments, terminal) else { return .failed }
+        guard try saved != nil || agrees(arguments, terminal) else { return .failed }
         let progress = ProgressLines(terminal: terminal)
         let clock = SystemClock()
-        let audit = AuditLog(in: context.state, verb: "apply", run: AuditRecord.newRun(), plan: document.basis)
+        let audit = AuditLog(in: context.state, verb: verb, run: AuditRecord.newRun(), plan: document.basis)
         var reconciler = Reconciler(fleet: context.fleet, clock: clock, isAttended: !arguments.has("unattended")) {
             progress.show($0)
             audit.note($0)
         }
-        reconciler.ignoresWindow = ignoresWindow
+        (reconciler.ignoresWindow, reconciler.replacing) = (ignoresWindow, replacing)
         let stopSignal = StopSignal()
         let signals = Signals([SIGINT, SIGTERM]) { number in
             if stopSignal.isSet { Signals.end(by: number) }
@@ -76,19 +93,17 @@ extension Verb {
     }
 
     /// Refuses a saved plan when the fleet file or the observation has changed.
-    private static func approve(_ file: String, _ now: PlanDocument) throws -> Reconciler.Approval {
-        guard let bytes = try StateDirectory.read(file) else { throw Failure("there is no plan \(file)") }
-        let saved = try PlanDocument.read(String(decoding: bytes, as: UTF8.self), file: file)
-        guard saved.basis == now.basis else {
+    private static func approve(_ saved: SavedPlan, _ now: PlanDocument) throws -> Reconciler.Approval {
+        guard saved.document.basis == now.basis else {
             throw Failure(
-                (["\(file) is stale: the fleet file or the fleet has changed since it was made"] + now.causes(since: saved))
-                    .joined(separator: "\n  "), advice: "plan again: exedev-k8s plan --out \(file)")
+                (["\(saved.file) is stale: the fleet file or the fleet has changed since it was made"] + now.causes(since: saved.document))
+                    .joined(separator: "\n  "), advice: "plan again: exedev-k8s plan --out \(saved.file)")
         }
-        return saved.approval
+        return saved.document.approval
     }
 
-    private static func agrees(_ planFile: String?, _ arguments: Arguments, _ terminal: Terminal) throws -> Bool {
-        if planFile != nil || arguments.has("yes") || arguments.has("unattended") { return true }
+    private static func agrees(_ arguments: Arguments, _ terminal: Terminal) throws -> Bool {
+        if arguments.has("yes") || arguments.has("unattended") { return true }
         guard terminal.inIsTerminal else {
             throw Failure("there is no terminal to ask on", advice: "pass --yes, or a plan made with plan --out")
         }

@@ -11,14 +11,19 @@ extension Verb {
         options: Arguments.Option.common + [
             .path("out", "also keep the plan in a file, for: exedev-k8s apply FILE"),
             .flag("scripts", "print the commands and scripts that would be sent"), .ignoreWindow,
+            .list("replace", "also make this node again, as exedev-k8s replace would; repeatable"),
         ]
     ) { arguments, terminal in
         _ = try arguments.operands(upTo: 0)
         if let file = arguments.value("out") { try refuseOther(file) }
         let context = try CommandContext.open(arguments, terminal)
-        let result = try await context.observe(context.ledger(terminal), ignoresWindow: arguments.ignoresWindow(context.fleet, terminal))
+        let replacing = arguments.values("replace")
+        try context.requireWanted(replacing)
+        let result = try await context.observe(
+            context.ledger(terminal), ignoresWindow: arguments.ignoresWindow(context.fleet, terminal), replacing: Set(replacing))
         if let pause = result.pause { terminal.say(pause.notice) }
         var document = context.document(result)
+        if !replacing.isEmpty { document.replace = replacing }
         if let file = arguments.value("out") { try StateDirectory.replace(file, with: Array((document.json + "\n").utf8)) }
         if arguments.has("scripts") { document.add(scripts: scripts(result, context)) }
         if arguments.has("json") {

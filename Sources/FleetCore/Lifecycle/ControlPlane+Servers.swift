@@ -140,6 +140,13 @@ extension FleetFacts {
         return ledger.founder.flatMap { observed.node($0)?.internalIP }
     }
 
+    /// A server whose absence would cost the quorum is told of another entrance when that which it names is gone: it needs none to go on.
+    func mayReenter(_ node: DesiredNode) -> Bool {
+        let voters = controlPlane.voters
+        guard node.role == .server, voters.count > 1 else { return true }
+        return voters.count { $0.name != node.name && $0.isReady } >= controlPlane.quorum
+    }
+
     // MARK: the way out
 
     /// Whether a server may be taken out of the cluster: the file asks for fewer, or it is made again, and all that stay are members.

@@ -51,8 +51,7 @@ extension Join {
         guard facts.controlPlane.answers, let overlay = joined.reading.internalIP, let named = facts.entrance(of: want),
             facts.desiredEntrance(of: want) != named, case .digest = joined.node.instance.configuration
         else { return nil }
-        // Of two that vote none may be down for a moment.
-        if want.role == .server, facts.controlPlane.voters.count == 2 { return nil }
+        guard facts.mayReenter(want) else { return nil }
         return .act(facts.install(want, overlay: overlay), .entranceChanged)
     }
 }

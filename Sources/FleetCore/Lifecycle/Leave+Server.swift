@@ -23,8 +23,7 @@ extension Leave {
         guard let address = node.node?.internalIP else { return nil }
         let users = facts.fleet.nodes.filter { want in
             guard facts.entrance(of: want) == address, facts.observed.node(want.name)?.ready == .ready else { return false }
-            // Of two that vote none is restarted: it is told when the other one is gone.
-            return want.role == .agent || facts.controlPlane.voters.count != 2
+            return facts.mayReenter(want)
         }
         return users.isEmpty ? nil : .wait(Wait(.entranceInUse(by: users.map { $0.name }), read: .cluster, every: 2))
     }
