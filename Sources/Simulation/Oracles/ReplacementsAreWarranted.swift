@@ -49,7 +49,8 @@ struct ReplacementsAreWarranted: Oracle {
         if machine.answersSSH(now: world.now), world.dark == nil { return "its host answers" }
         if !restarted.contains(machine.name) { return "it was not restarted first" }
         let known = process.fleet.nodes.compactMap { world.machine($0.name) }
-        let dead = known.filter { !$0.answersSSH(now: world.now) }
+        // Nobody looks again into one that was well.
+        let dead = known.filter { !$0.answersSSH(now: world.now) && !history.misjudged.contains($0.name) }
         return dead.count >= 2 && dead.count * 3 > known.count ? "\(dead.count) of \(known.count) are out of reach at once" : nil
     }
 }
