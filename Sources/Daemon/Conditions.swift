@@ -70,7 +70,7 @@ extension LastResult {
 
     var breakerOpen: Condition {
         guard let reason = breaker else { return Condition(.breakerOpen, .no, "NoMassLoss") }
-        return Condition(.breakerOpen, .yes, "VMsVanished", reason)
+        return Condition(.breakerOpen, .yes, reason.code.rawValue, reason)
     }
 
     var degraded: Condition {

@@ -206,8 +206,8 @@ package indirect enum Reason: Sendable, Hashable {
     /// The host is to have other taints for the node's next registration; k3s is not restarted for them.
     var isOfRegistration: Bool { if case .hostDrifted(let drift) = self { drift.hasOtherTaints } else { false } }
 
-    /// Nothing is created while so much is gone at once.
-    package var isBreaker: Bool { code == .vmsVanished }
+    /// So much is gone, or out of reach, at once that nothing is made, restarted or replaced.
+    package var isBreaker: Bool { code == .vmsVanished || code == .massSilence }
 }
 
 /// What is not as an install left it on a host.
