@@ -69,8 +69,8 @@ extension LastResult {
     }
 
     var breakerOpen: Condition {
-        guard let reason = breaker else { return Condition(.breakerOpen, .no, "NoMassLoss") }
-        return Condition(.breakerOpen, .yes, reason.code.rawValue, reason)
+        guard let reason = plan.openBreaker else { return Condition(.breakerOpen, .no, "NoMassLoss") }
+        return Condition(.breakerOpen, .yes, reason.code.rawValue, reason.text)
     }
 
     var degraded: Condition {

@@ -53,7 +53,7 @@ package struct Daemon: Sendable {
         manager.ready(status(state))
         for index in state.runners.indices {
             state.runners[index].send(.started(state.runners[index].context.fleet, run: run))
-            state.runners[index].notePause(uptime: SystemClock().uptime)
+            state.runners[index].noteOperator(uptime: SystemClock().uptime)
         }
         await withTaskGroup(of: Void.self) { group in
             for sink in state.runners.flatMap(\.sinks) { group.addTask { await sink.serve() } }
@@ -131,7 +131,7 @@ package struct Daemon: Sendable {
         case .tick:
             let changed = state.runners.indices.filter { FileStamp(state.runners[$0].source.file) != state.runners[$0].stamp }
             if !changed.isEmpty { reload(changed, &state) }
-            for index in state.runners.indices { state.runners[index].notePause(uptime: SystemClock().uptime) }
+            for index in state.runners.indices { state.runners[index].noteOperator(uptime: SystemClock().uptime) }
         case .signal(SIGHUP): reload(Array(state.runners.indices), &state)
         case .signal: stop(&state)
         case .passEnded(let index, let result): ended(result, &state.runners[index], isStopping: state.isStopping)
@@ -231,10 +231,11 @@ package struct Daemon: Sendable {
         try context.state.store(ledger)
         let clock = SystemClock()
         let audit = AuditLog(in: context.state, verb: "daemon", run: run, plan: "pass-\(runner.passes)")
-        let reconciler = Reconciler(fleet: context.fleet, clock: clock, isAttended: false) {
+        var reconciler = Reconciler(fleet: context.fleet, clock: clock, isAttended: false) {
             runner.send(.event($0))
             audit.note($0)
         }
+        reconciler.replacing = context.state.requestedReplacements(ledger)
         return try await reconciler.converge(
             context.world, ledger: ledger, memory: audit, approved: nil, deadline: clock.now + runner.bound,
             inspected: runner.inspected, troubled: runner.troubled, stopSignal: stopSignal)

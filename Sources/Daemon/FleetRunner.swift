@@ -27,6 +27,8 @@ struct FleetRunner: Sendable {
     private(set) var troubled: [String: Double] = [:]
     /// The operator's hold, as it was last read.
     private(set) var pause: FleetPause?
+    /// The file of nodes to be made again, as it was last seen.
+    private var requests: FileStamp?
     /// Why the last pass did not end settled.
     private(set) var trouble: String?
 
@@ -48,14 +50,28 @@ struct FleetRunner: Sendable {
     func open() throws { for sink in sinks { try sink.open(in: context.state) } }
     func close() { for sink in sinks { sink.close() } }
 
+    /// What operators leave in the state directory.
+    mutating func noteOperator(uptime: Double) {
+        notePause(uptime: uptime)
+        noteRequests(uptime: uptime)
+    }
+
     /// Reads the operator's hold, and tells of a change. What was put off is done at once when it ends.
-    mutating func notePause(uptime: Double) {
+    private mutating func notePause(uptime: Double) {
         let before = pause
         pause = context.state.pause()
         guard pause != before else { return }
         if let pause { return send(.paused(pause)) }
         schedule.hurry(now: uptime)
         send(.resumed)
+    }
+
+    /// Nodes that an operator wants to be made again are no matter of the next interval.
+    private mutating func noteRequests(uptime: Double) {
+        let stamp = FileStamp(context.state.replaceFile)
+        guard stamp != requests else { return }
+        requests = stamp
+        if stamp != nil { schedule.hurry(now: uptime) }
     }
 
     /// `now`: seconds since 1970.
@@ -65,6 +81,8 @@ struct FleetRunner: Sendable {
         switch result {
         case .success(let result):
             (inspected, troubled) = (result.inspected, result.troubled)
+            // One that stays is found to be begun by the next pass.
+            try? context.state.forgetReplacements(begunIn: result.ledger, fleet: context.fleet)
             settled = Set(result.plan.items.filter(\.decision.isSettled).map(\.node))
             trouble = result.plan.isSettled ? nil : result.plan.isDeferred ? "deferred to the maintenance window" : "not settled"
             schedule.passEnded(

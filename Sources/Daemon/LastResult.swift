@@ -22,13 +22,6 @@ package struct LastResult: Sendable {
     /// The VMs with the fleet's tag; nil when exe.dev did not answer.
     var owned: [ObservedVM]? { observed.vms?.values.filter { $0.tags.contains(fleet.cluster.tag) } }
 
-    /// Why no VM is created while the breaker is open; nil while it is closed.
-    var breaker: String? {
-        for line in plan.items {
-            if case .blocked(let reason) = line.decision, reason.isBreaker { return reason.text }
-        }
-        return nil
-    }
 }
 
 extension Decision {

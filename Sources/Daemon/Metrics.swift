@@ -102,7 +102,7 @@ extension FleetStatus {
             [([:], pause == nil ? 0 : 1)])
         page.gauge(
             "exedev_k8s_breaker_open", "Whether the breaker is open: too many VMs are gone at once, and none is created.",
-            [([:], lastResult?.breaker == nil ? 0 : 1)])
+            [([:], lastResult?.plan.openBreaker == nil ? 0 : 1)])
     }
 
     private func addGenerations(_ page: inout OpenMetrics) {

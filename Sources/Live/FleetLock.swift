@@ -26,5 +26,15 @@ package struct FleetLock: ~Copyable {
         "wait until it ends; a daemon applies the fleet file by itself. To stop it: systemctl stop exedev-k8s, or Ctrl-C where it runs, or "
         + "kill with its process number; daemon and apply finish the steps under way"
 
+    /// A daemon keeps the fleet of this directory.
+    package static func isHeldByDaemon(in state: StateDirectory) -> Bool {
+        let file = state.path + "/lock"
+        let descriptor = open(file, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return false }
+        defer { close(descriptor) }
+        guard flock(descriptor, LOCK_SH | LOCK_NB) != 0, let bytes = try? StateDirectory.read(file) else { return false }
+        return String(decoding: bytes, as: UTF8.self).hasPrefix("daemon,")
+    }
+
     deinit { close(descriptor) }
 }

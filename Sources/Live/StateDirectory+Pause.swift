@@ -36,9 +36,13 @@ extension StateDirectory {
         guard let data = try? encoder.encode(record) else { throw StateError("the pause cannot be encoded", advice: nil) }
         try create()
         try Self.replace(pauseFile, with: Array(data) + [10])
-        // The daemon, which is another user, reads it too.
+        giveToOwner(pauseFile)
+    }
+
+    /// The daemon, which is another user, reads and removes it too.
+    func giveToOwner(_ file: String) {
         var folder = stat()
-        if getuid() == 0, stat(path, &folder) == 0 { chown(pauseFile, folder.st_uid, folder.st_gid) }
+        if getuid() == 0, stat(path, &folder) == 0 { chown(file, folder.st_uid, folder.st_gid) }
     }
 
     /// Ends the hold, durably; false when there was none.

@@ -94,6 +94,8 @@ extension Run {
         if action.kind == .createVM, facts.record(action.node)?.request != nil { mayBeMade.insert(action.node) }
         let reason = plan.items.first { $0.node == action.node }?.decision.reason
         if reason?.code == .hostDrifted || reason?.code == .k3sStopped { repairing.insert(action.node) }
+        // There was nothing to take away.
+        if action.kind == .createVM { facts.replacing.remove(action.node) }
         if let cause = reason?.replacementCause, facts.beginsReplacement(with: action) {
             facts.replacing.remove(action.node)
             facts.ledger.replacementBegun(action.node, cause, at: moment.wall)

@@ -105,7 +105,7 @@ struct Run {
         for item in plan.items {
             let since = facts.notes[item.node]?.troubledSince
             switch item.decision {
-            case .act: continue
+            case .act(_, .nodeDead): continue
             case .blocked(let reason) where reason.outlastsTrouble: continue
             case .wait(let wait) where wait.reason.outlastsTrouble: continue
             case .wait(let wait) where wait.reason.isTrouble(facts.places[item.node].map { fleet.nodes[$0].role } ?? .agent):

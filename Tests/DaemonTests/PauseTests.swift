@@ -1,5 +1,6 @@
 import FleetCore
 import Foundation
+import K3s
 import Reconciler
 import Testing
 
@@ -112,5 +113,38 @@ import Testing
             let status = DaemonState(runners: [runner]).status(uptime: 1000, awake: 0)
             #expect(status.hasSuffix("deferred to the maintenance window, next pass in \(next) s"), "\(status)")
         }
+    }
+}
+
+/// Nodes that an operator wants to be made again while a daemon keeps the fleet.
+@Suite struct ReplacementRequestTests {
+    @Test func isForgottenWhenItWasBegun() throws {
+        let scratch = try Scratch()
+        let state = try StateDirectory(base: scratch.path, cluster: "demo")
+        let text = "{apiVersion: \"exedev-k8s/v1\", cluster: {name: \"demo\", k3s: \"v1.34.9+k3s1\", servers: 1}, pools: {web: {nodes: 1}}}"
+        let fleet = try #require(FleetFile.parse(text, file: "f").fleet)
+        var ledger = Ledger(cluster: "demo", clusterID: "c", clusterCIDR: "", serviceCIDR: "")
+        #expect(state.requestedReplacements(ledger).isEmpty)
+        let (server, stranger) = (fleet.nodes[0].name, "demo-no-n1")
+        try state.requestReplacement(of: [server], now: 100)
+        try state.requestReplacement(of: [stranger], now: 110)
+        #expect(state.requestedReplacements(ledger) == [server, stranger])
+        try state.forgetReplacements(begunIn: ledger, fleet: fleet)
+        #expect(state.requestedReplacements(ledger) == [server], "the file asks for no such node")
+        ledger.replacementBegun(server, .requested, at: 99)
+        #expect(state.requestedReplacements(ledger) == [server], "that was an earlier one")
+        ledger.replacementBegun(server, .requested, at: 101)
+        #expect(state.requestedReplacements(ledger).isEmpty)
+        try state.forgetReplacements(begunIn: ledger, fleet: fleet)
+        #expect(!FileManager.default.fileExists(atPath: state.replaceFile))
+    }
+
+    /// It would be dangerous to guess.
+    @Test func aFileThatCannotBeReadAsksForNothing() throws {
+        let scratch = try Scratch()
+        let state = try StateDirectory(base: scratch.path, cluster: "demo")
+        try state.create()
+        try "[1]".write(toFile: state.replaceFile, atomically: true, encoding: .utf8)
+        #expect(state.requestedReplacements(Ledger(cluster: "demo", clusterID: "c", clusterCIDR: "", serviceCIDR: "")).isEmpty)
     }
 }

@@ -102,7 +102,7 @@ extension Verb {
         return saved.document.approval
     }
 
-    private static func agrees(_ arguments: Arguments, _ terminal: Terminal) throws -> Bool {
+    static func agrees(_ arguments: Arguments, _ terminal: Terminal) throws -> Bool {
         if arguments.has("yes") || arguments.has("unattended") { return true }
         guard terminal.inIsTerminal else {
             throw Failure("there is no terminal to ask on", advice: "pass --yes, or a plan made with plan --out")

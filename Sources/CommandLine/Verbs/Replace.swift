@@ -1,6 +1,7 @@
 import FleetCore
 import K3s
 import Live
+import Reconciler
 import Shell
 
 extension Verb {
@@ -15,7 +16,18 @@ extension Verb {
         guard !arguments.operands.isEmpty else { throw UsageError("which node? exedev-k8s replace NODE") }
         let context = try CommandContext.open(arguments, terminal)
         try context.requireWanted(arguments.operands)
+        if FleetLock.isHeldByDaemon(in: context.state) { return try await leaveToDaemon(context, arguments, terminal) }
         return try await converge(context, replacing: arguments.operands, "replace", arguments, terminal)
+    }
+
+    /// Shows the plan and asks, as who carries it out himself.
+    private static func leaveToDaemon(_ context: CommandContext, _ arguments: Arguments, _ terminal: Terminal) async throws -> ExitStatus {
+        let before = try await context.observe(context.ledger(terminal), replacing: Set(arguments.operands))
+        terminal.out(arguments.has("json") ? context.document(before).json : PlanText.render(before.plan))
+        guard try agrees(arguments, terminal) else { return .failed }
+        try context.state.requestReplacement(of: arguments.operands, now: SystemClock().now)
+        terminal.say("The daemon that keeps this fleet begins within seconds; see exedev-k8s status and history.")
+        return .changes
     }
 }
 

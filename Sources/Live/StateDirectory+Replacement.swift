@@ -1,0 +1,46 @@
+package import FleetCore
+import FoundationEssentials
+import Glibc
+import K3s
+import Shell
+
+/// `replace`: nodes that an operator wants to be made again by the daemon that keeps the fleet, each with the time of the wish.
+extension StateDirectory {
+    package var replaceFile: String { path + "/replace" }
+
+    /// Adds to what is asked for already. Durable when it returns. `now`: seconds since 1970.
+    package func requestReplacement(of nodes: [String], now: Double) throws(StateError) {
+        try keepRequests(requests().merging(nodes.map { ($0, now) }) { _, new in new })
+    }
+
+    /// Those of the nodes asked for that were not begun to be made again since. A file that cannot be read asks for nothing.
+    package func requestedReplacements(_ ledger: Ledger) -> Set<String> {
+        Set(requests().filter { node, since in (ledger.replacements?[node]?.begunAt ?? -.infinity) < since }.keys)
+    }
+
+    /// Forgets all that was begun, and all of what the fleet file does not ask for any more.
+    package func forgetReplacements(begunIn ledger: Ledger, fleet: DesiredFleet) throws(StateError) {
+        let before = requests()
+        let (open, wanted) = (requestedReplacements(ledger), Set(fleet.nodes.map { $0.name }))
+        let left = before.filter { open.contains($0.key) && wanted.contains($0.key) }
+        if left != before { try keepRequests(left) }
+    }
+
+    private func requests() -> [String: Double] {
+        guard let bytes = try? Self.read(replaceFile) else { return [:] }
+        return (try? JSONDecoder().decode([String: Double].self, from: Data(bytes))) ?? [:]
+    }
+
+    private func keepRequests(_ requests: [String: Double]) throws(StateError) {
+        guard !requests.isEmpty else {
+            guard unlink(replaceFile) == 0 || errno == ENOENT else { throw .system(replaceFile) }
+            return Self.syncFolder(of: replaceFile)
+        }
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+        guard let data = try? encoder.encode(requests) else { throw StateError("the request cannot be encoded", advice: nil) }
+        try create()
+        try Self.replace(replaceFile, with: Array(data) + [10])
+        giveToOwner(replaceFile)
+    }
+}
