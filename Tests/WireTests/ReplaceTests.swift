@@ -20,7 +20,8 @@ extension WireTests {
             let mended = try await wire.k8s("apply", "--yes")
             try #require(mended.status == 0, "\(mended.all)")
             #expect(try await wire.kubectl("get nodes", on: "wire-cp-n2") == names.joined(separator: "\n"))
-            #expect(try await wire.kubectl("get nodes", on: "wire-cp-n1") == names.joined(separator: "\n"), "it joined, and founded nothing")
+            #expect(
+                try await wire.kubectl("get nodes", on: "wire-cp-n1") == names.joined(separator: "\n"), "it joined, and founded nothing")
 
             // Nobody asked, nothing is done; who asks for another name than there is hears so.
             let none = try await wire.k8s("replace", "wire-web-n2", "--yes")

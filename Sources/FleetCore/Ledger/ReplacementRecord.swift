@@ -24,7 +24,9 @@ package struct Replacement: Sendable, Hashable, Codable {
     /// Seconds since 1970.
     package var begunAt: Double
 
-    package init(_ cause: Cause, _ stage: Stage = .leaving, begunAt: Double) { (self.cause, self.stage, self.begunAt) = (cause, stage, begunAt) }
+    package init(_ cause: Cause, _ stage: Stage = .leaving, begunAt: Double) {
+        (self.cause, self.stage, self.begunAt) = (cause, stage, begunAt)
+    }
 }
 
 extension Ledger {

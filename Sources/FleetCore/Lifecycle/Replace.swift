@@ -26,7 +26,9 @@ extension FleetFacts {
         let known = ledger.replacements?[want.name]
         if let known, known.stage == .leaving { return known.cause == .dead && Death.isOver(node) ? nil : known.cause }
         if replacing.contains(want.name) { return .requested }
-        guard known?.stage != .joining, mayReplace(want), !wasReplacedLately(want.name), Death.isProved(want, node, self) else { return nil }
+        guard known?.stage != .joining, mayReplace(want), !wasReplacedLately(want.name), Death.isProved(want, node, self) else {
+            return nil
+        }
         return .dead
     }
 

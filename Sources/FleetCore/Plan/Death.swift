@@ -31,7 +31,9 @@ enum Death {
     // MARK: the witnesses
 
     private static func isWitnessed(_ want: DesiredNode, _ node: NodeFacts, _ facts: FleetFacts) -> Bool {
-        guard facts.clusterAnswers, let since = node.troubledSince, facts.uptime - since >= Planner.startDeadline(want.role) else { return false }
+        guard facts.clusterAnswers, let since = node.troubledSince, facts.uptime - since >= Planner.startDeadline(want.role) else {
+            return false
+        }
         guard isUnheard(node) else { return false }
         return isOutOfReach(node) || !facts.holds(.twoWitnesses)
     }

@@ -34,8 +34,10 @@ extension Scenario {
         let fleet = base.fleet()
         let blocked: Set<Reason.Code> = [.imageChanged]
         return [
-            Scenario("image changed and nobody may replace", before: fleet, after: base.with { ($0.image, $0.label) = ("debian:12", "edge") })
-                .ending(.blocked([web: blocked, mate: blocked])),
+            Scenario(
+                "image changed and nobody may replace", before: fleet, after: base.with { ($0.image, $0.label) = ("debian:12", "edge") }
+            )
+            .ending(.blocked([web: blocked, mate: blocked])),
             Scenario("image changed", before: fleet, after: base.with { ($0.image, $0.replace) = ("debian:12", "agents") }),
         ]
     }

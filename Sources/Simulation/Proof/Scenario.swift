@@ -87,7 +87,8 @@ extension Scenario {
     package static func all(web: Int = 2) -> [Scenario] {
         let sketch = FleetSketch(web: web)
         let small = sizes(sketch) + changes(sketch) + losses(sketch) + hands(sketch)
-        return small + upgrades(sketch) + strangers(sketch) + servers(sketch) + [destroy(sketch.fleet())] + maintenance() + severalServers() + replacements()
+        return small + upgrades(sketch) + strangers(sketch) + servers(sketch) + [destroy(sketch.fleet())] + maintenance() + severalServers()
+            + replacements()
     }
 
     private static let victim = "demo-web-n1"

@@ -184,7 +184,8 @@ struct Course {
 
     private mutating func apply() -> Bool {
         hasDied = false
-        guard let process = world.boot(.apply, fleet, approved: scenario.approved, isAttended: isAttended, replacing: scenario.replacing) else { return false }
+        guard let process = world.boot(.apply, fleet, approved: scenario.approved, isAttended: isAttended, replacing: scenario.replacing)
+        else { return false }
         let ledger = world.state.withLock { $0.ledger(for: fleet) }
         let reconciler = world.reconciler(for: fleet, process, isAttended: isAttended)
         let approved = scenario.approved
