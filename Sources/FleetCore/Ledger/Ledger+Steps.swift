@@ -67,6 +67,9 @@ extension Ledger {
     /// k3s is about to be started. `isMember`: its Node is in the cluster, and may read ready for a while whatever becomes of it.
     package mutating func k3sStarts(on node: String, isMember: Bool) { change(node) { $0.isRestarting = isMember } }
 
+    /// It was, or may have been, at `now` at the latest.
+    package mutating func k3sStarted(on node: String, at now: Double) { change(node) { if $0.startedAt != nil { $0.startedAt = now } } }
+
     mutating func installed(_ node: String, digest: String, entrance: String) {
         change(node) { ($0.configuration, $0.entrance) = (.digest(digest), entrance) }
         if case .leaving(let instance, _) = nodes[node] { nodes[node] = .leaving(instance, .returning) }

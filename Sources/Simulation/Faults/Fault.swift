@@ -23,8 +23,10 @@ package struct Fault: Sendable, Hashable, CustomStringConvertible {
         // exe.dev
         case api(APIFault)
         case staleList(Int), partialList(Int), emptyList
-        /// The answer to a read is true, and so many seconds on its way.
+        /// The answer to a read is true, and so many seconds on its way; that to an effect too, which was done at once.
         case slow(Double)
+        /// A host gets on with nothing for so many seconds and then does what it was told, unless its connection has ended by then.
+        case slowThere(Double)
         // hosts
         case host(HostFault)
         case unreachable, refused, apiServerDown
@@ -52,6 +54,10 @@ package struct Fault: Sendable, Hashable, CustomStringConvertible {
         case learnerStuck(Double)
         /// Somebody else's server joins at the same time, and goes away after a minute and a half.
         case twoJoins
+        /// The VM of an agent vanishes, and somebody makes another one of its name, without our tag.
+        case rebuiltByOthers(Int)
+        /// A kubelet is ready, not ready and silent by turns for five minutes.
+        case flapping(Int)
 
         /// Seconds during which nothing can be brought to its end.
         var downtime: Double {
@@ -64,7 +70,7 @@ package struct Fault: Sendable, Hashable, CustomStringConvertible {
         /// After it a run may end in good faith although there is something to do.
         var misleads: Bool {
             switch self {
-            case .vanish, .reboot, .powerCut: true
+            case .vanish, .reboot, .powerCut, .rebuiltByOthers, .flapping: true
             default: isLyingList
             }
         }
@@ -87,6 +93,7 @@ package struct Fault: Sendable, Hashable, CustomStringConvertible {
             case .staleList, .partialList, .emptyList: target == .vms
             case .unreachable, .refused: !target.isForPlatform
             case .apiServerDown: target == .cluster
+            case .slowThere: false
             default: true
             }
         }
@@ -94,7 +101,7 @@ package struct Fault: Sendable, Hashable, CustomStringConvertible {
         func canStrike(_ effect: Effect) -> Bool {
             switch self {
             case .api: !effect.isForHost
-            case .host: effect.isForHost
+            case .host, .slowThere: effect.isForHost
             default: true
             }
         }
@@ -150,6 +157,7 @@ extension Fault.Kind {
         case .partialList(let hidden): "a list without its VM \(hidden)"
         case .emptyList: "an empty list"
         case .slow(let seconds): "an answer that takes \(Int(seconds)) s"
+        case .slowThere(let seconds): "a host that takes \(Int(seconds)) s"
         case .host(let fault): "the host's \(fault.rawValue)"
         case .unreachable: "unreachable"
         case .refused: "refused"
@@ -171,6 +179,8 @@ extension Fault.Kind {
         case .throttle(let number): "\(number) requests refused with 429"
         case .learnerStuck(let seconds): "learner stuck for \(Int(seconds)) s"
         case .twoJoins: "two joins at once"
+        case .rebuiltByOthers(let number): "agent \(number) rebuilt by others"
+        case .flapping(let number): "Ready flapping of machine \(number)"
         }
     }
 }

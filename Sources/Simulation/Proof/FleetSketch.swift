@@ -14,6 +14,7 @@ struct FleetSketch: Sendable {
     var upgradePath: [String] = []
     var maxUnavailable = "1"
     var maxVMs: Int?
+    var deletionsPerPass = 1
     var kubelet = "110"
     var serverKubelet = "110"
     var drainTimeout = 300
@@ -40,7 +41,7 @@ struct FleetSketch: Sendable {
              pools: {\(pool): {nodes: \(web), labels: {tier: "\(label)"}, isolated: \(isTainted), tags: [\(tags.map { "\"\($0)\"" }.joined(separator: ", "))], 
                 \(share)},
                      batch: {nodes: \(batch), isolated: true}},
-             limits: {maxVMs: \(maxVMs ?? max(25, web + 10)), maxUnavailable: \(maxUnavailable)}, policy: {prune: true, drain: {timeout: \(drainTimeout)}\(window.map { ", window: \($0)" } ?? "")}}
+             limits: {maxVMs: \(maxVMs ?? max(25, web + 10)), maxUnavailable: \(maxUnavailable), deletionsPerPass: \(deletionsPerPass)}, policy: {prune: true, drain: {timeout: \(drainTimeout)}\(window.map { ", window: \($0)" } ?? "")}}
             """
         let outcome = FleetFile.parse(text, file: "fleet.json")
         guard let fleet = outcome.fleet else { preconditionFailure("the scenario's fleet file is wrong: \(outcome.diagnostics)") }

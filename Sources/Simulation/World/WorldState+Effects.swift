@@ -46,6 +46,8 @@ extension WorldState {
         let (action, host) = (effect.action, effect.host ?? "")
         guard let index = reachable(host) else { return Self.retries("connection refused") }
         guard machines[index].answersAs == nil else { return Self.asks("this host is \(machines[index].answersAs ?? "")") }
+        // Its key is not the one that we know.
+        if machines[index].theirsSince != nil { return .failure(HostFault.keyChanged.error) }
         if fault == .wrongHost || fault == .keyChanged || fault == .connectionRefused { return .failure(fault!.error) }
         if fault != .cutBefore {
             if let refusal = obey(effect.token, index) { return .failure(refusal) }
