@@ -85,6 +85,7 @@ extension FleetFacts {
         if record.instance?.isRestarting == true, isUp(name) { record.change { $0.isRestarting = false } }
         if record.instance?.spec == nil, var spec = desired(name)?.vm {
             spec.tags = spec.tags.filter(vm.tags.contains)
+            if spec.comment != vm.comment { spec.comment = nil }
             record.change { $0.spec = spec }
         }
         if record != ledger.nodes[name] { ledger.nodes[name] = record }

@@ -10,6 +10,7 @@ struct GrantsFollowTheFile: EndOracle {
         guard trial.scenario.ending == .settled, !end.hadRival, !(end.hadDamage && end.hadEdit) else { return nil }
         for node in trial.scenario.after.nodes {
             guard let machine = end.machine(node.name), machine.theirsSince == nil else { continue }
+            if let comment = node.vm.comment, machine.vm.comment != comment { return "\(node.name) has the comment \(machine.vm.comment)" }
             let wanted = node.share ?? .initial
             let strange = Set(machine.share.users).subtracting(wanted.users)
             if !strange.isEmpty { return "\(strange.sorted()) still have access to \(node.name)" }

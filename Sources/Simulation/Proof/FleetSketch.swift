@@ -10,6 +10,8 @@ struct FleetSketch: Sendable {
     var guests: [String] = []
     var isShared = true
     var tags: [String] = []
+    var comment: String?
+    var disable: [String] = []
     var version = "v1.34.9+k3s1"
     var upgradePath: [String] = []
     var maxUnavailable = "1"
@@ -36,10 +38,11 @@ struct FleetSketch: Sendable {
     func fleet() -> DesiredFleet {
         let text = """
             {apiVersion: "exedev-k8s/v1", cluster: {name: "demo", k3s: "\(version)", servers: \(servers),
+              disable: [\(disable.map { "\"\($0)\"" }.joined(separator: ", "))],
               upgradePath: [\(upgradePath.map { "\"\($0)\"" }.joined(separator: ", "))],
               agentConfig: {"kubelet-arg": ["max-pods=\(kubelet)"]}, serverConfig: {"kubelet-arg": ["max-pods=\(serverKubelet)"]}},
              pools: {\(pool): {nodes: \(web), labels: {tier: "\(label)"}, isolated: \(isTainted), tags: [\(tags.map { "\"\($0)\"" }.joined(separator: ", "))], 
-                \(share)},
+                \(comment.map { "comment: \"\($0)\"," } ?? "") \(share)},
                      batch: {nodes: \(batch), isolated: true}},
              limits: {maxVMs: \(maxVMs ?? max(25, web + 10)), maxUnavailable: \(maxUnavailable), deletionsPerPass: \(deletionsPerPass)}, policy: {prune: true, drain: {timeout: \(drainTimeout)}\(window.map { ", window: \($0)" } ?? "")}}
             """

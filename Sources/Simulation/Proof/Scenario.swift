@@ -74,7 +74,7 @@ extension Scenario {
         let sketch = FleetSketch(web: web)
         let small = sizes(sketch) + changes(sketch) + losses(sketch) + hands(sketch)
         return small + upgrades(sketch) + strangers(sketch) + servers(sketch) + [destroy(sketch.fleet())] + maintenance() + severalServers()
-            + atOnce() + peers()
+            + atOnce() + peers() + comments() + criticalValues()
     }
 
     private static let victim = "demo-web-n1"

@@ -196,7 +196,9 @@ package struct Machine: Hosted, Hashable {
             case .paused: .paused
             case .stopped: .stopped
             }
-        return ObservedVM(name: name, status: status, tags: tags, address: address, createdAt: vm.createdAt, url: nil)
+        var observed = ObservedVM(name: name, status: status, tags: tags, address: address, createdAt: vm.createdAt, url: nil)
+        if !vm.comment.isEmpty { observed.comment = vm.comment }
+        return observed
     }
 
     func probe(now: Double) -> HostProbe {

@@ -105,6 +105,10 @@ extension SimulatedProcess: WorldWriter {
 
     package nonisolated(nonsending) func tag(_ step: TagVM) async throws(EffectError) { _ = try await perform(Effect(.tagVM(step))) }
 
+    package nonisolated(nonsending) func comment(_ step: CommentVM) async throws(EffectError) {
+        _ = try await perform(Effect(.commentVM(step)))
+    }
+
     package nonisolated(nonsending) func start(_ step: StartVM) async throws(EffectError) { _ = try await perform(Effect(.startVM(step))) }
 
     package nonisolated(nonsending) func remove(_ step: RemoveVM) async throws(EffectError) {

@@ -26,6 +26,11 @@ extension WorldState {
         if let index = at(name) { machines[index].flapsUntil = now + Machine.flapping }
     }
 
+    /// Somebody writes something else there.
+    mutating func commentByHand(_ name: String) {
+        if let index = at(name) { machines[index].vm.comment = "do not touch" }
+    }
+
     /// Somebody edits k3s's configuration on a host, and its unit, and does not start it again.
     mutating func editConfiguration(of name: String) {
         guard let index = at(name), machines[index].disk.setup != nil else { return }

@@ -9,6 +9,7 @@ extension WorldState {
         case .createVM(let step): create(step)
         case .tagVM(let step): tag(step)
         case .startVM(let step): start(step.node)
+        case .commentVM(let step): asked { world throws(AccountRefusal) in try world.account.comment(step.node, step.text) }
         case .removeVM(let step): remove(step.node)
         case .share(let step): share(step)
         default: run(effect, fault: fault, by: id)
@@ -125,7 +126,7 @@ extension WorldState {
         case .evacuate(let step): evacuation(step)
         case .upgradeK3s(let step): upgrade(step.version, index)
         case .revertK3s: revert(index)
-        case .createVM, .tagVM, .startVM, .share, .removeVM: []
+        case .createVM, .tagVM, .commentVM, .startVM, .share, .removeVM: []
         case .stop:
             [
                 { world in world.write(index) { $0.enabled = nil } },
