@@ -8,6 +8,7 @@ package struct NewVM: Sendable, Hashable {
     package var memory: String
     package var disk: String
     package var tags: [String]
+    package var comment: String?
 
     package init(name: String, image: String, cpu: Int, memory: String, disk: String, tags: [String]) {
         (self.name, self.image, self.cpu, self.memory, self.disk, self.tags) = (name, image, cpu, memory, disk, tags)
@@ -21,6 +22,8 @@ package enum ExeDevCommand: Sendable, Hashable {
     case rm([String])
     case restart(String)
     case tag(String, tags: [String], remove: Bool)
+    /// An empty text clears it.
+    case comment(String, text: String)
     case whoami
     case shareShow(String)
     case sharePort(String, Int)
@@ -40,6 +43,7 @@ package enum ExeDevCommand: Sendable, Hashable {
         case .rm(let names): words(["rm"] + names)
         case .restart(let name): words(["restart", name])
         case .tag(let name, let tags, let remove): words(["tag"] + (remove ? ["-d"] : []) + [name] + tags)
+        case .comment(let name, let text): words(["comment"] + (text.hasPrefix("-") ? ["--"] : []) + [name, text])
         case .whoami: "whoami"
         case .shareShow(let name): words(["share", "show", name])
         case .sharePort(let name, let port): words(["share", "port", name, String(port)])
@@ -56,7 +60,7 @@ package enum ExeDevCommand: Sendable, Hashable {
 
     private static func creation(_ vm: NewVM) -> [String] {
         ["new", "--name=\(vm.name)", "--image=\(vm.image)", "--cpu=\(vm.cpu)", "--memory=\(vm.memory)", "--disk=\(vm.disk)"]
-            + vm.tags.map { "--tag=\($0)" } + ["--no-email"]
+            + vm.tags.map { "--tag=\($0)" } + (vm.comment.map { ["--comment=\($0)"] } ?? []) + ["--no-email"]
     }
 
     /// The command without its arguments, for messages: arguments may be secret.
@@ -71,7 +75,7 @@ package enum ExeDevCommand: Sendable, Hashable {
         switch self {
         case .ls, .whoami, .shareShow, .help: false
         case .raw(let line): !Self.isRead(line.split(separator: " ").map(String.init))
-        case .new, .rm, .restart, .tag, .sharePort, .shareSetPublic, .shareSetPrivate, .shareAdd, .shareRemove: true
+        case .new, .rm, .restart, .tag, .comment, .sharePort, .shareSetPublic, .shareSetPrivate, .shareAdd, .shareRemove: true
         }
     }
 

@@ -14,6 +14,7 @@ package struct VM: Sendable, Hashable {
     package var cpu: Int?
     package var memoryBytes: Int?
     package var diskBytes: Int?
+    package var comment = ""
 }
 
 package enum VMStatus: Sendable, Hashable {
@@ -90,6 +91,7 @@ struct VMRow: Decodable {
     var cpu: LooseInt?
     var memoryBytes: LooseInt?
     var diskBytes: LooseInt?
+    var comment: String?
     var error: String?
 
     enum CodingKeys: String, CodingKey {
@@ -105,7 +107,7 @@ struct VMRow: Decodable {
         case cpu = "allocated_cpus"
         case memoryBytes = "memory_capacity_bytes"
         case diskBytes = "disk_capacity_bytes"
-        case error
+        case comment, error
     }
 
     /// `ssh_host` and `ssh_user`; without them `ssh_dest` split at its last `@`, and a name that routes (`vm+NAME`) is the login name (doc:api).
@@ -128,7 +130,7 @@ struct VMRow: Decodable {
             name: vmName, status: status.map { VMStatus(OutsideText.line($0)) } ?? assumed, tags: (tags ?? []).map { OutsideText.line($0) },
             sshHost: host, sshUser: user, sshPort: sshPort?.value, httpsURL: httpsURL.map { OutsideText.line($0) },
             createdAt: createdAt.map { OutsideText.line($0) }, cpu: cpu?.value, memoryBytes: memoryBytes?.value,
-            diskBytes: diskBytes?.value)
+            diskBytes: diskBytes?.value, comment: comment.map { OutsideText.line($0) } ?? "")
     }
 
     /// exe.dev's own names are narrower; what is refused here can be no name of a host.

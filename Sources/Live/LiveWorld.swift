@@ -62,6 +62,7 @@ package struct LiveWorld: Sendable {
         switch action {
         case .createVM(let step): ExeDevCommand.new(Self.newVM(step)).line
         case .tagVM(let step): Self.tagging(step).map(\.line).joined(separator: "\n")
+        case .commentVM(let step): ExeDevCommand.comment(step.node, text: step.text).line
         case .startVM(let step): ExeDevCommand.restart(step.node).line
         case .removeVM(let step): HostScript.logOut().shown + "\n" + ExeDevCommand.rm([step.node]).line
         case .share(let step): Self.sharing(step, present: step.revoking).map(\.line).joined(separator: "\n")
@@ -115,6 +116,11 @@ extension LiveWorld: WorldWriter {
 
     package func tag(_ step: TagVM) async throws(EffectError) {
         for command in Self.tagging(step) { _ = try await asking { () async throws(ExeDevError) in try await client.exec(command) } }
+    }
+
+    package func comment(_ step: CommentVM) async throws(EffectError) {
+        let command = ExeDevCommand.comment(step.node, text: step.text)
+        _ = try await asking { () async throws(ExeDevError) in try await client.exec(command) }
     }
 
     package func start(_ step: StartVM) async throws(EffectError) {
@@ -194,7 +200,9 @@ extension LiveWorld: WorldWriter {
 
     static func newVM(_ step: CreateVM) -> NewVM {
         let vm = step.vm
-        return NewVM(name: step.node, image: vm.image, cpu: vm.cpu, memory: vm.memory, disk: vm.disk, tags: [step.ownerTag] + vm.tags)
+        var new = NewVM(name: step.node, image: vm.image, cpu: vm.cpu, memory: vm.memory, disk: vm.disk, tags: [step.ownerTag] + vm.tags)
+        new.comment = vm.comment
+        return new
     }
 
     static func tagging(_ step: TagVM) -> [ExeDevCommand] {
@@ -250,6 +258,7 @@ extension ObservedVM {
         self.init(
             name: vm.name, status: Status(vm.status), tags: vm.tags, address: Address(host: vm.sshHost, port: vm.sshPort, user: vm.sshUser),
             createdAt: vm.createdAt, url: vm.httpsURL)
+        self.comment = vm.comment
         self.size = VMFields.Size(cpu: vm.cpu, memoryBytes: vm.memoryBytes, diskBytes: vm.diskBytes)
     }
 
@@ -257,6 +266,7 @@ extension ObservedVM {
     init(_ created: CreatedVM, asked: NewVM) {
         self.init(created.vm)
         if self.tags.isEmpty { self.tags = asked.tags }
+        if self.comment.isEmpty { self.comment = asked.comment ?? "" }
     }
 }
 

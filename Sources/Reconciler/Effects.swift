@@ -62,6 +62,7 @@ package protocol WorldWriter: WorldReader {
     /// Sends `new` once. The answer is the VM as the platform described it.
     func create(_ step: CreateVM) async throws(EffectError) -> ObservedVM
     func tag(_ step: TagVM) async throws(EffectError)
+    func comment(_ step: CommentVM) async throws(EffectError)
     func start(_ step: StartVM) async throws(EffectError)
     func remove(_ step: RemoveVM) async throws(EffectError)
     /// Takes the host out of the overlay network, if it can still be asked, right before its VM is removed. Throws only when the host refuses

@@ -17,6 +17,7 @@ struct Performer: Sendable {
         switch action {
         case .createVM(let step): return .created(try await world.create(step))
         case .tagVM(let step): try await world.tag(step)
+        case .commentVM(let step): try await world.comment(step)
         case .startVM(let step): try await world.start(step)
         case .removeVM(let step):
             if let vm = facts.observed.vms?[step.node] { try await world.logOut(vm) }

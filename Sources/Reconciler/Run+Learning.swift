@@ -15,6 +15,7 @@ extension Run {
             facts.ledger.stepDone(action.node)
             action.step.after(&facts.ledger, outcome, now: moment.wall)
             action.step.show(outcome, in: &facts.observed)
+            k3sStarted(by: action, at: moment)
             repaired(action.node)
             if action.kind == .patchNode { facts.notes[action.node, default: .init()].patches += 1 }
             invalidate(action.step, .done)
@@ -178,6 +179,13 @@ extension Run {
         stale(.host(node))
     }
 
+    /// A script may take minutes, and start k3s in the last of them.
+    private mutating func k3sStarted(by action: Action, at moment: Moment) {
+        guard type(of: action.step).startsK3s else { return }
+        facts.notes[action.node, default: .init()].started = moment.uptime
+        facts.ledger.k3sStarted(on: action.node, at: moment.wall)
+    }
+
     mutating func stale(_ target: ReadTarget) {
         reads.stale(target)
         spoil(target)
@@ -195,6 +203,7 @@ extension Run {
         if isInDoubt {
             if action.step.target == .platform { sent(action, at: moment) }
             wait(action, type(of: action.step).mayRepeat ? facts.ledger.nextBackOff(action.node) : 1, error, moment.wall)
+            k3sStarted(by: action, at: moment)
             tell(.outcomeUnknown(action, reason: error.message))
         } else {
             answered(action)

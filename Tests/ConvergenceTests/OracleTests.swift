@@ -33,7 +33,7 @@ import Testing
         return world
     }
 
-    @Test(arguments: removals + budgets + creations + locks + fences + versions) func complains(row: Row) throws {
+    @Test(arguments: removals + budgets + creations + locks + fences + repeats + versions) func complains(row: Row) throws {
         var world = try Self.start.get()
         row.arrange(&world)
         var judges = Judges([row.oracle])
@@ -212,6 +212,31 @@ import Testing
         Row("S11 without a Lease, and late", NothingOlderIsObeyed(), "decided under 1, and demo-web-n4 has obeyed 2") { _ in
             [.sent(stop, by: 0), .leased(2, by: 1), .sent(stop, by: 1), .obeyed(stop, by: 1), .obeyed(stop, by: 0)]
         },
+    ]
+
+    private static func flaps(_ name: String) -> @Sendable (inout WorldState) -> Void {
+        { world in if let place = world.at(name) { world.machines[place].flapsUntil = world.now + 60 } }
+    }
+
+    private static func sent(_ steps: Effect..., times: Int = 1) -> @Sendable (WorldState) -> [Occurrence] {
+        { _ in (0..<times).flatMap { _ in steps.map { .sent($0, by: 0) } } }
+    }
+
+    private static let repeats: [Row] = [
+        Row(
+            "Ready flapping, started again", FlappingNodesAreLeftAlone(), "comes and goes", arrange: flaps("demo-web-n1"),
+            when: sent(Effect(.startVM(StartVM(node: "demo-web-n1"))))),
+        Row("Ready flapping, and not wanted", FlappingNodesAreLeftAlone(), arrange: flaps(fourth), when: removed),
+        Row("not flapping any more", FlappingNodesAreLeftAlone(), when: sent(Effect(.startVM(StartVM(node: "demo-web-n1"))))),
+        Row("sent often", NothingIsRepeatedForEver(), when: sent(stop, times: 6)),
+        Row("sent too often", NothingIsRepeatedForEver(), "for the 7th time", when: sent(stop, times: 7)),
+        Row("sent often, with progress between", NothingIsRepeatedForEver()) { world in
+            let other = Effect(.removeVM(RemoveVM(node: fourth)))
+            return sent(stop, times: 6)(world) + [.sent(other, by: 0), .answered(other, by: 0, isDone: true)] + sent(stop, times: 6)(world)
+        },
+        Row(
+            "sent too often for one fault", NothingIsRepeatedForEver(), "for the 10th time",
+            arrange: { $0.struck = [Fault(.api(.dns), at: .effect(0))] }, when: sent(stop, times: 10)),
     ]
 
     // MARK: S3, S10 and S12, of which no missing rule of the product makes a case, because types or other rules keep it from one

@@ -84,6 +84,7 @@ final class GatedWorld: WorldWriter {
     func readShare(of vm: ObservedVM) async throws(EffectError) -> Share { throw no }
     func readCluster(on vm: ObservedVM) async throws(EffectError) -> ClusterReading { throw no }
     func tag(_ step: TagVM) async throws(EffectError) { throw no }
+    func comment(_ step: CommentVM) async throws(EffectError) { throw no }
     func start(_ step: StartVM) async throws(EffectError) { throw no }
     func remove(_ step: RemoveVM) async throws(EffectError) { throw no }
     func share(_ step: ShareVM) async throws(EffectError) -> Share { throw no }

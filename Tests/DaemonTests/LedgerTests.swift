@@ -197,12 +197,14 @@ import Testing
         #expect(before.clusterID == "c1")
         ledger.founder = "demo-cp-n1"
         ledger.founding = ["cluster-domain": .string("example.org"), "secrets-encryption": .boolean(true)]
+        ledger.critical = ["disable": .list(["traefik"])]
         try state.store(ledger)
         #expect(try state.ledger(for: fleet) { _ in } == ledger)
         // An older release wrote down the ranges alone.
-        ledger.founding = nil
+        (ledger.founding, ledger.critical) = (nil, nil)
         try state.store(ledger)
-        #expect(try state.ledger(for: fleet) { _ in }.founding == [:])
+        let filled = try state.ledger(for: fleet) { _ in }
+        #expect(filled.founding == [:] && filled.critical == [:])
     }
 
     @Test func aLedgerThatIsGoneIsNotFoundedAnew() throws {

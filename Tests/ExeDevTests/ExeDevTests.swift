@@ -33,6 +33,11 @@ private let row = #"{"vm_name":"web-n1","status":"running","ssh_dest":"a@b@web-n
         #expect(ExeDevCommand.ls(pattern: "web-*").line == "ls 'web-*'")
         #expect(ExeDevCommand.rm(["a", "b"]).line == "rm a b")
         #expect(ExeDevCommand.tag("worker", tags: ["c"], remove: true).line == "tag -d worker c")
+        #expect(ExeDevCommand.comment("w", text: "-x it's").line == #"comment -- w '-x it'"'"'s'"#)
+        #expect(ExeDevCommand.comment("w", text: "").line == "comment w ''")
+        var said = vm
+        said.comment = "shop, ask ada"
+        #expect(ExeDevCommand.new(said).line.hasSuffix("--tag=fleet-demo '--comment=shop, ask ada' --no-email"))
     }
 }
 

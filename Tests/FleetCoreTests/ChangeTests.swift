@@ -160,9 +160,11 @@ import Testing
     }
 
     private static func vm(_ node: DesiredNode, _ tag: String) -> ObservedVM {
-        ObservedVM(
+        var vm = ObservedVM(
             name: node.name, status: .running, tags: [tag] + node.vm.tags, address: .init(host: "h", port: nil, user: nil),
             createdAt: "then", url: nil)
+        vm.comment = node.vm.comment ?? ""
+        return vm
     }
 
     private static func node(_ want: DesiredNode, _ datastore: Datastore, address: String) -> NodeReading {

@@ -190,6 +190,13 @@ import Testing
 
     static let share = [
         SpecRow(
+            "comment", FleetText(web: "nodes: 1, comment: 'café'"),
+            #"7 pools.web.comment: "café" is no comment: 1 to 200 printable ASCII characters, with no space at either end"#),
+        SpecRow(
+            "no comment at all", FleetText(web: "nodes: 1, comment: ''"),
+            #"7 pools.web.comment: "" is no comment: 1 to 200 printable ASCII characters, with no space at either end"#),
+        SpecRow("a comment", FleetText(web: "nodes: 1, comment: '-x it\\'s \"ours\"'")),
+        SpecRow(
             "port", FleetText(web: "nodes: 1, share: {port: 65536, public: 'no'}"),
             "7 pools.web.share.port: must be a whole number from 1 to 65535",
             "7 pools.web.share.public: must be true or false"),

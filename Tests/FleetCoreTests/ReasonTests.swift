@@ -18,7 +18,8 @@ import Testing
     /// One of each code.
     static let all: [Reason] = [
         .vmMissing, .vmStopped, .hostUnprepared, .k3sNotInstalled, .identityStale, .installInterrupted, .nodeNotRegistered,
-        .labelsOrTaintsDiffer, .tagsDiffer, .sharingDiffers, .wantedAgain, .configurationNotRecorded, .installOutcomeUnknown,
+        .labelsOrTaintsDiffer, .tagsDiffer, .commentDiffers, .sharingDiffers, .wantedAgain, .configurationNotRecorded,
+        .installOutcomeUnknown,
         .configurationChanged, .hostDrifted(HostDrift(files: ["/etc/rancher/k3s/config.yaml"])),
         .k3sStopped(unit: "k3s-agent", UnitState(active: "inactive", sub: "dead", enabled: true, restarts: 0)), .notInFleetFile,
         .podsLeft(bare),
@@ -55,6 +56,7 @@ import Testing
         .hostDriftsAgain(HostDrift(files: [], isOutdated: true)), .labelsChangeAgain("tier=front"),
         .foreignConfiguration(files: ["/etc/rancher/k3s/config.yaml.d/a.yaml"]),
         .foundingValuesChanged([FoundingChange(key: "cluster-domain", value: "cluster.local")]),
+        .criticalValuesChanged([FoundingChange(key: "disable", value: "traefik")]),
         .vmSpecChanged(name: "a", role: .agent, [VMSpecChange(field: "cpu", from: "2", to: "4")]), .actionRefused("quota", advice: "ask"),
         .actionNotApproved(.install), .vmsNotListed, .vmExists(name: "a"), .vmNotListed(name: "a"),
         .vmLimitExceeded(others: 4, unlisted: ["a"], limit: 4), .vmsVanished(count: 2, of: 4), .foundedElsewhere(server: "a"),

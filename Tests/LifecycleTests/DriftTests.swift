@@ -195,6 +195,30 @@ import Testing
         },
     ]
 
+    private static func asks(_ comment: String?, ours: String?, there: String) -> @Sendable (inout Situation) -> Void {
+        { situation in
+            var (fleet, facts) = (situation.facts.fleet, situation.facts)
+            if let place = fleet.nodes.firstIndex(where: { $0.name == web }) { fleet.nodes[place].vm.comment = comment }
+            facts = FleetFacts(fleet: fleet, observed: facts.observed, ledger: facts.ledger, now: facts.now)
+            (facts.uptime, facts.digest) = (situation.facts.uptime, situation.facts.digest)
+            situation.facts = facts
+            situation.instance { $0.spec?.comment = ours }
+            situation.facts.observed.vms?[web]?.comment = there
+        }
+    }
+
+    private static let comments: [Row] = [
+        Row("no comment", "settled", asks(nil, ours: nil, there: "")),
+        Row("the comment of others, and none asked for", "settled", asks(nil, ours: nil, there: "theirs")),
+        Row("the comment is missing", "act commentVM CommentDiffers", asks("shop", ours: nil, there: "")),
+        Row("the comment was changed", "act commentVM CommentDiffers", asks("shop", ours: "shop", there: "theirs")),
+        Row("the comment is as asked", "settled", asks("shop", ours: "shop", there: "shop")),
+        Row("a comment that it asked for once", "act commentVM CommentDiffers", asks(nil, ours: "shop", there: "shop")),
+        Row("a comment that it asked for once, changed since", "settled", asks(nil, ours: "shop", there: "theirs")),
+    ]
+
+    @Test(arguments: comments) func whatTheListSaysOfAVM(row: Row) throws { try row.check() }
+
     private static let founding: [Row] = [
         Row("founded with another domain", of: server, "blocked FoundingValuesChanged") {
             $0.facts.ledger.founding = ["cluster-domain": .string("example.org")]

@@ -126,6 +126,8 @@ package struct VMSpec: Sendable, Hashable, Codable {
     package var disk: String
     /// Tags beside the ownership mark, sorted.
     package var tags: [String]
+    /// Nil: whatever others write there stays.
+    package var comment: String?
 
     package init(image: String, cpu: Int, memory: String, disk: String, tags: [String]) {
         (self.image, self.cpu, self.memory, self.disk, self.tags) = (image, cpu, memory, disk, tags)

@@ -53,7 +53,7 @@ package struct FoundingChange: Sendable, Hashable {
 }
 
 extension ConfigValue {
-    fileprivate var text: String {
+    var text: String {
         switch self {
         case .string(let text): text
         case .integer(let number): "\(number)"

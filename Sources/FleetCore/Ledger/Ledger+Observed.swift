@@ -88,6 +88,7 @@ extension FleetFacts {
         if let at = record.instance?.poweredOnAt, now - at > Planner.startGrace, isUp(name) { record.change { $0.poweredOnAt = nil } }
         if record.instance?.spec == nil, var spec = desired(name)?.vm {
             spec.tags = spec.tags.filter(vm.tags.contains)
+            if spec.comment != vm.comment { spec.comment = nil }
             record.change { $0.spec = spec }
         }
         if record != ledger.nodes[name] { ledger.nodes[name] = record }

@@ -35,6 +35,9 @@ extension Ledger {
     /// The VM has exactly these tags beside the ownership mark by our doing.
     mutating func tagged(_ node: String, _ tags: [String]) { change(node) { $0.spec?.tags = tags } }
 
+    /// The comment of the VM is this one by our doing; nil when it is not ours.
+    mutating func commented(_ node: String, _ text: String?) { change(node) { $0.spec?.comment = text } }
+
     /// Nothing came of the request: the name stands for what it stood for before.
     package mutating func requestFailed(_ node: String) {
         guard let request = nodes[node]?.request else { return }
@@ -52,6 +55,9 @@ extension Ledger {
         (founder, founding) = (server, FoundingValues.of(config))
     }
 
+    /// A server is about to be set up with these, and all others have them or will.
+    mutating func serverConfigured(_ setup: NodeSetup) { critical = CriticalValues.of(setup.extra, disable: setup.disable) }
+
     /// k3s is about to be configured and started. Until the answer is known nobody knows how it is configured, not even should the file go
     /// back to what it was.
     mutating func installSent(_ node: String, as role: Role, at now: Double) {
@@ -66,6 +72,9 @@ extension Ledger {
 
     /// k3s is about to be started. `isMember`: its Node is in the cluster, and may read ready for a while whatever becomes of it.
     package mutating func k3sStarts(on node: String, isMember: Bool) { change(node) { $0.isRestarting = isMember } }
+
+    /// It was, or may have been, at `now` at the latest.
+    package mutating func k3sStarted(on node: String, at now: Double) { change(node) { if $0.startedAt != nil { $0.startedAt = now } } }
 
     mutating func installed(_ node: String, digest: String, entrance: String) {
         change(node) { ($0.configuration, $0.entrance) = (.digest(digest), entrance) }

@@ -14,6 +14,8 @@ package struct Ledger: Sendable, Hashable, Codable {
     package var serviceCIDR: String
     /// Values of the servers' configuration that are fixed as well (`FoundingValues`); nil in a ledger of before December 2026.
     package var founding: [String: ConfigValue]?
+    /// What the servers were last told of that must be the same on all of them (`CriticalValues`); nil in a ledger of before December 2026.
+    package var critical: [String: ConfigValue]?
     /// The server that was told to found the cluster. Set before the start is sent and never unset: a second founding is a second cluster.
     package var founder: String?
     /// sha256 of the cluster's CA certificate, once observed.
@@ -55,6 +57,7 @@ package struct Ledger: Sendable, Hashable, Codable {
     package func ranged(as cluster: DesiredCluster) -> Ledger {
         var ledger = self
         if ledger.founding == nil || (founder == nil && caHash == nil) { ledger.founding = FoundingValues.of(cluster.serverConfig) }
+        if ledger.critical == nil { ledger.critical = CriticalValues.of(cluster.serverConfig, disable: cluster.disable) }
         guard founder == nil, caHash == nil else { return ledger }
         (ledger.clusterCIDR, ledger.serviceCIDR) = (cluster.clusterCIDR.description, cluster.serviceCIDR.description)
         return ledger

@@ -16,7 +16,7 @@ extension Join {
         mismatched, deleting, memberLeft, unheard, unheardBehindALock, hostReset, wantedAgain, Upgrade.staged,
         // Before readiness: a configuration that keeps a node down is mended by another one.
         reconfigured, drifted, Upgrade.reverted, failing, restarted, notReady, voting, reentered, differingLabels, differingShare,
-        differingTags,
+        differingTags, differingComment,
         registeredOtherwise, Upgrade.ended, Upgrade.due,
         // What cannot be mended holds up nothing.
         foreignConfiguration, differingFounding, differingVM, differingImage, network,
@@ -44,8 +44,9 @@ extension Join {
         guard pods == facts.clusterCIDR, services == facts.serviceCIDR else {
             return .blocked(.networkRangesChanged(clusterCIDR: pods, serviceCIDR: services))
         }
-        guard joined.want.role == .server, !facts.foundingChanges.isEmpty else { return nil }
-        return .blocked(.foundingValuesChanged(facts.foundingChanges))
+        guard joined.want.role == .server else { return nil }
+        if !facts.foundingChanges.isEmpty { return .blocked(.foundingValuesChanged(facts.foundingChanges)) }
+        return facts.criticalChanges.isEmpty ? nil : .blocked(.criticalValuesChanged(facts.criticalChanges))
     }
 
     private static let deleting: Rule = { joined, _ in
@@ -210,6 +211,15 @@ extension Join {
         let leaving = (joined.node.instance.spec?.tags ?? []).filter { !want.contains($0) && present.contains($0) }
         if missing.isEmpty, leaving.isEmpty { return nil }
         return .act(.tagVM(TagVM(node: joined.want.name, tags: want, adding: missing, removing: leaving)), .tagsDiffer)
+    }
+
+    /// One that the file asks for no more is cleared while it is still ours.
+    private static let differingComment: Rule = { joined, _ in
+        let (name, present, ours) = (joined.want.name, joined.vm.comment, joined.node.instance.spec?.comment)
+        if let comment = joined.want.vm.comment {
+            return comment == present ? nil : .act(.commentVM(CommentVM(node: name, comment)), .commentDiffers)
+        }
+        return ours != nil && ours == present ? .act(.commentVM(CommentVM(node: name, "")), .commentDiffers) : nil
     }
 
     private static let differingVM: Rule = { joined, _ in

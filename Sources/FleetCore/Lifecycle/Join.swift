@@ -44,6 +44,7 @@ enum Join {
             case .startVM: false
             case .purgeIdentity: want.role == .agent
             case .uncordon: node.leaveStage != nil && action.kind != .createVM
+            case .commentVM: want.vm.comment != nil && action.kind != .createVM
             case .tagVM: !want.vm.tags.isEmpty && action.kind != .createVM
             case .share: want.share != nil || sharing(want, node.instance.sharing, node.share) != nil
             default: true
@@ -52,7 +53,7 @@ enum Join {
     }
 
     static let way: [StepKind] = [
-        .createVM, .startVM, .prepare, .purgeIdentity, .install, .uncordon, .patchNode, .share, .tagVM,
+        .createVM, .startVM, .prepare, .purgeIdentity, .install, .uncordon, .patchNode, .share, .tagVM, .commentVM,
     ]
 }
 

@@ -58,6 +58,8 @@ package struct VMFields: Sendable, Hashable {
     package var createdAt: String?
     package var url: String?
     package var size = Size()
+    /// Empty where there is none.
+    package var comment = ""
 
     /// What exe.dev tells of it; each part may be missing (facts/exedev.md §1.2).
     package struct Size: Sendable, Hashable {

@@ -71,6 +71,7 @@ package struct FleetFacts: Sendable {
         var counts: FleetCounts
         var controlPlane: ControlPlane
         var foundingChanges: [FoundingChange]
+        var criticalChanges: [FoundingChange]
         var replacements: [String: Replacement.Cause] = [:]
     }
 
@@ -84,7 +85,8 @@ package struct FleetFacts: Sendable {
     /// The same facts, which do not change any more.
     package var settled: FleetFacts {
         var facts = self
-        facts.derived = Derived(counts: .of(self), controlPlane: .of(self), foundingChanges: foundingChanges)
+        facts.derived = Derived(
+            counts: .of(self), controlPlane: .of(self), foundingChanges: foundingChanges, criticalChanges: criticalChanges)
         let replacements = facts.replacementCauses
         facts.derived?.replacements = replacements
         return facts
@@ -124,7 +126,7 @@ package struct FleetFacts: Sendable {
         var setup = NodeSetup(
             name: node.name, role: node.role, clusterName: cluster.name, clusterID: ledger.clusterID,
             overlayInterface: cluster.overlay.interface, overlayAddress: overlay,
-            clusterCIDR: ledger.clusterCIDR, serviceCIDR: ledger.serviceCIDR, disable: cluster.disable,
+            clusterCIDR: ledger.clusterCIDR, serviceCIDR: ledger.serviceCIDR, disable: disable,
             extra: node.role == .server ? serverConfig : cluster.agentConfig, serverAddress: entranceAddress(of: node),
             caHash: node.role == .agent
                 ? controlPlane.endpoint?.caHash : joins(node.name) && node.name != ledger.founder ? ledger.caHash : nil,
@@ -154,12 +156,8 @@ package struct FleetFacts: Sendable {
         derived?.foundingChanges ?? ledger.founding.map { FoundingValues.changes($0, fleet.cluster.serverConfig, ledger.serviceCIDR) } ?? []
     }
 
-    /// With the values of the founding where they cannot change.
-    private var serverConfig: [String: ConfigValue] {
-        var config = fleet.cluster.serverConfig
-        for change in foundingChanges { config[change.key] = ledger.founding?[change.key] }
-        return config
-    }
+    /// What several servers cannot change one after the other.
+    var criticalChanges: [FoundingChange] { derived?.criticalChanges ?? criticalChangesNow() }
 
     /// The step that gives the node this configuration.
     func install(_ node: DesiredNode, overlay: String) -> Action {

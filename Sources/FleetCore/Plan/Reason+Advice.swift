@@ -35,6 +35,9 @@ extension Reason {
         case .foreignConfiguration: "put what they say into serverConfig or agentConfig, and remove them from the host"
         case .foundingValuesChanged(let changes):
             "put back " + changes.map { "\($0.key): \($0.value)" }.joined(separator: ", ")
+        case .criticalValuesChanged(let changes):
+            "put back " + changes.map { "\($0.key): \($0.value.isEmpty ? "[]" : $0.value)" }.joined(separator: ", ")
+                + "; a cluster of one server can change it"
         case .vmSpecChanged(_, role: .server, _): "put it back: a server can be neither changed nor moved to another VM yet"
         case .vmSpecChanged:
             "put it back; new VMs of a pool have it, so a pool with another vmPrefix gives VMs of the new kind"

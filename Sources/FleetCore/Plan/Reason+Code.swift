@@ -12,6 +12,7 @@ extension Reason {
         case nodeNotRegistered = "NodeNotRegistered"
         case labelsOrTaintsDiffer = "LabelsOrTaintsDiffer"
         case tagsDiffer = "TagsDiffer"
+        case commentDiffers = "CommentDiffers"
         case sharingDiffers = "SharingDiffers"
         case wantedAgain = "WantedAgain"
         case configurationNotRecorded = "ConfigurationNotRecorded"
@@ -99,6 +100,7 @@ extension Reason {
         case labelsChangeAgain = "LabelsChangeAgain"
         case foreignConfiguration = "ForeignConfiguration"
         case foundingValuesChanged = "FoundingValuesChanged"
+        case criticalValuesChanged = "CriticalValuesChanged"
         case vmSpecChanged = "VMSpecChanged"
         case actionRefused = "ActionRefused"
         case actionNotApproved = "ActionNotApproved"
@@ -142,6 +144,7 @@ extension Reason {
         case .nodeNotRegistered: .nodeNotRegistered
         case .labelsOrTaintsDiffer: .labelsOrTaintsDiffer
         case .tagsDiffer: .tagsDiffer
+        case .commentDiffers: .commentDiffers
         case .sharingDiffers: .sharingDiffers
         case .wantedAgain: .wantedAgain
         case .configurationNotRecorded: .configurationNotRecorded
@@ -229,6 +232,7 @@ extension Reason {
         case .labelsChangeAgain: .labelsChangeAgain
         case .foreignConfiguration: .foreignConfiguration
         case .foundingValuesChanged: .foundingValuesChanged
+        case .criticalValuesChanged: .criticalValuesChanged
         case .vmSpecChanged: .vmSpecChanged
         case .actionRefused: .actionRefused
         case .actionNotApproved: .actionNotApproved

@@ -19,6 +19,7 @@ extension Reason {
         case .nodeNotRegistered: "k3s runs there and its node is not in the cluster"
         case .labelsOrTaintsDiffer: "labels or taints differ"
         case .tagsDiffer: "tags differ"
+        case .commentDiffers: "the VM's comment differs"
         case .sharingDiffers: "sharing is not as asked"
         case .wantedAgain: "it is wanted again"
         case .configurationNotRecorded: "how it is configured is not in this ledger"
@@ -158,6 +159,8 @@ extension Reason {
         case .foreignConfiguration(let files): "k3s takes arguments from " + files.joined(separator: ", ") + " too"
         case .foundingValuesChanged(let changes):
             changes.map(\.key).joined(separator: ", ") + " of serverConfig cannot change once a cluster exists"
+        case .criticalValuesChanged(let changes):
+            changes.map(\.key).joined(separator: ", ") + " must be the same on all servers, and k3s does not start where it differs"
         case .vmSpecChanged(_, _, let changes):
             changes.map { "its \($0.field) is \($0.from) instead of \($0.to)" }.joined(separator: ", ") + "; changing a VM is not built yet"
         case .actionNotApproved(let step): "\(step.words) is not in the approved plan"

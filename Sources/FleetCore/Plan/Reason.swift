@@ -14,6 +14,7 @@ package indirect enum Reason: Sendable, Hashable {
     case nodeNotRegistered
     case labelsOrTaintsDiffer
     case tagsDiffer
+    case commentDiffers
     case sharingDiffers
     /// Its removal had begun when the file came to ask for it again.
     case wantedAgain
@@ -135,6 +136,8 @@ package indirect enum Reason: Sendable, Hashable {
     /// Files from which k3s takes arguments too, and which are not ours.
     case foreignConfiguration(files: [String])
     case foundingValuesChanged([FoundingChange])
+    /// Of several servers.
+    case criticalValuesChanged([FoundingChange])
     /// Nothing here resizes a VM or gives it another image.
     case vmSpecChanged(name: String, role: Role, [VMSpecChange])
     /// exe.dev, the host or a safety rule said no when the action was sent.

@@ -56,7 +56,7 @@ enum SpecFields {
     static let registryTLS = ["ca", "cert", "key", "insecureSkipVerify"]
     static let shape = ["image", "cpu", "memory", "disk", "tags", "labels", "taints", "isolated"]
     static let taint = ["key", "value", "effect"]
-    static let pool = ["nodes", "vmPrefix", "k3s", "project", "task", "share"] + shape
+    static let pool = ["nodes", "vmPrefix", "k3s", "project", "task", "share", "comment"] + shape
     static let share = ["port", "public", "users"]
     static let limits = ["maxVMs", "deletionsPerPass", "hostsAtOnce", "connectsPerMinute", "maxUnavailable", "etcdRoundTripMilliseconds"]
     static let policy = ["prune", "drain", "window", "replace"]

@@ -261,6 +261,10 @@ package enum FleetSchema {
                 "k3s": {"description": "An exact release, at most 3 minors behind cluster.k3s, which it is by default.", \#(release)},
                 "project": {"description": "The label exedev.dev/project.", "$ref": "#/$defs/labelValue", "minLength": 1, "examples": ["shop"]},
                 "task": {"description": "The label exedev.dev/task.", "$ref": "#/$defs/labelValue", "minLength": 1, "examples": ["nightly"]},
+                "comment": {
+                  "description": "What exe.dev's list of VMs says of each; left as it is when never said, cleared once it is said no more.",
+                  "type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]([ -~]*[!-~])?$", "examples": ["shop, ask ada"]
+                },
                 "share": {
                   "description": "exe.dev's HTTPS proxy in front of each VM; left as it is when never said, private again once it is said no more.",
                   "type": "object", "additionalProperties": false, "properties": {

@@ -13,13 +13,15 @@ struct PoolDraft {
     var labels: [String: String]
     var k3s: K3sVersion?
     var share: Share?
+    var comment: String?
 
     /// `-n` keeps the names from ending in `-<digits>`, which exe.dev was observed to refuse (facts/exedev.md §4).
     static func vmName(_ stem: String, _ number: Int) -> String { "\(stem)-n\(number)" }
 
     func nodes() -> [DesiredNode] {
         guard let stem, let k3s else { return [] }
-        let vm = VMSpec(image: shape.image, cpu: shape.cpu, memory: shape.memory, disk: shape.disk, tags: shape.tags.sorted())
+        var vm = VMSpec(image: shape.image, cpu: shape.cpu, memory: shape.memory, disk: shape.disk, tags: shape.tags.sorted())
+        vm.comment = comment
         return (0..<count).map { index in
             DesiredNode(
                 name: Self.vmName(stem, index + 1), pool: name, role: role, vm: vm, k3s: k3s, labels: labels, taints: shape.taints,
@@ -72,7 +74,8 @@ extension FleetReader {
         }
         return PoolDraft(
             name: name, role: role, place: fields["vmPrefix"] ?? field, stem: stem, count: count, shape: shape, labels: labels,
-            k3s: version(fields["k3s"], role, cluster), share: fields["share"].map(share))
+            k3s: version(fields["k3s"], role, cluster), share: fields["share"].map(share),
+            comment: fields["comment"]?.string(where: Grammar.comment, or: Grammar.commentHint))
     }
 
     /// A kubelet may be up to three minor releases behind its API server and never ahead of it (Kubernetes' version skew policy).

@@ -37,7 +37,10 @@ package struct Install: Step {
     package func before(_ ledger: inout Ledger, now: Double) {
         // A server that joins founds nothing.
         if setup.role == .server, setup.serverAddress == nil { ledger.foundingSent(on: setup.name, setup.extra) }
-        if setup.role == .server { ledger.serverChanges(at: now) }
+        if setup.role == .server {
+            ledger.serverConfigured(setup)
+            ledger.serverChanges(at: now)
+        }
         ledger.installSent(node, as: setup.role, at: now)
     }
 

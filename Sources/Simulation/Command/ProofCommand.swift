@@ -156,7 +156,8 @@ enum ProofCommand {
         return [
             single("crashes", stage.crashes), single("crashes, started again at once", stage.crashes, restartsAfter: 1),
             single("full disks", stage.fullDisks), single("failed reads", stage.failedReads), single("lying lists", stage.lyingLists),
-            single("slow answers", stage.slowAnswers), single("failed effects", stage.failedEffects),
+            single("slow answers", stage.slowAnswers),
+            single("slow effects", stage.slowEffects), single("failed effects", stage.failedEffects),
             single("failed asks for the Lease", stage.failedAsks), single("surroundings", stage.surroundings),
             ("takeovers", stage.takeovers, Trial.pause), ("pairs of crashes", pairs(0), Trial.pause),
             ("pairs of crashes, started again at once", pairs(every / 2), 1),

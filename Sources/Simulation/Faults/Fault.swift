@@ -23,8 +23,10 @@ package struct Fault: Sendable, Hashable, CustomStringConvertible {
         // exe.dev
         case api(APIFault)
         case staleList(Int), partialList(Int), emptyList
-        /// The answer to a read is true, and so many seconds on its way.
+        /// The answer to a read is true, and so many seconds on its way; that to an effect too, which was done at once.
         case slow(Double)
+        /// A host gets on with nothing for so many seconds and then does what it was told, unless its connection has ended by then.
+        case slowThere(Double)
         // hosts
         case host(HostFault)
         case unreachable, refused, apiServerDown
@@ -54,6 +56,10 @@ package struct Fault: Sendable, Hashable, CustomStringConvertible {
         case revival
         /// Somebody else's server joins at the same time, and goes away after a minute and a half.
         case twoJoins
+        /// The VM of an agent vanishes, and somebody makes another one of its name, without our tag.
+        case rebuiltByOthers(Int)
+        /// A kubelet is ready, not ready and silent by turns for five minutes.
+        case flapping(Int)
 
         /// Seconds during which nothing can be brought to its end.
         var downtime: Double {
@@ -66,7 +72,7 @@ package struct Fault: Sendable, Hashable, CustomStringConvertible {
         /// After it a run may end in good faith although there is something to do.
         var misleads: Bool {
             switch self {
-            case .vanish, .reboot, .powerCut: true
+            case .vanish, .reboot, .powerCut, .rebuiltByOthers, .flapping: true
             default: isLyingList
             }
         }
@@ -89,6 +95,7 @@ package struct Fault: Sendable, Hashable, CustomStringConvertible {
             case .staleList, .partialList, .emptyList: target == .vms
             case .unreachable, .refused: !target.isForPlatform
             case .apiServerDown: target == .cluster
+            case .slowThere: false
             default: true
             }
         }
@@ -96,7 +103,7 @@ package struct Fault: Sendable, Hashable, CustomStringConvertible {
         func canStrike(_ effect: Effect) -> Bool {
             switch self {
             case .api: !effect.isForHost
-            case .host: effect.isForHost
+            case .host, .slowThere: effect.isForHost
             default: true
             }
         }
@@ -152,6 +159,7 @@ extension Fault.Kind {
         case .partialList(let hidden): "a list without its VM \(hidden)"
         case .emptyList: "an empty list"
         case .slow(let seconds): "an answer that takes \(Int(seconds)) s"
+        case .slowThere(let seconds): "a host that takes \(Int(seconds)) s"
         case .host(let fault): "the host's \(fault.rawValue)"
         case .unreachable: "unreachable"
         case .refused: "refused"
@@ -174,6 +182,8 @@ extension Fault.Kind {
         case .learnerStuck(let seconds): "learner stuck for \(Int(seconds)) s"
         case .twoJoins: "two joins at once"
         case .revival: "the dead come back"
+        case .rebuiltByOthers(let number): "agent \(number) rebuilt by others"
+        case .flapping(let number): "Ready flapping of machine \(number)"
         }
     }
 }

@@ -30,6 +30,9 @@ extension WorldState {
     /// Things came about that the ledger does not tell: another machine's, or those of a write that was lost.
     var hidesFromTheLedger: Bool { struck.contains(where: \.kind.hidesFromTheLedger) }
 
+    /// Names of ours that somebody else's VMs bear now.
+    var taken: Set<String> { Set(machines.filter { $0.theirsSince != nil }.map(\.name)) }
+
     /// After it a run may end in good faith although there is something to do.
     var wasMisled: Bool { struck.contains(where: \.kind.misleads) }
 }
@@ -63,6 +66,11 @@ extension WorldState {
             guard !agents.isEmpty else { break }
             report(.failed(agents[index % agents.count].name))
             vanish(agents[index % agents.count].name)
+        case .rebuiltByOthers(let index):
+            let agents = machines.filter { $0.disk.role == .agent && $0.disk.serverData == nil && owns($0.name, id) }
+            if !agents.isEmpty { rebuildByOthers(agents[index % agents.count].name) }
+        case .flapping(let index) where !machines.isEmpty:
+            flap(machines[index % machines.count].name)
         case .handShare(let index):
             let shared = processes[id].fleet.nodes.filter { $0.share != nil && owns($0.name, id) }
             if !shared.isEmpty { shareByHand(shared[index % shared.count].name) }

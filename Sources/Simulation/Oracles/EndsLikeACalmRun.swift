@@ -10,6 +10,8 @@ struct EndsLikeACalmRun: EndOracle {
         if trial.isBlocked, end.wasMisled { return nil }
         // How many nodes came before the one that fails is a matter of time.
         if trial.stopsHalfWay { return nil }
+        // What waits for its name, or for its place in the budget, is as it was when the name was taken.
+        if !end.taken.isEmpty { return nil }
         guard let calm = trial.calm else { return nil }
         let (expected, ending) = (excused(calm, end, trial), excused(end.ending, end, trial))
         guard expected != ending else { return nil }

@@ -9,7 +9,8 @@ struct GrantsFollowTheFile: EndOracle {
         // The grants of another machine with another file, or of a write that was lost, are not in this ledger.
         guard trial.scenario.ending == .settled, !end.hadRival, !(end.hadDamage && end.hadEdit) else { return nil }
         for node in trial.scenario.after.nodes {
-            guard let machine = end.machine(node.name) else { continue }
+            guard let machine = end.machine(node.name), machine.theirsSince == nil else { continue }
+            if let comment = node.vm.comment, machine.vm.comment != comment { return "\(node.name) has the comment \(machine.vm.comment)" }
             let wanted = node.share ?? .initial
             let strange = Set(machine.share.users).subtracting(wanted.users)
             if !strange.isEmpty { return "\(strange.sorted()) still have access to \(node.name)" }

@@ -15,6 +15,7 @@ struct Judges: Sendable {
         MembersAreNotRestarted(), OneChangeAtATime(), VMsStayInBudget(), NoDuplicateVM(), RemovalsStayInBudget(), FoundedAtMostOnce(),
         DestroyLeavesNothing(), LoopsEnd(), UpgradesKeepTheirOrder(), DisruptionsKeepToTheWindow(),
         AHeldFleetIsLeftAlone(), NothingOlderIsObeyed(), ReplacementsAreWarranted(),
+        AHeldFleetIsLeftAlone(), NothingOlderIsObeyed(), FlappingNodesAreLeftAlone(), NothingIsRepeatedForEver(),
     ]
 
     /// Of a trial: what comes later follows from what came before.

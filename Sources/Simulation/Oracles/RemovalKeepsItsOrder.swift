@@ -11,7 +11,7 @@ struct RemovalKeepsItsOrder: Oracle {
     func before(_ request: Request, _ world: WorldState, _ history: History) -> String? {
         let effect = request.effect
         guard request.process.mode == .apply, effect.action.isDestructive, let machine = world.machine(effect.subject),
-            world.isMember(machine.name)
+            world.isMember(machine.name), !world.wasReplacedUnseen(machine.name, by: request.process)
         else { return nil }
         switch effect.kind {
         case .stop where !drained.contains(machine.name): return "stopped before it was drained"

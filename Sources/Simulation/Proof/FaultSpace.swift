@@ -41,6 +41,14 @@ extension Stage {
     /// Answers that are true and come when others have long been given: as long as a read may take (`Command.deadline`, 30 s on a host).
     package var slowAnswers: [Fault] { reads.indices.flatMap { number in [8.0, 25].map { Fault(.slow($0), at: .read(number)) } } }
 
+    /// Effects that take longer than most: some of them are over before their deadline, of some nobody hears the end.
+    package var slowEffects: [Fault] {
+        effects.indices.flatMap { number -> [Fault] in
+            let kinds: [(Double) -> Fault.Kind] = effects[number].isForHost ? [Fault.Kind.slow, Fault.Kind.slowThere] : [Fault.Kind.slow]
+            return kinds.flatMap { kind in [20.0, 90, 150].map { Fault(kind($0), at: .effect(number)) } }
+        }
+    }
+
     /// Every status of exe.dev for every request, every way in which a step on a host can end badly.
     package var failedEffects: [Fault] {
         effects.indices.flatMap { number -> [Fault] in
@@ -56,6 +64,7 @@ extension Stage {
         let others: [Fault.Kind] = [
             .secondRun, .rival, .silence(0), .silence(1), .silence(2), .pause(30), .pause(3600), .outage(3600), .vanish(0), .vanish(1),
             .reboot(0), .reboot(1), .reboot(2), .powerCut(0), .powerCut(1), .powerCut(2), .dark(120), .apiOutage(120), .throttle(5),
+            .rebuiltByOthers(0), .flapping(0), .flapping(1),
         ]
         let edits = scenario.edits.indices.map(Fault.Kind.edit)
         let hands: [Fault.Kind] = scenario.isMendable ? [.handShare(0), .handEdit(0), .handEdit(1)] : []
@@ -85,7 +94,7 @@ extension Stage {
     }
 
     package var singleFaults: [Fault] {
-        crashes + fullDisks + failedReads + lyingLists + slowAnswers + failedEffects + failedAsks + surroundings
+        crashes + fullDisks + failedReads + lyingLists + slowAnswers + slowEffects + failedEffects + failedAsks + surroundings
     }
 
     /// The second strikes after the first: effects and saves are counted on from run to run.

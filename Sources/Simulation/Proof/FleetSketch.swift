@@ -10,10 +10,13 @@ struct FleetSketch: Sendable {
     var guests: [String] = []
     var isShared = true
     var tags: [String] = []
+    var comment: String?
+    var disable: [String] = []
     var version = "v1.34.9+k3s1"
     var upgradePath: [String] = []
     var maxUnavailable = "1"
     var maxVMs: Int?
+    var deletionsPerPass = 1
     var kubelet = "110"
     var serverKubelet = "110"
     var drainTimeout = 300
@@ -37,12 +40,13 @@ struct FleetSketch: Sendable {
     func fleet() -> DesiredFleet {
         let text = """
             {apiVersion: "exedev-k8s/v1", cluster: {name: "demo", k3s: "\(version)", servers: \(servers),
+              disable: [\(disable.map { "\"\($0)\"" }.joined(separator: ", "))],
               upgradePath: [\(upgradePath.map { "\"\($0)\"" }.joined(separator: ", "))],
               agentConfig: {"kubelet-arg": ["max-pods=\(kubelet)"]}, serverConfig: {"kubelet-arg": ["max-pods=\(serverKubelet)"]}},
              pools: {\(pool): {nodes: \(web), labels: {tier: "\(label)"}, isolated: \(isTainted)\(image.map { ", image: \"\($0)\"" } ?? ""), tags: [\(tags.map { "\"\($0)\"" }.joined(separator: ", "))], 
-                \(share)},
+                \(comment.map { "comment: \"\($0)\"," } ?? "") \(share)},
                      batch: {nodes: \(batch), isolated: true}},
-             limits: {maxVMs: \(maxVMs ?? max(25, web + 10)), maxUnavailable: \(maxUnavailable)}, policy: {prune: true, replace: "\(replace)", drain: {timeout: \(drainTimeout)}\(window.map { ", window: \($0)" } ?? "")}}
+             limits: {maxVMs: \(maxVMs ?? max(25, web + 10)), maxUnavailable: \(maxUnavailable), deletionsPerPass: \(deletionsPerPass)}, policy: {prune: true, replace: "\(replace)", drain: {timeout: \(drainTimeout)}\(window.map { ", window: \($0)" } ?? "")}}
             """
         let outcome = FleetFile.parse(text, file: "fleet.json")
         guard let fleet = outcome.fleet else { preconditionFailure("the scenario's fleet file is wrong: \(outcome.diagnostics)") }

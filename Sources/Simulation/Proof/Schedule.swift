@@ -61,7 +61,9 @@ package struct Schedule: Sendable {
     }
 
     private static func effect(_ stage: Stage, _ random: inout Randomness) -> Fault.Kind {
-        switch random.below(18) {
+        switch random.below(20) {
+        case 18: .slow(pick([20, 90, 150], &random))
+        case 19: .slowThere(pick([20, 90, 150], &random))
         case 0: .crashAndDamage
         case 1: .crashBefore
         case 2: .crashAfter
@@ -73,7 +75,9 @@ package struct Schedule: Sendable {
     }
 
     private static func surrounding(_ stage: Stage, _ random: inout Randomness) -> Fault.Kind {
-        switch random.below(14) {
+        switch random.below(16) {
+        case 14: .rebuiltByOthers(random.below(10))
+        case 15: .flapping(random.below(10))
         case 12 where stage.scenario.isMendable: random.chance(2) ? .handShare(random.below(10)) : .handEdit(random.below(10))
         case 0: .silence(random.below(10))
         case 1: .rival

@@ -220,8 +220,9 @@ struct Course {
         switch scenario.ending {
         case .settled:
             // What another machine made, for a file that was another one then, is not in this ledger and left to the operator.
-            let isIgnorant = world.state.withLock { $0.struck.contains(where: \.kind.hidesFromTheLedger) }
+            let (isIgnorant, taken) = world.state.withLock { ($0.hidesFromTheLedger, $0.taken) }
             return plan.items.allSatisfy { line in
+                if let isEnd = isEnd(line, beside: taken) { return isEnd }
                 let isUnknown = isIgnorant && !scenario.wants(line.node) && line.decision.reason?.code == .notInLedger
                 return isUnknown || line.decision.isSettled
             }
@@ -230,9 +231,17 @@ struct Course {
         }
     }
 
+    /// What bears somebody else's VM is blocked, and may hold others up; nil where that says nothing of it.
+    private func isEnd(_ line: Plan.Item, beside taken: Set<String>) -> Bool? {
+        guard !taken.isEmpty, let code = line.decision.reason?.code else { return nil }
+        if taken.contains(line.node) { return line.decision.isBlocked && code == .vmForeign }
+        return [.limitHeld, .limitReached, .upgradeStopped].contains(code) ? true : nil
+    }
+
     /// A VM that vanished, or that a list hid from the breaker, was created again as the file asks, and what hindered it went with it.
     private func isEnd(_ line: Plan.Item, _ codes: [String: Set<Reason.Code>]) -> Bool {
-        let (someAreNew, hadDamage) = world.state.withLock { ($0.struck.contains(where: \.kind.misleads), $0.hadDamage) }
+        let (someAreNew, hadDamage, taken) = world.state.withLock { ($0.wasMisled, $0.hadDamage, $0.taken) }
+        if let isEnd = isEnd(line, beside: taken) { return isEnd }
         let code = line.decision.reason?.code
         // A node that is down and may not be mended keeps the place of others.
         if case .wait = line.decision, code == .limitReached, scenario.approved != nil { return someAreNew }

@@ -1,5 +1,6 @@
 package import FleetCore
 import K3s
+import Reconciler
 
 /// A change that was asked of the world.
 package struct Effect: Sendable, Hashable {
@@ -17,6 +18,12 @@ package struct Effect: Sendable, Hashable {
     package var subject: String { action.node }
     package var kind: StepKind { action.kind }
     var isForHost: Bool { host != nil }
+
+    /// Seconds after which nobody waits for its answer any more (`Step.deadlineSeconds`, `Command.deadline`).
+    var deadline: Double { isForHost ? type(of: action.step).deadlineSeconds : 35 }
+
+    /// As Live ends it then: whether it was done is not known.
+    var isOverdue: EffectError { EffectError("no answer within \(Int(deadline)) s", remedy: .observeAgain) }
 
     /// It asks on arrival whether the node is alive, and leaves it then.
     var sparesTheLiving: Bool { if case .deleteNode(let step) = action { step.ifSilent } else { false } }

@@ -19,6 +19,7 @@ enum Errand: Sendable {
         case .list(.slow(let seconds)), .probe(_, .slow(let seconds)), .readCluster(_, .slow(let seconds)),
             .readShare(_, .slow(let seconds)):
             seconds
+        case .effect(let effect, _, .slow(let seconds)): min(seconds, effect.deadline)
         default: 0
         }
     }
@@ -62,7 +63,9 @@ extension WorldState {
     private mutating func arrive(_ errand: Errand, by id: Int) -> (Result<Answer, EffectError>, back: Double) {
         proceed()
         switch errand {
-        case .list(let fault): return (list(fault).map(Answer.vms), random.seconds(0.05, 3))
+        case .list(let fault):
+            if fault?.isLyingList != true { processes[id].listedAt = now }
+            return (list(fault).map(Answer.vms), random.seconds(0.05, 3))
         case .probe(let name, let fault): return (probe(name, fault).map(Answer.host), random.seconds(0.05, 0.4))
         case .readShare(let name, let fault): return (readShare(name, fault).map(Answer.share), random.seconds(0.05, 1))
         case .readCluster(let name, let fault):
@@ -115,6 +118,7 @@ extension WorldState {
     private func probe(_ name: String, _ fault: Fault.Kind?) -> Result<HostProbe, EffectError> {
         if let refusal = Self.refusal(fault) { return .failure(refusal) }
         guard let place = reachable(name) else { return .failure(Self.refused) }
+        if machines[place].theirsSince != nil, let refusal = Self.refusal(.refused) { return .failure(refusal) }
         guard now >= machines[place].keysAt else { return .failure(Self.keysRefused) }
         return .success(machines[place].probe(now: now))
     }

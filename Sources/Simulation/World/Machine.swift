@@ -24,6 +24,10 @@ package struct Machine: Hosted, Hashable {
     var silentUntil = -Double.infinity
     /// No boot brings it up any more; exe.dev calls it running.
     private(set) var isBroken = false
+    /// Until when it is ready by turns.
+    var flapsUntil = -Double.infinity
+    /// Since when it is in the place of one of ours.
+    var theirsSince: Double?
     /// Releases that do not come up here.
     var brokenReleases: Set<K3sVersion> = []
     let address: ObservedVM.Address
@@ -168,8 +172,23 @@ package struct Machine: Hosted, Hashable {
     /// Whether its kubelet says that the node is ready; nil while it says nothing.
     func heartbeat(now: Double) -> Bool? {
         guard let registered = unit?.registeredAt, now >= silentUntil else { return nil }
+        guard now >= flapsUntil else { return flutter(now) }
         return now >= registered + WorldState.readyAfter
     }
+
+    static let flapping = 300.0
+
+    /// Ready, not ready, and silent for longer than a cluster's patience.
+    private func flutter(_ now: Double) -> Bool? {
+        switch (now - flapsUntil + Self.flapping).truncatingRemainder(dividingBy: 50 + ClusterModel.patience + 15) {
+        case ..<25: true
+        case ..<50: false
+        default: nil
+        }
+    }
+
+    /// Its node is in the cluster, and comes and goes.
+    func isFlapping(now: Double) -> Bool { unit?.registeredAt != nil && now < flapsUntil }
 
     /// By systemd. One that cannot join stays; one whose configuration is refused ends at once, and is started again 5 s later.
     private func restarts(now: Double) -> Int {
@@ -192,7 +211,9 @@ package struct Machine: Hosted, Hashable {
             case .paused: .paused
             case .stopped: .stopped
             }
-        return ObservedVM(name: name, status: status, tags: tags, address: address, createdAt: vm.createdAt, url: nil)
+        var observed = ObservedVM(name: name, status: status, tags: tags, address: address, createdAt: vm.createdAt, url: nil)
+        if !vm.comment.isEmpty { observed.comment = vm.comment }
+        return observed
     }
 
     func probe(now: Double) -> HostProbe {

@@ -76,6 +76,7 @@ extension WorldState {
 extension SimulatedProcess: WorldWriter {
     package nonisolated(nonsending) func listVMs() async throws(EffectError) -> [ObservedVM] {
         guard case .vms(let list) = try await read(.vms, Errand.list) else { throw Self.dead }
+        world.state.withLock { $0.processes[id].knowsAsOf = $0.processes[id].listedAt }
         return list
     }
 
@@ -103,6 +104,10 @@ extension SimulatedProcess: WorldWriter {
     }
 
     package nonisolated(nonsending) func tag(_ step: TagVM) async throws(EffectError) { _ = try await perform(Effect(.tagVM(step))) }
+
+    package nonisolated(nonsending) func comment(_ step: CommentVM) async throws(EffectError) {
+        _ = try await perform(Effect(.commentVM(step)))
+    }
 
     package nonisolated(nonsending) func start(_ step: StartVM) async throws(EffectError) { _ = try await perform(Effect(.startVM(step))) }
 
@@ -241,7 +246,9 @@ extension WorldState {
         let number = effects.count - 1
         inFlight[number] = (effect, id)
         let fault = fault(at: .effect(number), by: id) { $0.canStrike(effect) }
-        return (fault, random.seconds(0.1, 0.5), number)
+        let there = random.seconds(0.1, 0.5)
+        if case .slowThere(let seconds)? = fault { return (fault, min(seconds, effect.deadline), number) }
+        return (fault, there, number)
     }
 
     /// Carries the effect out, unless a fault forbids it, and says what the caller is told.
@@ -260,7 +267,13 @@ extension WorldState {
             }
         }
         var hostFault: HostFault?
-        if case .host(let kind)? = fault, effect.isForHost { hostFault = kind }
+        switch fault {
+        case .host(let kind) where effect.isForHost: hostFault = kind
+        // A script ends with its connection.
+        case .slowThere(let seconds) where seconds > effect.deadline: hostFault = .cutMiddle
+        case .slow(let seconds) where seconds > effect.deadline: told = effect.isOverdue
+        default: break
+        }
         var result: Swift.Result<EffectReply, EffectError> = .success(.text(""))
         if isDone {
             result = carryOut(effect, fault: hostFault, by: id)

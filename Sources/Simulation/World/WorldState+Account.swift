@@ -19,6 +19,7 @@ extension WorldState {
         var new = NewVM(name: step.node, tags: [step.ownerTag] + spec.tags)
         new.make.image = spec.image
         (new.make.cpu, new.make.memory, new.make.disk) = (String(spec.cpu), spec.memory, spec.disk)
+        new.comment = spec.comment ?? ""
         var made: Machine?
         let reply = asked { world throws(AccountRefusal) in
             if world.late.contains(where: { $0.reservesName && $0.effect.subject == new.name }) { throw .nameTaken(new.name) }

@@ -11,6 +11,26 @@ extension WorldState {
         machines[index].vm.sharedWith = []
     }
 
+    /// Somebody removes a VM of ours and makes one of their own by its name.
+    mutating func rebuildByOthers(_ name: String) {
+        report(.failed(name))
+        vanish(name)
+        rebuild(name, tags: ["theirs"])
+        guard let index = at(name) else { return }
+        machines[index].theirsSince = now
+    }
+
+    /// Its kubelet comes and goes for some minutes from now on.
+    mutating func flap(_ name: String) {
+        settle()
+        if let index = at(name) { machines[index].flapsUntil = now + Machine.flapping }
+    }
+
+    /// Somebody writes something else there.
+    mutating func commentByHand(_ name: String) {
+        if let index = at(name) { machines[index].vm.comment = "do not touch" }
+    }
+
     /// Somebody edits k3s's configuration on a host, and its unit, and does not start it again.
     mutating func editConfiguration(of name: String) {
         guard let index = at(name), machines[index].disk.setup != nil else { return }

@@ -9,6 +9,7 @@ extension WorldState {
         case .createVM(let step): create(step)
         case .tagVM(let step): tag(step)
         case .startVM(let step): start(step.node)
+        case .commentVM(let step): asked { world throws(AccountRefusal) in try world.account.comment(step.node, step.text) }
         case .removeVM(let step): remove(step.node)
         case .share(let step): share(step)
         default: run(effect, fault: fault, by: id)
@@ -46,6 +47,8 @@ extension WorldState {
         let (action, host) = (effect.action, effect.host ?? "")
         guard let index = reachable(host) else { return Self.retries("connection refused") }
         guard machines[index].answersAs == nil else { return Self.asks("this host is \(machines[index].answersAs ?? "")") }
+        // Its key is not the one that we know.
+        if machines[index].theirsSince != nil { return .failure(HostFault.keyChanged.error) }
         if fault == .wrongHost || fault == .keyChanged || fault == .connectionRefused { return .failure(fault!.error) }
         if fault != .cutBefore {
             if let refusal = obey(effect.token, index) { return .failure(refusal) }
@@ -123,7 +126,7 @@ extension WorldState {
         case .evacuate(let step): evacuation(step)
         case .upgradeK3s(let step): upgrade(step.version, index)
         case .revertK3s: revert(index)
-        case .createVM, .tagVM, .startVM, .share, .removeVM: []
+        case .createVM, .tagVM, .commentVM, .startVM, .share, .removeVM: []
         case .stop:
             [
                 { world in world.write(index) { $0.enabled = nil } },

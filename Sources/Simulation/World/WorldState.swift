@@ -115,6 +115,9 @@ package struct WorldState: Sendable {
         /// Nodes that its operator wants to be made again.
         var replacing: Set<String> = []
         package var isAlive = true
+        /// When its last list of VMs was made, and that of the one which it has.
+        var listedAt = -Double.infinity
+        var knowsAsOf = -Double.infinity
         /// How this process dies at its next write of the ledger.
         var diesAtSave: Fault.Kind?
     }
