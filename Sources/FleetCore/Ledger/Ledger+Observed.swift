@@ -31,7 +31,7 @@ extension FleetFacts {
         learnFounding()
         // Of what no pool asks for and the ledger does not know nothing is learnt: it may be somebody else's.
         let unmanaged = ledger.nodes.keys.filter { !isWanted($0) && observed.vms?[$0] != nil }
-        for name in fleet.nodes.map({ $0.name }) + unmanaged { learnListed(name) }
+        for name in fleet.nodes.map({ $0.name }) + unmanaged { learnListed(name, listedAt) }
     }
 
     private mutating func learnFounding() {
@@ -78,7 +78,7 @@ extension FleetFacts {
     }
 
     /// What the VM, the host and the Node of this name tell that its record does not.
-    private mutating func learnListed(_ name: String) {
+    private mutating func learnListed(_ name: String, _ listedAt: Double?) {
         guard let vm = observed.vms?[name], isOwned(vm), var record = learned(vm) else { return }
         if record.instance?.hasStaleIdentity == true, hasRunOurs(name) { record.change { $0.hasStaleIdentity = false } }
         if record.instance?.restartedAt != nil, observed.node(name) != nil { record.change { $0.restartedAt = nil } }
@@ -86,6 +86,9 @@ extension FleetFacts {
         if record.instance?.spec == nil, var spec = desired(name)?.vm {
             spec.tags = spec.tags.filter(vm.tags.contains)
             record.change { $0.spec = spec }
+        }
+        if let want = desired(name)?.vm {
+            record.change { $0.learnSize(of: vm, observed.hosts[name], want: want, listedAt: listedAt, now: now) }
         }
         if record != ledger.nodes[name] { ledger.nodes[name] = record }
     }
@@ -133,6 +136,7 @@ extension NodeRecord {
     private static func arrived(_ request: VMRequest) -> NodeRecord {
         var instance = request.previous?.instance ?? Instance()
         (instance.hasStaleIdentity, instance.spec) = (true, request.spec ?? instance.spec)
+        (instance.resize, instance.otherSizeSince) = (nil, nil)
         return .present(instance)
     }
 

@@ -17,9 +17,9 @@ extension Join {
         // Before readiness: a configuration that keeps a node down is mended by another one.
         reconfigured, drifted, Upgrade.reverted, failing, restarted, notReady, voting, reentered, differingLabels, differingShare,
         differingTags,
-        registeredOtherwise, Upgrade.ended, Upgrade.due,
+        registeredOtherwise, Resize.asked, Resize.goesOn, Upgrade.ended, Upgrade.due, Resize.due,
         // What cannot be mended holds up nothing.
-        foreignConfiguration, differingFounding, differingVM, network,
+        foreignConfiguration, differingFounding, Resize.unseen, differingVM, network,
     ]
 
     static func joined(_ joined: JoinedNode, _ facts: FleetFacts) -> Decision {
@@ -212,9 +212,16 @@ extension Join {
         return .act(.tagVM(TagVM(node: joined.want.name, tags: want, adding: missing, removing: leaving)), .tagsDiffer)
     }
 
+    /// Sizes are the matter of `Resize`, but for a disk that would shrink.
     private static let differingVM: Rule = { joined, _ in
         let changes = joined.want.vm.changes(made: joined.node.instance.spec, size: joined.vm.size)
-        return changes.isEmpty ? nil : .blocked(.vmSpecChanged(name: joined.want.name, role: joined.want.role, changes))
+        if let disk = changes.first(where: { $0.field == "disk" }),
+            joined.want.vm.shrinksDisk(made: joined.node.instance.spec, size: joined.vm.size)
+        {
+            return .blocked(.diskNotShrinkable(disk))
+        }
+        let image = changes.filter { $0.field == "image" }
+        return image.isEmpty ? nil : .blocked(.vmSpecChanged(name: joined.want.name, role: joined.want.role, image))
     }
 
     private static let differingShare: Rule = { joined, _ in

@@ -78,6 +78,7 @@ extension Reason {
         case .overlayLockedOut:
             "sign its key on a trusted device: `tailscale lock sign` with what `tailscale lock status` on the host prints"
         case .overlayNameTaken(let vm, _): "remove the old device \(vm) from the tailnet if its machine is gone"
+        case .diskNotShrinkable, .diskAwaitsApproval, .resizeIneffective: sizeAdvice
         default: serverAdvice
         }
     }

@@ -29,6 +29,8 @@ extension Reason {
         case maintenanceOver = "MaintenanceOver"
         case entranceChanged = "EntranceChanged"
         case datastoreChanged = "DatastoreChanged"
+        case sizeDiffers = "SizeDiffers"
+        case sizeAwaitsRestart = "SizeAwaitsRestart"
         case awaitingVMList = "AwaitingVMList"
         case awaitingNewVMList = "AwaitingNewVMList"
         case awaitingSecondVMList = "AwaitingSecondVMList"
@@ -61,6 +63,7 @@ extension Reason {
         case upgradeAwaitsServers = "UpgradeAwaitsServers"
         case upgradeAwaitsAgents = "UpgradeAwaitsAgents"
         case upgradeUnconfirmed = "UpgradeUnconfirmed"
+        case sizeUnconfirmed = "SizeUnconfirmed"
         case windowClosed = "WindowClosed"
         case fleetPaused = "FleetPaused"
         case memberNotVoting = "MemberNotVoting"
@@ -97,6 +100,9 @@ extension Reason {
         case foreignConfiguration = "ForeignConfiguration"
         case foundingValuesChanged = "FoundingValuesChanged"
         case vmSpecChanged = "VMSpecChanged"
+        case diskNotShrinkable = "DiskNotShrinkable"
+        case diskAwaitsApproval = "DiskAwaitsApproval"
+        case resizeIneffective = "ResizeIneffective"
         case actionRefused = "ActionRefused"
         case actionNotApproved = "ActionNotApproved"
         case vmsNotListed = "VMsNotListed"
@@ -151,6 +157,8 @@ extension Reason {
         case .maintenanceOver: .maintenanceOver
         case .entranceChanged: .entranceChanged
         case .datastoreChanged: .datastoreChanged
+        case .sizeDiffers: .sizeDiffers
+        case .sizeAwaitsRestart: .sizeAwaitsRestart
         case .awaitingVMList: .awaitingVMList
         case .awaitingNewVMList: .awaitingNewVMList
         case .awaitingSecondVMList: .awaitingSecondVMList
@@ -183,6 +191,7 @@ extension Reason {
         case .upgradeAwaitsServers: .upgradeAwaitsServers
         case .upgradeAwaitsAgents: .upgradeAwaitsAgents
         case .upgradeUnconfirmed: .upgradeUnconfirmed
+        case .sizeUnconfirmed: .sizeUnconfirmed
         case .windowClosed: .windowClosed
         case .fleetPaused: .fleetPaused
         case .memberNotVoting: .memberNotVoting
@@ -219,6 +228,9 @@ extension Reason {
         case .foreignConfiguration: .foreignConfiguration
         case .foundingValuesChanged: .foundingValuesChanged
         case .vmSpecChanged: .vmSpecChanged
+        case .diskNotShrinkable: .diskNotShrinkable
+        case .diskAwaitsApproval: .diskAwaitsApproval
+        case .resizeIneffective: .resizeIneffective
         case .actionRefused: .actionRefused
         case .actionNotApproved: .actionNotApproved
         case .vmsNotListed: .vmsNotListed

@@ -4,7 +4,7 @@ import K3s
 extension Reason {
     /// One clause without a full stop, as it stands behind a node's name.
     package var text: String {
-        causeText ?? waitText ?? upgradeText ?? deferralText ?? blockText ?? refusalText ?? serverText ?? reportText ?? code.rawValue
+        causeText ?? waitText ?? upgradeText ?? deferralText ?? blockText ?? refusalText ?? serverText ?? sizeText ?? reportText ?? code.rawValue
     }
 
     private var causeText: String? {
@@ -158,7 +158,7 @@ extension Reason {
         case .foundingValuesChanged(let changes):
             changes.map(\.key).joined(separator: ", ") + " of serverConfig cannot change once a cluster exists"
         case .vmSpecChanged(_, _, let changes):
-            changes.map { "its \($0.field) is \($0.from) instead of \($0.to)" }.joined(separator: ", ") + "; changing a VM is not built yet"
+            changes.map { "its \($0.field) is \($0.from) instead of \($0.to)" }.joined(separator: ", ") + "; changing that is not built yet"
         case .actionNotApproved(let step): "\(step.words) is not in the approved plan"
         case .vmsNotListed: "the list of VMs was not read"
         case .vmExists(let name): "a VM named \(name) exists"

@@ -36,6 +36,9 @@ package indirect enum Reason: Sendable, Hashable {
     case entranceChanged
     /// Its state goes from sqlite to etcd.
     case datastoreChanged
+    case sizeDiffers
+    /// exe.dev has taken its new size, which counts from its VM's next restart on.
+    case sizeAwaitsRestart
 
     // MARK: what is waited for
 
@@ -79,6 +82,8 @@ package indirect enum Reason: Sendable, Hashable {
     case upgradeAwaitsAgents([String])
     /// The new k3s was started and its Node shows the old one.
     case upgradeUnconfirmed(K3sVersion)
+    /// exe.dev's list may be one of before.
+    case sizeUnconfirmed
 
     // MARK: what is put off
 
@@ -131,8 +136,12 @@ package indirect enum Reason: Sendable, Hashable {
     /// Files from which k3s takes arguments too, and which are not ours.
     case foreignConfiguration(files: [String])
     case foundingValuesChanged([FoundingChange])
-    /// Nothing here resizes a VM or gives it another image.
+    /// Nothing here gives a VM another image.
     case vmSpecChanged(name: String, role: Role, [VMSpecChange])
+    case diskNotShrinkable(VMSpecChange)
+    case diskAwaitsApproval(VMSpecChange, DiskApproval)
+    /// It was resized and restarted, and exe.dev's list shows another size.
+    case resizeIneffective([VMSpecChange])
     /// exe.dev, the host or a safety rule said no when the action was sent.
     case actionRefused(String, advice: String)
     case actionNotApproved(StepKind)

@@ -23,6 +23,28 @@ extension VMSpec {
         ].compactMap(\.self)
     }
 
+    /// Whether a list that tells this shows this spec.
+    func fits(_ size: VMFields.Size) -> Bool { Self.fits(size, VMSizes(cpu: cpu, memory: memory, disk: disk)) }
+
+    /// Of what the list does not tell nothing differs.
+    static func fits(_ size: VMFields.Size, _ sizes: VMSizes) -> Bool {
+        func shows(_ bytes: Int?, _ wish: String?) -> Bool { bytes.flatMap { bytes in wish.map { fits(bytes, $0) } } ?? true }
+        let isSameCPU = size.cpu.flatMap { told in sizes.cpu.map { told == $0 } } ?? true
+        return isSameCPU && shows(size.memoryBytes, sizes.memory) && shows(size.diskBytes, sizes.disk)
+    }
+
+    static func isSame(_ one: String, _ other: String) -> Bool { megabytes(one) == megabytes(other) }
+
+    /// The VM's disk is larger than this one, and disks do not shrink.
+    func shrinksDisk(made: VMSpec?, size: VMFields.Size) -> Bool {
+        if let bytes = size.diskBytes { return Double(bytes) > Self.megabytes(disk) * 0x1p20 }
+        return made.map { Self.megabytes($0.disk) > Self.megabytes(disk) } ?? false
+    }
+
+    mutating func take(_ sizes: VMSizes) {
+        (cpu, memory, disk) = (sizes.cpu ?? cpu, sizes.memory ?? memory, sizes.disk ?? disk)
+    }
+
     private static func change(_ field: String, _ wish: String, _ made: String?, _ isSame: Bool) -> VMSpecChange? {
         guard let made, !isSame else { return nil }
         return VMSpecChange(field: field, from: made, to: wish)

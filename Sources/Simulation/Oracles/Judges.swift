@@ -14,7 +14,7 @@ struct Judges: Sendable {
         TheBreakerHolds(), TheLivingAreNotForgotten(), OtherClustersHostsAreLeftAlone(), NothingIsHammered(), WhatRunsIsNotReset(),
         MembersAreNotRestarted(), OneChangeAtATime(), VMsStayInBudget(), NoDuplicateVM(), RemovalsStayInBudget(), FoundedAtMostOnce(),
         DestroyLeavesNothing(), LoopsEnd(), UpgradesKeepTheirOrder(), DisruptionsKeepToTheWindow(),
-        AHeldFleetIsLeftAlone(), NothingOlderIsObeyed(),
+        AHeldFleetIsLeftAlone(), NothingOlderIsObeyed(), ResizesKeepTheirOrder(),
     ]
 
     /// Of a trial: what comes later follows from what came before.

@@ -10,6 +10,8 @@ extension WorldState {
         case .tagVM(let step): tag(step)
         case .startVM(let step): start(step.node)
         case .removeVM(let step): remove(step.node)
+        case .resizeVM(let step): resize(step)
+        case .restartVM(let step): start(step.node)
         case .share(let step): share(step)
         default: run(effect, fault: fault, by: id)
         }
@@ -123,7 +125,8 @@ extension WorldState {
         case .evacuate(let step): evacuation(step)
         case .upgradeK3s(let step): upgrade(step.version, index)
         case .revertK3s: revert(index)
-        case .createVM, .tagVM, .startVM, .share, .removeVM: []
+        case .flushDisk: flushing(index)
+        case .createVM, .tagVM, .startVM, .share, .removeVM, .resizeVM, .restartVM: []
         case .stop:
             [
                 { world in world.write(index) { $0.enabled = nil } },
