@@ -66,6 +66,8 @@ package struct Stage: Sendable {
                 })
         }
 
+        var withoutSizes: Ending { Ending(facts: facts.filter { if case .size = $0 { false } else { true } }) }
+
         /// The same without what learns of these.
         func without(_ names: Set<String>) -> Ending {
             Ending(facts: facts.filter { !names.contains($0.name) })
