@@ -8,7 +8,8 @@ extension Reason {
         case .diskNotShrinkable(let change): "its disk is \(change.from) instead of \(change.to), and disks only grow"
         case .diskAwaitsApproval(let change, let approval): "exe.dev has to approve its disk of \(change.to)" + approval.words
         case .resizeIneffective(let changes):
-            "it was resized, and exe.dev still tells " + changes.map { "\($0.field) \($0.from) instead of \($0.to)" }.joined(separator: ", ")
+            "it was resized, and exe.dev still tells "
+                + changes.map { "\($0.field) \($0.from) instead of \($0.to)" }.joined(separator: ", ")
         default: nil
         }
     }

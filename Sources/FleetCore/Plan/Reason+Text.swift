@@ -4,7 +4,8 @@ import K3s
 extension Reason {
     /// One clause without a full stop, as it stands behind a node's name.
     package var text: String {
-        causeText ?? waitText ?? upgradeText ?? deferralText ?? blockText ?? refusalText ?? serverText ?? sizeText ?? reportText ?? code.rawValue
+        causeText ?? waitText ?? upgradeText ?? deferralText ?? blockText ?? refusalText ?? serverText ?? sizeText ?? reportText
+            ?? code.rawValue
     }
 
     private var causeText: String? {

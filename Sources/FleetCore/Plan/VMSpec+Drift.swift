@@ -37,7 +37,7 @@ extension VMSpec {
 
     /// The VM's disk is larger than this one, and disks do not shrink.
     func shrinksDisk(made: VMSpec?, size: VMFields.Size) -> Bool {
-        if let bytes = size.diskBytes { return Double(bytes) > Self.megabytes(disk) * 0x1p20 }
+        if let bytes = size.diskBytes, !Self.fits(bytes, disk) { return Double(bytes) > Self.megabytes(disk) * 0x1p20 }
         return made.map { Self.megabytes($0.disk) > Self.megabytes(disk) } ?? false
     }
 

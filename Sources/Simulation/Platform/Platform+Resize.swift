@@ -9,7 +9,9 @@ extension Platform {
         }
         let (before, after) = (outcome.before, outcome.after)
         var fields: [(String, JSON)] = [("vm_name", .string(vm.name))]
-        if cpu != nil { fields += [("old_cpus", .string((before.next ?? before.make).cpu)), ("new_cpus", .string((after.next ?? after.make).cpu))] }
+        if cpu != nil {
+            fields += [("old_cpus", .string((before.next ?? before.make).cpu)), ("new_cpus", .string((after.next ?? after.make).cpu))]
+        }
         if memory != nil {
             let now = (before.next ?? before.make).memory
             fields += [("old_memory", .string(now)), ("new_memory", .string((after.next ?? after.make).memory))]

@@ -8,7 +8,9 @@ extension Scenario {
         let (fleet, web) = (small.fleet(), "demo-web-n1")
         let three = FleetSketch(web: 1, isShared: false, servers: 3, batch: 0).fleet()
         let cpu = sized(fleet, .agent) { $0.cpu = 4 }
-        let (large, disk) = (sized(fleet, .agent) { $0.disk = "40GB" }, sized(FleetSketch(web: 1, batch: 0).fleet(), .agent) { $0.disk = "40GB" })
+        let (large, disk) = (
+            sized(fleet, .agent) { $0.disk = "40GB" }, sized(FleetSketch(web: 1, batch: 0).fleet(), .agent) { $0.disk = "40GB" }
+        )
         let (one, oneServer) = (FleetSketch(web: 1, isShared: false, batch: 0).fleet(), "demo-cp-n1")
         return [
             Scenario("resize of agents", before: fleet, after: cpu).edited([fleet]),
