@@ -97,13 +97,13 @@ import Testing
         Row(
             "it is through, and a list of before comes", "wait SizeUnconfirmed",
             larger(.done) { situation in
-                situation.instance { ($0.spec?.cpu, $0.resize?.doneAt) = (4, Situation.now - 5) }
+                situation.done(5)
                 situation.facts.observed.vms?[web]?.size.cpu = 2
             }),
         Row(
             "it is through, and the lists tell the old size for a minute", "blocked ResizeIneffective",
             larger(.done) { situation in
-                situation.instance { ($0.spec?.cpu, $0.resize?.doneAt) = (4, Situation.now - 70) }
+                situation.done(70)
                 situation.facts.observed.vms?[web]?.size.cpu = 2
             }),
         Row("somebody resized it", "act resizeVM SizeDiffers") { $0.facts.observed.vms?[web]?.size.cpu = 8 },
@@ -195,6 +195,14 @@ extension Situation {
         instance(name) { instance in
             instance.maintenance = Maintenance()
             instance.maintenance?.isDrained = true
+        }
+    }
+
+    /// So many seconds ago.
+    fileprivate mutating func done(_ seconds: Double) {
+        instance { instance in
+            instance.spec?.cpu = 4
+            instance.resize?.doneAt = Situation.now - seconds
         }
     }
 

@@ -1,3 +1,4 @@
+import K3s
 import Testing
 
 @testable import Simulation
