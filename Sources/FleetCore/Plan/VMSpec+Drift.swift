@@ -53,7 +53,11 @@ extension VMSpec {
     private static func capacity(_ field: String, _ wish: String, _ made: String?, _ bytes: Int?) -> VMSpecChange? {
         let isSame = made.map { megabytes($0) == megabytes(wish) } ?? true
         guard let bytes else { return change(field, wish, made, isSame) }
-        guard fits(bytes, wish) else { return VMSpecChange(field: field, from: rounded(bytes), to: wish) }
+        guard fits(bytes, wish) else {
+            // In its own words where the list agrees with them.
+            let known = made.flatMap { fits(bytes, $0) ? $0 : nil }
+            return VMSpecChange(field: field, from: known ?? rounded(bytes), to: wish)
+        }
         // Two sizes may be so close that the bytes fit both.
         return made.map { fits(bytes, $0) } ?? false ? change(field, wish, made, isSame) : nil
     }
