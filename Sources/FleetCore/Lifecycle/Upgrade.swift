@@ -91,7 +91,9 @@ enum Upgrade {
 
     static func evacuation(_ joined: JoinedNode, _ reason: Reason, _ facts: FleetFacts) -> Decision {
         let policy = facts.fleet.policy.drain
-        let hasOthers = facts.reading?.nodes.contains { $0.name != joined.want.name && $0.ready == .ready } ?? false
+        // The kubelet of a server that answers, which was just restarted, is ready in a moment.
+        let contact = facts.controlPlane.contact
+        let hasOthers = facts.reading?.nodes.contains { $0.name != joined.want.name && ($0.ready == .ready || $0.name == contact) } ?? false
         let step = Evacuate(node: joined.want.name, drains: hasOthers, policy: policy)
         return facts.draining(.evacuate(step), joined.node.instance.drain, because: reason)
     }

@@ -15,7 +15,7 @@ struct ResizesKeepTheirOrder: Oracle {
         switch request.effect.kind {
         case .resizeVM: restarted = restarted.filter { $0.name != node }
         case .flushDisk:
-            return hasOthers(node, world) && !drained.contains(node) && !isExcused(node, world, history) ? "its pods were not evicted" : nil
+            return hasOthers(node, world, history) && !drained.contains(node) && !isExcused(node, world, history) ? "its pods were not evicted" : nil
         case .restartVM:
             guard let machine = world.machine(node), !isExcused(node, world, history) else { return nil }
             if restarted.contains(Mark(request.id, node)) { return "it was restarted already" }
@@ -40,7 +40,13 @@ struct ResizesKeepTheirOrder: Oracle {
         return nil
     }
 
-    private func hasOthers(_ name: String, _ world: WorldState) -> Bool {
-        world.clusters.contains { $0.nodes.values.contains { $0.registration.name != name && $0.condition(now: world.now) == .ready } }
+    /// One that starts again by itself is not ready for a moment.
+    private func hasOthers(_ name: String, _ world: WorldState, _ history: History) -> Bool {
+        world.clusters.contains { cluster in
+            cluster.nodes.values.contains { node in
+                let other = node.registration.name
+                return other != name && node.condition(now: world.now) == .ready && !history.misjudged.contains(other)
+            }
+        }
     }
 }

@@ -33,8 +33,8 @@ extension Scenario {
                 .ending(.blocked([oneServer: [.actionRefused]])).retrying(["resizeVM \(oneServer)"])
                 .disturbed { $0.account.largestCPU = 16 },
             Scenario(
-                "resize and upgrade at once", before: one,
-                after: sized(FleetSketch(web: 1, isShared: false, version: "v1.34.10+k3s1", batch: 0).fleet(), nil) { $0.cpu = 4 }),
+                "resize and upgrade at once", before: FleetSketch(web: 1, isShared: false).fleet(),
+                after: sized(FleetSketch(web: 1, isShared: false, version: "v1.34.10+k3s1").fleet(), nil) { $0.cpu = 4 }),
             Scenario(
                 "resize before the maintenance window", before: FleetSketch(web: 1, isShared: false, window: window, batch: 0).fleet(),
                 after: sized(FleetSketch(web: 1, isShared: false, window: window, batch: 0).fleet(), .agent) { $0.cpu = 4 }
@@ -43,7 +43,7 @@ extension Scenario {
         ]
     }
 
-    private static let window = #"{from: "23:00", to: "23:01", zone: "UTC"}"#
+    private static let window = #"{from: "23:00", to: "23:03", zone: "UTC"}"#
 
     /// `role`: nil is every node.
     private static func sized(_ fleet: DesiredFleet, _ role: Role?, _ change: (inout VMSpec) -> Void) -> DesiredFleet {
