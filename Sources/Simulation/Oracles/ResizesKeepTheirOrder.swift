@@ -15,7 +15,8 @@ struct ResizesKeepTheirOrder: Oracle {
         switch request.effect.kind {
         case .resizeVM: restarted = restarted.filter { $0.name != node }
         case .flushDisk:
-            return hasOthers(node, world, history) && !drained.contains(node) && !isExcused(node, world, history) ? "its pods were not evicted" : nil
+            guard !drained.contains(node), !isExcused(node, world, history), hasOthers(node, world, history) else { return nil }
+            return "its pods were not evicted"
         case .restartVM:
             guard let machine = world.machine(node), !isExcused(node, world, history) else { return nil }
             if restarted.contains(Mark(request.id, node)) { return "it was restarted already" }
