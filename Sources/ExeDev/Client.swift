@@ -150,7 +150,7 @@ package struct ExeDevClient: Sendable {
         return documents
     }
 
-    private func document(of command: ExeDevCommand) async throws(ExeDevError) -> Data {
+    func document(of command: ExeDevCommand) async throws(ExeDevError) -> Data {
         let documents = try await documents(of: command)
         try refuseOthers(documents, command)
         return documents[0]
@@ -175,7 +175,7 @@ package struct ExeDevClient: Sendable {
         throw .unreadable(verb: command.verb, String(decoding: odd.prefix(400), as: UTF8.self), mayHaveHappened: command.isMutating)
     }
 
-    private func decoded<T: Decodable>(_ document: Data, _ command: ExeDevCommand) throws(ExeDevError) -> T {
+    func decoded<T: Decodable>(_ document: Data, _ command: ExeDevCommand) throws(ExeDevError) -> T {
         do {
             return try JSONDecoder().decode(T.self, from: document)
         } catch {

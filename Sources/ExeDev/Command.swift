@@ -21,6 +21,8 @@ package enum ExeDevCommand: Sendable, Hashable {
     case new(NewVM)
     case rm([String])
     case restart(String)
+    /// What is nil stays.
+    case resize(String, cpu: Int?, memory: String?, disk: String?)
     case tag(String, tags: [String], remove: Bool)
     /// An empty text clears it.
     case comment(String, text: String)
@@ -38,10 +40,12 @@ package enum ExeDevCommand: Sendable, Hashable {
     /// `cmd --flag=value … positionals`, each value quoted: the order and the quoting of exe.dev's SDK 0.4.0 (`_wire.py`).
     package var line: String {
         switch self {
-        case .ls(let pattern): words(["ls"] + (pattern.map { [$0] } ?? []))
+        // Sizes are told with -l alone by some servers (facts/exedev.md §1.2).
+        case .ls(let pattern): words(["ls", "-l"] + (pattern.map { [$0] } ?? []))
         case .new(let vm): words(Self.creation(vm))
         case .rm(let names): words(["rm"] + names)
         case .restart(let name): words(["restart", name])
+        case .resize(let name, let cpu, let memory, let disk): words(["resize"] + Self.sizes(cpu, memory, disk) + [name])
         case .tag(let name, let tags, let remove): words(["tag"] + (remove ? ["-d"] : []) + [name] + tags)
         case .comment(let name, let text): words(["comment"] + (text.hasPrefix("-") ? ["--"] : []) + [name, text])
         case .whoami: "whoami"
@@ -63,6 +67,10 @@ package enum ExeDevCommand: Sendable, Hashable {
             + vm.tags.map { "--tag=\($0)" } + (vm.comment.map { ["--comment=\($0)"] } ?? []) + ["--no-email"]
     }
 
+    private static func sizes(_ cpu: Int?, _ memory: String?, _ disk: String?) -> [String] {
+        [cpu.map { "--cpu=\($0)" }, memory.map { "--memory=\($0)" }, disk.map { "--disk=\($0)" }].compactMap(\.self)
+    }
+
     /// The command without its arguments, for messages: arguments may be secret.
     package var verb: String {
         let words = line.split(separator: " ").prefix(2).map(String.init)
@@ -75,7 +83,7 @@ package enum ExeDevCommand: Sendable, Hashable {
         switch self {
         case .ls, .whoami, .shareShow, .help: false
         case .raw(let line): !Self.isRead(line.split(separator: " ").map(String.init))
-        case .new, .rm, .restart, .tag, .comment, .sharePort, .shareSetPublic, .shareSetPrivate, .shareAdd, .shareRemove: true
+        case .new, .rm, .restart, .resize, .tag, .comment, .sharePort, .shareSetPublic, .shareSetPrivate, .shareAdd, .shareRemove: true
         }
     }
 

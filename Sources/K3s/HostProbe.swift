@@ -41,6 +41,8 @@ package struct ProbeFields: Sendable, Hashable {
     package var podNetwork: PodNetworkFailure?
     /// Of the newest order that the host obeyed.
     package var fence: FencingToken?
+    /// k3s was stopped there for a restart of the VM, which has not come (`HostScript.flush`).
+    package var isFlushed = false
     package var hasServerData = false
     package var hasAgentData = false
     /// Last words of a unit that is not well.
@@ -76,6 +78,7 @@ package struct ProbeFields: Sendable, Hashable {
         case "pods": podNetwork = podNetwork ?? PodNetworkFailure(value)
         case "pods-peer": podNetwork?.peers.append(.init(value))
         case "fence": fence = FencingToken(value)
+        case "flushed": isFlushed = value == "yes"
         case "server-data": hasServerData = value == "yes"
         case "agent-data": hasAgentData = value == "yes"
         case "journal": noteJournal(value)

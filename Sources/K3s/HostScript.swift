@@ -143,6 +143,7 @@ package enum HostScript {
                 \(podNetwork)
                 [ -f \(HostPath.cluster) ] && echo "cluster=$(cat \(HostPath.cluster))"
                 [ -f \(HostPath.fence) ] && echo "fence=$(head -n 1 \(HostPath.fence))"
+                \(flushed)
                 [ -d /var/lib/rancher/k3s/server/db ] && echo 'server-data=yes'
                 [ -d /var/lib/rancher/k3s/agent ] && echo 'agent-data=yes'
                 echo '\(Sections.end("probe"))'

@@ -192,6 +192,8 @@ package enum HostPath {
     package static let written = "/var/lib/exedev-k8s/written.sha256"
     /// The checksums of the files that k3s was started with, in /run: a boot starts it anew.
     package static let started = "/run/exedev-k8s-started"
+    /// k3s was stopped and the disk flushed for a restart of the VM; in /run.
+    package static let flushed = "/run/exedev-k8s-flushed"
     /// k3s reads the files in it after `config`, and what they say counts.
     static let configFolder = "/etc/rancher/k3s/config.yaml.d"
     static let newBinary = "/usr/local/bin/.k3s.new"

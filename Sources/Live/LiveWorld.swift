@@ -64,6 +64,8 @@ package struct LiveWorld: Sendable {
         case .tagVM(let step): Self.tagging(step).map(\.line).joined(separator: "\n")
         case .commentVM(let step): ExeDevCommand.comment(step.node, text: step.text).line
         case .startVM(let step): ExeDevCommand.restart(step.node).line
+        case .resizeVM(let step): Self.resizing(step).line
+        case .restartVM(let step): ExeDevCommand.restart(step.node).line
         case .removeVM(let step): HostScript.logOut().shown + "\n" + ExeDevCommand.rm([step.node]).line
         case .share(let step): Self.sharing(step, present: step.revoking).map(\.line).joined(separator: "\n")
         default: action.step.script(context(facts.now))?.shown ?? ""
@@ -220,7 +222,7 @@ extension LiveWorld: WorldWriter {
         return commands + share.users.filter { !present.contains($0) }.map { .shareAdd(vm, user: $0) }
     }
 
-    private func asking<T: Sendable>(_ body: () async throws(ExeDevError) -> T) async throws(EffectError) -> T {
+    func asking<T: Sendable>(_ body: () async throws(ExeDevError) -> T) async throws(EffectError) -> T {
         do throws(ExeDevError) {
             return try await body()
         } catch {
@@ -259,7 +261,9 @@ extension ObservedVM {
             name: vm.name, status: Status(vm.status), tags: vm.tags, address: Address(host: vm.sshHost, port: vm.sshPort, user: vm.sshUser),
             createdAt: vm.createdAt, url: vm.httpsURL)
         self.comment = vm.comment
-        self.size = VMFields.Size(cpu: vm.cpu, memoryBytes: vm.memoryBytes, diskBytes: vm.diskBytes)
+        // None is of size 0.
+        func told(_ size: Int?) -> Int? { size.flatMap { $0 > 0 ? $0 : nil } }
+        self.size = VMFields.Size(cpu: told(vm.cpu), memoryBytes: told(vm.memoryBytes), diskBytes: told(vm.diskBytes))
     }
 
     /// The response of `new` has no status and may omit the tags; the VM has those of the request.

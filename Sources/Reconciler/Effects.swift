@@ -64,6 +64,9 @@ package protocol WorldWriter: WorldReader {
     func tag(_ step: TagVM) async throws(EffectError)
     func comment(_ step: CommentVM) async throws(EffectError)
     func start(_ step: StartVM) async throws(EffectError)
+    /// What of it exe.dev wants to approve first.
+    func resize(_ step: ResizeVM) async throws(EffectError) -> DiskApproval?
+    func restart(_ step: RestartVM) async throws(EffectError)
     func remove(_ step: RemoveVM) async throws(EffectError)
     /// Takes the host out of the overlay network, if it can still be asked, right before its VM is removed. Throws only when the host refuses
     /// because a later holder of the Lease has been there.

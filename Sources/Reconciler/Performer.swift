@@ -19,6 +19,8 @@ struct Performer: Sendable {
         case .tagVM(let step): try await world.tag(step)
         case .commentVM(let step): try await world.comment(step)
         case .startVM(let step): try await world.start(step)
+        case .resizeVM(let step): return .resized(approval: try await world.resize(step))
+        case .restartVM(let step): try await world.restart(step)
         case .removeVM(let step):
             if let vm = facts.observed.vms?[step.node] { try await world.logOut(vm) }
             try await world.remove(step)

@@ -104,6 +104,7 @@ extension Run {
             // It may have been long on its way.
             listedAt = min(listAskedAt ?? moment.wall, moment.wall)
             if repeats { facts.listedAt = listedAt }
+            forgetHostsInDoubt()
         case .cluster:
             facts.observed.outdated.formIntersection(missedByLook)
             facts.readAt = clusterAskedAt.map { (min($0.wall, moment.wall), $0.uptime) }
@@ -125,6 +126,13 @@ extension Run {
         case .host, .share, .cluster, .vms:
             reads.succeeded(target, showsNews: showsNews)
             inspections.ended(target, moment.uptime)
+        }
+    }
+
+    /// Whether a VM went through a restart that had no answer is told by its host alone, and by what it says from now on.
+    private mutating func forgetHostsInDoubt() {
+        for (name, record) in facts.ledger.nodes where record.instance?.resize?.stage == .restarting && !acting.contains(name) {
+            stale(.host(name))
         }
     }
 

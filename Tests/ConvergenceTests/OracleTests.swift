@@ -285,5 +285,20 @@ import Testing
                 "S12 a look that acts", LookingWritesNothing(), "a read has an effect", arrange: { $0.processes[0].mode = .read },
                 when: removed),
             Row("S12 an apply that acts", LookingWritesNothing(), when: removed),
+            Row("a VM is reset while its k3s runs", ResizesKeepTheirOrder(), "its disk was not flushed") { _ in [.sent(reset, by: 0)] },
+            Row("a VM is reset that was flushed", ResizesKeepTheirOrder(), arrange: flushed) { _ in [.sent(reset, by: 0)] },
+            Row("a VM is reset twice", ResizesKeepTheirOrder(), "it was restarted already", arrange: flushed) { _ in
+                [.sent(reset, by: 0), .answered(reset, by: 0, isDone: true), .sent(reset, by: 0)]
+            },
+            Row("k3s stops with its pods", ResizesKeepTheirOrder(), "its pods were not evicted") { _ in [.sent(flush, by: 0)] },
+            Row("k3s stops without its pods", ResizesKeepTheirOrder()) { _ in [.drained(fourth), .sent(flush, by: 0)] },
         ]
+
+    private static let reset = Effect(.restartVM(RestartVM(node: fourth, role: .agent)))
+    private static let flush = Effect(.flushDisk(FlushDisk(node: fourth, role: .agent)), on: fourth)
+
+    @Sendable private static func flushed(_ world: inout WorldState) {
+        guard let place = world.at(fourth) else { return }
+        (world.machines[place].isFlushed, world.machines[place].unit) = (true, nil)
+    }
 }

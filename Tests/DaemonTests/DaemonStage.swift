@@ -86,6 +86,8 @@ final class GatedWorld: WorldWriter {
     func tag(_ step: TagVM) async throws(EffectError) { throw no }
     func comment(_ step: CommentVM) async throws(EffectError) { throw no }
     func start(_ step: StartVM) async throws(EffectError) { throw no }
+    func resize(_ step: ResizeVM) async throws(EffectError) -> DiskApproval? { throw no }
+    func restart(_ step: RestartVM) async throws(EffectError) { throw no }
     func remove(_ step: RemoveVM) async throws(EffectError) { throw no }
     func share(_ step: ShareVM) async throws(EffectError) -> Share { throw no }
     func holdLease(on vm: ObservedVM, _ claim: LeaseClaim) async throws(EffectError) -> LeaseAnswer { throw no }

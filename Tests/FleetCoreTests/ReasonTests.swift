@@ -25,7 +25,7 @@ import Testing
         .podsLeft(bare),
         .removalUnfinished, .nodeWithoutVM, .fleetDestroyed, .upgradeDue(from: old, to: new), .upgradeDidNotComeUp(new), .maintenanceOver,
         .entranceChanged, .datastoreChanged, .replacementRequested, .nodeDead(.unreachable("timed out")),
-        .imageDiffers(from: "exeuntu", to: "debian:12"), .awaitingVMList, .awaitingNewVMList,
+        .imageDiffers(from: "exeuntu", to: "debian:12"), .sizeDiffers, .sizeAwaitsRestart, .awaitingVMList, .awaitingNewVMList,
         .awaitingSecondVMList, .awaitingProbe, .awaitingClusterRead, .hostUnreachable("timed out"), .createOutcomeUnknown,
         .commandOutcomeUnknown, .vmStarting,
         .vmNotRunning("migrating"), .hostBooting(systemd: "starting", jobs: ["slow.service"]),
@@ -37,6 +37,7 @@ import Testing
         .nodeNotReady("not ready (KubeletNotReady)"), .nodeSilent(.unreachable("connection refused")),
         .limitReached(.maxUnavailable, 1, by: ["a"]), .leaseExpiry(seconds: 60),
         .upgradeAwaitsStaging(["a"]), .upgradeAwaitsServers(["a"]), .upgradeAwaitsAgents(["a", "b", "c", "d"]), .upgradeUnconfirmed(new),
+        .sizeUnconfirmed,
         .windowClosed(WindowOpening(at: 0, words: "Sun 2026-11-29 02:00 UTC")),
         .fleetPaused(FleetPause(by: "ada@ops", since: 1_795_898_940, reason: "disk swap")),
         .memberNotVoting("MemberIsLearner"),
@@ -57,7 +58,11 @@ import Testing
         .foreignConfiguration(files: ["/etc/rancher/k3s/config.yaml.d/a.yaml"]),
         .foundingValuesChanged([FoundingChange(key: "cluster-domain", value: "cluster.local")]),
         .criticalValuesChanged([FoundingChange(key: "disable", value: "traefik")]),
-        .vmSpecChanged(name: "a", role: .agent, [VMSpecChange(field: "cpu", from: "2", to: "4")]), .actionRefused("quota", advice: "ask"),
+        .diskNotShrinkable(VMSpecChange(field: "disk", from: "about 40GB", to: "20GB")),
+        .diskAwaitsApproval(
+            VMSpecChange(field: "disk", from: "20GB", to: "500GB"),
+            DiskApproval(requestedBytes: 500 << 30, selfServeBytes: 100 << 30, reasons: ["per_vm"])),
+        .resizeIneffective([VMSpecChange(field: "cpu", from: "2", to: "4")]), .actionRefused("quota", advice: "ask"),
         .actionNotApproved(.install), .vmsNotListed, .vmExists(name: "a"), .vmNotListed(name: "a"),
         .vmLimitExceeded(others: 4, unlisted: ["a"], limit: 4), .vmsVanished(count: 2, of: 4), .foundedElsewhere(server: "a"),
         .serverNotRemovable(name: "a"), .quorumAtRisk(server: "a", left: 1, of: 3, silent: ["b"]), .notInLedger(name: "a"),
@@ -88,10 +93,10 @@ import Testing
         for (place, reason) in Self.all.enumerated() { #expect(reason.advice.isEmpty != (first..<end).contains(place), "\(reason)") }
     }
 
-    /// A server is not moved by another `vmPrefix`, which is what helps with an agent.
+    /// Another policy lets a server be made again.
     @Test func adviceFitsTheRole() {
-        func advice(_ role: Role) -> String { Reason.vmSpecChanged(name: "a", role: role, []).advice }
-        #expect(advice(.agent).contains("vmPrefix") && !advice(.server).contains("vmPrefix") && advice(.server).contains("put it back"))
+        func advice(_ role: Role) -> String { Reason.imageChanged(name: "a", role: role, from: "b", to: "c").advice }
+        #expect(advice(.agent).contains("\"agents\"") && advice(.server).contains("\"all\""))
         #expect(Reason.foundedElsewhere(server: "demo-cp-n1").advice.contains("demo-cp-n1"))
     }
 

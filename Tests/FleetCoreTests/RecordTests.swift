@@ -1,3 +1,4 @@
+import Foundation
 import K3s
 import Testing
 
@@ -51,5 +52,16 @@ import Testing
         for stage in [LeaveStage.begun, .drained, .stopped, .nodeDeleted] {
             #expect(Self.listed("later", .leaving(Instance(createdAt: "then"), stage), isWanted: isWanted) == .present(instance))
         }
+    }
+
+    /// What exe.dev was asked to make of its size survives the process.
+    @Test func aResizeIsKept() throws {
+        var instance = Instance(createdAt: "then")
+        instance.resize = ResizeRecord(sizes: VMSizes(cpu: 4, disk: "40GB"))
+        instance.resize?.stage = .restarting
+        instance.resize?.approval = DiskApproval(requestedBytes: 1, selfServeBytes: nil, reasons: ["per_vm"])
+        instance.otherSizeSince = 7
+        let record = NodeRecord.present(instance)
+        #expect(try JSONDecoder().decode(NodeRecord.self, from: JSONEncoder().encode(record)) == record)
     }
 }

@@ -173,7 +173,7 @@ import Testing
             $0.facts.observed.vms?[web]?.tags.append("team-b")
         },
         Row("a tag of somebody else", "settled") { $0.facts.observed.vms?[web]?.tags.append("team-b") },
-        Row("made with less memory", "blocked VMSpecChanged") { $0.instance { $0.spec?.memory = "2GB" } },
+        Row("made with less memory", "act resizeVM SizeDiffers") { $0.instance { $0.spec?.memory = "2GB" } },
         Row("made with the same memory in other words", "settled") { $0.instance { $0.spec?.memory = "4096MB" } },
         Row("made of another image", "blocked ImageChanged") { $0.instance { $0.spec?.image = "debian" } },
         Row("made with a smaller disk, and another label", "act patchNode LabelsOrTaintsDiffer") {
@@ -187,9 +187,9 @@ import Testing
             }
             $0.facts.observed.vms?[web]?.size = .init(cpu: 2, memoryBytes: 4_000_000_000)
         },
-        Row("smaller than the ledger says", "blocked VMSpecChanged") { $0.facts.observed.vms?[web]?.size = .init(diskBytes: 10 << 30) },
+        Row("smaller than the ledger says", "act resizeVM SizeDiffers") { $0.facts.observed.vms?[web]?.size = .init(diskBytes: 10 << 30) },
         Row("nobody knows how it was made", "settled") { $0.instance { $0.spec = nil } },
-        Row("bytes that fit what was made and what is asked", "blocked VMSpecChanged") {
+        Row("bytes that fit what was made and what is asked", "blocked DiskNotShrinkable") {
             $0.instance { $0.spec?.disk = "21GB" }
             $0.facts.observed.vms?[web]?.size = .init(diskBytes: 21_100_000_000)
         },

@@ -137,8 +137,11 @@ import Testing
     /// What a later step takes down is named by its type: a new one is thought about here.
     @Test func theDisruptiveStepsAreThese() {
         let disruptive = StepKind.allCases.filter { $0.type.isDisruptive }
-        #expect(Set([StepKind.install, .restart, .cordon, .drain, .stop, .deleteNode, .removeVM]).isSubset(of: disruptive))
-        #expect(Set([StepKind.createVM, .prepare, .startVM, .patchNode, .share, .tagVM, .uncordon]).isDisjoint(with: disruptive))
+        #expect(
+            Set([StepKind.install, .restart, .cordon, .drain, .stop, .deleteNode, .removeVM, .flushDisk, .restartVM]).isSubset(
+                of: disruptive))
+        #expect(
+            Set([StepKind.createVM, .prepare, .startVM, .patchNode, .share, .tagVM, .uncordon, .resizeVM]).isDisjoint(with: disruptive))
     }
 }
 

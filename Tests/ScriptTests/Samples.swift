@@ -86,6 +86,7 @@ enum Sample {
         evacuate(drains: false), .uncordon(Uncordon(node: hostile, after: .maintenance)),
         .uncordon(Uncordon(node: hostile, after: .maintenance, isServer: true)), upgrade(.server), upgrade(.agent),
         .revertK3s(RevertK3s(node: hostile, from: newer, to: Sample.version, journal: hostile)),
+        .flushDisk(FlushDisk(node: hostile, role: .server)), .flushDisk(FlushDisk(node: hostile, role: .agent)),
     ]
 }
 

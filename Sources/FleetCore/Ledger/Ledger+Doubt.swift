@@ -41,6 +41,7 @@ extension NodeRecord {
     fileprivate func isLater(than now: Double) -> Bool {
         let times = [
             request?.sentAt, instance?.startedAt, instance?.poweredOnAt, instance?.commandSentAt, instance?.drain?.triedAt, removedAt,
+            instance?.resize?.doneAt, instance?.otherSizeSince,
         ]
         return times.contains { $0.map { $0 > now } ?? false }
     }
@@ -51,6 +52,8 @@ extension NodeRecord {
             instance.startedAt = instance.startedAt.map { min($0, now) }
             instance.poweredOnAt = instance.poweredOnAt.map { min($0, now) }
             instance.commandSentAt = instance.commandSentAt.map { min($0, now) }
+            if let doneAt = instance.resize?.doneAt { instance.resize?.doneAt = min(doneAt, now) }
+            instance.otherSizeSince = instance.otherSizeSince.map { min($0, now) }
             instance.drain = instance.drain.map {
                 DrainProgress(since: min($0.since, now), triedAt: min($0.triedAt, now), hindrance: $0.hindrance)
             }

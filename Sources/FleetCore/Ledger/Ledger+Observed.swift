@@ -31,7 +31,7 @@ extension FleetFacts {
         learnFounding()
         // Of what no pool asks for and the ledger does not know nothing is learnt: it may be somebody else's.
         let unmanaged = ledger.nodes.keys.filter { !isWanted($0) && observed.vms?[$0] != nil }
-        for name in fleet.nodes.map({ $0.name }) + unmanaged { learnListed(name) }
+        for name in fleet.nodes.map({ $0.name }) + unmanaged { learnListed(name, listedAt) }
         learnReplacements()
     }
 
@@ -79,7 +79,7 @@ extension FleetFacts {
     }
 
     /// What the VM, the host and the Node of this name tell that its record does not.
-    private mutating func learnListed(_ name: String) {
+    private mutating func learnListed(_ name: String, _ listedAt: Double?) {
         guard let vm = observed.vms?[name], isOwned(vm), var record = learned(vm) else { return }
         if record.instance?.hasStaleIdentity == true, hasRunOurs(name) { record.change { $0.hasStaleIdentity = false } }
         if record.instance?.restartedAt != nil, observed.node(name) != nil { record.change { $0.restartedAt = nil } }
@@ -90,6 +90,9 @@ extension FleetFacts {
             spec.tags = spec.tags.filter(vm.tags.contains)
             if spec.comment != vm.comment { spec.comment = nil }
             record.change { $0.spec = spec }
+        }
+        if let want = desired(name)?.vm {
+            record.change { $0.learnSize(of: vm, observed.hosts[name], want: want, listedAt: listedAt, now: now) }
         }
         if record != ledger.nodes[name] { ledger.nodes[name] = record }
     }
@@ -137,6 +140,7 @@ extension NodeRecord {
     private static func arrived(_ request: VMRequest) -> NodeRecord {
         var instance = request.previous?.instance ?? Instance()
         (instance.hasStaleIdentity, instance.spec) = (true, request.spec ?? instance.spec)
+        (instance.resize, instance.otherSizeSince) = (nil, nil)
         return .present(instance)
     }
 

@@ -50,7 +50,7 @@ extension NodeRecord: Codable {
 extension Instance: Codable {
     private enum Key: String, CodingKey {
         case createdAt, previousCreatedAt, spec, hasStaleIdentity, missingSince, startedAt, isRestarting, poweredOnAt, restartedAt
-        case commandSentAt, drain, configuration, isServer, entrance, share, grants, maintenance, failedUpgrade
+        case commandSentAt, drain, configuration, isServer, entrance, share, grants, maintenance, failedUpgrade, resize, otherSizeSince
     }
 
     /// Stands in the file for a configuration whose install has no known outcome.
@@ -71,6 +71,8 @@ extension Instance: Codable {
         drain = try fields.decodeIfPresent(DrainProgress.self, forKey: .drain)
         maintenance = try fields.decodeIfPresent(Maintenance.self, forKey: .maintenance)
         failedUpgrade = try fields.decodeIfPresent(FailedUpgrade.self, forKey: .failedUpgrade)
+        resize = try fields.decodeIfPresent(ResizeRecord.self, forKey: .resize)
+        otherSizeSince = try fields.decodeIfPresent(Double.self, forKey: .otherSizeSince)
         if let word = try fields.decodeIfPresent(String.self, forKey: .configuration) {
             configuration = word == Self.unknown ? .unknown : .digest(word)
         }
@@ -98,6 +100,8 @@ extension Instance: Codable {
         try fields.encodeIfPresent(drain, forKey: .drain)
         try fields.encodeIfPresent(maintenance, forKey: .maintenance)
         try fields.encodeIfPresent(failedUpgrade, forKey: .failedUpgrade)
+        try fields.encodeIfPresent(resize, forKey: .resize)
+        try fields.encodeIfPresent(otherSizeSince, forKey: .otherSizeSince)
         switch configuration {
         case .notRecorded: break
         case .unknown: try fields.encode(Self.unknown, forKey: .configuration)

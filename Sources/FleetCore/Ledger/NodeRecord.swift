@@ -56,6 +56,9 @@ package struct Instance: Sendable, Hashable {
     package var drain: DrainProgress?
     package var maintenance: Maintenance?
     package var failedUpgrade: FailedUpgrade?
+    package var resize: ResizeRecord?
+    /// Since when exe.dev's lists tell another size than the VM has by our doing (seconds since 1970).
+    package var otherSizeSince: Double?
     package var configuration = Configuration.notRecorded
     /// k3s was set up there as a server, which votes in etcd, or is to.
     package var isServer = false

@@ -17,7 +17,10 @@ extension FleetFacts {
     }
 
     /// Whether a step of this kind on it changes a server.
-    package func changesServer(_ action: Action) -> Bool { StepKind.ofServers.contains(action.kind) && isServer(action.node) }
+    package func changesServer(_ action: Action) -> Bool {
+        // Where k3s was stopped for it, a restart brings a server back.
+        StepKind.ofServers.contains(action.kind) && action.kind != .restartVM && isServer(action.node)
+    }
 
     private func serversBeside(_ name: String) -> Set<String> {
         var names = Set(controlPlane.members.filter { $0.node != nil }.map(\.name))
@@ -78,7 +81,8 @@ extension FleetFacts {
 extension StepKind {
     /// Those that change a server when they are done to one.
     static let ofServers: Set<StepKind> = [
-        .install, .restart, .cordon, .drain, .stop, .deleteNode, .removeVM, .takeSnapshot, .evacuate, .upgradeK3s,
+        .install, .restart, .cordon, .drain, .stop, .deleteNode, .removeVM, .takeSnapshot, .evacuate, .upgradeK3s, .flushDisk,
+        .restartVM,
     ]
 }
 

@@ -16,10 +16,9 @@ extension Join {
         mismatched, deleting, memberLeft, unheard, unheardBehindALock, hostReset, wantedAgain, Upgrade.staged,
         // Before readiness: a configuration that keeps a node down is mended by another one.
         reconfigured, drifted, Upgrade.reverted, failing, restarted, notReady, voting, reentered, differingLabels, differingShare,
-        differingTags, differingComment,
-        registeredOtherwise, Upgrade.ended, Upgrade.due,
+        differingTags, differingComment, registeredOtherwise, Resize.asked, Resize.goesOn, Upgrade.ended, Upgrade.due, Resize.due,
         // What cannot be mended holds up nothing.
-        foreignConfiguration, differingFounding, differingVM, differingImage, network,
+        foreignConfiguration, differingFounding, Resize.unseen, shrinking, differingImage, network,
     ]
 
     static func joined(_ joined: JoinedNode, _ facts: FleetFacts) -> Decision {
@@ -222,9 +221,12 @@ extension Join {
         return ours != nil && ours == present ? .act(.commentVM(CommentVM(node: name, "")), .commentDiffers) : nil
     }
 
-    private static let differingVM: Rule = { joined, _ in
-        let changes = joined.want.vm.changes(made: joined.node.instance.spec, size: joined.vm.size)
-        return changes.isEmpty ? nil : .blocked(.vmSpecChanged(name: joined.want.name, role: joined.want.role, changes))
+    /// A disk only grows; all other sizes are the matter of `Resize`.
+    private static let shrinking: Rule = { joined, _ in
+        let (want, made, size) = (joined.want.vm, joined.node.instance.spec, joined.vm.size)
+        guard want.shrinksDisk(made: made, size: size), let disk = want.changes(made: made, size: size).first(where: { $0.field == "disk" })
+        else { return nil }
+        return .blocked(.diskNotShrinkable(disk))
     }
 
     private static let differingShare: Rule = { joined, _ in

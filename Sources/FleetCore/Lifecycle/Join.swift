@@ -4,7 +4,8 @@ import K3s
 /// The table: each state of a node, and what it needs next.
 enum Join {
     static func decide(_ want: DesiredNode, _ node: NodeFacts, _ facts: FleetFacts) -> Decision {
-        node.outdated(facts) ?? Death.decide(want, node, facts) ?? decide(want, NodeState.of(node, want, facts), node, facts)
+        Resize.underWay(want, node, facts) ?? node.outdated(facts) ?? Death.decide(want, node, facts)
+            ?? decide(want, NodeState.of(node, want, facts), node, facts)
     }
 
     static func decide(_ want: DesiredNode, _ state: NodeState, _ node: NodeFacts, _ facts: FleetFacts) -> Decision {
@@ -36,7 +37,7 @@ enum Join {
 
     /// The steps that are expected after this one, as far as they can be known beforehand.
     static func following(_ action: Action, _ want: DesiredNode, _ node: NodeFacts) -> [StepKind] {
-        if let steps = Upgrade.following(action, want) { return steps }
+        if let steps = Resize.following(action, want, node) { return steps }
         if Leave.way.contains(action.kind) { return Leave.following(action) + wayAfterReplacement }
         guard let at = way.firstIndex(of: action.kind) else { return [] }
         return way[(at + 1)...].filter { step in

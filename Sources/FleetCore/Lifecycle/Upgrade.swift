@@ -4,20 +4,12 @@ import Shell
 /// The way of a node to another release of k3s: stage → (a server: snapshot) → cordon and drain → upgrade → uncordon. Rules of a node in the
 /// cluster, among those of `Join`; which node may begin is said in `Rollout`.
 enum Upgrade {
-    static let way: [StepKind] = [.stageK3s, .takeSnapshot, .evacuate, .upgradeK3s, .uncordon]
-
     /// Seconds for which a copy of the datastore is new enough for an upgrade to begin.
     static let snapshotLasts = 6 * 3600.0
 
-    /// The steps that are expected after this one; nil for one that is not on the way.
-    static func following(_ action: Action, _ want: DesiredNode) -> [StepKind]? {
-        guard action.kind != .uncordon, let at = way.firstIndex(of: action.kind) else { return nil }
-        return way[(at + 1)...].filter { want.role == .server || $0 != .takeSnapshot }
-    }
-
     /// What a node that is in service again has behind it, and one that is not due any more.
     static let ended: Join.Rule = { joined, facts in
-        guard joined.isInMaintenance, !joined.awaitsItsUpgrade(facts) else { return nil }
+        guard joined.isInMaintenance, !joined.awaitsItsUpgrade(facts), !joined.node.awaitsItsRestart else { return nil }
         let isServer = joined.want.role == .server
         return .act(.uncordon(Uncordon(node: joined.want.name, after: .maintenance, isServer: isServer)), .maintenanceOver)
     }
@@ -97,9 +89,11 @@ enum Upgrade {
         return .takeSnapshot(TakeSnapshot(node: want.name, version: from, goal: target))
     }
 
-    private static func evacuation(_ joined: JoinedNode, _ reason: Reason, _ facts: FleetFacts) -> Decision {
+    static func evacuation(_ joined: JoinedNode, _ reason: Reason, _ facts: FleetFacts) -> Decision {
         let policy = facts.fleet.policy.drain
-        let hasOthers = facts.reading?.nodes.contains { $0.name != joined.want.name && $0.ready == .ready } ?? false
+        // The kubelet of a server that answers, which was just restarted, is ready in a moment.
+        let contact = facts.controlPlane.contact
+        let hasOthers = facts.reading?.nodes.contains { $0.name != joined.want.name && ($0.ready == .ready || $0.name == contact) } ?? false
         let step = Evacuate(node: joined.want.name, drains: hasOthers, policy: policy)
         return facts.draining(.evacuate(step), joined.node.instance.drain, because: reason)
     }
@@ -125,7 +119,7 @@ extension JoinedNode {
     var isInMaintenance: Bool { node.isInMaintenance }
 
     /// No pod of others can be there.
-    fileprivate var isEvacuated: Bool {
+    var isEvacuated: Bool {
         node.instance.maintenance?.isDrained == true && reading.unschedulable && reading.annotations[NodeAnnotation.maintenance] != nil
     }
 

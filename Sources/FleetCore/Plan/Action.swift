@@ -23,6 +23,9 @@ package indirect enum Action: Sendable, Hashable {
     case upgradeK3s(UpgradeK3s)
     case revertK3s(RevertK3s)
     case commentVM(CommentVM)
+    case resizeVM(ResizeVM)
+    case flushDisk(FlushDisk)
+    case restartVM(RestartVM)
 
     /// What is known of it. Beside `StepKind.type` the only switch over all steps.
     package var step: any Step {
@@ -48,6 +51,9 @@ package indirect enum Action: Sendable, Hashable {
         case .upgradeK3s(let step): step
         case .revertK3s(let step): step
         case .commentVM(let step): step
+        case .resizeVM(let step): step
+        case .flushDisk(let step): step
+        case .restartVM(let step): step
         }
     }
 
@@ -61,7 +67,7 @@ package indirect enum Action: Sendable, Hashable {
 /// The name of a step: what a saved plan approves for a node, and what the audit log and the metrics record.
 package enum StepKind: String, Sendable, Hashable, Codable, CaseIterable {
     case createVM, tagVM, startVM, prepare, purgeIdentity, install, restart, patchNode, share, cordon, drain, uncordon, stop, deleteNode,
-        removeVM, stageK3s, takeSnapshot, evacuate, upgradeK3s, revertK3s, commentVM
+        removeVM, stageK3s, takeSnapshot, evacuate, upgradeK3s, revertK3s, commentVM, resizeVM, flushDisk, restartVM
 
     /// The step of this name.
     package var type: any Step.Type {
@@ -87,6 +93,9 @@ package enum StepKind: String, Sendable, Hashable, Codable, CaseIterable {
         case .upgradeK3s: UpgradeK3s.self
         case .revertK3s: RevertK3s.self
         case .commentVM: CommentVM.self
+        case .resizeVM: ResizeVM.self
+        case .flushDisk: FlushDisk.self
+        case .restartVM: RestartVM.self
         }
     }
 

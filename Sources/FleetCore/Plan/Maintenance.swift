@@ -56,6 +56,8 @@ extension Step {
         case let step as Install: step.setup.role
         case let step as Restart: step.role
         case let step as UpgradeK3s: step.role
+        case let step as FlushDisk: step.role
+        case let step as RestartVM: step.role
         case is TakeSnapshot: .server
         default: .agent
         }

@@ -38,9 +38,6 @@ extension Reason {
         case .criticalValuesChanged(let changes):
             "put back " + changes.map { "\($0.key): \($0.value.isEmpty ? "[]" : $0.value)" }.joined(separator: ", ")
                 + "; a cluster of one server can change it"
-        case .vmSpecChanged(_, role: .server, _): "put it back: a server can be neither changed nor moved to another VM yet"
-        case .vmSpecChanged:
-            "put it back; new VMs of a pool have it, so a pool with another vmPrefix gives VMs of the new kind"
         default: refusalAdvice
         }
     }
@@ -82,6 +79,7 @@ extension Reason {
         case .overlayLockedOut:
             "sign its key on a trusted device: `tailscale lock sign` with what `tailscale lock status` on the host prints"
         case .overlayNameTaken(let vm, _): "remove the old device \(vm) from the tailnet if its machine is gone"
+        case .diskNotShrinkable, .diskAwaitsApproval, .resizeIneffective: sizeAdvice
         default: serverAdvice
         }
     }

@@ -33,6 +33,8 @@ extension Reason {
         case replacementRequested = "ReplacementRequested"
         case nodeDead = "NodeDead"
         case imageDiffers = "ImageDiffers"
+        case sizeDiffers = "SizeDiffers"
+        case sizeAwaitsRestart = "SizeAwaitsRestart"
         case awaitingVMList = "AwaitingVMList"
         case awaitingNewVMList = "AwaitingNewVMList"
         case awaitingSecondVMList = "AwaitingSecondVMList"
@@ -65,6 +67,7 @@ extension Reason {
         case upgradeAwaitsServers = "UpgradeAwaitsServers"
         case upgradeAwaitsAgents = "UpgradeAwaitsAgents"
         case upgradeUnconfirmed = "UpgradeUnconfirmed"
+        case sizeUnconfirmed = "SizeUnconfirmed"
         case windowClosed = "WindowClosed"
         case fleetPaused = "FleetPaused"
         case memberNotVoting = "MemberNotVoting"
@@ -101,7 +104,9 @@ extension Reason {
         case foreignConfiguration = "ForeignConfiguration"
         case foundingValuesChanged = "FoundingValuesChanged"
         case criticalValuesChanged = "CriticalValuesChanged"
-        case vmSpecChanged = "VMSpecChanged"
+        case diskNotShrinkable = "DiskNotShrinkable"
+        case diskAwaitsApproval = "DiskAwaitsApproval"
+        case resizeIneffective = "ResizeIneffective"
         case actionRefused = "ActionRefused"
         case actionNotApproved = "ActionNotApproved"
         case vmsNotListed = "VMsNotListed"
@@ -165,6 +170,8 @@ extension Reason {
         case .replacementRequested: .replacementRequested
         case .nodeDead: .nodeDead
         case .imageDiffers: .imageDiffers
+        case .sizeDiffers: .sizeDiffers
+        case .sizeAwaitsRestart: .sizeAwaitsRestart
         case .awaitingVMList: .awaitingVMList
         case .awaitingNewVMList: .awaitingNewVMList
         case .awaitingSecondVMList: .awaitingSecondVMList
@@ -197,6 +204,7 @@ extension Reason {
         case .upgradeAwaitsServers: .upgradeAwaitsServers
         case .upgradeAwaitsAgents: .upgradeAwaitsAgents
         case .upgradeUnconfirmed: .upgradeUnconfirmed
+        case .sizeUnconfirmed: .sizeUnconfirmed
         case .windowClosed: .windowClosed
         case .fleetPaused: .fleetPaused
         case .memberNotVoting: .memberNotVoting
@@ -233,7 +241,9 @@ extension Reason {
         case .foreignConfiguration: .foreignConfiguration
         case .foundingValuesChanged: .foundingValuesChanged
         case .criticalValuesChanged: .criticalValuesChanged
-        case .vmSpecChanged: .vmSpecChanged
+        case .diskNotShrinkable: .diskNotShrinkable
+        case .diskAwaitsApproval: .diskAwaitsApproval
+        case .resizeIneffective: .resizeIneffective
         case .actionRefused: .actionRefused
         case .actionNotApproved: .actionNotApproved
         case .vmsNotListed: .vmsNotListed

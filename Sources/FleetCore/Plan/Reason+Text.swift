@@ -4,7 +4,8 @@ import K3s
 extension Reason {
     /// One clause without a full stop, as it stands behind a node's name.
     package var text: String {
-        causeText ?? waitText ?? upgradeText ?? deferralText ?? blockText ?? refusalText ?? serverText ?? replacementText ?? reportText
+        causeText ?? waitText ?? upgradeText ?? deferralText ?? blockText ?? refusalText ?? serverText ?? replacementText ?? sizeText
+            ?? reportText
             ?? code.rawValue
     }
 
@@ -161,8 +162,6 @@ extension Reason {
             changes.map(\.key).joined(separator: ", ") + " of serverConfig cannot change once a cluster exists"
         case .criticalValuesChanged(let changes):
             changes.map(\.key).joined(separator: ", ") + " must be the same on all servers, and k3s does not start where it differs"
-        case .vmSpecChanged(_, _, let changes):
-            changes.map { "its \($0.field) is \($0.from) instead of \($0.to)" }.joined(separator: ", ") + "; changing a VM is not built yet"
         case .actionNotApproved(let step): "\(step.words) is not in the approved plan"
         case .vmsNotListed: "the list of VMs was not read"
         case .vmExists(let name): "a VM named \(name) exists"

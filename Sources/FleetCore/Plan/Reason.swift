@@ -41,6 +41,9 @@ package indirect enum Reason: Sendable, Hashable {
     /// Nil: its host was not probed, and exe.dev is the second witness.
     case nodeDead(HostEvidence?)
     case imageDiffers(from: String, to: String)
+    case sizeDiffers
+    /// exe.dev has taken its new size, which counts from its VM's next restart on.
+    case sizeAwaitsRestart
 
     // MARK: what is waited for
 
@@ -84,6 +87,8 @@ package indirect enum Reason: Sendable, Hashable {
     case upgradeAwaitsAgents([String])
     /// The new k3s was started and its Node shows the old one.
     case upgradeUnconfirmed(K3sVersion)
+    /// exe.dev's list may be one of before.
+    case sizeUnconfirmed
 
     // MARK: what is put off
 
@@ -138,8 +143,10 @@ package indirect enum Reason: Sendable, Hashable {
     case foundingValuesChanged([FoundingChange])
     /// Of several servers.
     case criticalValuesChanged([FoundingChange])
-    /// Nothing here resizes a VM or gives it another image.
-    case vmSpecChanged(name: String, role: Role, [VMSpecChange])
+    case diskNotShrinkable(VMSpecChange)
+    case diskAwaitsApproval(VMSpecChange, DiskApproval)
+    /// It was resized and restarted, and exe.dev's list shows another size.
+    case resizeIneffective([VMSpecChange])
     /// exe.dev, the host or a safety rule said no when the action was sent.
     case actionRefused(String, advice: String)
     case actionNotApproved(StepKind)

@@ -11,7 +11,7 @@ extension Safety {
         let isKept: Bool
         switch action {
         case .install(let step) where step.setup.role == .server: isKept = left >= quorum
-        case .restart, .stop, .upgradeK3s, .takeSnapshot: isKept = left >= quorum
+        case .restart, .stop, .upgradeK3s, .takeSnapshot, .flushDisk: isKept = left >= quorum
         // Its removal is agreed on by all that vote now, and those that are left go on.
         case .deleteNode: isKept = left + (voter.isReady ? 1 : 0) >= quorum && left >= (voters.count - 1) / 2 + 1
         default: return nil

@@ -17,7 +17,7 @@ package enum SafetyRule: String, Sendable, Hashable, CaseIterable {
     case firstFailureStops
     // Lifecycle and Planner
     case foreignState, nodeAlive, secondList, commandGrace, backOff, lostServer,
-        otherCluster, versionStays, clusterAnswersFirst, startGrace, drainedStays
+        otherCluster, versionStays, clusterAnswersFirst, startGrace, drainedStays, flushFirst
     // Plan/Maintenance
     case window, pause
     // Reconciler

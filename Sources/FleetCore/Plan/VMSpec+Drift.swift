@@ -22,6 +22,28 @@ extension VMSpec {
         ].compactMap(\.self)
     }
 
+    /// Whether a list that tells this shows this spec.
+    func fits(_ size: VMFields.Size) -> Bool { Self.fits(size, VMSizes(cpu: cpu, memory: memory, disk: disk)) }
+
+    /// Of what the list does not tell nothing differs.
+    static func fits(_ size: VMFields.Size, _ sizes: VMSizes) -> Bool {
+        func shows(_ bytes: Int?, _ wish: String?) -> Bool { bytes.flatMap { bytes in wish.map { fits(bytes, $0) } } ?? true }
+        let isSameCPU = size.cpu.flatMap { told in sizes.cpu.map { told == $0 } } ?? true
+        return isSameCPU && shows(size.memoryBytes, sizes.memory) && shows(size.diskBytes, sizes.disk)
+    }
+
+    static func isSame(_ one: String, _ other: String) -> Bool { megabytes(one) == megabytes(other) }
+
+    /// The VM's disk is larger than this one, and disks do not shrink.
+    func shrinksDisk(made: VMSpec?, size: VMFields.Size) -> Bool {
+        if let bytes = size.diskBytes, !Self.fits(bytes, disk) { return Double(bytes) > Self.megabytes(disk) * 0x1p20 }
+        return made.map { Self.megabytes($0.disk) > Self.megabytes(disk) } ?? false
+    }
+
+    mutating func take(_ sizes: VMSizes) {
+        (cpu, memory, disk) = (sizes.cpu ?? cpu, sizes.memory ?? memory, sizes.disk ?? disk)
+    }
+
     private static func change(_ field: String, _ wish: String, _ made: String?, _ isSame: Bool) -> VMSpecChange? {
         guard let made, !isSame else { return nil }
         return VMSpecChange(field: field, from: made, to: wish)
@@ -30,7 +52,11 @@ extension VMSpec {
     private static func capacity(_ field: String, _ wish: String, _ made: String?, _ bytes: Int?) -> VMSpecChange? {
         let isSame = made.map { megabytes($0) == megabytes(wish) } ?? true
         guard let bytes else { return change(field, wish, made, isSame) }
-        guard fits(bytes, wish) else { return VMSpecChange(field: field, from: rounded(bytes), to: wish) }
+        guard fits(bytes, wish) else {
+            // In its own words where the list agrees with them.
+            let known = made.flatMap { fits(bytes, $0) ? $0 : nil }
+            return VMSpecChange(field: field, from: known ?? rounded(bytes), to: wish)
+        }
         // Two sizes may be so close that the bytes fit both.
         return made.map { fits(bytes, $0) } ?? false ? change(field, wish, made, isSame) : nil
     }

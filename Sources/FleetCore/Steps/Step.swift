@@ -76,6 +76,8 @@ package enum StepOutcome: Sendable {
     case created(ObservedVM)
     case shared(Share)
     case drain(DrainReading)
+    /// exe.dev took the new size; `approval`: but for the disk, which is to be approved first.
+    case resized(approval: DiskApproval?)
     case done(output: String)
 }
 

@@ -100,7 +100,7 @@ extension StateDirectory {
 
     private func mintToken() throws -> String {
         let payload =
-            #"{"cmds":["ls","new","rm","restart","tag","comment","whoami","stat","help","share show","share port","#
+            #"{"cmds":["ls","new","rm","restart","resize","tag","comment","whoami","stat","help","share show","share port","#
             + #""share set-public","share set-private","share add","share remove","pause","resume"]}"#
         let signed = try Subprocess.run(
             "ssh-keygen", ["-Y", "sign", "-q", "-n", "v0@exe.dev", "-f", clientKey], input: Data(payload.utf8), quiet: true)

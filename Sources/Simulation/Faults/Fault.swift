@@ -102,6 +102,8 @@ package struct Fault: Sendable, Hashable, CustomStringConvertible {
 
         func canStrike(_ effect: Effect) -> Bool {
             switch self {
+            // A restart that comes later than anybody waits for it is a power cut that nobody foresees.
+            case .api(.status504Reserved): !effect.isForHost && effect.kind != .restartVM
             case .api: !effect.isForHost
             case .host, .slowThere: effect.isForHost
             default: true

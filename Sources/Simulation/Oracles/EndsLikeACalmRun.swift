@@ -23,6 +23,8 @@ struct EndsLikeACalmRun: EndOracle {
         var ending = ending
         // Sharing that a damaged ledger casts doubt on is not set again while blocked; of an edit's grants it may know nothing.
         if end.hadDamage, trial.isBlocked || end.hadEdit { ending = ending.withoutShares }
+        // That a VM is to be restarted for its new size stands in the ledger alone, where lists tell the next size already.
+        if end.hidesFromTheLedger { ending = ending.withoutSizes }
         if end.hidesFromTheLedger { ending = ending.without(unmanaged(end, trial.scenario)) }
         // What another machine with another file configured and shared last, this ledger does not know; see ARCHITECTURE, what is absent.
         if end.hadEdit, end.hadRival { ending = ending.withoutConfigurations.withoutShares }

@@ -14,8 +14,8 @@ struct Judges: Sendable {
         TheBreakerHolds(), TheLivingAreNotForgotten(), OtherClustersHostsAreLeftAlone(), NothingIsHammered(), WhatRunsIsNotReset(),
         MembersAreNotRestarted(), OneChangeAtATime(), VMsStayInBudget(), NoDuplicateVM(), RemovalsStayInBudget(), FoundedAtMostOnce(),
         DestroyLeavesNothing(), LoopsEnd(), UpgradesKeepTheirOrder(), DisruptionsKeepToTheWindow(),
-        AHeldFleetIsLeftAlone(), NothingOlderIsObeyed(), ReplacementsAreWarranted(),
-        AHeldFleetIsLeftAlone(), NothingOlderIsObeyed(), FlappingNodesAreLeftAlone(), NothingIsRepeatedForEver(),
+        AHeldFleetIsLeftAlone(), NothingOlderIsObeyed(), ReplacementsAreWarranted(), FlappingNodesAreLeftAlone(),
+        NothingIsRepeatedForEver(), ResizesKeepTheirOrder(),
     ]
 
     /// Of a trial: what comes later follows from what came before.

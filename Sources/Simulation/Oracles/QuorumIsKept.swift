@@ -37,6 +37,6 @@ struct QuorumIsKept: Oracle {
 
     private func takesDown(_ effect: Effect, _ world: WorldState) -> Bool {
         if let setup = effect.setup { return world.isRestarted(by: setup) }
-        return [.stop, .restart, .removeVM, .startVM].contains(effect.kind)
+        return [.stop, .restart, .removeVM, .startVM, .flushDisk, .restartVM].contains(effect.kind)
     }
 }

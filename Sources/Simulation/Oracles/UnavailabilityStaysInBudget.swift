@@ -31,7 +31,7 @@ struct UnavailabilityStaysInBudget: Oracle {
 
     private func takesDown(_ effect: Effect, _ world: WorldState) -> Bool {
         switch effect.kind {
-        case .evacuate, .upgradeK3s, .revertK3s, .takeSnapshot, .cordon: true
+        case .evacuate, .upgradeK3s, .revertK3s, .takeSnapshot, .cordon, .flushDisk, .restartVM: true
         default: effect.setup.map(world.isRestarted) ?? false
         }
     }

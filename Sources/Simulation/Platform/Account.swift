@@ -18,6 +18,9 @@ package struct Account<Host: Hosted>: Sendable {
     /// Names that somebody else has.
     package var foreignNames: Set<String> = []
     package var quota = Int.max
+    /// How large a VM may be, and a disk without anybody's approval.
+    package var largestCPU = Int.max
+    package var selfServeDisk = "1000GB"
     /// The devices of the owner's tailnet, and the VM behind each. One stays when its VM goes, unless the VM logged out.
     private(set) package var devices: [String: Int] = [:]
 
@@ -181,7 +184,10 @@ extension Account {
 }
 
 extension VirtualMachine {
-    package mutating func runs(from time: Double) { (isStopped, runningAt, pausedAt) = (false, time, nil) }
+    package mutating func runs(from time: Double) {
+        (isStopped, runningAt, pausedAt) = (false, time, nil)
+        (make, next) = (next ?? make, nil)
+    }
 
     /// Somebody stops it, or it stops by itself.
     package mutating func stop() { isStopped = true }

@@ -20,6 +20,7 @@ struct CommandUsage: Sendable {
             ], switches: ["no-pool", "standalone", "sandbox", "no-email"]),
         "rm": CommandUsage("rm <vm>..."),
         "restart": CommandUsage("restart <vm>"),
+        "resize": CommandUsage("resize <vm> [--cpu=N] [--memory=SIZE] [--disk=SIZE]", values: ["cpu", "memory", "disk"]),
         "pause": CommandUsage("pause <vm>"),
         "resume": CommandUsage("resume <vm>"),
         "tag": CommandUsage("tag [-d] <vm> <tag>...", switches: ["d"]),

@@ -78,6 +78,7 @@ package actor Platform {
         case "ls": return .json(try list(call))
         case "new": return .json(try await create(call))
         case "rm": return try await remove(call.words)
+        case "resize": return .json(try resize(call))
         case "restart": return .json(try await restart(call))
         case "tag": return .json(try tag(call))
         case "comment": return .json(try comment(call))

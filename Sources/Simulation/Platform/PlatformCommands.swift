@@ -20,7 +20,7 @@ extension Platform {
         if !vm.tags.isEmpty { fields.append(("tags", .strings(vm.tags))) }
         if !vm.comment.isEmpty { fields.append(("comment", .string(vm.comment))) }
         fields += [("created_at", .string(vm.createdAt)), ("egress_policy", .string(vm.make.egress))]
-        if long { fields += [("image", .string(vm.make.image)), ("proxy_port", .number(vm.port))] }
+        if long { fields += [("image", .string(vm.make.image)), ("proxy_port", .number(vm.port))] + sizes(of: vm) }
         return .object(fields)
     }
 

@@ -4,7 +4,7 @@ package import K3s
 package struct VirtualMachine: Codable, Sendable, Hashable {
     package enum Status: String, Sendable { case starting, running, paused, stopped }
 
-    /// What it was made of, which nothing changes.
+    /// What it is made of; its size changes by `resize`.
     package struct Make: Codable, Sendable, Hashable {
         package var image = "exeuntu"
         package var cpu = "2"
@@ -19,6 +19,10 @@ package struct VirtualMachine: Codable, Sendable, Hashable {
     package var index: Int
     package var createdAt: String
     package var make: Shared<Make>
+    /// With the cpu and memory that it has from its next restart on.
+    package var next: Shared<Make>?
+    /// Nil: as they are now.
+    package var listedSizes: ListedSizes?
     package var tags: [String] = []
     package var comment = ""
     package var port = 8000

@@ -88,7 +88,7 @@ extension Scenario {
         let sketch = FleetSketch(web: web)
         let small = sizes(sketch) + changes(sketch) + losses(sketch) + hands(sketch)
         return small + upgrades(sketch) + strangers(sketch) + servers(sketch) + [destroy(sketch.fleet())] + maintenance() + severalServers()
-            + atOnce() + peers() + comments() + criticalValues() + replacements()
+            + atOnce() + peers() + comments() + criticalValues() + replacements() + resizes()
     }
 
     private static let victim = "demo-web-n1"
@@ -167,7 +167,7 @@ extension Scenario {
     private static func hands(_ base: FleetSketch) -> [Scenario] {
         let (shared, fleet) = (base.with { $0.guests = ["ada@example.org"] }, base.fleet())
         var larger = base.with { $0.label = "edge" }
-        for index in larger.nodes.indices { larger.nodes[index].vm.memory = "8GB" }
+        for index in larger.nodes.indices { larger.nodes[index].vm.image = "debian" }
         return [
             Scenario("sharing changed by hand", before: shared, after: shared).disturbed { $0.shareByHand(victim) },
             Scenario("configuration edited by hand", before: fleet, after: fleet)
@@ -184,8 +184,8 @@ extension Scenario {
                 .ending(.blocked([victim: [.podNetworkDown]])).disturbed { $0.partition(victim, from: "demo-cp-n1") },
             Scenario("k3s stopped and disabled by hand a moment ago", before: fleet, after: fleet)
                 .disturbed { world in for name in ["demo-web-n2", victim] { world.haltK3s(on: name, disables: name == victim) } },
-            Scenario("label changed, and more memory than the VMs have", before: fleet, after: larger)
-                .ending(.blocked(Dictionary(uniqueKeysWithValues: fleet.nodes.map { ($0.name, [.vmSpecChanged]) }))),
+            Scenario("label changed, and another image than the VMs have", before: fleet, after: larger)
+                .ending(.blocked(Dictionary(uniqueKeysWithValues: fleet.nodes.map { ($0.name, [.imageChanged]) }))),
         ]
     }
 

@@ -41,12 +41,14 @@ package struct Stage: Sendable {
             case password(String)
             /// Of a VM that exists: a record of one that is gone stays for a while.
             case record(String, isCreating: Bool, LeaveStage?, Share?)
+            /// As they count now.
+            case size(String, cpu: String, memory: String, disk: String)
             /// Not the digests: one whose answer was lost is recorded with the next host.
             case ledger(founder: String?)
 
             var name: String {
                 switch self {
-                case .vm(let name, _, _, _, _, _, _), .password(let name), .record(let name, _, _, _): name
+                case .vm(let name, _, _, _, _, _, _), .password(let name), .record(let name, _, _, _), .size(let name, _, _, _): name
                 case .node(let node): node.name
                 case .ledger: ""
                 }
@@ -63,6 +65,8 @@ package struct Stage: Sendable {
                     return .vm(name, tags: tags, share, isStopped: isStopped, enabled: enabled, extra: [:], version)
                 })
         }
+
+        var withoutSizes: Ending { Ending(facts: facts.filter { if case .size = $0 { false } else { true } }) }
 
         /// The same without what learns of these.
         func without(_ names: Set<String>) -> Ending {
@@ -110,6 +114,10 @@ extension WorldState {
                 .vm(
                     machine.name, tags: machine.tags.sorted(), share, isStopped: machine.isStopped, enabled: machine.disk.enabled,
                     extra: setup?.extra ?? [:], machine.disk.role == nil ? nil : machine.disk.binary))
+        }
+        for machine in machines {
+            let make = machine.vm.make
+            ending.facts.append(.size(machine.name, cpu: make.cpu, memory: make.memory, disk: make.disk))
         }
         if let api = apiServer {
             for node in clusters[api.cluster].readings(now: now) {

@@ -38,4 +38,5 @@ package enum EffectReply: Sendable {
     case vm(ObservedVM)
     case share(Share)
     case text(String)
+    case resized(DiskApproval?)
 }

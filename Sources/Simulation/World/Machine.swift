@@ -20,6 +20,8 @@ package struct Machine: Hosted, Hashable {
     private(set) var isStarting = false
     /// The note in /run that k3s must be restarted; a boot takes it away.
     var needsRestart = false
+    /// The note in /run that k3s was stopped and the disk flushed.
+    var isFlushed = false
     /// Until when its kubelet says nothing.
     var silentUntil = -Double.infinity
     /// No boot brings it up any more; exe.dev calls it running.
@@ -133,7 +135,7 @@ package struct Machine: Hosted, Hashable {
         if losesWrites, let first = unsynced.first(where: { now - $0.at <= Self.writeBack }) { disk = first.before }
         unsynced = []
         vm.runs(from: now)
-        (sshAt, bootedAt, needsRestart) = (now + seconds / 2, now + seconds, false)
+        (sshAt, bootedAt, needsRestart, isFlushed) = (now + seconds / 2, now + seconds, false, false)
         if isBroken { return freeze() }
         unit = disk.enabled == nil ? nil : RunningUnit(startedAt: now + seconds, version: disk.binary)
     }
@@ -213,6 +215,10 @@ package struct Machine: Hosted, Hashable {
             }
         var observed = ObservedVM(name: name, status: status, tags: tags, address: address, createdAt: vm.createdAt, url: nil)
         if !vm.comment.isEmpty { observed.comment = vm.comment }
+        if let make = vm.listedMake {
+            observed.size = VMFields.Size(
+                cpu: Int(make.cpu), memoryBytes: vm.listedBytes(make.memory), diskBytes: vm.listedBytes(make.disk))
+        }
         return observed
     }
 
@@ -243,6 +249,7 @@ package struct Machine: Hosted, Hashable {
                 interface: "flannel.1", mtu: 1230, peers: [.init(podAddress: "10.244.1.0", overlayAddress: peer)])
         }
         (probe.clusterID, probe.fence) = (disk.clusterID, disk.fence)
+        probe.isFlushed = isFlushed
         probe.hasServerData = disk.serverData != nil
         probe.hasAgentData = disk.password != nil
         probe.journal = unit?.complaint

@@ -111,6 +111,15 @@ extension SimulatedProcess: WorldWriter {
 
     package nonisolated(nonsending) func start(_ step: StartVM) async throws(EffectError) { _ = try await perform(Effect(.startVM(step))) }
 
+    package nonisolated(nonsending) func resize(_ step: ResizeVM) async throws(EffectError) -> DiskApproval? {
+        guard case .resized(let approval) = try await perform(Effect(.resizeVM(step))) else { throw Self.dead }
+        return approval
+    }
+
+    package nonisolated(nonsending) func restart(_ step: RestartVM) async throws(EffectError) {
+        _ = try await perform(Effect(.restartVM(step)))
+    }
+
     package nonisolated(nonsending) func remove(_ step: RemoveVM) async throws(EffectError) {
         _ = try await perform(Effect(.removeVM(step)))
     }

@@ -11,6 +11,8 @@ extension WorldState {
         case .startVM(let step): start(step.node)
         case .commentVM(let step): asked { world throws(AccountRefusal) in try world.account.comment(step.node, step.text) }
         case .removeVM(let step): remove(step.node)
+        case .resizeVM(let step): resize(step)
+        case .restartVM(let step): start(step.node)
         case .share(let step): share(step)
         default: run(effect, fault: fault, by: id)
         }
@@ -126,7 +128,8 @@ extension WorldState {
         case .evacuate(let step): evacuation(step)
         case .upgradeK3s(let step): upgrade(step.version, index)
         case .revertK3s: revert(index)
-        case .createVM, .tagVM, .commentVM, .startVM, .share, .removeVM: []
+        case .flushDisk: flushing(index)
+        case .createVM, .tagVM, .commentVM, .startVM, .share, .removeVM, .resizeVM, .restartVM: []
         case .stop:
             [
                 { world in world.write(index) { $0.enabled = nil } },
