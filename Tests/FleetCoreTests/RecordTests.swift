@@ -61,6 +61,7 @@ import Testing
         instance.resize?.stage = .restarting
         instance.resize?.approval = DiskApproval(requestedBytes: 1, selfServeBytes: nil, reasons: ["per_vm"])
         instance.otherSizeSince = 7
+        instance.listedSize = VMFields.Size(cpu: 2, memoryBytes: 3 << 30)
         let record = NodeRecord.present(instance)
         #expect(try JSONDecoder().decode(NodeRecord.self, from: JSONEncoder().encode(record)) == record)
     }

@@ -165,7 +165,7 @@ import Testing
         var situation = try Situation()
         situation.facts.replacing = [Self.web]
         let item = try #require(situation.item(Self.web))
-        #expect(item.then.prefix(6) == [.drain, .stop, .deleteNode, .removeVM, .createVM, .prepare] && item.then.last == .tagVM)
+        #expect(item.then.prefix(6) == [.drain, .stop, .deleteNode, .removeVM, .createVM, .prepare] && item.then.last == .share)
     }
 
     /// What the file asks for is not taken down by any other way.

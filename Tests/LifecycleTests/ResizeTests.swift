@@ -107,13 +107,28 @@ import Testing
                 situation.facts.observed.vms?[web]?.size.cpu = 2
             }),
         Row("somebody resized it", "act resizeVM SizeDiffers") { $0.facts.observed.vms?[web]?.size.cpu = 8 },
+        Row("exe.dev's list has told other sizes since it was made", "settled") { situation in
+            situation.facts.observed.vms?[web]?.size = .init(cpu: 2, memoryBytes: 3_700_000_000, diskBytes: 18_600_000_000)
+            situation.facts.learn(listedAt: Situation.now)
+        },
+        Row("exe.dev's list has told other sizes since, and now others", "act resizeVM SizeDiffers") { situation in
+            situation.instance { $0.listedSize = .init(cpu: 2, memoryBytes: 3_700_000_000) }
+            situation.facts.observed.vms?[web]?.size = .init(cpu: 2, memoryBytes: 7_400_000_000)
+        },
+        Row("exe.dev's list has told other sizes since, and the file asks for more", "act resizeVM SizeDiffers") { situation in
+            situation.asked { if $0.name == web { $0.vm.memory = "8GB" } }
+            situation.instance { $0.listedSize = .init(memoryBytes: 3_700_000_000) }
+            situation.facts.observed.vms?[web]?.size = .init(memoryBytes: 3_700_000_000)
+        },
         Row("somebody resized it, and one list says so", "wait SizeUnconfirmed") {
             $0.facts.listedAt = Situation.now
+            $0.instance { $0.listedSize = .init(cpu: 2) }
             $0.facts.observed.vms?[web]?.size.cpu = 8
             $0.facts.learn(listedAt: Situation.now)
         },
         Row("somebody resized it, and two lists say so", "act resizeVM SizeDiffers") {
             $0.facts.listedAt = Situation.now
+            $0.instance { $0.listedSize = .init(cpu: 2) }
             $0.facts.observed.vms?[web]?.size.cpu = 8
             $0.facts.learn(listedAt: Situation.now - 6)
         },

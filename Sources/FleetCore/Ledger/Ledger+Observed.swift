@@ -140,7 +140,7 @@ extension NodeRecord {
     private static func arrived(_ request: VMRequest) -> NodeRecord {
         var instance = request.previous?.instance ?? Instance()
         (instance.hasStaleIdentity, instance.spec) = (true, request.spec ?? instance.spec)
-        (instance.resize, instance.otherSizeSince) = (nil, nil)
+        (instance.resize, instance.otherSizeSince, instance.listedSize) = (nil, nil, nil)
         return .present(instance)
     }
 

@@ -50,7 +50,7 @@ extension NodeRecord: Codable {
 extension Instance: Codable {
     private enum Key: String, CodingKey {
         case createdAt, previousCreatedAt, spec, hasStaleIdentity, missingSince, startedAt, isRestarting, poweredOnAt, restartedAt
-        case commandSentAt, drain, configuration, isServer, entrance, share, grants, maintenance, failedUpgrade, resize, otherSizeSince
+        case commandSentAt, drain, configuration, isServer, entrance, share, grants, maintenance, failedUpgrade, resize, otherSizeSince, listedSize
     }
 
     /// Stands in the file for a configuration whose install has no known outcome.
@@ -73,6 +73,7 @@ extension Instance: Codable {
         failedUpgrade = try fields.decodeIfPresent(FailedUpgrade.self, forKey: .failedUpgrade)
         resize = try fields.decodeIfPresent(ResizeRecord.self, forKey: .resize)
         otherSizeSince = try fields.decodeIfPresent(Double.self, forKey: .otherSizeSince)
+        listedSize = try fields.decodeIfPresent(VMFields.Size.self, forKey: .listedSize)
         if let word = try fields.decodeIfPresent(String.self, forKey: .configuration) {
             configuration = word == Self.unknown ? .unknown : .digest(word)
         }
@@ -102,6 +103,7 @@ extension Instance: Codable {
         try fields.encodeIfPresent(failedUpgrade, forKey: .failedUpgrade)
         try fields.encodeIfPresent(resize, forKey: .resize)
         try fields.encodeIfPresent(otherSizeSince, forKey: .otherSizeSince)
+        try fields.encodeIfPresent(listedSize, forKey: .listedSize)
         switch configuration {
         case .notRecorded: break
         case .unknown: try fields.encode(Self.unknown, forKey: .configuration)

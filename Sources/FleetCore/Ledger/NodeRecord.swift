@@ -59,6 +59,9 @@ package struct Instance: Sendable, Hashable {
     package var resize: ResizeRecord?
     /// Since when exe.dev's lists tell another size than the VM has by our doing (seconds since 1970).
     package var otherSizeSince: Double?
+    /// What exe.dev's list told when it first showed the VM in the size of `spec`: as long as it tells that, nobody has resized the VM, in whatever
+    /// units it counts.
+    package var listedSize: VMFields.Size?
     package var configuration = Configuration.notRecorded
     /// k3s was set up there as a server, which votes in etcd, or is to.
     package var isServer = false

@@ -82,7 +82,7 @@ extension Ledger {
         change(node) { instance in
             let before = instance.resize?.stage == .done ? VMSizes() : instance.resize?.sizes ?? VMSizes()
             instance.resize = ResizeRecord(sizes: sizes.merged(over: before))
-            instance.otherSizeSince = nil
+            (instance.otherSizeSince, instance.listedSize) = (nil, nil)
         }
     }
 
@@ -109,6 +109,14 @@ extension Ledger {
 }
 
 extension Instance {
+    /// Of what the list tells that which says something: what it told when the VM was made as asked says nothing new.
+    func told(_ size: VMFields.Size) -> VMFields.Size {
+        func new<Value: Equatable>(_ part: KeyPath<VMFields.Size, Value?>) -> Value? {
+            size[keyPath: part] == listedSize?[keyPath: part] ? nil : size[keyPath: part]
+        }
+        return VMFields.Size(cpu: new(\.cpu), memoryBytes: new(\.memoryBytes), diskBytes: new(\.diskBytes))
+    }
+
     mutating func resizeRestarted(at now: Double) {
         guard let sizes = resize?.sizes else { return }
         spec?.take(VMSizes(cpu: sizes.cpu, memory: sizes.memory))
@@ -119,7 +127,8 @@ extension Instance {
     mutating func learnSize(of vm: ObservedVM, _ host: ObservedHost?, want: VMSpec, listedAt: Double?, now: Double) {
         if resize?.stage == .restarting, case .probed(let probe)? = host, !probe.isFlushed { resizeRestarted(at: now) }
         if let resize { self.resize = resize.outstanding(vm.size, want, listedAt) }
-        let isOther = resize == nil && vm.size != VMFields.Size() && spec.map { !$0.fits(vm.size) } ?? false
+        if resize == nil, listedSize == nil, spec != nil, vm.size != VMFields.Size() { listedSize = vm.size }
+        let isOther = resize == nil && spec.map { !$0.fits(told(vm.size)) } ?? false
         guard isOther else { return otherSizeSince = nil }
         if let listedAt { otherSizeSince = min(otherSizeSince ?? listedAt, listedAt) }
     }

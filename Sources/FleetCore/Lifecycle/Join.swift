@@ -38,7 +38,7 @@ enum Join {
     /// The steps that are expected after this one, as far as they can be known beforehand.
     static func following(_ action: Action, _ want: DesiredNode, _ node: NodeFacts) -> [StepKind] {
         if let steps = Resize.following(action, want, node) { return steps }
-        if Leave.way.contains(action.kind) { return Leave.following(action) + wayAfterReplacement }
+        if Leave.way.contains(action.kind) { return followingReplacement(action, want, node) }
         guard let at = way.firstIndex(of: action.kind) else { return [] }
         return way[(at + 1)...].filter { step in
             switch step {
@@ -53,7 +53,7 @@ enum Join {
         }
     }
 
-    static let way: [StepKind] = [
+    private static let way: [StepKind] = [
         .createVM, .startVM, .prepare, .purgeIdentity, .install, .uncordon, .patchNode, .share, .tagVM, .commentVM,
     ]
 }

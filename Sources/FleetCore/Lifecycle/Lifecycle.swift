@@ -28,7 +28,7 @@ enum Lifecycle: Sendable {
         switch self {
         case .join(let want): Join.following(action, want, node)
         case .leave: Leave.following(action)
-        case .replace: Leave.following(action) + Join.wayAfterReplacement
+        case .replace(let want, _): Join.followingReplacement(action, want, node)
         }
     }
 

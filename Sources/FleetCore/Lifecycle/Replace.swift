@@ -74,8 +74,11 @@ extension FleetFacts {
 }
 
 extension Join {
-    /// After the machine is gone everything else is as if it had never been.
-    static let wayAfterReplacement: [StepKind] = [.createVM] + way.dropFirst().filter { ![.startVM, .uncordon].contains($0) }
+    /// The steps of a replacement after this one: once the machine is gone, everything is as if it had never been.
+    static func followingReplacement(_ action: Action, _ want: DesiredNode, _ node: NodeFacts) -> [StepKind] {
+        let creation = Action.createVM(CreateVM(node: want.name, vm: want.vm, ownerTag: ""))
+        return Leave.following(action) + [.createVM] + following(creation, want, node)
+    }
 
     /// An image is that of a new disk: the node is made again if the policy allows, and is the operator's else. After everything that can be
     /// mended in place.

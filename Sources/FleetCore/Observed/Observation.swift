@@ -62,7 +62,7 @@ package struct VMFields: Sendable, Hashable {
     package var comment = ""
 
     /// What exe.dev tells of it; each part may be missing (facts/exedev.md §1.2).
-    package struct Size: Sendable, Hashable {
+    package struct Size: Sendable, Hashable, Codable {
         package var cpu: Int?
         package var memoryBytes: Int?
         package var diskBytes: Int?

@@ -13,12 +13,18 @@ extension Stage {
         return sent + written
     }
 
+    /// Who waits for minutes reads the same again and again: of a long run every so many reads.
+    private var readPoints: [Int] {
+        let stride = max(1, reads.count / 40)
+        return reads.indices.filter { $0 % stride == 0 }
+    }
+
     /// A disk that is full at a write.
     package var fullDisks: [Fault] { (0..<saves).map { Fault(.diskFull, at: .save($0)) } }
 
     /// Every answer of exe.dev that is none, and hosts and servers that do not answer.
     package var failedReads: [Fault] {
-        reads.indices.flatMap { number -> [Fault] in
+        readPoints.flatMap { number -> [Fault] in
             let kinds: [Fault.Kind] =
                 switch reads[number] {
                 case .vms: APIFault.allCases.map(Fault.Kind.api)
@@ -32,14 +38,14 @@ extension Stage {
 
     /// Lists as they were, with a VM left out, or empty.
     package var lyingLists: [Fault] {
-        reads.indices.filter { reads[$0] == .vms }.flatMap { number in
+        readPoints.filter { reads[$0] == .vms }.flatMap { number in
             let partial = (0..<max(3, start.machines.count)).map(Fault.Kind.partialList)
             return ([.staleList(1), .staleList(2), .staleList(4), .emptyList] + partial).map { Fault($0, at: .read(number)) }
         }
     }
 
     /// Answers that are true and come when others have long been given: as long as a read may take (`Command.deadline`, 30 s on a host).
-    package var slowAnswers: [Fault] { reads.indices.flatMap { number in [8.0, 25].map { Fault(.slow($0), at: .read(number)) } } }
+    package var slowAnswers: [Fault] { readPoints.flatMap { number in [8.0, 25].map { Fault(.slow($0), at: .read(number)) } } }
 
     /// Effects that take longer than most: some of them are over before their deadline, of some nobody hears the end.
     package var slowEffects: [Fault] {
@@ -71,7 +77,7 @@ extension Stage {
         let joins: [Fault.Kind] = scenario.hasSeveralServers ? [.learnerStuck(120), .twoJoins] : []
         let dead: [Fault.Kind] = scenario.hasDead && scenario.ending == .settled ? [.revival] : []
         let all = clocks + others + joins + dead + hands + edits
-        let points = effects.indices.map(Fault.Point.effect) + reads.indices.map(Fault.Point.read)
+        let points = effects.indices.map(Fault.Point.effect) + readPoints.map(Fault.Point.read)
         return points.flatMap { point in all.map { Fault($0, at: point) } }
     }
 
