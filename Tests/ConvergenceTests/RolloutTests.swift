@@ -42,7 +42,7 @@ import Testing
         let fleet = sketch.fleet()
         var world = try WorldState.standing(fleet)
         for number in item.failing { world.breakRelease(new, on: "demo-web-n\(number)") }
-        for number in item.down { world.freeze("demo-web-n\(number)") }
+        for number in item.down { world.kill("demo-web-n\(number)") }
         sketch.version = new
         let run = try Rehearsal(sketch.fleet(), in: world, seconds: 3600)
         let (waves, limit) = (Waves(of: run, pool: "demo-web-"), fleet.limits.maxUnavailable.count(of: item.nodes))

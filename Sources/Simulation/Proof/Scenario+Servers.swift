@@ -33,7 +33,7 @@ extension Scenario {
         let (fleet, edge) = (three.fleet(), three.with { $0.label = "edge" })
         return [
             Scenario("label changed while one of three servers is down", before: fleet, after: edge)
-                .ending(.blocked(["demo-cp-n1": [.waitTimedOut]])).disturbed { $0.freeze("demo-cp-n1") },
+                .ending(.blocked(["demo-cp-n1": [.nodeDeadForGood]])).disturbed { $0.kill("demo-cp-n1") },
             Scenario("k3s of one of three servers stopped by hand", before: fleet, after: fleet).disturbed { $0.stopK3s(on: "demo-cp-n2") },
             Scenario("one of three servers lost", before: fleet, after: edge).ending(.blocked(["demo-cp-n1": [.serverMemberLeft]]))
                 .disturbed { $0.vanish("demo-cp-n1") },

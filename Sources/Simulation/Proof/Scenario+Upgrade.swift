@@ -35,7 +35,7 @@ extension Scenario {
                 },
             Scenario("upgrade and grow at once", before: fleet, after: base.with { $0.version = "v1.34.10+k3s1" }),
             Scenario("upgrade while a node is down", before: pair.fleet(), after: pair.with { $0.version = "v1.34.10+k3s1" })
-                .ending(.blocked(["demo-web-n2": [.waitTimedOut], web: [.limitHeld]])).disturbed { $0.freeze("demo-web-n2") },
+                .ending(.blocked(["demo-web-n2": [.nodeDeadForGood], web: [.limitHeld]])).disturbed { $0.kill("demo-web-n2") },
         ]
     }
 }
