@@ -16,8 +16,10 @@ struct NothingIsRepeatedForEver: Oracle {
 
     mutating func before(_ request: Request, _ world: WorldState, _ history: History) -> String? {
         let change = Change(subject: request.effect.subject, step: request.effect.kind)
+        // Pods that stay are asked to go once a minute for as long as they stay.
+        guard change.step != .drain, change.step != .evacuate else { return nil }
         sent[change, default: 0] += 1
-        let limit = Self.limit(of: change.step, request.process.fleet, world)
+        let limit = Self.limit(of: change.step, world)
         return sent[change]! == limit + 1 ? "it is sent for the \(limit + 1)th time" : nil
     }
 
@@ -28,15 +30,9 @@ struct NothingIsRepeatedForEver: Oracle {
         return nil
     }
 
-    private static func limit(of step: StepKind, _ fleet: DesiredFleet, _ world: WorldState) -> Int {
-        let usual =
-            switch step {
-            // A name that is taken may be so by a request of ours that is still under way.
-            case .createVM where !world.struck.isEmpty: Planner.takenNameAttempts
-            // Pods that stay are asked again until the file's patience is over.
-            case .drain, .evacuate: 6 + Int(Double(fleet.policy.drain.timeout) / Planner.drainPause)
-            default: 6
-            }
+    private static func limit(of step: StepKind, _ world: WorldState) -> Int {
+        // A name that is taken may be so by a request of ours that is still under way.
+        let usual = step == .createVM && !world.struck.isEmpty ? Planner.takenNameAttempts : 6
         return usual + world.struck.count * 3
     }
 }
