@@ -10,7 +10,7 @@ enum ProofCommand {
         var rule: String?
         /// The K-th of N parts of the scenarios, or of the rules, so that N processes share the work.
         var part = (number: 1, of: 1)
-        /// Of the pairs of crashes every N-th: they are most of the trials.
+        /// Of the pairs of crashes every N-th, and of single faults but crashes, where they are many, every N/8-th: they are most of the trials.
         var every = 1
     }
 
@@ -150,7 +150,8 @@ enum ProofCommand {
     private static func cases(of stage: Stage, every: Int) -> [Cases] {
         func pairs(_ rest: Int) -> [[Fault]] { stage.pairsOfCrashes.enumerated().filter { $0.offset % every == rest }.map(\.element) }
         func single(_ name: String, _ faults: [Fault], restartsAfter: Double = Trial.pause) -> Cases {
-            (name, faults.map { [$0] }, restartsAfter)
+            let stride = name.hasPrefix("crashes") || faults.count < 50 ? 1 : max(1, every / 8)
+            return (name, faults.enumerated().filter { $0.offset % stride == 0 }.map { [$0.element] }, restartsAfter)
         }
         // Started again after a second: within the grace of a creation, a boot, the Lease and every back-off.
         return [
