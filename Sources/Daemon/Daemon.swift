@@ -53,7 +53,7 @@ package struct Daemon: Sendable {
         manager.ready(status(state))
         for index in state.runners.indices {
             state.runners[index].send(.started(state.runners[index].context.fleet, run: run))
-            state.runners[index].noteOperator(uptime: SystemClock().uptime)
+            state.runners[index].readOperatorFiles(uptime: SystemClock().uptime)
         }
         await withTaskGroup(of: Void.self) { group in
             for sink in state.runners.flatMap(\.sinks) { group.addTask { await sink.serve() } }
@@ -131,7 +131,7 @@ package struct Daemon: Sendable {
         case .tick:
             let changed = state.runners.indices.filter { FileStamp(state.runners[$0].source.file) != state.runners[$0].stamp }
             if !changed.isEmpty { reload(changed, &state) }
-            for index in state.runners.indices { state.runners[index].noteOperator(uptime: SystemClock().uptime) }
+            for index in state.runners.indices { state.runners[index].readOperatorFiles(uptime: SystemClock().uptime) }
         case .signal(SIGHUP): reload(Array(state.runners.indices), &state)
         case .signal: stop(&state)
         case .passEnded(let index, let result): ended(result, &state.runners[index], isStopping: state.isStopping)

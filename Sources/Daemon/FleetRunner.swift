@@ -51,7 +51,7 @@ struct FleetRunner: Sendable {
     func close() { for sink in sinks { sink.close() } }
 
     /// What operators leave in the state directory.
-    mutating func noteOperator(uptime: Double) {
+    mutating func readOperatorFiles(uptime: Double) {
         notePause(uptime: uptime)
         noteRequests(uptime: uptime)
     }
@@ -66,7 +66,7 @@ struct FleetRunner: Sendable {
         send(.resumed)
     }
 
-    /// Nodes that an operator wants to be made again are no matter of the next interval.
+    /// A request to make nodes again is served at once.
     private mutating func noteRequests(uptime: Double) {
         let stamp = FileStamp(context.state.replaceFile)
         guard stamp != requests else { return }

@@ -101,7 +101,7 @@ extension FleetStatus {
             "exedev_k8s_paused", "Whether an operator holds the fleet: nothing is changed until exedev-k8s resume.",
             [([:], pause == nil ? 0 : 1)])
         page.gauge(
-            "exedev_k8s_breaker_open", "Whether the breaker is open: too many VMs are gone at once, and none is created.",
+            "exedev_k8s_breaker_open", "Whether the breaker is open: too many VMs are gone, or nodes out of reach, at once.",
             [([:], lastResult?.plan.openBreaker == nil ? 0 : 1)])
     }
 

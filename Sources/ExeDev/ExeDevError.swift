@@ -64,7 +64,7 @@ package enum ExeDevError: Error, Sendable, Hashable, CustomStringConvertible {
 
     /// Includes every command that this program sends. A token's `cmds` match whole paths (facts/exedev.md §3.2): `share` alone allows nothing.
     private static let newToken =
-        "ssh exe.dev \"ssh-key generate-api-key --cmds='ls,new,rm,restart,resize,tag,whoami,"
+        "ssh exe.dev \"ssh-key generate-api-key --cmds='ls,new,rm,restart,resize,tag,comment,whoami,"
         + "share show,share port,share set-public,share set-private,share add,share remove'\""
 
     /// One line: what exe.dev says is not trusted.

@@ -94,7 +94,7 @@ extension Run {
         if action.kind == .createVM, facts.record(action.node)?.request != nil { mayBeMade.insert(action.node) }
         let reason = plan.items.first { $0.node == action.node }?.decision.reason
         if reason?.code == .hostDrifted || reason?.code == .k3sStopped { repairing.insert(action.node) }
-        // There was nothing to take away.
+        // Its VM was gone already: making it is the whole replacement.
         if action.kind == .createVM { facts.replacing.remove(action.node) }
         if let cause = reason?.replacementCause, facts.beginsReplacement(with: action) {
             facts.replacing.remove(action.node)

@@ -104,10 +104,8 @@ struct Run {
     private mutating func noteTrouble(_ uptime: Double) {
         for item in plan.items {
             let since = facts.notes[item.node]?.troubledSince
+            if item.decision.reason?.leavesTroubleOpen == true { continue }
             switch item.decision {
-            case .act(_, .nodeDead): continue
-            case .blocked(let reason) where reason.outlastsTrouble: continue
-            case .wait(let wait) where wait.reason.outlastsTrouble: continue
             case .wait(let wait) where wait.reason.isTrouble(facts.places[item.node].map { fleet.nodes[$0].role } ?? .agent):
                 if since == nil { facts.notes[item.node, default: .init()].troubledSince = uptime }
             case .blocked(.vmFailed): if since == nil { facts.notes[item.node, default: .init()].troubledSince = uptime }

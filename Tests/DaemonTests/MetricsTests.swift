@@ -206,7 +206,7 @@ import Testing
         # HELP exedev_k8s_paused Whether an operator holds the fleet: nothing is changed until exedev-k8s resume.
         exedev_k8s_paused 0
         # TYPE exedev_k8s_breaker_open gauge
-        # HELP exedev_k8s_breaker_open Whether the breaker is open: too many VMs are gone at once, and none is created.
+        # HELP exedev_k8s_breaker_open Whether the breaker is open: too many VMs are gone, or nodes out of reach, at once.
         exedev_k8s_breaker_open 1
         # TYPE exedev_k8s_spec_generation gauge
         # HELP exedev_k8s_spec_generation Fleet files that took effect since the start; an unchanged file does not count.

@@ -81,7 +81,7 @@ extension Verb {
         return status
     }
 
-    private static func refuse(_ pause: FleetPause?, _ arguments: Arguments, _ terminal: Terminal) throws {
+    static func refuse(_ pause: FleetPause?, _ arguments: Arguments, _ terminal: Terminal) throws {
         if let refusal = refusal(pause, isIgnored: arguments.has("ignore-pause")) { throw refusal }
         if let pause { terminal.say("The fleet is \(pause.words). --ignore-pause: this run goes on.") }
     }

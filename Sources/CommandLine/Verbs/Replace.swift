@@ -20,13 +20,23 @@ extension Verb {
         return try await converge(context, replacing: arguments.operands, "replace", arguments, terminal)
     }
 
-    /// Shows the plan and asks, as who carries it out himself.
+    /// Shows the plan and asks, as if it were carried out here.
     private static func leaveToDaemon(_ context: CommandContext, _ arguments: Arguments, _ terminal: Terminal) async throws -> ExitStatus {
+        for option in ["ignore-window", "ignore-pause"] where arguments.has(option) {
+            throw Failure("a daemon keeps this fleet, which does not know --\(option)", advice: "stop it first: systemctl stop exedev-k8s")
+        }
         let before = try await context.observe(context.ledger(terminal), replacing: Set(arguments.operands))
-        terminal.out(arguments.has("json") ? context.document(before).json : PlanText.render(before.plan))
+        var document = context.document(before)
+        document.replace = arguments.operands
+        terminal.out(arguments.has("json") ? document.json : PlanText.render(before.plan))
+        try refuse(before.pause, arguments, terminal)
         guard try agrees(arguments, terminal) else { return .failed }
         try context.state.requestReplacement(of: arguments.operands, now: SystemClock().now)
-        terminal.say("The daemon that keeps this fleet begins within seconds; see exedev-k8s status and history.")
+        let opening = context.fleet.policy.opening(at: SystemClock().now)
+        terminal.say(
+            "Left to the daemon that keeps this fleet, which begins \(opening.map { "when the maintenance window opens, \($0.words)" } ?? "within seconds")"
+                + "; see exedev-k8s status and history.")
+        await context.world.close()
         return .changes
     }
 }

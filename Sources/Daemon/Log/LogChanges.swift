@@ -86,7 +86,7 @@ package struct LogChanges: Sendable {
         guard let block = plan.openBreaker else {
             return logged.removeValue(forKey: .breaker) == nil ? [] : [LogEntry(.breakerClosed, "the breaker is closed")]
         }
-        // The reason has the number of missing VMs, which may change while the breaker is open.
+        // The reason has a number, which may change while the breaker is open.
         return isChange(.breaker, .open) ? [LogEntry(.breakerOpen, "\(block.text); \(block.advice)")] : []
     }
 
@@ -98,7 +98,7 @@ package struct LogChanges: Sendable {
 }
 
 extension Plan {
-    /// Why no VM is created while the breaker is open; nil while it is closed.
+    /// Why the breaker is open; nil while it is closed.
     var openBreaker: Reason? {
         for item in items {
             if case .blocked(let reason) = item.decision, reason.isBreaker { return reason }

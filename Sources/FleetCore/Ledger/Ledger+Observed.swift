@@ -84,7 +84,7 @@ extension FleetFacts {
         if record.instance?.hasStaleIdentity == true, hasRunOurs(name) { record.change { $0.hasStaleIdentity = false } }
         if record.instance?.restartedAt != nil, observed.node(name) != nil { record.change { $0.restartedAt = nil } }
         if record.instance?.isRestarting == true, isUp(name) { record.change { $0.isRestarting = false } }
-        // Should it die, this was another time.
+        // An earlier start is no restart of a later death.
         if let at = record.instance?.poweredOnAt, now - at > Planner.startGrace, isUp(name) { record.change { $0.poweredOnAt = nil } }
         if record.instance?.spec == nil, var spec = desired(name)?.vm {
             spec.tags = spec.tags.filter(vm.tags.contains)

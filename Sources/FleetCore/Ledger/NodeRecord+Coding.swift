@@ -50,7 +50,8 @@ extension NodeRecord: Codable {
 extension Instance: Codable {
     private enum Key: String, CodingKey {
         case createdAt, previousCreatedAt, spec, hasStaleIdentity, missingSince, startedAt, isRestarting, poweredOnAt, restartedAt
-        case commandSentAt, drain, configuration, isServer, entrance, share, grants, maintenance, failedUpgrade, resize, otherSizeSince, listedSize
+        case commandSentAt, drain, configuration, isServer, entrance, share, grants, maintenance, failedUpgrade, resize, otherSizeSince,
+            listedSize
     }
 
     /// Stands in the file for a configuration whose install has no known outcome.

@@ -109,8 +109,8 @@ extension Ledger {
 }
 
 extension Instance {
-    /// Of what the list tells that which says something: what it told when the VM was made as asked says nothing new.
-    func told(_ size: VMFields.Size) -> VMFields.Size {
+    /// What the list says of its size, without what it has said since the VM had the size of `spec`.
+    func reportedSize(_ size: VMFields.Size) -> VMFields.Size {
         func new<Value: Equatable>(_ part: KeyPath<VMFields.Size, Value?>) -> Value? {
             size[keyPath: part] == listedSize?[keyPath: part] ? nil : size[keyPath: part]
         }
@@ -128,7 +128,7 @@ extension Instance {
         if resize?.stage == .restarting, case .probed(let probe)? = host, !probe.isFlushed { resizeRestarted(at: now) }
         if let resize { self.resize = resize.outstanding(vm.size, want, listedAt) }
         if resize == nil, listedSize == nil, spec != nil, vm.size != VMFields.Size() { listedSize = vm.size }
-        let isOther = resize == nil && spec.map { !$0.fits(told(vm.size)) } ?? false
+        let isOther = resize == nil && spec.map { !$0.fits(reportedSize(vm.size)) } ?? false
         guard isOther else { return otherSizeSince = nil }
         if let listedAt { otherSizeSince = min(otherSizeSince ?? listedAt, listedAt) }
     }

@@ -85,7 +85,7 @@ extension FleetFacts {
         }
     }
 
-    /// The same with those that are to be made again.
+    /// Servers on their way out, those that are made again too; those that have begun come first.
     var leavingServers: [String] {
         let replaced = desiredServers.map { $0.name }.filter { replacementCause($0) != nil }
         let (begun, next) = (replaced.filter { record($0)?.leaveStage != nil }, replaced.filter { record($0)?.leaveStage == nil })

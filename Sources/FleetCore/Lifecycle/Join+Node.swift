@@ -223,7 +223,7 @@ extension Join {
 
     /// A disk only grows; all other sizes are the matter of `Resize`.
     private static let shrinking: Rule = { joined, _ in
-        let (want, made, size) = (joined.want.vm, joined.node.instance.spec, joined.node.instance.told(joined.vm.size))
+        let (want, made, size) = (joined.want.vm, joined.node.instance.spec, joined.node.instance.reportedSize(joined.vm.size))
         guard want.shrinksDisk(made: made, size: size), let disk = want.changes(made: made, size: size).first(where: { $0.field == "disk" })
         else { return nil }
         return .blocked(.diskNotShrinkable(disk))

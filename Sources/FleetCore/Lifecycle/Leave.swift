@@ -53,7 +53,7 @@ struct Leave {
         if let reading, isWhole { return cordonOrDrain(reading, node.instance.drain, facts) }
         if isWhole, reading == nil, mayStillJoin(node, facts) { return .wait(Wait(.nodeMayStillJoin, read: .cluster, every: 2)) }
         let mayRun = done == .drained || (isWhole && reading == nil && node.instance.startedAt != nil) || isBackFromTheDead(node)
-        if mayRun, !isOutOfReach(node) { return .act(.stop(Stop(node: vm.name, role: role)), reason) }
+        if mayRun, !needsNoStop(node) { return .act(.stop(Stop(node: vm.name, role: role)), reason) }
         // Also when the Node is gone: its password may be left, should the step have been cut between the two.
         if reading != nil || done != .nodeDeleted {
             return .act(deletion(of: vm.name, ifSilent: mayRun || reading == nil), reason)
@@ -78,9 +78,9 @@ struct Leave {
 
     /// Its node is silent and its host did not let us in time after time: there is no k3s left to stop (facts/k3s.md §14.7). That exe.dev calls
     /// the VM stopped is not enough, for the list may be older than its last start.
-    private func isOutOfReach(_ node: NodeFacts) -> Bool {
+    private func needsNoStop(_ node: NodeFacts) -> Bool {
         let isSilent = (node.node?.ready ?? .unknown) == .unknown
-        if cause == .dead, isSilent { return !isReached(node) }
+        if cause == .dead, isSilent { return !node.isReached }
         return isSilent && (node.known?.isHalfRemoved ?? false) && (node.attempt?.count ?? 0) >= 3
     }
 
@@ -89,8 +89,6 @@ struct Leave {
         guard cause == .dead, node.leaveStage == .nodeDeleted, case .probed(let probe)? = node.host else { return false }
         return probe.runs(role)
     }
-
-    private func isReached(_ node: NodeFacts) -> Bool { if case .probed? = node.host { true } else { false } }
 
     // MARK: its VM is gone
 

@@ -51,7 +51,8 @@ extension FleetFacts {
 
     /// A server's member is left, and the machine that it was on is not.
     func hasLostMachine(_ want: DesiredNode) -> Bool {
-        guard want.role == .server, observed.vms?[want.name] != nil else { return want.role == .server && observed.vms != nil }
+        guard want.role == .server, let vms = observed.vms else { return false }
+        if vms[want.name] == nil { return true }
         if case .probed(let probe)? = observed.hosts[want.name] { return !probe.hasServerData }
         return false
     }

@@ -11,7 +11,7 @@ enum Resize {
     /// The steps that are expected after this one of a maintenance, be it for an upgrade or for another size; nil for one that is not on the way.
     static func following(_ action: Action, _ want: DesiredNode, _ node: NodeFacts) -> [StepKind]? {
         guard action.kind != .uncordon, let at = way.firstIndex(of: action.kind) else { return nil }
-        let wish = node.vm.map { Self.wish(want.vm, node.instance.told($0.size), node.instance) } ?? []
+        let wish = node.vm.map { Self.wish(want.vm, node.instance.reportedSize($0.size), node.instance) } ?? []
         let isUpgraded =
             [.stageK3s, .takeSnapshot, .upgradeK3s].contains(action.kind) || node.node?.version.map { $0 < want.k3s } ?? false
         let restarts =
@@ -31,7 +31,7 @@ enum Resize {
     private static func wish(_ want: VMSpec, _ size: VMFields.Size, _ made: Instance) -> [VMSpecChange] {
         let (asked, stage) = (made.resize?.sizes ?? VMSizes(), made.resize?.stage)
         let isShrinking = want.shrinksDisk(made: made.spec, size: size)
-        let changes = want.changes(made: made.spec, size: size).filter { $0.field != "image" && !($0.field == "disk" && isShrinking) }
+        let changes = want.changes(made: made.spec, size: size).filter { !($0.field == "disk" && isShrinking) }
         var wish = changes.filter { change in stage == .asked || !isSame(asked[change.field], change.to) }
         guard let stage, stage != .done else { return wish }
         // What the file does not ask for any more would come with the restart; what had no answer is asked for once more.
@@ -48,7 +48,7 @@ enum Resize {
     /// Before anything is taken from anybody, so that what exe.dev refuses costs nothing.
     static let asked: Join.Rule = { joined, facts in
         let (want, instance) = (joined.want.vm, joined.node.instance)
-        let wish = Self.wish(want, instance.told(joined.vm.size), instance)
+        let wish = Self.wish(want, instance.reportedSize(joined.vm.size), instance)
         guard !wish.isEmpty, !joined.isInMaintenance || instance.resize != nil else { return nil }
         let known = Set(want.changes(made: instance.spec, size: VMFields.Size()).map(\.field))
         let isByHand = instance.resize == nil && !wish.allSatisfy { known.contains($0.field) }
@@ -92,7 +92,7 @@ enum Resize {
     static let unseen: Join.Rule = { joined, facts in
         guard let resize = joined.node.instance.resize, resize.stage == .done else { return nil }
         let want = joined.want.vm
-        let changes = want.changes(made: joined.node.instance.spec, size: joined.node.instance.told(joined.vm.size)).filter {
+        let changes = want.changes(made: joined.node.instance.spec, size: joined.node.instance.reportedSize(joined.vm.size)).filter {
             isSame(resize.sizes[$0.field], $0.to)
         }
         guard !changes.isEmpty else { return nil }

@@ -13,7 +13,7 @@ enum Limits {
     /// At most `deletionsPerPass` nodes are on their way out at a time; those that began come first.
     private static func grantDeletions(_ nodes: inout [PlannedNode], _ facts: FleetFacts) {
         let limit = facts.fleet.limits.deletionsPerPass
-        let leaving = nodes.indices.filter { nodes[$0].lifecycle.isLeave || nodes[$0].beginsReplacement }
+        let leaving = nodes.indices.filter { nodes[$0].lifecycle.isLeave || nodes[$0].beginsReplacement(facts) }
         let order = leaving.filter { nodes[$0].takes(.deletionsPerPass) }.map { (index: $0, progress: progress(nodes[$0], facts)) }
             .sorted { $0.progress > $1.progress }
         guard !order.isEmpty else { return }
@@ -54,7 +54,7 @@ enum Limits {
     /// A node that is in the cluster is restarted only while its pool has no more than `maxUnavailable` down.
     private static func grantRestarts(_ nodes: inout [PlannedNode], _ facts: FleetFacts) {
         let restarts = nodes.indices.filter {
-            nodes[$0].takes(.maxUnavailable) && nodes[$0].availability(facts).isMember || nodes[$0].beginsReplacement
+            nodes[$0].takes(.maxUnavailable) && nodes[$0].availability(facts).isMember || nodes[$0].beginsReplacement(facts)
         }
         guard !restarts.isEmpty else { return }
         var pools: [String: Disruption] = [:]
@@ -91,12 +91,8 @@ extension PlannedNode {
     /// Out of service by our doing, and back soon.
     fileprivate func isOutByUs(_ facts: FleetFacts) -> Bool { subject.isInMaintenance || facts.isBeingReplaced(name) }
 
-    /// A node that serves is taken out of service to be made again.
-    fileprivate var beginsReplacement: Bool {
-        guard let action, Leave.way.contains(action.kind), subject.leaveStage == nil else { return false }
-        if case .leave = lifecycle { return false }
-        return true
-    }
+    /// It is taken out of service to be made again.
+    fileprivate func beginsReplacement(_ facts: FleetFacts) -> Bool { action.map(facts.beginsReplacement) ?? false }
 }
 
 /// The nodes of a pool that are down.

@@ -52,6 +52,8 @@ package struct NodeFacts: Sendable {
         let isKnown = instance.startedAt != nil && facts.now - (instance.poweredOnAt ?? -.infinity) > Planner.loginGrace
         return !isKnown && troubledSince.map { facts.uptime - $0 < Planner.loginGrace } ?? true
     }
+    /// Its host answers, as far as it was looked into.
+    var isReached: Bool { if case .probed? = host { true } else { false } }
     var leaveStage: LeaveStage? { known?.leaveStage }
     var removedAt: Double? { known?.removedAt }
 

@@ -26,7 +26,7 @@ extension Reason {
 
 extension DiskApproval {
     fileprivate var words: String {
-        let limit = selfServeBytes.map { "; without asking it may have \($0 >> 30)GB" } ?? ""
+        let limit = selfServeBytes.map { "; without asking it may have \(VMSpec.rounded($0))" } ?? ""
         return (reasons.isEmpty ? "" : " (\(reasons.joined(separator: ", ")))") + limit
     }
 }

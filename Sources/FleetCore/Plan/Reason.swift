@@ -200,10 +200,10 @@ package indirect enum Reason: Sendable, Hashable {
         }
     }
 
-    /// It does not say that the trouble of a node is over.
-    package var outlastsTrouble: Bool {
+    /// While it is given the trouble of a node goes on, if there was any.
+    package var leavesTroubleOpen: Bool {
         switch code {
-        case .waitTimedOut, .hostRefused, .nodeDeadForGood, .massSilence, .replacedLately, .limitHeld: true
+        case .nodeDead, .waitTimedOut, .hostRefused, .nodeDeadForGood, .massSilence, .replacedLately, .limitHeld: true
         case .awaitingVMList, .awaitingProbe, .awaitingClusterRead, .limitReached, .serversUnsettled, .entranceInUse: true
         case .windowClosed, .fleetPaused, .leaseExpiry, .backOff, .commandOutcomeUnknown: true
         default: false

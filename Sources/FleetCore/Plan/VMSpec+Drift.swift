@@ -78,7 +78,7 @@ extension VMSpec {
         (Double(size.prefix { $0.isNumber }) ?? 0, size.contains("G") ? 3 : 2)
     }
 
-    private static func rounded(_ bytes: Int) -> String {
+    static func rounded(_ bytes: Int) -> String {
         bytes >= 1 << 30 ? "about \(Int((Double(bytes) / 0x1p30).rounded()))GB" : "about \(bytes >> 20)MB"
     }
 }

@@ -1,6 +1,6 @@
 import K3s
 
-/// Starts a stopped VM, by exe.dev's `restart` (facts/exedev.md §1.2).
+/// Starts a stopped VM, or restarts a dead one, by exe.dev's `restart` (facts/exedev.md §1.2).
 package struct StartVM: Step {
     package static let kind = StepKind.startVM
     package static let words = "start VM"

@@ -22,7 +22,7 @@ enum Death {
 
     /// It was heard of again before its Node was deleted, so that it may stay.
     static func isOver(_ node: NodeFacts) -> Bool {
-        if let reading = node.node { return reading.ready != .unknown || isReached(node) }
+        if let reading = node.node { return reading.ready != .unknown || node.isReached }
         return false
     }
 
@@ -50,8 +50,6 @@ enum Death {
         if case .unreachable? = node.host { return true }
         return false
     }
-
-    private static func isReached(_ node: NodeFacts) -> Bool { if case .probed? = node.host { true } else { false } }
 
     // MARK: what was done about it
 
