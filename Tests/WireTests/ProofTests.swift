@@ -16,15 +16,15 @@ extension WireTests {
         }
 
         @Test func noFaultAtAnyStepDoesHarm() async throws {
-            // Every pair of crashes is `exedev-sim prove` alone.
-            async let first = Self.sim("prove", "--every", "24", "--part", "1/2")
-            async let second = Self.sim("prove", "--every", "24", "--part", "2/2")
+            // Every fault and every pair of crashes is `exedev-sim prove` alone.
+            async let first = Self.sim("prove", "--every", "48", "--part", "1/2")
+            async let second = Self.sim("prove", "--every", "48", "--part", "2/2")
             for ended in [try await first, try await second] { #expect(ended.status == 0, "\(ended.all)") }
         }
 
         /// The same seeds each time, so that what lands does not hang on the day; `exedev-sim fuzz --seeds A..B` tries others. A failure prints its
         /// own, and `--seeds N..N` runs it again.
-        @Test(arguments: [(4, 20_000), (10, 5000)]) func randomFaultsDoNoHarm(nodes: Int, count: Int) async throws {
+        @Test(arguments: [(4, 4000), (10, 800)]) func randomFaultsDoNoHarm(nodes: Int, count: Int) async throws {
             let first = 20_781_000_000
             print("seeds \(first)..\(first + count), \(nodes) nodes")
             func half(_ seeds: ClosedRange<Int>) async throws -> ChildProcess.Ended {

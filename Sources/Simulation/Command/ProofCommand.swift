@@ -149,18 +149,19 @@ enum ProofCommand {
 
     private static func cases(of stage: Stage, every: Int) -> [Cases] {
         func pairs(_ rest: Int) -> [[Fault]] { stage.pairsOfCrashes.enumerated().filter { $0.offset % every == rest }.map(\.element) }
-        func single(_ name: String, _ faults: [Fault], restartsAfter: Double = Trial.pause) -> Cases {
-            let stride = name.hasPrefix("crashes") || faults.count < 50 ? 1 : max(1, every / 8)
-            return (name, faults.enumerated().filter { $0.offset % stride == 0 }.map { [$0.element] }, restartsAfter)
+        func thinned<Value>(_ all: [Value]) -> [Value] {
+            let stride = all.count < 50 ? 1 : max(1, every / 8)
+            return all.enumerated().filter { $0.offset % stride == 0 }.map(\.element)
         }
+        func single(_ name: String, _ faults: [Fault]) -> Cases { (name, thinned(faults).map { [$0] }, Trial.pause) }
         // Started again after a second: within the grace of a creation, a boot, the Lease and every back-off.
         return [
-            single("crashes", stage.crashes), single("crashes, started again at once", stage.crashes, restartsAfter: 1),
+            ("crashes", stage.crashes.map { [$0] }, Trial.pause), ("crashes, started again at once", stage.crashes.map { [$0] }, 1),
             single("full disks", stage.fullDisks), single("failed reads", stage.failedReads), single("lying lists", stage.lyingLists),
             single("slow answers", stage.slowAnswers),
             single("slow effects", stage.slowEffects), single("failed effects", stage.failedEffects),
             single("failed asks for the Lease", stage.failedAsks), single("surroundings", stage.surroundings),
-            ("takeovers", stage.takeovers, Trial.pause), ("pairs of crashes", pairs(0), Trial.pause),
+            ("takeovers", thinned(stage.takeovers), Trial.pause), ("pairs of crashes", pairs(0), Trial.pause),
             ("pairs of crashes, started again at once", pairs(every / 2), 1),
         ]
     }
