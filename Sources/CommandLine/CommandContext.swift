@@ -85,11 +85,14 @@ struct CommandContext {
     }
 
     /// Observes everything once and makes the plan; `inspects`: each host and each VM's sharing too. Writes nothing.
+    /// `replacing`: nodes to be made again beside those that were asked for before.
     func observe(
-        _ ledger: Ledger, inspects: Bool = true, ignoresWindow: Bool = false, replacing: Set<String> = []
+        _ ledger: Ledger, inspects: Bool = true, ignoresWindow: Bool = false, replacing: [String] = []
     ) async throws -> Reconciler.Result {
         var reconciler = Reconciler(fleet: fleet, clock: SystemClock(), tell: { _ in })
-        (reconciler.ignoresWindow, reconciler.replacing) = (ignoresWindow, replacing)
+        reconciler.ignoresWindow = ignoresWindow
+        let now = SystemClock().now
+        reconciler.replacing = state.requestedReplacements(ledger).merging(replacing.map { ($0, now) }) { before, _ in before }
         var result = try await reconciler.observe(world.reader, ledger: ledger, inspects: inspects)
         // What would be done stays to be seen.
         result.pause = state.pause()

@@ -24,7 +24,7 @@ struct FleetRunner: Sendable {
     /// What the passes so far looked into.
     private(set) var inspected: Inspected = [:]
     /// Since when nodes are waited for in vain.
-    private(set) var troubled: [String: Double] = [:]
+    private(set) var troubled: [String: Trouble] = [:]
     /// The operator's hold, as it was last read.
     private(set) var pause: FleetPause?
     /// The file of nodes to be made again, as it was last seen.
@@ -89,7 +89,8 @@ struct FleetRunner: Sendable {
                 settled: result.plan.isSettled || result.plan.isDeferred, effects: result.effects, now: uptime, chance: chance,
                 opening: result.plan.deferral.map { $0.opening.at - now })
         case .failure(let error):
-            trouble = "failed: \(error)"
+            // Nobody has looked since.
+            (trouble, troubled) = ("failed: \(error)", [:])
             schedule.passEnded(settled: false, effects: 0, now: uptime, chance: chance)
         }
     }

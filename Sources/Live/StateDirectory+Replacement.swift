@@ -4,7 +4,8 @@ import Glibc
 import K3s
 import Shell
 
-/// `replace`: nodes that an operator wants to be made again by the daemon that keeps the fleet, each with the time of the wish.
+/// `replace`: nodes that an operator wants to be made again, each with the time of the wish. It stands until it is begun, by whichever run with this
+/// state directory comes first, or taken back.
 extension StateDirectory {
     package var replaceFile: String { path + "/replace" }
 
@@ -13,17 +14,24 @@ extension StateDirectory {
         try keepRequests(requests().merging(nodes.map { ($0, now) }) { _, new in new })
     }
 
-    /// Those of the nodes asked for that were not begun to be made again since. A file that cannot be read asks for nothing.
-    package func requestedReplacements(_ ledger: Ledger) -> Set<String> {
-        Set(requests().filter { node, since in (ledger.replacements?[node]?.begunAt ?? -.infinity) < since }.keys)
+    /// False when none of them was asked for.
+    package func withdrawReplacement(of nodes: [String]) throws(StateError) -> Bool {
+        let before = requests()
+        let left = before.filter { !nodes.contains($0.key) }
+        if left.count != before.count { try keepRequests(left) }
+        return left.count != before.count
+    }
+
+    /// Those of the nodes asked for that are not begun, with their wishes. A file that cannot be read asks for nothing.
+    package func requestedReplacements(_ ledger: Ledger) -> [String: Double] {
+        requests().filter { node, wish in ledger.replacements?[node]?.wish != wish }
     }
 
     /// Forgets all that was begun, and all of what the fleet file does not ask for any more.
     package func forgetReplacements(begunIn ledger: Ledger, fleet: DesiredFleet) throws(StateError) {
-        let before = requests()
-        let (open, wanted) = (requestedReplacements(ledger), Set(fleet.nodes.map { $0.name }))
-        let left = before.filter { open.contains($0.key) && wanted.contains($0.key) }
-        if left != before { try keepRequests(left) }
+        let wanted = Set(fleet.nodes.map { $0.name })
+        let left = requestedReplacements(ledger).filter { wanted.contains($0.key) }
+        if left != requests() { try keepRequests(left) }
     }
 
     private func requests() -> [String: Double] {

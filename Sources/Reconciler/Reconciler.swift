@@ -14,8 +14,8 @@ package struct Reconciler: Sendable {
         package var effects: Int
         package var ranOutOfTime: Bool
         package var inspected: Inspected = [:]
-        /// Since when nodes are waited for in vain, on the monotonic clock.
-        package var troubled: [String: Double] = [:]
+        /// Nodes in trouble.
+        package var troubled: [String: Trouble] = [:]
         /// An operator held the fleet at its end.
         package var pause: FleetPause?
     }
@@ -28,8 +28,8 @@ package struct Reconciler: Sendable {
     let isAttended: Bool
     /// An operator asked for it outside of the maintenance window.
     package var ignoresWindow = false
-    /// Nodes that an operator wants to be made again.
-    package var replacing: Set<String> = []
+    /// Nodes that an operator wants to be made again; each with the time of the wish, seconds since 1970.
+    package var replacing: [String: Double] = [:]
     let tell: @Sendable (Event) -> Void
     let disabledRules: Set<SafetyRule>
 
@@ -67,7 +67,7 @@ package struct Reconciler: Sendable {
     /// `inspected`, `troubled`: by earlier runs of this process.
     package func converge(
         _ world: any WorldWriter, ledger: Ledger, memory: any Memory, approved: Approval?, deadline: Double?, inspected: Inspected = [:],
-        troubled: [String: Double] = [:], stopSignal: StopSignal? = nil
+        troubled: [String: Trouble] = [:], stopSignal: StopSignal? = nil
     ) async throws -> Result {
         var run = Run(
             fleet: fleet, ledger: ledger, repeats: true, inspected: inspected, troubled: troubled, isAttended: isAttended,

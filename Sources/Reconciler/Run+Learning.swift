@@ -89,6 +89,7 @@ extension Run {
     /// What was observed may be long past: others were at work, or we stood still. Everything is read again before anything is begun.
     mutating func discardObservations() {
         generation += 1
+        for name in facts.notes.keys { facts.notes[name]?.seemsDeadSince = nil }
         facts.observed = Observation()
         reads.forget()
         inspections.restart()

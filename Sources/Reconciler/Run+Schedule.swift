@@ -90,16 +90,11 @@ extension Run {
     /// Written down before the action is sent.
     mutating func begin(_ action: Action, at moment: Moment) {
         mayBeMade.remove(action.node)
-        facts.notes[action.node]?.troubledSince = nil
+        if action.kind == .startVM { facts.notes[action.node]?.seemsDeadSince = nil }
         if action.kind == .createVM, facts.record(action.node)?.request != nil { mayBeMade.insert(action.node) }
         let reason = plan.items.first { $0.node == action.node }?.decision.reason
         if reason?.code == .hostDrifted || reason?.code == .k3sStopped { repairing.insert(action.node) }
-        // Its VM was gone already: making it is the whole replacement.
-        if action.kind == .createVM { facts.replacing.remove(action.node) }
-        if let cause = reason?.replacementCause, facts.beginsReplacement(with: action) {
-            facts.replacing.remove(action.node)
-            facts.ledger.replacementBegun(action.node, cause, at: moment.wall)
-        }
+        facts.noteReplacement(action, because: reason, at: moment.wall)
         if action.kind == .revertK3s { facts.notes[action.node, default: .init()].wasReverted = true }
         if action.kind == .restart { facts.notes[action.node, default: .init()].wasRestarted = true }
         if action.step.target == .platform { sent(action, at: moment) }

@@ -52,14 +52,17 @@ struct Run {
     var queued: [Action] = []
 
     init(
-        fleet: DesiredFleet, ledger: Ledger, repeats: Bool, inspected: Inspected = [:], troubled: [String: Double] = [:],
+        fleet: DesiredFleet, ledger: Ledger, repeats: Bool, inspected: Inspected = [:], troubled: [String: Trouble] = [:],
         isAttended: Bool = true,
         disabledRules: Set<SafetyRule> = []
     ) {
         inspections = Inspections(inspected)
         facts = FleetFacts(fleet: fleet, observed: Observation(), ledger: ledger, now: 0, isAttended: isAttended)
         (facts.disabledRules, facts.digest) = (disabledRules, sha256Hex)
-        for (name, since) in troubled { facts.notes[name, default: .init()].troubledSince = since }
+        for (name, trouble) in troubled {
+            facts.notes[name, default: .init()].troubledSince = trouble.since
+            facts.notes[name]?.seemsDeadSince = trouble.seemsDeadSince
+        }
         self.repeats = repeats
         plan = Plan(cluster: fleet.cluster.name, items: [])
         reads = Reads(facts.places)
@@ -95,6 +98,7 @@ struct Run {
         awaitsReading = mayAwaitReading && !isLast
         guard !awaitsReading else { return }
         facts.learn(listedAt: listedAt)
+        facts.learnSilence()
         plan = Planner.plan(facts)
         noteTrouble(moment.uptime)
         hold(moment.uptime)
@@ -108,7 +112,6 @@ struct Run {
             switch item.decision {
             case .wait(let wait) where wait.reason.isTrouble(facts.places[item.node].map { fleet.nodes[$0].role } ?? .agent):
                 if since == nil { facts.notes[item.node, default: .init()].troubledSince = uptime }
-            case .blocked(.vmFailed): if since == nil { facts.notes[item.node, default: .init()].troubledSince = uptime }
             default: if since != nil { facts.notes[item.node]?.troubledSince = nil }
             }
         }
@@ -214,6 +217,19 @@ struct Run {
     func result() -> Reconciler.Result {
         Reconciler.Result(
             plan: plan, observed: facts.observed, ledger: facts.ledger, effects: effects, ranOutOfTime: ranOutOfTime,
-            inspected: inspected, troubled: facts.notes.compactMapValues(\.troubledSince), pause: facts.pause)
+            inspected: inspected, troubled: facts.notes.compactMapValues(Trouble.init), pause: facts.pause)
+    }
+}
+
+/// What outlasts a run of the times that a node is in trouble; all on the monotonic clock.
+package struct Trouble: Sendable, Hashable {
+    /// Since when it is waited for in vain.
+    var since: Double?
+    var seemsDeadSince: Double?
+
+    /// Nil: it is in none.
+    init?(_ note: FleetFacts.Note) {
+        guard note.troubledSince != nil || note.seemsDeadSince != nil else { return nil }
+        (since, seemsDeadSince) = (note.troubledSince, note.seemsDeadSince)
     }
 }

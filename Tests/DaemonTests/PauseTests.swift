@@ -128,15 +128,25 @@ import Testing
         let (server, stranger) = (fleet.nodes[0].name, "demo-no-n1")
         try state.requestReplacement(of: [server], now: 100)
         try state.requestReplacement(of: [stranger], now: 110)
-        #expect(state.requestedReplacements(ledger) == [server, stranger])
+        #expect(state.requestedReplacements(ledger) == [server: 100, stranger: 110])
         try state.forgetReplacements(begunIn: ledger, fleet: fleet)
-        #expect(state.requestedReplacements(ledger) == [server], "the file asks for no such node")
-        ledger.replacementBegun(server, .requested, at: 99)
-        #expect(state.requestedReplacements(ledger) == [server], "that was an earlier one")
-        ledger.replacementBegun(server, .requested, at: 101)
+        #expect(state.requestedReplacements(ledger) == [server: 100], "the file asks for no such node")
+        // By the wish alone, for clocks may be set back.
+        ledger.replacements = [server: Replacement(.requested, begunAt: 200, wish: 90)]
+        #expect(state.requestedReplacements(ledger) == [server: 100], "that was an earlier one")
+        ledger.replacements = [server: Replacement(.requested, .over, begunAt: 50, wish: 100)]
         #expect(state.requestedReplacements(ledger).isEmpty)
         try state.forgetReplacements(begunIn: ledger, fleet: fleet)
         #expect(!FileManager.default.fileExists(atPath: state.replaceFile))
+    }
+
+    @Test func canBeTakenBack() throws {
+        let scratch = try Scratch()
+        let state = try StateDirectory(base: scratch.path, cluster: "demo")
+        #expect(try !state.withdrawReplacement(of: ["a"]))
+        try state.requestReplacement(of: ["a", "b"], now: 100)
+        #expect(try state.withdrawReplacement(of: ["a"]))
+        #expect(state.requestedReplacements(Ledger(cluster: "demo", clusterID: "c", clusterCIDR: "", serviceCIDR: "")) == ["b": 100])
     }
 
     /// It would be dangerous to guess.

@@ -11,7 +11,8 @@ import Testing
     private static func die(_ situation: inout Situation, _ name: String = web, for seconds: Double = 180) {
         situation.node(name) { $0.ready = .unknown }
         situation.facts.observed.hosts[name] = .unreachable("timed out")
-        situation.facts.notes[name, default: .init()].troubledSince = now - seconds
+        situation.facts.notes[name, default: .init()].troubledSince = now - max(seconds, 180)
+        situation.facts.notes[name]?.seemsDeadSince = now - seconds
     }
 
     private static func allow(_ situation: inout Situation, _ policy: ReplacePolicy = .agents) {
@@ -30,7 +31,7 @@ import Testing
         var instance = Situation.instance(of: situation.facts.fleet.nodes.first { $0.name == web }!)
         instance.poweredOnAt = now - 400
         situation.facts.ledger.nodes[web] = .leaving(instance, stage)
-        situation.facts.ledger.replacementBegun(web, cause, at: now - 5)
+        situation.facts.ledger.replacements = [web: Replacement(cause, begunAt: now - 5)]
         situation.node(web) { fields in (fields.unschedulable, fields.annotations[NodePatch.removing]) = (true, "yes") }
     }
 
@@ -96,14 +97,15 @@ import Testing
             allow(&$0, .all)
             $0.facts.observed.cluster = .unreachable("timed out")
             $0.facts.notes[server, default: .init()].troubledSince = now - 300
+            $0.facts.notes[server]?.seemsDeadSince = now - 300
         },
     ]
 
     @Test(arguments: verdicts) func whenANodeIsDead(row: Row) throws { try row.check() }
 
     private static let ways: [Row] = [
-        Row("an operator asks for it", "act cordon ReplacementRequested") { $0.facts.replacing = [web] },
-        Row("the only server", of: server, "blocked ServerNotRemovable") { $0.facts.replacing = [server] },
+        Row("an operator asks for it", "act cordon ReplacementRequested") { $0.facts.replacing = [web: 1] },
+        Row("the only server", of: server, "blocked ServerNotRemovable") { $0.facts.replacing = [server: 1] },
         Row("it is drained first", "act drain ReplacementRequested") { begun(&$0, .requested) },
         Row("then stopped", "act stop ReplacementRequested") { begun(&$0, .requested, .drained) },
         Row("the dead are not drained", "act deleteNode NodeDead") {
@@ -137,7 +139,7 @@ import Testing
             $0.withoutNode()
         },
         Row("another one of its pool waits for it", of: mate, "wait LimitReached") {
-            $0.facts.replacing = [mate]
+            $0.facts.replacing = [mate: 1]
             $0.facts.ledger.replacements = [web: Replacement(.requested, .joining, begunAt: now - 60)]
             $0.facts.ledger.nodes[web] = nil
             $0.facts.observed.vms?[web] = nil
@@ -159,11 +161,49 @@ import Testing
         },
     ]
 
+    private static let afterthoughts: [Row] = [
+        Row("the image was put back", "act uncordon WantedAgain") {
+            begun(&$0, .image)
+            allow(&$0)
+        },
+        Row("the image was put back, and its Node is gone", "act removeVM ImageDiffers") {
+            begun(&$0, .image, .nodeDeleted)
+            $0.withoutNode()
+        },
+        Row("the policy does not allow it any more", "act uncordon WantedAgain") {
+            begun(&$0, .image)
+            $0.instance { $0.spec?.image = "debian:12" }
+        },
+        Row("an operator wants what was begun for its death, and it is back", "act drain ReplacementRequested") {
+            begun(&$0, .dead)
+            $0.facts.replacing = [web: 1]
+            $0.facts.learn(listedAt: now)
+        },
+        Row("it was restarted long before it fell silent", "act startVM NodeDead") {
+            die(&$0)
+            $0.instance { $0.poweredOnAt = now - 3781 }
+        },
+        Row("it died when k3s was stopped for a resize", "act startVM NodeDead") {
+            die(&$0)
+            $0.instance { instance in
+                (instance.maintenance, instance.resize) = (Maintenance(), ResizeRecord(sizes: VMSizes(cpu: 4)))
+                instance.resize?.stage = .stopping
+            }
+        },
+        Row("another image and another size: it is made again at once", "act cordon ImageDiffers") {
+            $0.instance { $0.spec?.image = "debian:12" }
+            $0.instance { $0.spec?.memory = "2GB" }
+            allow(&$0)
+        },
+    ]
+
+    @Test(arguments: afterthoughts) func whatChangesHalfWay(row: Row) throws { try row.check() }
+
     @Test(arguments: ways) func howANodeIsMadeAgain(row: Row) throws { try row.check() }
 
     @Test func approvingItApprovesTheWholeWay() throws {
         var situation = try Situation()
-        situation.facts.replacing = [Self.web]
+        situation.facts.replacing = [Self.web: 1]
         let item = try #require(situation.item(Self.web))
         #expect(item.then.prefix(6) == [.drain, .stop, .deleteNode, .removeVM, .createVM, .prepare] && item.then.last == .share)
     }
@@ -174,6 +214,33 @@ import Testing
         for action in [Action.stop(Stop(node: Self.web, role: .agent)), .removeVM(RemoveVM(node: Self.web))] {
             #expect(Safety.wantedStay(action, facts) == .nodeStays(name: Self.web))
         }
+    }
+
+    /// By both witnesses, and for as long as both say so.
+    @Test func silenceIsCountedWhileBothSaySo() throws {
+        var situation = try Situation()
+        situation.node(Self.web) { $0.ready = .unknown }
+        situation.facts.observed.hosts[Self.web] = .unreachable("timed out")
+        situation.facts.learnSilence()
+        #expect(situation.facts.notes[Self.web]?.seemsDeadSince == Self.now)
+        situation.facts.uptime += 100
+        situation.facts.observed.hosts[Self.web] = nil
+        situation.facts.learnSilence()
+        #expect(situation.facts.notes[Self.web]?.seemsDeadSince == Self.now, "nothing new is known")
+        situation.facts.observed.hosts[Self.web] = Situation.host(isSetUp: true)
+        situation.facts.learnSilence()
+        #expect(situation.facts.notes[Self.web]?.seemsDeadSince == nil)
+    }
+
+    /// A wish is fulfilled once, however its node was when it was given.
+    @Test func aWishIsFulfilledOnce() throws {
+        var situation = try Situation()
+        situation.facts.replacing = [Self.web: 7]
+        let want = try #require(situation.facts.desired(Self.web))
+        let creation = Action.createVM(CreateVM(node: want.name, vm: want.vm, ownerTag: "fleet-demo"))
+        situation.facts.noteReplacement(creation, because: .vmMissing, at: Self.now)
+        #expect(situation.facts.ledger.replacements?[Self.web] == Replacement(.requested, .joining, begunAt: Self.now, wish: 7))
+        #expect(situation.facts.replacing.isEmpty && situation.decision(Self.web) == "settled")
     }
 
     /// In the ledger: as the world tells.

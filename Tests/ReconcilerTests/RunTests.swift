@@ -56,7 +56,7 @@ import Testing
         let vm = ObservedVM(
             name: node.name, status: .running, tags: [fleet.cluster.tag], address: .init(host: "h", port: nil, user: nil),
             createdAt: "then", url: nil)
-        func pass(_ troubled: [String: Double], _ host: ObservedHost) -> Run {
+        func pass(_ troubled: [String: Trouble], _ host: ObservedHost) -> Run {
             var run = Run(
                 fleet: fleet,
                 ledger: Ledger(cluster: "demo", clusterID: "c1", clusterCIDR: "10.244.0.0/16", serviceCIDR: "10.245.0.0/16"),

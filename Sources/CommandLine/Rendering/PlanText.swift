@@ -18,15 +18,17 @@ enum PlanText {
 
     static func summary(_ plan: Plan) -> String {
         let creates = plan.actions.filter { $0.kind == .createVM }.count
-        let removes = plan.items.filter { $0.decision.action?.isDestructive == true }.count
-        let changes = plan.actions.count - creates - removes
+        let leaving = plan.items.filter { $0.decision.action?.isDestructive == true }
+        let remade = leaving.count { $0.then.contains(.createVM) }
+        let removes = leaving.count - remade
+        let changes = plan.actions.count - creates - leaving.count
         var waiting = 0
         var blocked = 0
         for line in plan.items {
             if case .wait = line.decision { waiting += 1 }
             if case .blocked = line.decision { blocked += 1 }
         }
-        let parts = [(creates, "to create"), (changes, "to change"), (removes, "to remove"), (waiting, "waiting"), (blocked, "blocked")]
+        let parts = [(creates, "to create"), (changes, "to change"), (remade, "to make again"), (removes, "to remove"), (waiting, "waiting"), (blocked, "blocked")]
         let counts = parts.filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" }
         return counts.isEmpty ? "nothing to do" : counts.joined(separator: " · ")
     }

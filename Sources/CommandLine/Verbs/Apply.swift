@@ -37,14 +37,14 @@ extension Verb {
     ) async throws -> ExitStatus {
         guard let timeout = Double(arguments.value("timeout") ?? "1800"), timeout > 0 else { throw UsageError("--timeout takes seconds") }
         let lock = try FleetLock(in: context.state, verb: verb)
-        let status = try await converge(context, saved, Set(replacing), verb, arguments, terminal, timeout: timeout)
+        let status = try await converge(context, saved, replacing, verb, arguments, terminal, timeout: timeout)
         await context.world.close()
         _ = consume lock
         return status
     }
 
     private static func converge(
-        _ context: CommandContext, _ saved: SavedPlan?, _ replacing: Set<String>, _ verb: String, _ arguments: Arguments,
+        _ context: CommandContext, _ saved: SavedPlan?, _ replacing: [String], _ verb: String, _ arguments: Arguments,
         _ terminal: Terminal, timeout: Double
     ) async throws -> ExitStatus {
         let ledger = try context.ledger(terminal)
@@ -64,7 +64,8 @@ extension Verb {
             progress.show($0)
             audit.note($0)
         }
-        (reconciler.ignoresWindow, reconciler.replacing) = (ignoresWindow, replacing)
+        if !replacing.isEmpty { try context.state.requestReplacement(of: replacing, now: clock.now) }
+        (reconciler.ignoresWindow, reconciler.replacing) = (ignoresWindow, context.state.requestedReplacements(ledger))
         let stopSignal = StopSignal()
         let signals = Signals([SIGINT, SIGTERM]) { number in
             if stopSignal.isSet { Signals.end(by: number) }
@@ -75,6 +76,7 @@ extension Verb {
             context.world, ledger: ledger, memory: arguments.has("ignore-pause") ? audit.unheld : audit, approved: approval,
             deadline: clock.now + timeout, stopSignal: stopSignal)
         withExtendedLifetime(signals) {}
+        try context.state.forgetReplacements(begunIn: result.ledger, fleet: context.fleet)
         let status = finish(result, context, arguments, terminal)
         guard result.ranOutOfTime else { return status }
         for line in await LastWords.lines(of: result.plan, result.observed, context.fleet, in: context.world.reader) { terminal.say(line) }
@@ -97,7 +99,7 @@ extension Verb {
         guard saved.document.basis == now.basis else {
             throw Failure(
                 (["\(saved.file) is stale: the fleet file or the fleet has changed since it was made"] + now.causes(since: saved.document))
-                    .joined(separator: "\n  "), advice: "plan again: exedev-k8s plan --out \(saved.file)")
+                    .joined(separator: "\n  "), advice: "plan again: exedev-k8s plan --out \(saved.file)" + (saved.document.replace ?? []).map { " --replace \($0)" }.joined())
         }
         return saved.document.approval
     }

@@ -20,7 +20,7 @@ extension Verb {
         let replacing = arguments.values("replace")
         try context.requireWanted(replacing)
         let result = try await context.observe(
-            context.ledger(terminal), ignoresWindow: arguments.ignoresWindow(context.fleet, terminal), replacing: Set(replacing))
+            context.ledger(terminal), ignoresWindow: arguments.ignoresWindow(context.fleet, terminal), replacing: replacing)
         if let pause = result.pause { terminal.say(pause.notice) }
         var document = context.document(result)
         if !replacing.isEmpty { document.replace = replacing }

@@ -9,13 +9,18 @@ extension Verb {
         name: "replace", summary: "make nodes again with empty disks: drain, remove, create; shows the plan first (exit codes as apply)",
         operands: "NODE... [options]",
         options: Arguments.Option.common + [
-            .flag("yes", "do not ask"), .value("timeout", "seconds until waiting ends (default 1800)"), .ignoreWindow,
+            .flag("yes", "do not ask"), .flag("cancel", "take back what was asked for and is not begun"), .value("timeout", "seconds until waiting ends (default 1800)"), .ignoreWindow,
             .flag("ignore-pause", "although the fleet is held by pause"),
         ]
     ) { arguments, terminal in
         guard !arguments.operands.isEmpty else { throw UsageError("which node? exedev-k8s replace NODE") }
         let context = try CommandContext.open(arguments, terminal)
         try context.requireWanted(arguments.operands)
+        if arguments.has("cancel") {
+            let wasAsked = try context.state.withdrawReplacement(of: arguments.operands)
+            terminal.say(wasAsked ? "Taken back." : "It was not asked for, or is begun already.")
+            return .done
+        }
         if FleetLock.isHeldByDaemon(in: context.state) { return try await leaveToDaemon(context, arguments, terminal) }
         return try await converge(context, replacing: arguments.operands, "replace", arguments, terminal)
     }
@@ -25,11 +30,14 @@ extension Verb {
         for option in ["ignore-window", "ignore-pause"] where arguments.has(option) {
             throw Failure("a daemon keeps this fleet, which does not know --\(option)", advice: "stop it first: systemctl stop exedev-k8s")
         }
-        let before = try await context.observe(context.ledger(terminal), replacing: Set(arguments.operands))
+        let before = try await context.observe(context.ledger(terminal), replacing: arguments.operands)
         var document = context.document(before)
         document.replace = arguments.operands
         terminal.out(arguments.has("json") ? document.json : PlanText.render(before.plan))
         try refuse(before.pause, arguments, terminal)
+        for item in before.plan.items where arguments.operands.contains(item.node) {
+            if case .blocked(let reason) = item.decision { throw Failure("\(item.node) cannot be replaced: \(reason.text)", advice: reason.advice) }
+        }
         guard try agrees(arguments, terminal) else { return .failed }
         try context.state.requestReplacement(of: arguments.operands, now: SystemClock().now)
         let opening = context.fleet.policy.opening(at: SystemClock().now)

@@ -128,7 +128,7 @@ extension Ledger {
         var instance = Instance(createdAt: vm.createdAt)
         switch finding {
         case .ours:
-            (instance.configuration, instance.startedAt, instance.poweredOnAt) = (.unknown, now, now)
+            (instance.configuration, instance.startedAt, instance.poweredOnAt, instance.commandSentAt) = (.unknown, now, now, now)
             guard case .probed(let probe)? = host else { break }
             // What never ran k3s may bear the name of an earlier machine, whose password the cluster keeps.
             instance.hasStaleIdentity = !probe.hasAgentData && !probe.hasServerData

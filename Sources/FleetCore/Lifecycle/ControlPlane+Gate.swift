@@ -36,10 +36,16 @@ extension FleetFacts {
         if !changing.isEmpty { return .changing(changing.sorted()) }
         let deleting = (reading?.nodes ?? []).filter { $0.deleting && $0.name != name }
         if !deleting.isEmpty { return .deleting(deleting.map(\.name)) }
-        let leaving = others.filter { isLeavingServer($0) }
+        let leaving = others.filter { isLeavingServer($0) && !waitsForTheDead($0, name) }
         if !leaving.isEmpty { return .leaving(leaving.sorted()) }
         if let at = ledger.serverChangedAt, now - at < Self.electionSeconds { return .changed(seconds: Int(max(0, now - at))) }
         return nil
+    }
+
+    /// A server that is only cordoned yet, and well, lets a dead one go first.
+    private func waitsForTheDead(_ other: String, _ name: String) -> Bool {
+        let isWhole = [.begun, .drained].contains(record(other)?.leaveStage) && observed.node(other)?.ready == .ready
+        return isWhole && replacementCause(name) == .dead
     }
 
     private func isLeavingServer(_ name: String) -> Bool {

@@ -85,11 +85,18 @@ extension FleetFacts {
         }
     }
 
-    /// Servers on their way out, those that are made again too; those that have begun come first.
+    /// Servers on their way out, those that are made again too: the dead, those that have begun, those that the file asks for no more, the others.
     var leavingServers: [String] {
-        let replaced = desiredServers.map { $0.name }.filter { replacementCause($0) != nil }
-        let (begun, next) = (replaced.filter { record($0)?.leaveStage != nil }, replaced.filter { record($0)?.leaveStage == nil })
-        return begun + unmanagedServers + next
+        let replaced = desiredServers.filter { replacementCause($0.name) != nil || isOfAnotherImage($0) && mayReplace($0) }.map { $0.name }
+        func isDead(_ name: String) -> Bool { replacementCause(name) == .dead }
+        func hasBegun(_ name: String) -> Bool { record(name)?.leaveStage != nil }
+        let living = replaced.filter { !isDead($0) }
+        return replaced.filter(isDead) + living.filter(hasBegun) + unmanagedServers + living.filter { !hasBegun($0) }
+    }
+
+    /// The servers of the file without this one, but for those that are yet to come.
+    func staying(without name: String) -> [ControlPlane.Member] {
+        controlPlane.members.filter { $0.isDesired && $0.name != name && ($0.node != nil || isMember($0.name)) }
     }
 
     // MARK: ways into the cluster
@@ -153,7 +160,7 @@ extension FleetFacts {
     func mayLeave(_ name: String) -> Bool {
         let isReplaced = replacementCause(name) != nil || desired(name).map(mayReplace) ?? false
         guard isReplaced || (!isWanted(name) && record(name)?.instance?.isServer == true) else { return false }
-        let staying = controlPlane.members.filter { $0.isDesired && $0.name != name }
+        let staying = isReplaced ? staying(without: name) : controlPlane.members.filter(\.isDesired)
         return !staying.isEmpty && staying.allSatisfy(\.isVoter)
     }
 

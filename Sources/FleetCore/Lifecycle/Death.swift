@@ -1,7 +1,7 @@
 import K3s
 
-/// When a node is called dead. Two witnesses must have said so for as long as a start may take: the cluster, which does not hear its kubelet, and
-/// exe.dev or SSH. It is restarted once, and made again if the policy allows; that many are so at once is sooner our own trouble.
+/// When a node is called dead. Two witnesses must say so for as long as a start may take: the cluster, which does not hear its kubelet, and exe.dev or
+/// SSH. It is restarted once, and made again if the policy allows; that many are so at once is sooner our own trouble.
 enum Death {
     /// What is done about a node that is dead; nil when it is not, or is on its way out already.
     static func decide(_ want: DesiredNode, _ node: NodeFacts, _ facts: FleetFacts) -> Decision? {
@@ -30,12 +30,15 @@ enum Death {
 
     // MARK: the witnesses
 
-    private static func isWitnessed(_ want: DesiredNode, _ node: NodeFacts, _ facts: FleetFacts) -> Bool {
-        guard facts.clusterAnswers, let since = node.troubledSince, facts.uptime - since >= Planner.startDeadline(want.role) else {
-            return false
-        }
-        guard isUnheard(node) else { return false }
-        return isOutOfReach(node) || !facts.holds(.twoWitnesses)
+    /// For long enough.
+    static func isWitnessed(_ want: DesiredNode, _ node: NodeFacts, _ facts: FleetFacts) -> Bool {
+        guard isSeeming(node, facts), let since = node.seemsDeadSince else { return false }
+        return facts.uptime - since >= Planner.startDeadline(want.role)
+    }
+
+    /// Both say so now.
+    static func isSeeming(_ node: NodeFacts, _ facts: FleetFacts) -> Bool {
+        facts.clusterAnswers && isUnheard(node) && (isOutOfReach(node) || !facts.holds(.twoWitnesses))
     }
 
     /// By the cluster: its kubelet, which was heard of once.
@@ -53,10 +56,12 @@ enum Death {
 
     // MARK: what was done about it
 
-    /// Since it was last up: then that is forgotten. The trouble of before a restart is forgotten too.
+    /// For this death: since it was last up, and not long before it fell silent.
     private static func wasRestarted(_ node: NodeFacts, _ facts: FleetFacts) -> Bool {
-        let isAnswered = node.instance.poweredOnAt != nil && node.instance.commandSentAt == nil
-        return isAnswered || !facts.holds(.restartFirst)
+        guard facts.holds(.restartFirst) else { return true }
+        guard let at = node.instance.poweredOnAt, node.instance.commandSentAt == nil else { return false }
+        let silence = node.seemsDeadSince.map { facts.uptime - $0 } ?? 0
+        return facts.now - at < silence + FleetFacts.replacementPause
     }
 
     // MARK: the breaker
@@ -76,5 +81,17 @@ extension FleetFacts {
         guard let vm, let instance = record?.instance, instance.startedAt != nil, !instance.hasStaleIdentity else { return nil }
         if case .unreachable? = observed.hosts[vm.name] { return true }
         return vm.status != .running && vm.status != .starting
+    }
+
+    /// Since when nodes seem dead: one of which nothing is known now is neither heard of nor forgotten.
+    package mutating func learnSilence() {
+        for want in fleet.nodes {
+            let node = NodeFacts.of(want.name, self)
+            if Death.isSeeming(node, self) {
+                if node.seemsDeadSince == nil { notes[want.name, default: .init()].seemsDeadSince = uptime }
+            } else if node.seemsDeadSince != nil, node.isReached || (node.node.map { $0.ready != .unknown } ?? false) {
+                notes[want.name]?.seemsDeadSince = nil
+            }
+        }
     }
 }

@@ -16,7 +16,7 @@ extension Join {
         mismatched, deleting, memberLeft, unheard, unheardBehindALock, hostReset, wantedAgain, Upgrade.staged,
         // Before readiness: a configuration that keeps a node down is mended by another one.
         reconfigured, drifted, Upgrade.reverted, failing, restarted, notReady, voting, reentered, differingLabels, differingShare,
-        differingTags, differingComment, registeredOtherwise, Resize.asked, Resize.goesOn, Upgrade.ended, Upgrade.due, Resize.due,
+        differingTags, differingComment, registeredOtherwise, remade, Resize.asked, Resize.goesOn, Upgrade.ended, Upgrade.due, Resize.due,
         // What cannot be mended holds up nothing.
         foreignConfiguration, differingFounding, Resize.unseen, shrinking, differingImage, network,
     ]

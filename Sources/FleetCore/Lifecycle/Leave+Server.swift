@@ -22,7 +22,9 @@ extension Leave {
         }
         guard let address = node.node?.internalIP else { return nil }
         let users = facts.fleet.nodes.filter { want in
-            guard facts.entrance(of: want) == address, facts.observed.node(want.name)?.ready == .ready else { return false }
+            guard facts.entrance(of: want) == address, facts.observed.node(want.name)?.ready == .ready,
+                facts.replacementCause(want.name) == nil
+            else { return false }
             return facts.mayReenter(want)
         }
         return users.isEmpty ? nil : .wait(Wait(.entranceInUse(by: users.map { $0.name }), read: .cluster, every: 2))

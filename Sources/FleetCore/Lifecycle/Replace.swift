@@ -24,13 +24,23 @@ extension FleetFacts {
         // Where nothing of it is left there is nothing to take out.
         guard node.vm.map(isOwned) ?? (want.role == .server && node.node != nil && observed.vms != nil) else { return nil }
         let known = ledger.replacements?[want.name]
-        if let known, known.stage == .leaving { return known.cause == .dead && Death.isOver(node) ? nil : known.cause }
-        if replacing.contains(want.name) { return .requested }
-        guard known?.stage != .joining, mayReplace(want), !wasReplacedLately(want.name), Death.isProved(want, node, self) else {
-            return nil
-        }
+        if let known, known.stage == .leaving { return isCalledOff(known.cause, want, node) ? nil : known.cause }
+        if replacing[want.name] != nil { return .requested }
+        guard known?.stage != .joining, mayReplace(want), !wasReplacedLately(want.name), Death.isProved(want, node, self) else { return nil }
         return .dead
     }
+
+    /// What was the reason is so no more, and nothing is lost yet: the node stays.
+    private func isCalledOff(_ cause: Replacement.Cause, _ want: DesiredNode, _ node: NodeFacts) -> Bool {
+        switch cause {
+        case .requested: false
+        case .dead: Death.isOver(node)
+        case .image: node.leaveStage != .nodeDeleted && !(isOfAnotherImage(want) && mayReplace(want))
+        }
+    }
+
+    /// Than the file asks for, as far as it is known what it was made of.
+    func isOfAnotherImage(_ want: DesiredNode) -> Bool { record(want.name)?.instance?.spec.map { $0.image != want.vm.image } ?? false }
 
     /// Without an operator.
     func mayReplace(_ want: DesiredNode) -> Bool {
@@ -43,9 +53,9 @@ extension FleetFacts {
         }
     }
 
-    /// Of several servers, when all the others vote.
+    /// Of several servers, when all the others that have come so far vote.
     private func canSpare(_ name: String) -> Bool {
-        let others = controlPlane.members.filter { $0.isDesired && $0.name != name }
+        let others = staying(without: name)
         return others.count > 1 && others.allSatisfy(\.isVoter)
     }
 
@@ -81,15 +91,18 @@ extension Join {
         return Leave.following(action) + [.createVM] + following(creation, want, node)
     }
 
-    /// An image is that of a new disk: the node is made again if the policy allows, and is the operator's else. After everything that can be
-    /// mended in place.
-    static let differingImage: Rule = { joined, facts in
-        let want = joined.want
-        guard let made = joined.node.instance.spec?.image, made != want.vm.image else { return nil }
-        guard facts.mayReplace(want) else {
-            return .blocked(.imageChanged(name: want.name, role: want.role, from: made, to: want.vm.image))
-        }
+    /// An image is that of a new disk: the node is made again if the policy allows.
+    static let remade: Rule = { joined, facts in
+        let (want, made) = (joined.want, joined.node.instance.spec?.image ?? "")
+        guard facts.isOfAnotherImage(want), facts.mayReplace(want), !joined.isInMaintenance else { return nil }
         return Leave(role: want.role, reason: .imageDiffers(from: made, to: want.vm.image), cause: .image).decide(joined.node, facts)
+    }
+
+    /// Else it is the operator's.
+    static let differingImage: Rule = { joined, facts in
+        let (want, made) = (joined.want, joined.node.instance.spec?.image ?? "")
+        guard facts.isOfAnotherImage(want) else { return nil }
+        return .blocked(.imageChanged(name: want.name, role: want.role, from: made, to: want.vm.image))
     }
 }
 

@@ -73,6 +73,7 @@ enum Resize {
         else { return nil }
         switch node.host {
         case nil: return .wait(Wait(.awaitingProbe, read: .host(want.name), every: 1))
+        case .unreachable where Death.isWitnessed(want, node, facts): return nil
         case .unreachable(let reason): return .wait(Wait(.hostUnreachable(reason), read: .host(want.name), every: 1))
         case .loginRefused(let reason, _) where node.mayLackKeys(facts):
             return .wait(Wait(.hostUnreachable(reason), read: .host(want.name), every: 1))

@@ -24,8 +24,8 @@ package struct FleetFacts: Sendable {
     package var pause: FleetPause?
     /// An operator asked for it outside of the maintenance window.
     package var ignoresWindow = false
-    /// Nodes that an operator wants to be made again, and of which none is begun yet.
-    package var replacing: Set<String> = []
+    /// Nodes that an operator wants to be made again, and that are not begun; each with the time of the wish, seconds since 1970.
+    package var replacing: [String: Double] = [:]
     /// Nodes with an action of this run under way.
     package var acting: [String: StepKind] = [:]
     /// Rules that the proof by simulation has disabled; always empty in the product.
@@ -52,6 +52,8 @@ package struct FleetFacts: Sendable {
         package var commanded: Double?
         /// Since when it is waited for although nothing of ours is under way, by `uptime`; in a daemon over many passes.
         package var troubledSince: Double?
+        /// Since when both witnesses of `Death` call it dead, by `uptime`; in a daemon over many passes.
+        package var seemsDeadSince: Double?
         /// Its action was refused, so that it needs the operator.
         package var refusal: Reason?
         /// It told k3s to start once more there, because the cluster lacked its node.

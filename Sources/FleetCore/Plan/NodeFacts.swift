@@ -28,6 +28,8 @@ package struct NodeFacts: Sendable {
     var commanded: Double?
     /// Since when it is waited for and nothing of ours is under way, by `uptime`.
     var troubledSince: Double?
+    /// Since when it seems dead, by `uptime`.
+    var seemsDeadSince: Double?
     /// An action of ours changed its node after the cluster was read.
     var isOutdated: Bool
 
@@ -39,7 +41,7 @@ package struct NodeFacts: Sendable {
             attempt: facts.ledger.attempts[name], refusal: note?.refusal, wasRepaired: note?.wasRepaired ?? false,
             patches: note?.patches ?? 0,
             wasRestarted: note?.wasRestarted ?? false, started: note?.started, asked: note?.asked, commanded: note?.commanded,
-            troubledSince: note?.troubledSince,
+            troubledSince: note?.troubledSince, seemsDeadSince: note?.seemsDeadSince,
             isOutdated: facts.observed.outdated.contains(name))
     }
 

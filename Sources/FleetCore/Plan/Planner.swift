@@ -66,7 +66,7 @@ package enum Planner {
     private static func overdue(_ decision: Decision, _ subject: NodeFacts, _ facts: FleetFacts) -> Decision? {
         let role = facts.desired(subject.name)?.role ?? .agent
         guard case .wait(let wait) = decision, wait.reason.isTrouble(role), let since = subject.troubledSince,
-            facts.uptime - since >= startDeadline(role)
+            facts.uptime - since >= startDeadline(role), subject.seemsDeadSince == nil || !Death.isSeeming(subject, facts)
         else { return nil }
         if wait.reason.code == .controlPlaneNotReady, let loss = facts.lastingSilence { return .blocked(loss) }
         return .blocked(.waitTimedOut(wait.reason, node: subject.name, seconds: Int(startDeadline(role))))

@@ -4,9 +4,9 @@ import K3s
 extension Reason {
     var replacementText: String? {
         switch self {
-        case .replacementRequested: "an operator wants it made again"
+        case .replacementRequested: "an operator wants it made again; its disk is lost"
         case .nodeDead(let evidence): "it is dead" + Self.words(evidence)
-        case .imageDiffers(let made, let wish): "its image is \(made) instead of \(wish), so it is made again"
+        case .imageDiffers(let made, let wish): "its image is \(made) instead of \(wish), so it is made again; its disk is lost"
         case .nodeDeadForGood(_, _, let evidence): "it is dead, and a restart of its VM did not help" + Self.words(evidence)
         case .massSilence(let count, let known):
             "\(count) of \(known) nodes cannot be reached at once, which says more of the way to them than of them; none is restarted or replaced"
@@ -29,8 +29,8 @@ extension Reason {
         case .massSilence: "see whether you reach them: ssh exe.dev ls; one that is dead is replaced with: exedev-k8s replace NODE"
         case .replacedLately(let name, _): "see what kills it: ssh exe.dev vm-logs \(name); then: exedev-k8s replace \(name)"
         case .imageChanged(let name, let role, _, _):
-            "put it back; or exedev-k8s replace \(name) makes it again with an empty disk, which "
-                + "policy.replace: \"\(role == .server ? "all" : "agents")\" lets it do by itself"
+            "put it back; or make the node again, with an empty disk: exedev-k8s replace \(name), or "
+                + "policy.replace: \"\(role == .server ? "all" : "agents")\" for all that differ"
         case .nodeStays(let name): "make it again with: exedev-k8s replace \(name)"
         default: ""
         }

@@ -169,7 +169,7 @@ extension Reason {
         case .vmLimitExceeded(let others, let unlisted, let limit): Self.exceeded(others, unlisted, limit)
         case .vmsVanished(let count, let known): "\(count) of \(known) VMs are gone from exe.dev's list at once; the breaker is open"
         case .foundedElsewhere(let server): "the cluster was founded on \(server)"
-        case .serverNotRemovable(let name): "\(name) is a server"
+        case .serverNotRemovable(let name): "\(name) is a server that cannot leave now"
         case .quorumAtRisk(let server, let left, let all, _):
             "restarting k3s on \(server) would leave \(left) of \(all) servers, which is no quorum"
         case .notInLedger(let name): "\(name) carries our tag and is not in this ledger"

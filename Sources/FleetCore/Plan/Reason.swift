@@ -202,12 +202,7 @@ package indirect enum Reason: Sendable, Hashable {
 
     /// While it is given the trouble of a node goes on, if there was any.
     package var leavesTroubleOpen: Bool {
-        switch code {
-        case .nodeDead, .waitTimedOut, .hostRefused, .nodeDeadForGood, .massSilence, .replacedLately, .limitHeld: true
-        case .awaitingVMList, .awaitingProbe, .awaitingClusterRead, .limitReached, .serversUnsettled, .entranceInUse: true
-        case .windowClosed, .fleetPaused, .leaseExpiry, .backOff, .commandOutcomeUnknown: true
-        default: false
-        }
+        [.waitTimedOut, .hostRefused, .awaitingVMList, .awaitingProbe, .awaitingClusterRead].contains(code)
     }
 
     /// Of a refusal at the last moment: the next plan takes it into account.

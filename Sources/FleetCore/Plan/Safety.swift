@@ -100,9 +100,7 @@ extension Safety {
     /// policy allows it.
     static func wantedStay(_ action: Action, _ facts: FleetFacts) -> Reason? {
         guard action.isDestructive, let want = facts.desired(action.node), facts.replacementCause(want.name) == nil else { return nil }
-        let record = facts.record(want.name)
-        let isOfAnotherImage = record?.instance?.spec.map { $0.image != want.vm.image } ?? false
-        let isDue = isOfAnotherImage || action.kind == .deleteNode && facts.hasLostMachine(want)
+        let isDue = facts.isOfAnotherImage(want) || action.kind == .deleteNode && facts.hasLostMachine(want)
         return isDue && facts.mayReplace(want) ? nil : .nodeStays(name: want.name)
     }
 }

@@ -33,7 +33,8 @@ struct DisruptionsKeepToTheWindow: Oracle {
 
     private func serves(_ request: Request, _ world: WorldState, _ history: History) -> Bool {
         guard let machine = world.machine(request.effect.subject), world.isMember(machine.name) else { return false }
-        if request.effect.kind.isDestructive { return true }
+        let isReplaced = request.process.fleet.nodes.contains { $0.name == machine.name }
+        if request.effect.kind.isDestructive, !isReplaced || machine.answersSSH(now: world.now) { return true }
         let reading = history.readings[request.id]?.first { $0.name == machine.name }
         return machine.unit != nil && machine.answersSSH(now: world.now) && reading?.ready == .ready
     }

@@ -9,7 +9,8 @@ struct FlappingNodesAreLeftAlone: Oracle {
     func before(_ request: Request, _ world: WorldState, _ history: History) -> String? {
         let (node, process) = (request.effect.subject, request.process)
         guard process.mode == .apply, let machine = world.machine(node), machine.isFlapping(now: world.now),
-            process.fleet.nodes.contains(where: { $0.name == node }), !history.misjudged.contains(node)
+            let want = process.fleet.nodes.first(where: { $0.name == node }), machine.vm.make.image == want.vm.image,
+            !history.misjudged.contains(node)
         else { return nil }
         switch request.effect.kind {
         case .restart, .startVM, .createVM, .cordon, .drain, .stop, .deleteNode, .removeVM: return "it is there, and comes and goes"

@@ -32,7 +32,7 @@ struct NothingIsRepeatedForEver: Oracle {
 
     private static func limit(of step: StepKind, _ world: WorldState) -> Int {
         // A name that is taken may be so by a request of ours that is still under way.
-        let usual = step == .createVM && !world.struck.isEmpty ? Planner.takenNameAttempts : 6
+        let usual = step == .createVM && !world.struck.isEmpty ? Planner.takenNameAttempts + 6 : 6
         return usual + world.struck.count * 3
     }
 }

@@ -21,6 +21,9 @@ package enum RuleTable {
     /// Rules about what a dead process had sent, which arrives within two minutes: the program is started again at once.
     private static let ofTheDead: Set<SafetyRule> = [.newestOrder]
 
+    /// Rules about one step, which only scenarios with that step can miss: those come first.
+    private static let steps: [SafetyRule: StepKind] = [.flushFirst: .flushDisk]
+
     /// The trial that notices when a second run on the same machine is not kept out by the fleet's lock.
     package static func proofOfTheLock(_ stages: [Stage]) -> (faults: [Fault], violation: String)? {
         for stage in stages {
@@ -41,6 +44,11 @@ package enum RuleTable {
     package static func proof(of rule: SafetyRule, stages: [Stage], seeds: ClosedRange<UInt64>) -> GuardProof? {
         for stage in stages {
             if let proof = proof(rule, stage, seed: 7, faults: []) { return proof }
+        }
+        for stage in stages where steps[rule].map({ step in stage.effects.contains { $0.kind == step } }) ?? false {
+            for fault in stage.failedEffects {
+                if let proof = proof(rule, stage, seed: 7, faults: [fault]) { return proof }
+            }
         }
         for stage in stages where ofTheDead.contains(rule) {
             for fault in stage.crashes {

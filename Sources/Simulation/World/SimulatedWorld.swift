@@ -145,7 +145,9 @@ package final class SimulatedWorld: Sendable {
         for fleet: DesiredFleet, _ process: SimulatedProcess, isAttended: Bool, tell: @escaping @Sendable (Event) -> Void = { _ in }
     ) -> Reconciler {
         var reconciler = Reconciler(fleet: fleet, clock: process, isAttended: isAttended, disabledRules: disabledRules, tell: tell)
-        reconciler.replacing = state.withLock { $0.processes[process.id].replacing }
+        reconciler.replacing = state.withLock { state in
+            Dictionary(uniqueKeysWithValues: state.processes[process.id].replacing.map { ($0, WorldState.wish) })
+        }
         return reconciler
     }
 
