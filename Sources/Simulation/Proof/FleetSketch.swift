@@ -26,6 +26,7 @@ struct FleetSketch: Sendable {
     var batch = 1
     var replace = "never"
     var image: String?
+    var serverImage: String?
 
     func with(_ change: (inout FleetSketch) -> Void) -> DesiredFleet {
         var copy = self
@@ -39,7 +40,7 @@ struct FleetSketch: Sendable {
 
     func fleet() -> DesiredFleet {
         let text = """
-            {apiVersion: "exedev-k8s/v1", cluster: {name: "demo", k3s: "\(version)", servers: \(servers),
+            {apiVersion: "exedev-k8s/v1", cluster: {name: "demo", k3s: "\(version)", servers: \(serverImage.map { "{nodes: \(servers), image: \"\($0)\"}" } ?? "\(servers)"),
               disable: [\(disable.map { "\"\($0)\"" }.joined(separator: ", "))],
               upgradePath: [\(upgradePath.map { "\"\($0)\"" }.joined(separator: ", "))],
               agentConfig: {"kubelet-arg": ["max-pods=\(kubelet)"]}, serverConfig: {"kubelet-arg": ["max-pods=\(serverKubelet)"]}},

@@ -13,18 +13,21 @@ extension Scenario {
     private static func deaths(_ base: FleetSketch) -> [Scenario] {
         let (fleet, edge) = (base.fleet(), base.with { $0.label = "edge" })
         let (agents, more) = (base.with { $0.replace = "agents" }, base.with { ($0.replace, $0.web) = ("agents", 3) })
+        let closed = base.with { ($0.replace, $0.window) = ("agents", #"{from: "23:00", to: "23:03", zone: "UTC"}"#) }
         return [
             Scenario("an agent that hangs", before: fleet, after: edge).disturbed { $0.freeze(web) },
             Scenario("a dead agent that nobody may replace", before: fleet, after: base.with { $0.maxUnavailable = "2" }).killing([web])
                 .ending(.blocked([web: [.nodeDeadForGood]])),
             Scenario("a dead agent is replaced", before: agents, after: agents).killing([web]),
             Scenario("a dead agent is replaced, unattended", before: agents, after: more).killing([web]).unattended(),
+            Scenario("a dead agent is replaced before the maintenance window", before: closed, after: closed).killing([web]),
             Scenario("agents that are out of reach at once", before: agents, after: agents).killing([web, mate])
                 .ending(.blocked([web: [.massSilence], mate: [.massSilence]])),
             Scenario("an agent whose kubelet alone is silent", before: agents, after: agents)
                 .ending(.blocked([web: [.waitTimedOut]])).disturbed { $0.mute(web) },
             Scenario("an agent is replaced on demand", before: fleet, after: fleet).replacing([web]),
             Scenario("a dead agent is replaced on demand", before: fleet, after: fleet).killing([web]).replacing([web]),
+            Scenario("a vanished agent is replaced on demand", before: fleet, after: fleet).replacing([web]).disturbed { $0.vanish(web) },
             Scenario("the only server is to be replaced", before: fleet, after: fleet).replacing(["demo-cp-n1"])
                 .ending(.blocked(["demo-cp-n1": [.serverNotRemovable]])),
         ]
@@ -52,6 +55,9 @@ extension Scenario {
                 world.vanish(founder)
                 world.rebuild(founder, tags: ["fleet-demo"])
             },
+            Scenario("a server dies while another one is to be replaced", before: all, after: all).killing(["demo-cp-n3"])
+                .replacing([second]),
+            Scenario("image of the servers changed", before: all, after: base.with { ($0.serverImage, $0.replace) = ("debian:12", "all") }),
             Scenario("a server is replaced on demand", before: fleet, after: fleet).replacing([second]),
             Scenario("the leader is replaced on demand", before: fleet, after: fleet).replacing([second])
                 .disturbed { $0.clusters[0].etcd?.leader = second },
