@@ -25,7 +25,8 @@ extension Leave {
             guard facts.entrance(of: want) == address, facts.observed.node(want.name)?.ready == .ready,
                 facts.replacementCause(want.name) == nil
             else { return false }
-            return facts.mayReenter(want)
+            // No server is changed beside one that is dead.
+            return cause == .dead ? want.role == .agent : facts.mayReenter(want)
         }
         return users.isEmpty ? nil : .wait(Wait(.entranceInUse(by: users.map { $0.name }), read: .cluster, every: 2))
     }

@@ -19,7 +19,8 @@ struct ServersAreNotTakenDown: Oracle {
         guard machine.isServer, let etcd = world.clusters[cluster].etcd else { return "it is a server" }
         let name = machine.name
         var wanted = request.process.fleet.nodes.filter { $0.role == .server }.map { $0.name }
-        if world.isBeingReplaced(name, by: request.process) { wanted.removeAll { $0 == name } }
+        // Others may be yet to come.
+        if world.isBeingReplaced(name, by: request.process) { wanted.removeAll { $0 == name || etcd.members[$0] == nil } }
         guard !wanted.contains(name) else { return "the file asks for this server" }
         guard wanted.allSatisfy(etcd.isVoter) else { return "not all servers that the file asks for are members" }
         if request.effect.kind == .removeVM, etcd.members[name] != nil { return "its member is still one of etcd's" }
