@@ -28,7 +28,10 @@ enum PlanText {
             if case .wait = line.decision { waiting += 1 }
             if case .blocked = line.decision { blocked += 1 }
         }
-        let parts = [(creates, "to create"), (changes, "to change"), (remade, "to make again"), (removes, "to remove"), (waiting, "waiting"), (blocked, "blocked")]
+        let parts = [
+            (creates, "to create"), (changes, "to change"), (remade, "to make again"), (removes, "to remove"), (waiting, "waiting"),
+            (blocked, "blocked"),
+        ]
         let counts = parts.filter { $0.0 > 0 }.map { "\($0.0) \($0.1)" }
         return counts.isEmpty ? "nothing to do" : counts.joined(separator: " · ")
     }

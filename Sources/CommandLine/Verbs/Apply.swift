@@ -56,6 +56,7 @@ extension Verb {
         if !arguments.has("json") { terminal.out(PlanText.render(before.plan)) }
         guard !before.plan.isSettled else { return finish(before, context, arguments, terminal) }
         try refuse(before.pause, arguments, terminal)
+        try refuse(replacing, in: before.plan)
         guard try saved != nil || agrees(arguments, terminal) else { return .failed }
         let progress = ProgressLines(terminal: terminal)
         let clock = SystemClock()
@@ -97,9 +98,10 @@ extension Verb {
     /// Refuses a saved plan when the fleet file or the observation has changed.
     private static func approve(_ saved: SavedPlan, _ now: PlanDocument) throws -> Reconciler.Approval {
         guard saved.document.basis == now.basis else {
+            let replacing = (saved.document.replace ?? []).map { " --replace \($0)" }.joined()
             throw Failure(
                 (["\(saved.file) is stale: the fleet file or the fleet has changed since it was made"] + now.causes(since: saved.document))
-                    .joined(separator: "\n  "), advice: "plan again: exedev-k8s plan --out \(saved.file)" + (saved.document.replace ?? []).map { " --replace \($0)" }.joined())
+                    .joined(separator: "\n  "), advice: "plan again: exedev-k8s plan --out \(saved.file)\(replacing)")
         }
         return saved.document.approval
     }

@@ -9,7 +9,8 @@ extension Verb {
         name: "replace", summary: "make nodes again with empty disks: drain, remove, create; shows the plan first (exit codes as apply)",
         operands: "NODE... [options]",
         options: Arguments.Option.common + [
-            .flag("yes", "do not ask"), .flag("cancel", "take back what was asked for and is not begun"), .value("timeout", "seconds until waiting ends (default 1800)"), .ignoreWindow,
+            .flag("yes", "do not ask"), .flag("cancel", "take back what was asked for and is not begun"),
+            .value("timeout", "seconds until waiting ends (default 1800)"), .ignoreWindow,
             .flag("ignore-pause", "although the fleet is held by pause"),
         ]
     ) { arguments, terminal in
@@ -25,6 +26,14 @@ extension Verb {
         return try await converge(context, replacing: arguments.operands, "replace", arguments, terminal)
     }
 
+    /// A wish that cannot be fulfilled is not kept.
+    static func refuse(_ replacing: [String], in plan: Plan) throws {
+        for item in plan.items where replacing.contains(item.node) {
+            guard case .blocked(let reason) = item.decision else { continue }
+            throw Failure("\(item.node) cannot be replaced: \(reason.text)", advice: reason.advice)
+        }
+    }
+
     /// Shows the plan and asks, as if it were carried out here.
     private static func leaveToDaemon(_ context: CommandContext, _ arguments: Arguments, _ terminal: Terminal) async throws -> ExitStatus {
         for option in ["ignore-window", "ignore-pause"] where arguments.has(option) {
@@ -35,9 +44,7 @@ extension Verb {
         document.replace = arguments.operands
         terminal.out(arguments.has("json") ? document.json : PlanText.render(before.plan))
         try refuse(before.pause, arguments, terminal)
-        for item in before.plan.items where arguments.operands.contains(item.node) {
-            if case .blocked(let reason) = item.decision { throw Failure("\(item.node) cannot be replaced: \(reason.text)", advice: reason.advice) }
-        }
+        try refuse(arguments.operands, in: before.plan)
         guard try agrees(arguments, terminal) else { return .failed }
         try context.state.requestReplacement(of: arguments.operands, now: SystemClock().now)
         let opening = context.fleet.policy.opening(at: SystemClock().now)

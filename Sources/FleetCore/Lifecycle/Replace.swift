@@ -26,8 +26,8 @@ extension FleetFacts {
         let known = ledger.replacements?[want.name]
         if let known, known.stage == .leaving { return isCalledOff(known.cause, want, node) ? nil : known.cause }
         if replacing[want.name] != nil { return .requested }
-        guard known?.stage != .joining, mayReplace(want), !wasReplacedLately(want.name), Death.isProved(want, node, self) else { return nil }
-        return .dead
+        if known?.stage == .joining || wasReplacedLately(want.name) { return nil }
+        return mayReplace(want) && Death.isProved(want, node, self) ? .dead : nil
     }
 
     /// What was the reason is so no more, and nothing is lost yet: the node stays.
