@@ -35,7 +35,7 @@ extension FleetFacts {
         switch cause {
         case .requested: false
         case .dead: Death.isOver(node)
-        case .image: node.leaveStage != .nodeDeleted && !(isOfAnotherImage(want) && mayReplace(want))
+        case .image: node.leaveStage != .nodeDeleted && !(isOfAnotherImage(want) && policyAllows(want.role))
         }
     }
 
@@ -43,12 +43,13 @@ extension FleetFacts {
     func isOfAnotherImage(_ want: DesiredNode) -> Bool { record(want.name)?.instance?.spec.map { $0.image != want.vm.image } ?? false }
 
     /// Without an operator.
-    func mayReplace(_ want: DesiredNode) -> Bool {
-        if want.role == .server, !canSpare(want.name) { return false }
+    func mayReplace(_ want: DesiredNode) -> Bool { policyAllows(want.role) && (want.role == .agent || canSpare(want.name)) }
+
+    private func policyAllows(_ role: Role) -> Bool {
         guard holds(.wantedStay) else { return true }
         return switch fleet.policy.replace {
         case .never: false
-        case .agents: want.role == .agent
+        case .agents: role == .agent
         case .all: true
         }
     }
