@@ -181,7 +181,7 @@ import Testing
         },
         Row("it was restarted long before it fell silent", "act startVM NodeDead") {
             die(&$0)
-            $0.instance { $0.poweredOnAt = now - 3781 }
+            $0.instance { $0.poweredOnAt = now - 86_581 }
         },
         Row("it died when k3s was stopped for a resize", "act startVM NodeDead") {
             die(&$0)

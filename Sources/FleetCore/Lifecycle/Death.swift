@@ -3,6 +3,9 @@ import K3s
 /// When a node is called dead. Two witnesses must say so for as long as a start may take: the cluster, which does not hear its kubelet, and exe.dev or
 /// SSH. It is restarted once, and made again if the policy allows; that many are so at once is sooner our own trouble.
 enum Death {
+    /// Seconds for which a restart before the silence, which nobody saw succeed, counts as one for it.
+    private static let restartCounts = 86_400.0
+
     /// What is done about a node that is dead; nil when it is not, or is on its way out already.
     static func decide(_ want: DesiredNode, _ node: NodeFacts, _ facts: FleetFacts) -> Decision? {
         guard node.vm.map(facts.isOwned) == true, isWitnessed(want, node, facts) else { return nil }
@@ -61,7 +64,7 @@ enum Death {
         guard facts.holds(.restartFirst) else { return true }
         guard let at = node.instance.poweredOnAt, node.instance.commandSentAt == nil else { return false }
         let silence = node.seemsDeadSince.map { facts.uptime - $0 } ?? 0
-        return facts.now - at < silence + FleetFacts.replacementPause
+        return facts.now - at < silence + restartCounts
     }
 
     // MARK: the breaker
