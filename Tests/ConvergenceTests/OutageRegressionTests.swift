@@ -174,7 +174,8 @@ import Testing
     @Test(arguments: [Fault.Kind.emptyList, .partialList(0), .partialList(1)]) func oneListEndsNoLongPastCreation(lie: Fault.Kind) throws {
         for read in 30..<70 {
             let faults = [Fault(.crashAfterReply, at: .effect(0)), Fault(.rival, at: .effect(3)), Fault(lie, at: .read(read))]
-            #expect(try RegressionTests.run("name held by somebody else", faults, seed: 70_571_182, restartsAfter: 10) == [])
+            let violations = try RegressionTests.run("name held by somebody else", faults, seed: 70_571_182, restartsAfter: 10)
+            #expect(violations == [], "read \(read)")
         }
     }
 }

@@ -36,3 +36,15 @@ import Testing
         }
     }
 }
+
+/// What a list shows late is not asked for again.
+@Suite struct ResizeRegressionTests {
+    @Test func aDiskIsAskedForOnce() throws {
+        let stage = try Stage(try #require(Scenario.all().first { $0.name == "larger disks" }))
+        for fault in [Fault(.crashBefore, at: .effect(0)), Fault(.slow(90), at: .effect(0)), Fault(.staleList(4), at: .read(0))] {
+            let verdict = Trial(stage, seed: 7, faults: [fault]).run()
+            let sent = verdict.end.effects.filter { $0.kind == .resizeVM }
+            #expect(verdict.isGood && sent.count <= 4, "\(fault): \(sent.map(\.words))")
+        }
+    }
+}

@@ -82,7 +82,7 @@ extension Ledger {
         change(node) { instance in
             let before = instance.resize?.stage == .done ? VMSizes() : instance.resize?.sizes ?? VMSizes()
             instance.resize = ResizeRecord(sizes: sizes.merged(over: before))
-            (instance.otherSizeSince, instance.listedSize) = (nil, nil)
+            instance.otherSizeSince = nil
         }
     }
 
@@ -111,10 +111,13 @@ extension Ledger {
 extension Instance {
     /// What the list says of its size, without what it has said since the VM had the size of `spec`.
     func reportedSize(_ size: VMFields.Size) -> VMFields.Size {
-        func new<Value: Equatable>(_ part: KeyPath<VMFields.Size, Value?>) -> Value? {
-            size[keyPath: part] == listedSize?[keyPath: part] ? nil : size[keyPath: part]
+        let asked = resize?.sizes ?? VMSizes()
+        func new(_ part: KeyPath<VMFields.Size, Int?>, isAsked: Bool) -> Int? {
+            !isAsked && size[keyPath: part] == listedSize?[keyPath: part] ? nil : size[keyPath: part]
         }
-        return VMFields.Size(cpu: new(\.cpu), memoryBytes: new(\.memoryBytes), diskBytes: new(\.diskBytes))
+        return VMFields.Size(
+            cpu: new(\.cpu, isAsked: asked.cpu != nil), memoryBytes: new(\.memoryBytes, isAsked: asked.memory != nil),
+            diskBytes: new(\.diskBytes, isAsked: asked.disk != nil))
     }
 
     mutating func resizeRestarted(at now: Double) {
@@ -126,7 +129,12 @@ extension Instance {
     /// What exe.dev's list and the host tell of its size. `want`: as the file asks for it. `listedAt`: when the list was asked for.
     mutating func learnSize(of vm: ObservedVM, _ host: ObservedHost?, want: VMSpec, listedAt: Double?, now: Double) {
         if resize?.stage == .restarting, case .probed(let probe)? = host, !probe.isFlushed { resizeRestarted(at: now) }
-        if let resize { self.resize = resize.outstanding(vm.size, want, listedAt) }
+        if let resize {
+            self.resize = resize.outstanding(vm.size, want, listedAt)
+            // Whatever became of the answer.
+            if self.resize == nil, VMSpec.fits(vm.size, resize.sizes) { spec?.take(resize.sizes) }
+            if self.resize == nil { listedSize = nil }
+        }
         if resize == nil, listedSize == nil, spec != nil, vm.size != VMFields.Size() { listedSize = vm.size }
         let isOther = resize == nil && spec.map { !$0.fits(reportedSize(vm.size)) } ?? false
         guard isOther else { return otherSizeSince = nil }

@@ -10,7 +10,7 @@ struct FlappingNodesAreLeftAlone: Oracle {
         let (node, process) = (request.effect.subject, request.process)
         guard process.mode == .apply, let machine = world.machine(node), machine.isFlapping(now: world.now),
             let want = process.fleet.nodes.first(where: { $0.name == node }), machine.vm.make.image == want.vm.image,
-            !history.misjudged.contains(node)
+            !history.misjudged.contains(node), !world.isBeingReplaced(node, by: process)
         else { return nil }
         switch request.effect.kind {
         case .restart, .startVM, .createVM, .cordon, .drain, .stop, .deleteNode, .removeVM: return "it is there, and comes and goes"

@@ -17,11 +17,10 @@ struct NothingIsRepeatedForEver: Oracle {
     mutating func before(_ request: Request, _ world: WorldState, _ history: History) -> String? {
         let change = Change(subject: request.effect.subject, step: request.effect.kind)
         // Pods that stay are asked to go once a minute for as long as they stay.
-        guard change.step != .drain, change.step != .evacuate else { return nil }
-        // Each start asks once more for a name that somebody else has; exe.dev refuses it.
-        if change.step == .createVM, world.machine(change.subject) != nil { return nil }
+        // A name that somebody else has, or a size that exe.dev does not give, is asked for again by each start, and refused.
+        guard ![.drain, .evacuate, .createVM, .resizeVM].contains(change.step) else { return nil }
         sent[change, default: 0] += 1
-        let limit = Self.limit(of: change.step, world)
+        let limit = 6 + world.struck.count * 3
         return sent[change]! == limit + 1 ? "it is sent for the \(limit + 1)th time" : nil
     }
 
@@ -30,11 +29,5 @@ struct NothingIsRepeatedForEver: Oracle {
         // In place, for most are answered once.
         for change in sent.keys where change.subject == effect.subject && change.step != effect.kind { sent[change] = nil }
         return nil
-    }
-
-    private static func limit(of step: StepKind, _ world: WorldState) -> Int {
-        // A name that is taken may be so by a request of ours that is still under way.
-        let usual = step == .createVM && !world.struck.isEmpty ? Planner.takenNameAttempts + 6 : 6
-        return usual + world.struck.count * 3
     }
 }
