@@ -24,7 +24,7 @@ extension WireTests {
 
         /// The same seeds each time, so that what lands does not hang on the day; `exedev-sim fuzz --seeds A..B` tries others. A failure prints its
         /// own, and `--seeds N..N` runs it again.
-        @Test(arguments: [(4, 4000), (10, 800)]) func randomFaultsDoNoHarm(nodes: Int, count: Int) async throws {
+        @Test(arguments: [(4, 2000), (10, 200)]) func randomFaultsDoNoHarm(nodes: Int, count: Int) async throws {
             let first = 20_781_000_000
             print("seeds \(first)..\(first + count), \(nodes) nodes")
             func half(_ seeds: ClosedRange<Int>) async throws -> ChildProcess.Ended {

@@ -128,7 +128,9 @@ extension FleetFacts {
         let others = controlPlane.members.filter {
             $0.isDesired && $0.name != node.name && $0.name != leaving && $0.isVoter && $0.node?.internalIP != nil
         }
-        if let known = entrance(of: node), others.contains(where: { $0.node?.internalIP == known }) { return known }
+        // Who is in knows the other servers; who joins needs one that answers (facts/k3s.md §5.6).
+        let isIn = observed.node(node.name) != nil
+        if let known = entrance(of: node), others.contains(where: { $0.node?.internalIP == known && (isIn || $0.isReady) }) { return known }
         if let endpoint = controlPlane.endpoint, endpoint.name != node.name, endpoint.name != leaving || others.isEmpty {
             return endpoint.address
         }
