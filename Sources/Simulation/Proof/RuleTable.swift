@@ -50,6 +50,11 @@ package enum RuleTable {
                 if let proof = proof(rule, stage, seed: 7, faults: [fault]) { return proof }
             }
         }
+        for stage in stages where rule == .newHold {
+            for faults in stage.takeovers {
+                if let proof = proof(rule, stage, seed: 7, faults: faults) { return proof }
+            }
+        }
         for stage in stages where ofTheDead.contains(rule) {
             for fault in stage.crashes {
                 if let proof = proof(rule, stage, seed: 7, faults: [fault], restartsAfter: 1) { return proof }
