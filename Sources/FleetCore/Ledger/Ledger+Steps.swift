@@ -81,6 +81,12 @@ extension Ledger {
         if case .leaving(let instance, _) = nodes[node] { nodes[node] = .leaving(instance, .returning) }
     }
 
+    /// k3s is about to be taken down and started again there.
+    mutating func k3sInterrupted(on node: String, as role: Role, at now: Double) {
+        change(node) { $0.startedAt = now }
+        if role == .server { serverChanges(at: now) }
+    }
+
     /// A server is about to be started, stopped or taken out, or was.
     mutating func serverChanges(at now: Double) { serverChangedAt = now }
 

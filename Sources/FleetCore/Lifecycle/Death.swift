@@ -89,6 +89,8 @@ extension FleetFacts {
     /// Since when nodes seem dead: one of which nothing is known now is neither heard of nor forgotten.
     package mutating func learnSilence() {
         for want in fleet.nodes {
+            // Most nodes are well, and were.
+            if observed.node(want.name)?.ready == .ready, notes[want.name]?.seemsDeadSince == nil { continue }
             let node = NodeFacts.of(want.name, self)
             if Death.isSeeming(node, self) {
                 if node.seemsDeadSince == nil { notes[want.name, default: .init()].seemsDeadSince = uptime }

@@ -8,13 +8,8 @@ extension Join {
         guard want.role == .server, joined.node.instance.hasStaleIdentity, joined.node.instance.configuration == .notRecorded,
             facts.joins(want.name)
         else { return nil }
-        switch joined.node.host {
-        case .probed(let probe) where probe.hasServerData: return nil
-        case .probed: return withoutMachine(want, facts) ?? .blocked(.serverMemberLeft(name: want.name))
-        case nil: return .wait(Wait(.awaitingProbe, read: .host(want.name), every: 1))
-        case .unreachable(let reason): return .wait(Wait(.hostUnreachable(reason), read: .host(want.name), every: 1))
-        case .refused(let reason, let advice), .loginRefused(let reason, let advice): return .blocked(.hostRefused(reason, advice: advice))
-        }
+        guard case .probed(let probe)? = joined.node.host else { return joined.node.unprobed }
+        return probe.hasServerData ? nil : withoutMachine(want, facts) ?? .blocked(.serverMemberLeft(name: want.name))
     }
 
     /// The member of a machine that is gone is taken out before its successor joins, if the policy allows.

@@ -59,6 +59,15 @@ enum Join {
 }
 
 extension NodeFacts {
+    /// What becomes of a step that must know its host, while that was not looked into.
+    var unprobed: Decision {
+        switch host {
+        case .unreachable(let reason): .wait(Wait(.hostUnreachable(reason), read: .host(name), every: 1))
+        case .refused(let reason, let advice), .loginRefused(let reason, let advice): .blocked(.hostRefused(reason, advice: advice))
+        case .probed, nil: .wait(Wait(.awaitingProbe, read: .host(name), every: 1))
+        }
+    }
+
     /// Nothing is decided about a node on a reading that is older than our last action there.
     func outdated(_ facts: FleetFacts) -> Decision? {
         guard isOutdated else { return nil }

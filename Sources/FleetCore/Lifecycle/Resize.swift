@@ -43,7 +43,7 @@ enum Resize {
         return wish
     }
 
-    private static func isSame(_ asked: String?, _ wish: String) -> Bool { asked == wish || asked.map { VMSpec.isSame($0, wish) } ?? false }
+    private static func isSame(_ asked: String?, _ wish: String) -> Bool { asked.map { VMSpec.isSame($0, wish) } ?? false }
 
     /// Before anything is taken from anybody, so that what exe.dev refuses costs nothing.
     static let asked: Join.Rule = { joined, facts in
@@ -72,12 +72,10 @@ enum Resize {
             vm.status == .running || vm.status == .starting
         else { return nil }
         switch node.host {
-        case nil: return .wait(Wait(.awaitingProbe, read: .host(want.name), every: 1))
         case .unreachable where Death.isWitnessed(want, node, facts): return nil
-        case .unreachable(let reason): return .wait(Wait(.hostUnreachable(reason), read: .host(want.name), every: 1))
         case .loginRefused(let reason, _) where node.mayLackKeys(facts):
             return .wait(Wait(.hostUnreachable(reason), read: .host(want.name), every: 1))
-        case .refused(let reason, let advice), .loginRefused(let reason, let advice): return .blocked(.hostRefused(reason, advice: advice))
+        case .unreachable, .refused, .loginRefused, nil: return node.unprobed
         case .probed(let probe):
             guard HostScript.names(probe.hostname, want.name), probe.clusterID == facts.ledger.clusterID,
                 probe.unit(want.role)?.isStopped ?? false
@@ -115,7 +113,6 @@ extension NodeFacts {
 extension FleetFacts {
     /// Only one list says that somebody resized the VM: it may be old.
     fileprivate func needsSecondSize(_ instance: Instance) -> Bool {
-        guard let listedAt else { return false }
-        return listedAt - (instance.otherSizeSince ?? listedAt) < Planner.secondListAfter
+        isFirstList(since: instance.otherSizeSince)
     }
 }

@@ -19,7 +19,7 @@ enum Upgrade {
         guard case .release(let target)? = joined.hop(facts), let from = joined.reading.version, joined.reading.ready == .ready,
             !joined.isInMaintenance, hindrance(joined, to: target, facts) == nil
         else { return nil }
-        guard case .probed(let probe)? = joined.node.host else { return unprobed(joined) }
+        guard case .probed(let probe)? = joined.node.host else { return joined.node.unprobed }
         return staging(joined, from, target, probe, facts)
     }
 
@@ -48,7 +48,7 @@ enum Upgrade {
     }
 
     private static func step(_ joined: JoinedNode, from: K3sVersion, to target: K3sVersion, _ facts: FleetFacts) -> Decision {
-        guard case .probed(let probe)? = joined.node.host else { return unprobed(joined) }
+        guard case .probed(let probe)? = joined.node.host else { return joined.node.unprobed }
         if probe.binaryVersion == target { return restarted(joined, from, target, probe, facts) }
         if let decision = staging(joined, from, target, probe, facts) { return decision }
         if let snapshot = snapshot(joined.want, from, target, facts) { return .act(snapshot, .upgradeDue(from: from, to: target)) }
@@ -62,14 +62,6 @@ enum Upgrade {
         let (want, reason) = (joined.want, Reason.upgradeDue(from: from, to: target))
         guard joined.isEvacuated else { return evacuation(joined, reason, facts) }
         return .act(.upgradeK3s(UpgradeK3s(node: want.name, role: want.role, from: from, to: target, digest: digest ?? "")), reason)
-    }
-
-    private static func unprobed(_ joined: JoinedNode) -> Decision {
-        switch joined.node.host {
-        case .unreachable(let reason): .wait(Wait(.hostUnreachable(reason), read: .host(joined.want.name), every: 1))
-        case .refused(let reason, let advice), .loginRefused(let reason, let advice): .blocked(.hostRefused(reason, advice: advice))
-        case .probed, nil: .wait(Wait(.awaitingProbe, read: .host(joined.want.name), every: 1))
-        }
     }
 
     /// The new binary is in place, and the Node shows the old one: it may not have registered yet, or was not started.

@@ -114,8 +114,13 @@ package struct FleetFacts: Sendable {
 
     /// A VM that was here before, or that was asked for, is missing, and only one list says so.
     func needsSecondList(_ record: NodeRecord?) -> Bool {
-        guard let record, record.isOccupant, let listedAt, holds(.secondList) else { return false }
-        return listedAt - (record.missingSince ?? listedAt) < Planner.secondListAfter
+        guard let record, record.isOccupant, holds(.secondList) else { return false }
+        return isFirstList(since: record.missingSince)
+    }
+
+    /// No list has confirmed yet what one has shown since then; false in a run that reads once.
+    func isFirstList(since: Double?) -> Bool {
+        listedAt.map { $0 - (since ?? $0) < Planner.secondListAfter } ?? false
     }
 
     func isOwned(_ vm: ObservedVM) -> Bool { vm.tags.contains(fleet.cluster.tag) }

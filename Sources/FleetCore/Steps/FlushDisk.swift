@@ -26,8 +26,7 @@ package struct FlushDisk: Step {
     }
 
     package func before(_ ledger: inout Ledger, now: Double) {
-        if role == .server { ledger.serverChanges(at: now) }
-        ledger.change(node) { $0.startedAt = now }
+        ledger.k3sInterrupted(on: node, as: role, at: now)
         ledger.resizeReached(.stopping, node)
     }
 

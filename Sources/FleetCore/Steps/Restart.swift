@@ -23,8 +23,7 @@ package struct Restart: Step {
     }
 
     package func before(_ ledger: inout Ledger, now: Double) {
-        ledger.change(node) { $0.startedAt = now }
-        if role == .server { ledger.serverChanges(at: now) }
+        ledger.k3sInterrupted(on: node, as: role, at: now)
     }
 
     package func after(_ ledger: inout Ledger, _ outcome: StepOutcome, now: Double) {

@@ -30,8 +30,7 @@ package struct TakeSnapshot: Step {
     }
 
     package func before(_ ledger: inout Ledger, now: Double) {
-        ledger.serverChanges(at: now)
-        ledger.change(node) { $0.startedAt = now }
+        ledger.k3sInterrupted(on: node, as: .server, at: now)
     }
 
     package func after(_ ledger: inout Ledger, _ outcome: StepOutcome, now: Double) {

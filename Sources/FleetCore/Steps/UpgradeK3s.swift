@@ -31,11 +31,8 @@ package struct UpgradeK3s: Step {
     }
 
     package func before(_ ledger: inout Ledger, now: Double) {
-        if role == .server { ledger.serverChanges(at: now) }
-        ledger.change(node) { instance in
-            instance.startedAt = now
-            instance.maintenance?.upgradedTo = version
-        }
+        ledger.k3sInterrupted(on: node, as: role, at: now)
+        ledger.change(node) { $0.maintenance?.upgradedTo = version }
     }
 
     package func stale(after end: StepEnd, _ observed: Observation) -> [StaleObservation] {

@@ -38,6 +38,12 @@ extension WorldState {
 }
 
 extension WorldState {
+    /// The agent of a number among those of a process; nil when it has none.
+    private func agent(_ index: Int, of id: Int) -> String? {
+        let agents = machines.filter { $0.disk.role == .agent && $0.disk.serverData == nil && owns($0.name, id) }
+        return agents.isEmpty ? nil : agents[index % agents.count].name
+    }
+
     /// Faults of the surroundings take hold when something is sent.
     mutating func strike(_ fault: Fault.Kind, by id: Int) {
         switch fault {
@@ -62,13 +68,10 @@ extension WorldState {
             intrusion = now + 90
             for number in clusters.indices { clusters[number].etcd?.intrude(Self.intruder, now: now) }
         case .vanish(let index):
-            let agents = machines.filter { $0.disk.role == .agent && $0.disk.serverData == nil && owns($0.name, id) }
-            guard !agents.isEmpty else { break }
-            report(.failed(agents[index % agents.count].name))
-            vanish(agents[index % agents.count].name)
-        case .rebuiltByOthers(let index):
-            let agents = machines.filter { $0.disk.role == .agent && $0.disk.serverData == nil && owns($0.name, id) }
-            if !agents.isEmpty { rebuildByOthers(agents[index % agents.count].name) }
+            guard let name = agent(index, of: id) else { break }
+            report(.failed(name))
+            vanish(name)
+        case .rebuiltByOthers(let index): if let name = agent(index, of: id) { rebuildByOthers(name) }
         case .flapping(let index) where !machines.isEmpty:
             flap(machines[index % machines.count].name)
         case .handShare(let index):
