@@ -34,7 +34,7 @@ extension WireTests {
             let after = try wire.vms()
             #expect(names.filter { before[$0]?.index != after[$0]?.index } == ["wire-cp-n1", "wire-web-n1"])
             let settled = try await wire.k8s("plan")
-            // Whoever removed the VM left its device in the tailnet, where one that we remove logs out.
+            // A VM that others removed leaves its device in the tailnet; one that we remove logs out first.
             #expect(settled.status == 0 && settled.out.contains("called wire-cp-n1-1") && !settled.out.contains("web"), "\(settled.all)")
         }
     }

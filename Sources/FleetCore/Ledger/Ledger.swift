@@ -14,7 +14,7 @@ package struct Ledger: Sendable, Hashable, Codable {
     package var serviceCIDR: String
     /// Values of the servers' configuration that are fixed as well (`FoundingValues`); nil in a ledger of before December 2026.
     package var founding: [String: ConfigValue]?
-    /// What the servers were last told of that must be the same on all of them (`CriticalValues`); nil in a ledger of before December 2026.
+    /// Values that must be the same on all servers (`CriticalValues`), as they were last configured; nil in a ledger of before December 2026.
     package var critical: [String: ConfigValue]?
     /// The server that was told to found the cluster. Set before the start is sent and never unset: a second founding is a second cluster.
     package var founder: String?

@@ -149,7 +149,7 @@ extension FleetFacts {
         return ledger.founder.flatMap { observed.node($0)?.internalIP }
     }
 
-    /// A server whose absence would cost the quorum is told of another entrance when that which it names is gone: it needs none to go on.
+    /// A server whose absence would cost the quorum gets another entrance only when the one that it names is gone: a member needs none.
     func mayReenter(_ node: DesiredNode) -> Bool {
         let voters = controlPlane.voters
         guard node.role == .server, voters.count > 1 else { return true }

@@ -2,7 +2,7 @@ import FleetCore
 
 /// What is known of nodes that are made again.
 extension WorldState {
-    /// Those of `nodes` that this machine of the daemon has not begun to make again: whoever asked for it does not ask twice.
+    /// Those of `nodes` that this machine of the daemon has not begun to make again: an operator does not ask twice.
     func unreplaced(_ nodes: Set<String>, _ desk: Int) -> Set<String> {
         nodes.filter { desks[desk].ledger?.replacements?[$0]?.wish != Self.wish }
     }
