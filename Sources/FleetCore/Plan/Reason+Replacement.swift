@@ -12,7 +12,7 @@ extension Reason {
             "\(count) of \(known) nodes cannot be reached at once, which says more of the way to them than of them; none is restarted or replaced"
         case .replacedLately(_, let evidence): "it is dead, and was made again less than an hour ago" + Self.words(evidence)
         case .imageChanged(_, _, let made, let wish): "its image is \(made) instead of \(wish), which only another VM can have"
-        case .nodeStays(let name): "the fleet file asks for \(name), and nothing calls for another one in its place"
+        case .nodeStays(let name): "the fleet file asks for \(name), and there is no reason to replace it"
         default: nil
         }
     }
