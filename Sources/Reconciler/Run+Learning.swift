@@ -143,7 +143,8 @@ extension Run {
         case .host, .share, .failed: return facts.observed.note(answer)
         case .vms, .cluster: break
         }
-        let inside = facts.observed.hosts.keys
+        // In an order of their own, for a seed must replay.
+        let inside = facts.observed.hosts.keys.sorted()
         defer { for name in inside where facts.observed.hosts[name] == nil { inspections.lost(.host(name)) } }
         return facts.observed.note(answer)
     }
