@@ -27,7 +27,7 @@ func shim(_ name: String, pkgConfig: String, apt: String) -> Target {
 
 /// The parsers under fire: a test target, or, for `scripts/fuzz`, the program that libFuzzer drives.
 let fuzz: Target = {
-    let parsers: [Target.Dependency] = ["CommandLine", "Live", "ExeDev", "FleetCore", "K3s", "SSH", "Shell", "Simulation"]
+    let parsers: [Target.Dependency] = ["CommandLine", "Live", "ExeDev", "FleetCore", "K3s", "SSH", "Shell", "Simulation", "Tokens"]
     let files = ["Corpus", "Dictionaries"]
     guard Context.environment["EXEDEV_FUZZ"] != nil else {
         return .testTarget(
@@ -54,12 +54,13 @@ let package = Package(
         .systemLibrary(name: "CSpawn"),
         // layer 1: pure
         library("Shell"),
+        library("Tokens"),
         library("K3s", on: ["Shell"]),
         library("FleetCore", on: ["K3s", "Shell"]),
         // layer 2: what it takes to touch the world
         // Its functions stay where they are called: each change of executor and back would cost more than most of what they do.
         library("Reconciler", on: ["Digest", "FleetCore", "K3s", "Shell"], [.enableUpcomingFeature("NonisolatedNonsendingByDefault")]),
-        library("ExeDev", on: ["CLibcurl", "Files", "Shell"]),
+        library("ExeDev", on: ["CLibcurl", "Files", "Shell", "Tokens"]),
         library("SSH", on: ["CLibssh2", "CLibcrypto", "Digest", "Files"]),
         library("HTTPServer", on: ["CMicrohttpd"]),
         library("Digest", on: ["CLibcrypto"]),
@@ -67,16 +68,19 @@ let package = Package(
         library("Spawn", on: ["CSpawn"]),
         // layer 3: the two pairs of hands
         library("Live", on: ["Digest", "Files", "Reconciler", "ExeDev", "SSH", "Spawn", "FleetCore", "K3s", "Shell"]),
-        library("Simulation", on: ["Digest", "Reconciler", "FleetCore", "K3s", "HTTPServer", "Shell", "Spawn"]),
+        library("Simulation", on: ["Digest", "Reconciler", "FleetCore", "K3s", "HTTPServer", "Shell", "Spawn", "Tokens"]),
         // layer 4
         library("Daemon", on: ["HTTPServer", "Live", "Reconciler", "FleetCore", "K3s"]),
-        library("CommandLine", on: ["Daemon", "Digest", "Live", "Reconciler", "ExeDev", "FleetCore", "K3s", "Shell", "SSH"]),
+        library(
+            "CommandLine",
+            on: ["Daemon", "Digest", "Live", "Reconciler", "ExeDev", "FleetCore", "K3s", "Shell", "Spawn", "SSH", "Tokens"]),
         // layer 5
         program("exedev-k8s", on: ["CommandLine"]),
         program("exedev-ctl", on: ["CommandLine"]),
         program("exedev-sim", on: ["Simulation"]),
         // tests
         tests("ShellTests", on: ["Shell"]),
+        tests("TokensTests", on: ["TestSupport", "Tokens"]),
         tests("K3sTests", on: ["K3s", "Shell"]),
         tests("DigestTests", on: ["Digest"]),
         tests("ScriptTests", on: ["Digest", "Reconciler", "FleetCore", "K3s", "Simulation", "Shell"], without: ["Releases"]),

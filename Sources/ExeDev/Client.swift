@@ -1,5 +1,6 @@
 import FoundationEssentials
 import Shell
+import Tokens
 
 /// What a client reports of its requests, for metrics.
 package enum ClientNote: Sendable, Hashable {

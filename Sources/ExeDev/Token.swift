@@ -1,5 +1,6 @@
 import Files
 import FoundationEssentials
+package import Tokens
 
 /// An API token. Its description does not show it.
 package struct ExeDevToken: Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
@@ -25,16 +26,11 @@ package struct ExeDevToken: Sendable, CustomStringConvertible, CustomDebugString
         return Credential(place: place, ended: ended)
     }
 
-    private struct Payload: Decodable { var exp: Double? }
-
     /// Seconds since 1970; nil for one that does not end, and for an `exe1` token, which is opaque.
-    private var ends: Double? {
-        let parts = text.split(separator: ".")
-        guard parts.count == 3, parts[0] == "exe0" else { return nil }
-        let plain = parts[1].replacing("-", with: "+").replacing("_", with: "/")
-        guard let data = Data(base64Encoded: plain + String(repeating: "=", count: (4 - plain.utf8.count % 4) % 4)) else { return nil }
-        return (try? JSONDecoder().decode(Payload.self, from: data))?.exp
-    }
+    private var ends: Double? { (try? SignedToken.permissions(of: text))?.expires.map(Double.init) }
+
+    /// Nil for an `exe1` token, which is opaque, and for an `exe0` token that is damaged.
+    package var signed: SignedToken? { try? SignedToken(text) }
 
     /// A signature alone makes a token, with a payload that everybody can write.
     package var secrets: [(name: String, value: String)] {

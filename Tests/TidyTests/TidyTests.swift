@@ -9,7 +9,8 @@ import Testing
     static let allowed: [String: Set<String>] = [
         "Shell": [], "K3s": ["FoundationEssentials", "Shell"], "FleetCore": ["FoundationEssentials", "K3s", "Shell"],
         "Reconciler": ["Digest", "FleetCore", "K3s", "Shell", "Synchronization"],
-        "ExeDev": ["CLibcurl", "Dispatch", "Files", "FoundationEssentials", "Glibc", "Shell", "Synchronization"],
+        "ExeDev": ["CLibcurl", "Dispatch", "Files", "FoundationEssentials", "Glibc", "Shell", "Synchronization", "Tokens"],
+        "Tokens": ["FoundationEssentials"],
         "Digest": ["CLibcrypto"], "Files": ["Glibc"],
         "HTTPServer": ["CMicrohttpd", "FoundationEssentials", "Glibc", "Synchronization"],
         "SSH": ["CLibcrypto", "CLibssh2", "Digest", "Dispatch", "Files", "FoundationEssentials", "Glibc", "Synchronization"],
@@ -24,7 +25,7 @@ import Testing
         // exe.dev on one machine, in memory and over real wires; never the live hands.
         "Simulation": [
             "Digest", "Dispatch", "Foundation", "FleetCore", "Glibc", "HTTPServer", "K3s", "Reconciler", "Shell", "Spawn",
-            "Synchronization",
+            "Synchronization", "Tokens",
         ],
     ]
 
@@ -61,7 +62,7 @@ import Testing
         }
     }
 
-    @Test(arguments: ["Shell", "K3s", "FleetCore"])
+    @Test(arguments: ["Shell", "K3s", "FleetCore", "Tokens"])
     func pureLayersStayPure(target: String) throws {
         for file in try Self.files(of: target) {
             let text = try String(contentsOf: file, encoding: .utf8)

@@ -1,6 +1,7 @@
 import Foundation
 import HTTPServer
 import Spawn
+import Tokens
 
 /// `POST /exec`: the rules before a command runs, the faults around it, and the log that tests read.
 actor ExecService {
@@ -64,19 +65,19 @@ actor ExecService {
         }
         guard let words, !words.isEmpty else { return .failure(400, "empty or unbalanced command line") }
         guard CommandUsage.all[command] != nil else { return .failure(404, "unknown command") }
-        return token.commands.contains(command) ? nil : .failure(403, "command not allowed by token: \(command)")
+        return token.permissions.allows(command) ? nil : .failure(403, "command not allowed by token: \(command)")
     }
 
-    private func verify(_ text: String) -> Token? {
-        guard let token = try? Token(text), token.isValid(at: Int(Date().timeIntervalSince1970)) else { return nil }
+    private func verify(_ text: String) -> SignedToken? {
+        guard let token = try? SignedToken(text), token.permissions.isValid(at: Int(Date().timeIntervalSince1970)) else { return nil }
         if verified.contains(text) { return token }
         let signers = state.path + "/allowed_signers"
         let signature = state.path + "/signature"
         guard (try? state.write(Data("owner \(publicKey)\n".utf8), to: signers)) != nil,
-            (try? state.write(Data(token.armored.utf8), to: signature)) != nil,
+            (try? state.write(Data(token.signature.armored.utf8), to: signature)) != nil,
             let ended = try? Subprocess.run(
                 "ssh-keygen", ["-Y", "verify", "-q", "-f", signers, "-I", "owner", "-n", "v0@exe.dev", "-s", signature],
-                input: token.payload,
+                input: token.permissions.payload,
                 quiet: true),
             ended.status == 0
         else { return nil }

@@ -1,6 +1,7 @@
 import Foundation
 import Glibc
 import Spawn
+import Tokens
 
 /// The simulator's files, and the names that follow from where they are.
 struct StateDirectory: Sendable {
@@ -105,10 +106,6 @@ extension StateDirectory {
         let signed = try Subprocess.run(
             "ssh-keygen", ["-Y", "sign", "-q", "-n", "v0@exe.dev", "-f", clientKey], input: Data(payload.utf8), quiet: true)
         let armored = String(decoding: signed.output, as: UTF8.self)
-        let base64 = armored.split(separator: "\n").filter { !$0.hasPrefix("-----") }.joined()
-        guard let blob = Data(base64Encoded: base64), !blob.isEmpty else {
-            throw Subprocess.Failure(description: "ssh-keygen signed nothing")
-        }
-        return "exe0.\(Base64URL.encode(Data(payload.utf8))).\(Base64URL.encode(blob))"
+        return try SignedToken(Permissions(Data(payload.utf8)), SSHSignature(armored: armored)).text
     }
 }

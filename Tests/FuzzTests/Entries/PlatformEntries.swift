@@ -1,5 +1,6 @@
 import Foundation
 import Shell
+import Tokens
 
 @testable import ExeDev
 @testable import Simulation
@@ -64,9 +65,9 @@ extension FuzzEntry {
     /// As the header has it, and as the payload of a token that is well formed otherwise.
     static let simulatorToken = FuzzEntry("simulator-token") { bytes in
         for text in [decoded(bytes), "exe0.\(Base64URL.encode(Data(bytes))).QQ"] {
-            guard let token = try? Token(text) else { continue }
-            _ = (token.isValid(at: 1_800_000_000), token.armored)
-            try expect(token.payload.first == UInt8(ascii: "{"), "a payload that is no object")
+            guard let token = try? SignedToken(text) else { continue }
+            _ = (token.permissions.isValid(at: 1_800_000_000), token.signature.armored)
+            try expect(token.permissions.payload.first == UInt8(ascii: "{"), "a payload that is no object")
         }
     }
 
