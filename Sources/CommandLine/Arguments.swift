@@ -27,13 +27,16 @@ struct Arguments {
     private let home: String?
 
     /// `home`: of the operator.
-    init(_ words: [String], options: [Option], home: String? = ProcessInfo.processInfo.environment["HOME"]) throws(UsageError) {
+    /// `passesOn`: an option that is not in `options` is an operand, as it was typed, for whoever knows it.
+    init(
+        _ words: [String], options: [Option], passesOn: Bool = false, home: String? = ProcessInfo.processInfo.environment["HOME"]
+    ) throws(UsageError) {
         self.home = home
         let known = Dictionary(uniqueKeysWithValues: options.map { ($0.name, $0) })
         var rest = words[...]
         while let word = rest.popFirst() {
             if word == "--" {
-                operands += rest
+                operands += (passesOn ? [word] : []) + rest
                 return
             }
             guard word.hasPrefix("-"), word != "-" else {
@@ -42,6 +45,10 @@ struct Arguments {
             }
             let name = word.split(separator: "=", maxSplits: 1)[0].drop { $0 == "-" }
             guard let option = known[String(name)] else {
+                if passesOn {
+                    operands.append(word)
+                    continue
+                }
                 let hint = nearest(String(name), in: options.map(\.name)).map { "; did you mean --\($0)?" } ?? ""
                 throw UsageError("unknown option \(word)\(hint)")
             }

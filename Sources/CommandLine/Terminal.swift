@@ -49,6 +49,18 @@ struct Terminal: Sendable {
         return readLine(strippingNewline: true) == answer
     }
 
+    /// All of standard input; nil when there is more than `most` bytes.
+    static func input(upTo most: Int) -> [UInt8]? {
+        var (bytes, chunk) = ([UInt8](), [UInt8](repeating: 0, count: 65536))
+        while bytes.count <= most {
+            let count = read(STDIN_FILENO, &chunk, chunk.count)
+            if count < 0 && errno == EINTR { continue }
+            if count <= 0 { return bytes }
+            bytes += chunk[..<count]
+        }
+        return nil
+    }
+
     /// Returns the error (errno), or 0.
     private static func write(_ text: String, to descriptor: Int32) -> Int32 {
         var bytes = Array(text.utf8)[...]

@@ -37,6 +37,9 @@ package enum ExeDevCommand: Sendable, Hashable {
     /// A command line as typed.
     case raw(String)
 
+    /// Bytes of a line that exe.dev takes (facts/exedev.md §2.1).
+    package static let mostBytes = 65536
+
     /// `cmd --flag=value … positionals`, each value quoted: the order and the quoting of exe.dev's SDK 0.4.0 (`_wire.py`).
     package var line: String {
         switch self {
@@ -60,6 +63,9 @@ package enum ExeDevCommand: Sendable, Hashable {
         }
     }
 
+    /// A command in words, which arrive at exe.dev as they are here.
+    package static func typed(_ words: [String]) -> ExeDevCommand { .raw(words.map(quoted).joined(separator: " ")) }
+
     private func words(_ words: [String]) -> String { words.map(quoted).joined(separator: " ") }
 
     private static func creation(_ vm: NewVM) -> [String] {
@@ -73,9 +79,8 @@ package enum ExeDevCommand: Sendable, Hashable {
 
     /// The command without its arguments, for messages: arguments may be secret.
     package var verb: String {
-        let words = line.split(separator: " ").prefix(2).map(String.init)
-        guard let first = words.first else { return "" }
-        return first == "share" && words.count > 1 ? words.joined(separator: " ") : first
+        let words = line.split(separator: " ").map(String.init)
+        return Lobby.command(of: words)?.path ?? words.first ?? ""
     }
 
     /// Whether sending it twice may have two effects.
@@ -88,15 +93,11 @@ package enum ExeDevCommand: Sendable, Hashable {
     }
 
     private static func isRead(_ words: [String]) -> Bool {
-        guard let first = words.first else { return true }
-        let reads = ["share show", "ssh-key list", "team members", "pool list"]
-        return ["ls", "whoami", "help", "stat", "doc"].contains(first) || words.contains("--help")
-            || reads.contains(words.prefix(2).joined(separator: " "))
+        words.isEmpty || words.contains("--help") || Lobby.command(of: words)?.isRead == true
     }
 
     /// exe.dev cuts a command at 30 s, `cp` at 5.5 minutes (facts/exedev.md §2.3); we wait a little longer than it does.
     package var deadline: Duration {
-        if case .raw(let line) = self, line.split(separator: " ").first == "cp" { return .seconds(330) }
-        return .seconds(35)
+        .seconds(Lobby.command(of: line.split(separator: " ").map(String.init))?.deadline ?? 35)
     }
 }

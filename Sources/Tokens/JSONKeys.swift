@@ -9,15 +9,37 @@ package enum JSONKeys {
         return nil
     }
 
-    /// The values of the outermost object, each as it is written. `document` is known to be a JSON object.
-    package static func values(of document: Data) -> [String: String] {
-        var (values, keys) = ([String: String](), Walk(document))
+    /// The members of the outermost object in their order, each value as it is written. `document` is known to be a JSON object.
+    package static func members(of document: Data) -> [(key: String, value: Data)] {
+        var (members, keys) = ([(key: String, value: Data)](), Walk(document))
         while let key = keys.next() {
             guard key.depth == 1 else { continue }
-            let text = String(decoding: document[key.value..<keys.end(ofValueAt: key.value)], as: UTF8.self)
-            values[key.name] = String(text.drop { " \t\r\n".contains($0) }.reversed().drop { " \t\r\n".contains($0) }.reversed())
+            let end = keys.end(ofValueAt: key.value)
+            members.append((key.name, trimmed(document[key.value..<end])))
+            keys.at = end
         }
-        return values
+        return members
+    }
+
+    /// The elements of a JSON array in their order, each as it is written. `document` is known to be one.
+    package static func elements(of document: Data) -> [Data] {
+        let document = trimmed(document)
+        let walk = Walk(document)
+        var (elements, at) = ([Data](), document.startIndex + 1)
+        while at < document.endIndex {
+            let end = walk.end(ofValueAt: at)
+            let element = trimmed(document[at..<end])
+            if !element.isEmpty { elements.append(element) }
+            at = end + 1
+        }
+        return elements
+    }
+
+    private static func trimmed(_ text: Data) -> Data {
+        let isBlank = { (byte: UInt8) in [9, 10, 13, 32].contains(byte) }
+        var rest = text.drop(while: isBlank)
+        while let last = rest.last, isBlank(last) { rest = rest.dropLast() }
+        return Data(rest)
     }
 
     private struct Key {

@@ -34,7 +34,9 @@ package struct Permissions: Sendable, Hashable {
             throw PermissionError("the permissions are not a JSON object")
         }
         if let key = JSONKeys.repeated(in: payload) { throw PermissionError("the permissions have the key \"\(key)\" twice") }
-        let values = JSONKeys.values(of: payload)
+        let values = Dictionary(
+            JSONKeys.members(of: payload).map { ($0.key, String(decoding: $0.value, as: UTF8.self)) }, uniquingKeysWith: { _, last in last }
+        )
         if let other = values.keys.sorted().first(where: { !["exp", "nbf", "cmds", "ctx"].contains($0) }) {
             throw PermissionError("the permissions have the key \"\(other)\"; only exp, nbf, cmds and ctx are known")
         }

@@ -96,7 +96,7 @@ import Testing
         }
         let mixed = #"{"error":"VM \"b\" not found"}"# + "\n" + #"{"deleted":["a"],"failed":[]}"#
         #expect(try await ScriptedTransport(200, mixed).client.exec(.raw("rm a b"), mixed: true) == mixed, "what was done is shown too")
-        #expect(ExeDevCommand.raw("rm a b").isUnfulfilled(by: mixed))
+        #expect(ExeDevAnswer(mixed).complaint(about: .raw("rm a b")) == "exe.dev rm: VM \"b\" not found")
         await #expect(throws: ExeDevError.self) { try await ScriptedTransport(200, mixed).client.exec(.raw("rm a b")) }
     }
 
@@ -114,11 +114,13 @@ import Testing
     }
 
     @Test(arguments: [
-        ("rm a", #"{"deleted":[],"failed":["a"]}"#, true), ("rm a", #"{"deleted":["a"],"failed":[]}"#, false),
-        ("ls a", #"{"vms":[]}"#, true), ("ls", #"{"vms":[]}"#, false), ("ls a", #"{"vms":[{"vm_name":"a"}]}"#, false),
-        ("whoami", "{}", false),
-    ]) func saysWhetherEverythingWasDone(line: String, body: String, isUnfulfilled: Bool) {
-        #expect(ExeDevCommand.raw(line).isUnfulfilled(by: body) == isUnfulfilled)
+        ("rm a", #"{"deleted":[],"failed":["a"]}"#, "exe.dev rm: not done for a"), ("rm a", #"{"deleted":["a"],"failed":[]}"#, nil),
+        ("ls a", #"{"vms":[]}"#, "there is no VM a"), ("ls", #"{"vms":[]}"#, nil), ("ls a", #"{"vms":[{"vm_name":"a"}]}"#, nil),
+        ("whoami", "{}", nil), ("new", #"{"vm_name":"a","error":"no share"}"#, "exe.dev new: no share"), ("doc x", "a page", nil),
+        ("pool adopt --vm=a", #"{"status":"failed"}"#, "exe.dev pool adopt: not done for what was asked for"),
+        ("domain add a b", #"{"error":"DNS","vm_name":"a","domain":"b"}"#, "exe.dev domain add: DNS"),
+    ] as [(String, String, String?)]) func saysWhetherEverythingWasDone(line: String, body: String, complaint: String?) {
+        #expect(ExeDevAnswer(body).complaint(about: .raw(line)) == complaint)
     }
 
     /// Terminals and logs get one line of it, without control characters.

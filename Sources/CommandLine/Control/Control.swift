@@ -1,0 +1,56 @@
+import ExeDev
+import FleetCore
+import Glibc
+import Live
+
+/// The program `exedev-ctl`: single commands of exe.dev.
+package enum Control {
+    /// exe.dev's own help comes with `exec help`.
+    static let commands: [ControlCommand] = Lobby.commands.filter { $0.path != "help" }.map(ControlCommand.init) + [.exec]
+
+    package static func run(_ words: [String]) async -> Int32 {
+        signal(SIGPIPE, SIG_IGN)
+        return await Terminal.ended(status(of: words), as: "exedev-ctl").rawValue
+    }
+
+    private static func status(of words: [String]) async -> ExitStatus {
+        let session = ControlSession(terminal: Terminal(), environment: CommandContext.environment)
+        let terminal = session.terminal
+        do {
+            if let text = ControlHelp.asked(words) {
+                terminal.out(text)
+                return .done
+            }
+            let (command, rest) = try ControlHelp.command(words)
+            do {
+                let arguments = try Arguments(rest, options: command.options, passesOn: command.isOpen)
+                return try await command.run(arguments, session)
+            } catch let error as UsageError {
+                terminal.say("exedev-ctl: \(error)\n\(command.usage)\n(exedev-ctl \(command.path) --help tells more)")
+                return .usage
+            }
+        } catch let error as UsageError {
+            terminal.say("exedev-ctl: \(error)")
+            return .usage
+        } catch let error as ExeDevError {
+            terminal.say("exedev-ctl: \(error)")
+            if let advice = error.remedy.advice { terminal.say("  \(advice)") }
+            if case .observeAgain = error.remedy { terminal.say("  it is not known whether it was done: see exedev-ctl ls") }
+            return .failed
+        } catch {
+            terminal.say("exedev-ctl: \(error)")
+            return .failed
+        }
+    }
+}
+
+extension ControlCommand {
+    static let exec = ControlCommand(
+        path: "exec", operands: ["<line|->"], summary: "sends a command line as it is typed; - reads it from standard input",
+        options: .control, examples: ["exec 'ls -l'", "exec 'share show web-one'", "exec - < line"]
+    ) { arguments, session in
+        let operands = try arguments.operands(upTo: 1)
+        guard let line = operands.first else { throw UsageError("one command line is expected") }
+        return try await session.send(.raw(line == "-" ? try session.lineOnInput() : line), arguments)
+    }
+}

@@ -1,0 +1,91 @@
+import ExeDev
+import FoundationEssentials
+import Live
+
+/// A subcommand of `exedev-ctl`: what parsing, help, completion and the man page are made of.
+struct ControlCommand: Sendable {
+    /// Its words, e.g. `share set-public`.
+    var path: String
+    /// `<vm>` is needed, `[name]` is not, `...` is any number of them.
+    var operands: [String]
+    var summary: String
+    var options: [Arguments.Option]
+    var examples: [String] = []
+    /// What cannot be taken back.
+    var danger: String?
+    /// Options that are not known here are passed on.
+    var isOpen = false
+    var run: @Sendable (Arguments, ControlSession) async throws -> ExitStatus
+
+    var usage: String { ["usage: exedev-ctl", path, "[options]"].joined(separator: " ") + operands.map { " " + $0 }.joined() }
+
+    var help: String {
+        let rows = options.map { ($0.label, $0.meaning) }
+        let width = (rows.map(\.0.count).max() ?? 0) + 2
+        var lines = [usage, "", summary]
+        if let danger { lines += ["", "Asks first, for \(danger). Where nobody can be asked it needs --yes."] }
+        lines += [""] + rows.map { "  " + $0.0.padded(to: width) + $0.1 }
+        if isOpen {
+            lines += ["", "Other words and flags are sent as they are typed; exedev-ctl exec '\(path) --help' shows exe.dev's own help."]
+        }
+        if !examples.isEmpty { lines += ["", "Examples:"] + examples.map { "  exedev-ctl " + $0 } }
+        return lines.joined(separator: "\n")
+    }
+}
+
+extension Arguments.Option {
+    /// As in a list of options: `--name VALUE`, `-l`.
+    var label: String { (name.count == 1 ? "-" : "--") + name + (takesValue ? " VALUE" : "") }
+}
+
+extension [Arguments.Option] {
+    /// Of whatever speaks to exe.dev.
+    static let control: [Arguments.Option] = [
+        .path("token-file", "a file with the API token (else $EXE_DEV_API_KEY)"),
+        .flag("json", "print exe.dev's answer as it is, also on a terminal"),
+    ]
+}
+
+extension ControlCommand {
+    /// A command of exe.dev's lobby.
+    init(_ lobby: LobbyCommand) {
+        (path, operands, summary, examples) = (lobby.path, lobby.operands, lobby.summary, lobby.examples)
+        (danger, isOpen) = (lobby.danger, lobby.isOpen)
+        options = lobby.flags.map { flag in
+            flag.value == nil ? .flag(flag.name, flag.meaning) : .value(flag.name, flag.meaning)
+        }
+        options += .control
+        if danger != nil { options.append(.flag("yes", "do not ask")) }
+        run = { arguments, session in
+            let operands = try lobby.operands(in: arguments)
+            if let danger = lobby.danger, !arguments.has("yes") {
+                try session.confirm("\(lobby.path) \(operands.joined(separator: " ")): \(danger).")
+            }
+            return try await session.send(lobby.line(in: arguments, operands), columns: lobby.columns, arguments)
+        }
+    }
+}
+
+extension LobbyCommand {
+    /// Throws when there are too few or too many.
+    func operands(in arguments: Arguments) throws(UsageError) -> [String] {
+        let given = arguments.operands
+        if isOpen { return given }
+        if given.count < arity.least { throw UsageError("\(operands[given.count]) is missing") }
+        return try arguments.operands(upTo: arity.most ?? .max)
+    }
+
+    func line(in arguments: Arguments, _ operands: [String]) -> ExeDevCommand {
+        var given: [(name: String, value: String?)] = []
+        for flag in flags {
+            if flag.value == nil {
+                if arguments.has(flag.name) { given.append((flag.name, nil)) }
+            } else {
+                given += (flag.isList ? arguments.values(flag.name) : arguments.values(flag.name).suffix(1)).map { (flag.name, $0) }
+            }
+        }
+        // What is not known here stands where it was typed.
+        if isOpen { return .typed(path.split(separator: " ").map(String.init) + operands) }
+        return line(flags: given, operands: operands)
+    }
+}

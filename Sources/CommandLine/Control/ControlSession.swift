@@ -1,0 +1,54 @@
+import ExeDev
+import FoundationEssentials
+import Live
+
+/// What a subcommand of `exedev-ctl` works with.
+struct ControlSession: Sendable {
+    let terminal: Terminal
+    let environment: [String: String]
+
+    /// The token of `--token-file`, of the environment or of systemd.
+    func token(_ arguments: Arguments) throws -> ExeDevToken {
+        try ExeDevToken.load(
+            environment: environment, file: arguments.value("token-file"), credentialsDirectory: environment["CREDENTIALS_DIRECTORY"])
+    }
+
+    func client(_ arguments: Arguments) throws -> ExeDevClient {
+        ExeDevClient(
+            transport: try CurlTransport(token: try token(arguments), environment: environment), waiting: terminal.patience.waits.begin)
+    }
+
+    /// Asks on a terminal; throws unless the answer is `yes`.
+    func confirm(_ question: String) throws {
+        guard terminal.inIsTerminal, terminal.errorIsTerminal else {
+            throw UsageError("nobody can be asked here, and \(question) Add --yes if it shall be done")
+        }
+        guard terminal.confirms("\(question)\nOnly yes is taken for yes:", answer: "yes") else { throw Failure("nothing was sent") }
+    }
+
+    /// Sends one command and prints its answer: as it is into a file or a pipe, and with `--json`; else as a person reads it.
+    func send(_ command: ExeDevCommand, columns: [String] = [], _ arguments: Arguments) async throws -> ExitStatus {
+        let client = try client(arguments)
+        let answer = try await terminal.attending { try await client.exec(command, mixed: true) }
+        let documents = ExeDevAnswer(answer)
+        if terminal.outIsTerminal, !arguments.has("json"), let values = documents.values {
+            terminal.out(AnswerText(columns: columns).lines(of: values).joined(separator: "\n"))
+        } else {
+            terminal.out(answer.hasSuffix("\n") ? String(answer.dropLast()) : answer)
+        }
+        guard let complaint = documents.complaint(about: command) else { return .done }
+        terminal.say("exedev-ctl: \(complaint)")
+        return .failed
+    }
+}
+
+extension ControlSession {
+    /// A command line on standard input, without the line break that ends it.
+    func lineOnInput() throws -> String {
+        guard let bytes = Terminal.input(upTo: ExeDevCommand.mostBytes) else {
+            throw Failure("standard input has more than \(ExeDevCommand.mostBytes) bytes", advice: "exe.dev takes no longer command")
+        }
+        let text = String(decoding: bytes, as: UTF8.self)
+        return text.hasSuffix("\n") ? String(text.dropLast()) : text
+    }
+}

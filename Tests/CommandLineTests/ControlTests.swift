@@ -1,0 +1,119 @@
+import ExeDev
+import Foundation
+import Testing
+
+@testable import CommandLine
+
+/// `exedev-ctl`: what is typed, what is sent, what is shown.
+@Suite struct ControlTests {
+    /// The line that arguments make, as `exedev-ctl` sends it.
+    private static func line(_ words: [String]) throws -> String {
+        let (command, rest) = try ControlHelp.command(words)
+        let lobby = try #require(Lobby.command(of: command.path.split(separator: " ").map(String.init)))
+        let arguments = try Arguments(rest, options: command.options, passesOn: command.isOpen, home: "/home/kim")
+        return lobby.line(in: arguments, try lobby.operands(in: arguments)).line
+    }
+
+    /// Every command of the lobby once, with what it sends.
+    static let lines: [(typed: String, sent: String)] = [
+        ("ls -l web-*", "ls -l 'web-*'"), ("--json ls --group tag", "ls --group=tag"),
+        (
+            "new --tag a --tag=b --name web-one --no-email --env MODE=x --cpu 2",
+            "new --name=web-one --cpu=2 --tag=a --tag=b --env=MODE=x --no-email"
+        ), ("rm one two --yes", "rm one two"), ("restart one", "restart one"), ("pause one", "pause one"), ("resume one", "resume one"),
+        ("rename one two", "rename one two"), ("cp one two --copy-tags=false", "cp --copy-tags=false one two"),
+        ("tag -d one ci", "tag -d one ci"), ("comment one -- -x", "comment -- one -x"),
+        ("resize one --memory 8GB", "resize --memory=8GB one"),
+        ("egress one all", "egress one all"), ("stat --range=7d one", "stat --range=7d one"), ("vm-logs one", "vm-logs one"),
+        ("grant-support-root one on", "grant-support-root one on"), ("share show one", "share show one"),
+        ("share port one 8080", "share port one 8080"), ("share set-public one --yes", "share set-public one"),
+        ("share set-private one", "share set-private one"),
+        ("share add one kim@example.com --root", "share add --root one kim@example.com"),
+        ("share remove one kim@example.com", "share remove one kim@example.com"), ("share add-link one", "share add-link one"),
+        ("share remove-link one abc", "share remove-link one abc"),
+        ("share receive-email one on --reply-policy owner", "share receive-email --reply-policy=owner one on"),
+        ("share access allow one --x=1", "share access allow one --x=1"), ("whoami", "whoami"), ("ssh-key list", "ssh-key list"),
+        ("ssh-key add --tag ci KEY", "ssh-key add --tag=ci KEY"), ("ssh-key remove old", "ssh-key remove old"),
+        ("ssh-key rename a b", "ssh-key rename a b"),
+        ("ssh-key generate-api-key --cmds=ls,new", "ssh-key generate-api-key --cmds=ls,new"), ("exe0-to-exe1 TOKEN", "exe0-to-exe1 TOKEN"),
+        ("set-region fra", "set-region fra"), ("doc proxy", "doc proxy"), ("browser --qr", "browser --qr"),
+        ("defaults read dev.exe", "defaults read dev.exe"), ("defaults write dev.exe a b", "defaults write dev.exe a b"),
+        ("defaults delete dev.exe a", "defaults delete dev.exe a"), ("domain add one a.example", "domain add one a.example"),
+        ("domain ls -a", "domain ls -a"), ("domain rm one a.example", "domain rm one a.example"),
+        ("integrations list --usage", "integrations list --usage"),
+        ("integrations add github --name=x", "integrations add github --name=x"),
+        ("integrations remove x", "integrations remove x"), ("integrations test x", "integrations test x"),
+        ("integrations edit x --y z", "integrations edit x --y z"), ("integrations rename x y", "integrations rename x y"),
+        ("integrations attach x tag:ci --for=1h", "integrations attach --for=1h x tag:ci"),
+        ("integrations detach x tag:ci", "integrations detach x tag:ci"), ("integrations catalog", "integrations catalog"),
+        ("integrations setup github", "integrations setup github"), ("pool list --usage", "pool list --usage"),
+        ("pool new fast --cpus=8", "pool new --cpus=8 fast"), ("pool adopt --vm one --pool fast", "pool adopt --vm=one --pool=fast"),
+        ("pool detach --vm=one --poolless", "pool detach --vm=one --poolless"), ("pool resize fast --cpus=4", "pool resize --cpus=4 fast"),
+        ("pool rename a b", "pool rename a b"), ("pool delete fast --force", "pool delete --force fast"),
+        ("pool hosts fast", "pool hosts fast"),
+        ("team members", "team members"), ("team vm ls -l", "team vm ls -l"), ("team remove kim --x", "team remove kim --x"),
+        ("team transfer kim", "team transfer kim"), ("team disable", "team disable"), ("team role kim admin", "team role kim admin"),
+        ("billing plan", "billing plan"), ("billing usage", "billing usage"), ("billing invoices --x", "billing invoices --x"),
+        ("invite kim@example.com", "invite kim@example.com"), ("shelley install one", "shelley install one"),
+    ]
+
+    @Test(arguments: lines) func sendsWhatIsTyped(typed: String, sent: String) throws {
+        #expect(try Self.line(typed.split(separator: " ").map(String.init)) == sent)
+    }
+
+    @Test func everyCommandHasItsLine() {
+        let sent = Set(Self.lines.compactMap { Lobby.command(of: $0.sent.split(separator: " ").map(String.init))?.path })
+        #expect(Lobby.commands.map(\.path).filter { !sent.contains($0) } == ["help"], "exe.dev's help is exedev-ctl exec help")
+    }
+
+    @Test(arguments: [
+        ("rm", "<vm>... is missing"), ("share add one", "<email|team> is missing"), ("restart one two", "did not expect two"),
+        ("new --nmae x", "did you mean --name"), ("share", "share needs one of show, port"), ("resart", "did you mean restart"),
+        ("new --name", "--name needs a value"),
+    ])
+    func badUsageIsExplained(typed: String, because: String) {
+        #expect {
+            try Self.line(typed.split(separator: " ").map(String.init))
+        } throws: { "\($0)".contains(because) }
+    }
+
+    /// Each has help of its own that works offline, and examples that parse.
+    @Test(arguments: Control.commands.map(\.path)) func helpIsOffline(path: String) throws {
+        let words = path.split(separator: " ").map(String.init)
+        let help = try #require(ControlHelp.asked(words + ["--help"]))
+        #expect(help.hasPrefix("usage: exedev-ctl \(path)"))
+        #expect(ControlHelp.asked(["help"] + words) == help)
+        let command = try ControlHelp.command(words).0
+        for example in command.examples where !example.contains("'") && !example.contains("\"") {
+            let (found, rest) = try ControlHelp.command(example.split(separator: " ").map(String.init))
+            #expect(found.path == path, "\(example)")
+            _ = try Arguments(rest, options: found.options, passesOn: found.isOpen)
+        }
+    }
+
+    @Test func whatIsInACommandLineIsNotOurHelp() {
+        #expect(ControlHelp.asked(["exec", "ls --help"]) == nil && ControlHelp.asked(["comment", "one", "help"]) == nil)
+        #expect(ControlHelp.asked(["share", "--help"])?.contains("share set-public") == true)
+    }
+
+    @Test(arguments: ["rm", "share set-public", "ssh-key remove", "pool delete", "restart", "domain rm"])
+    func whatCannotBeTakenBackAsks(path: String) throws {
+        let command = try ControlHelp.command(path.split(separator: " ").map(String.init)).0
+        #expect(command.danger != nil && command.options.contains { $0.name == "yes" })
+    }
+
+    @Test func answersAreTables() {
+        let list = #"{"vms":[{"vm_name":"web-one","status":"running","tags":["a","b"],"odd":7},{"vm_name":"db","status":"stopped"}]}"#
+        let columns = Lobby.command(of: ["ls"])!.columns
+        #expect(
+            AnswerText(columns: columns).lines(of: [Data(list.utf8)]) == [
+                "VM-NAME  STATUS   TAGS", "web-one  running  a,b", "db       stopped  -",
+            ])
+        let share = #"{"vm_name":"web-one","port":8080.0,"users":[{"email":"kim@example.com"}],"links":[],"sso":null}"#
+        #expect(
+            AnswerText(columns: []).lines(of: [Data(share.utf8)]) == [
+                "vm_name: web-one", "port:    8080.0", "sso:     -", "", "users:", "EMAIL", "kim@example.com",
+            ])
+        #expect(AnswerText(columns: []).lines(of: [Data(#"[]"#.utf8)]) == ["-"])
+    }
+}
