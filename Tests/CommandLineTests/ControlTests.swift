@@ -68,7 +68,7 @@ import Testing
 
     @Test(arguments: [
         ("rm", "<vm>... is missing"), ("share add one", "<email|team> is missing"), ("restart one two", "did not expect two"),
-        ("new --nmae x", "did you mean --name"), ("share", "share needs one of show, port"), ("resart", "did you mean restart"),
+        ("new --nam x", "did you mean --name"), ("share", "share needs one of show, port"), ("resart", "did you mean restart"),
         ("new --name", "--name needs a value"),
     ])
     func badUsageIsExplained(typed: String, because: String) {

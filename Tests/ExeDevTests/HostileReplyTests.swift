@@ -113,13 +113,15 @@ import Testing
         }
     }
 
-    @Test(arguments: [
-        ("rm a", #"{"deleted":[],"failed":["a"]}"#, "exe.dev rm: not done for a"), ("rm a", #"{"deleted":["a"],"failed":[]}"#, nil),
-        ("ls a", #"{"vms":[]}"#, "there is no VM a"), ("ls", #"{"vms":[]}"#, nil), ("ls a", #"{"vms":[{"vm_name":"a"}]}"#, nil),
-        ("whoami", "{}", nil), ("new", #"{"vm_name":"a","error":"no share"}"#, "exe.dev new: no share"), ("doc x", "a page", nil),
-        ("pool adopt --vm=a", #"{"status":"failed"}"#, "exe.dev pool adopt: not done for what was asked for"),
-        ("domain add a b", #"{"error":"DNS","vm_name":"a","domain":"b"}"#, "exe.dev domain add: DNS"),
-    ] as [(String, String, String?)]) func saysWhetherEverythingWasDone(line: String, body: String, complaint: String?) {
+    @Test(
+        arguments: [
+            ("rm a", #"{"deleted":[],"failed":["a"]}"#, "exe.dev rm: not done for a"), ("rm a", #"{"deleted":["a"],"failed":[]}"#, nil),
+            ("ls a", #"{"vms":[]}"#, "there is no VM a"), ("ls", #"{"vms":[]}"#, nil), ("ls a", #"{"vms":[{"vm_name":"a"}]}"#, nil),
+            ("whoami", "{}", nil), ("new", #"{"vm_name":"a","error":"no share"}"#, "exe.dev new: no share"), ("doc x", "a page", nil),
+            ("pool adopt --vm=a", #"{"status":"failed"}"#, "exe.dev pool adopt: not done for what was asked for"),
+            ("domain add a b", #"{"error":"DNS","vm_name":"a","domain":"b"}"#, "exe.dev domain add: DNS"),
+        ] as [(String, String, String?)]) func saysWhetherEverythingWasDone(line: String, body: String, complaint: String?)
+    {
         #expect(ExeDevAnswer(body).complaint(about: .raw(line)) == complaint)
     }
 
