@@ -95,7 +95,9 @@ let package = Package(
             on: ["Daemon", "Digest", "ExeDev", "FleetCore", "HTTPServer", "K3s", "Live", "Reconciler", "SSH", "Shell", "TestSupport"]),
         tests("SimulationTests", on: ["Simulation", "Shell", "Spawn"]),
         tests("ConvergenceTests", on: ["Simulation", "ExeDev", "Live", "Reconciler", "FleetCore", "K3s"], without: ["Rollouts.txt"]),
-        tests("CommandLineTests", on: ["CommandLine", "Daemon", "ExeDev", "FleetCore", "K3s", "Live", "Reconciler", "Shell"]),
+        tests(
+            "CommandLineTests",
+            on: ["CommandLine", "Daemon", "ExeDev", "FleetCore", "K3s", "Live", "Reconciler", "Shell", "TestSupport", "Tokens"]),
         tests("WireTests", on: ["TestSupport"]),
         fuzz,
         .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: house),

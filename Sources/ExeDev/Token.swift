@@ -29,8 +29,17 @@ package struct ExeDevToken: Sendable, CustomStringConvertible, CustomDebugString
     /// Seconds since 1970; nil for one that does not end, and for an `exe1` token, which is opaque.
     private var ends: Double? { (try? SignedToken.permissions(of: text))?.expires.map(Double.init) }
 
-    /// Nil for an `exe1` token, which is opaque, and for an `exe0` token that is damaged.
-    package var signed: SignedToken? { try? SignedToken(text) }
+    /// An `exe0` token; an `exe1` token is opaque.
+    package var isSigned: Bool { text.hasPrefix("exe0.") }
+
+    /// Taken apart; throws for an `exe1` token, and for an `exe0` token that is damaged.
+    package func signed() throws(PermissionError) -> SignedToken { try SignedToken(text) }
+
+    /// To be sent, where a signed token is asked for.
+    package func signedText() throws(PermissionError) -> String {
+        _ = try signed()
+        return text
+    }
 
     /// A signature alone makes a token, with a payload that everybody can write.
     package var secrets: [(name: String, value: String)] {

@@ -17,10 +17,12 @@ package struct Subprocess: Sendable {
     package let output: Data
 
     /// Blocks the calling thread until the program ends. `input` must fit into a pipe (64 KiB). Standard error is ours unless `quiet`. A
-    /// daemon that the program starts must redirect its standard output.
-    package static func run(_ program: String, _ arguments: [String], input: Data = Data(), quiet: Bool = false) throws -> Subprocess {
+    /// daemon that the program starts must redirect its standard output. Without `environment` the program gets ours.
+    package static func run(
+        _ program: String, _ arguments: [String], input: Data = Data(), environment: [String: String]? = nil, quiet: Bool = false
+    ) throws -> Subprocess {
         let pipes = try Pipes(input: input)
-        let process = try spawn([program] + arguments, pipes) { actions in
+        let process = try spawn([program] + arguments, pipes, environment) { actions in
             if quiet { posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0) }
         }
         let output = drain(pipes.output)
@@ -98,7 +100,8 @@ package struct Subprocess: Sendable {
     }
 
     private static func spawn(
-        _ words: [String], _ pipes: borrowing Pipes, adjust: (inout posix_spawn_file_actions_t) -> Void
+        _ words: [String], _ pipes: borrowing Pipes, _ environment: [String: String]?,
+        adjust: (inout posix_spawn_file_actions_t) -> Void
     ) throws -> pid_t {
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
@@ -106,7 +109,9 @@ package struct Subprocess: Sendable {
             posix_spawnattr_destroy(&attributes)
             pipes.closeProgramsEnds()
         }
-        return try spawn(words, input: pipes.programsInput, output: pipes.programsOutput, attributes: &attributes, adjust: adjust)
+        return try spawn(
+            words, input: pipes.programsInput, output: pipes.programsOutput, environment: environment, attributes: &attributes,
+            adjust: adjust)
     }
 }
 

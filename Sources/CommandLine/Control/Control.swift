@@ -6,7 +6,9 @@ import Live
 /// The program `exedev-ctl`: single commands of exe.dev.
 package enum Control {
     /// exe.dev's own help comes with `exec help`.
-    static let commands: [ControlCommand] = Lobby.commands.filter { $0.path != "help" }.map(ControlCommand.init) + [.exec]
+    static let commands: [ControlCommand] =
+        Lobby.commands.filter { $0.path != "help" }.map(ControlCommand.init)
+        + [.exec, .tokenMint, .tokenInspect, .tokenExchange, .tokenRequest, .tokenRevoke, .tokenFor]
 
     package static func run(_ words: [String]) async -> Int32 {
         signal(SIGPIPE, SIG_IGN)

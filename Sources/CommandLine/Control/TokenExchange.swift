@@ -1,0 +1,88 @@
+import ExeDev
+import FleetCore
+import FoundationEssentials
+import Live
+import Tokens
+
+extension ControlCommand {
+    static let tokenExchange = ControlCommand(
+        path: "token exchange", operands: ["[token|-]"],
+        summary: "makes a short exe1 token of a signed one (else of the token that is used); it ends with it",
+        options: .control + [
+            .value("vm", "for this VM's HTTPS proxy"), .path("out", "write the token into this file, mode 0600, not to standard output"),
+        ], examples: ["token exchange", "token exchange --vm=web-one - < token"]
+    ) { arguments, session in
+        let operand = try arguments.operands(upTo: 1).first
+        let text = try operand.map { $0 == "-" ? try session.lineOnInput() : $0 }
+        let token = try text.map { try ExeDevToken($0, from: "the argument") } ?? session.token(arguments)
+        let vm = arguments.value("vm").map { ["--vm=\($0)"] } ?? []
+        try await session.handToken(of: .typed(["exe0-to-exe1"] + vm + [token.signedText()]), arguments)
+        return .done
+    }
+
+    static let tokenRequest = ControlCommand(
+        path: "token request", operands: [], summary: "lets exe.dev make an API token (exe1); only over SSH, as the account's owner",
+        options: .control + [
+            .value("label", "its name"), .value("tag", "only for VMs with this tag, which VMs it creates get: advised, one a fleet"),
+            .value("vm", "for this VM's HTTPS proxy"), .value("cmds", "the commands that it may run: ls,new,'share show'"),
+            .value("exp", "when it ends: 30d, 1y or never"),
+            .path("out", "write the token into this file, mode 0600, not to standard output"),
+        ], examples: ["token request --tag=fleet-demo --exp=30d --out=token"]
+    ) { arguments, session in
+        _ = try arguments.operands(upTo: 0)
+        let flags = ["label", "vm", "tag", "cmds", "exp"].compactMap { name in arguments.value(name).map { "--\(name)=\($0)" } }
+        try await session.handToken(of: .typed(["ssh-key", "generate-api-key"] + flags), arguments)
+        return .done
+    }
+
+    static let tokenRevoke = ControlCommand(
+        path: "token revoke", operands: ["<name|fingerprint|token>"],
+        summary: "removes the SSH key, or the API key, by which tokens are valid: all of them end",
+        options: .control + [.flag("yes", "do not ask")], examples: ["token revoke old-laptop"],
+        danger: "every token of this key is void, and it logs nobody in any more"
+    ) { arguments, session in
+        guard let name = try arguments.operands(upTo: 1).first else { throw UsageError("<name|fingerprint|token> is missing") }
+        let key = name.hasPrefix("exe0.") ? try ExeDevToken(name, from: "the argument").signed().signature.publicLine : name
+        if !arguments.has("yes") {
+            try session.confirm("token revoke \(key): every token of this key is void, and it logs nobody in any more.")
+        }
+        return try await session.send(.typed(["ssh-key", "remove", key]), arguments)
+    }
+
+    static let tokenFor = ControlCommand(
+        path: "token for", operands: ["[fleet.json]"],
+        summary: "prints the least permissions that a fleet file needs, and how to make the token",
+        options: [], examples: ["token for fleet.json"]
+    ) { arguments, session in
+        let fleet = try CommandContext.readFleet(arguments.path() ?? CommandContext.standardFile, session.terminal).fleet
+        let commands = FleetPermissions(fleet).commands
+        session.terminal.out(
+            """
+            \(commands.joined(separator: ","))
+
+            Signed here, with a key of the account:
+              exedev-ctl token mint --exp=30d --cmds='\(commands.joined(separator: ","))' --out=token
+            Or made by exe.dev, for VMs with this fleet's tag alone (it cannot change tags, and sees no other VMs):
+              exedev-ctl token request --tag=\(fleet.cluster.tag) --exp=30d --out=token
+            exedev-k8s destroy needs rm too.
+            """)
+        return .done
+    }
+}
+
+extension ControlSession {
+    /// Prints the token in an answer, or the answer as it is where there is none.
+    func handToken(of command: ExeDevCommand, _ arguments: Arguments) async throws {
+        let client = try client(arguments)
+        let answer = try await terminal.attending { try await client.exec(command) }
+        guard !arguments.has("json") else { return terminal.out(answer) }
+        let token = (try? JSONDecoder().decode(TokenReply.self, from: Data(answer.utf8)))?.token
+        let words = answer.split(whereSeparator: \.isWhitespace)
+        guard let text = token ?? (words.count == 1 ? String(words[0]) : nil) else {
+            throw Failure("exe.dev answered without a token", advice: "see it whole with --json")
+        }
+        try hand(out: text, arguments)
+    }
+
+    private struct TokenReply: Decodable { var token: String }
+}

@@ -1,0 +1,110 @@
+import ExeDev
+import FleetCore
+import Foundation
+import TestSupport
+import Testing
+import Tokens
+
+@testable import CommandLine
+
+/// Tokens that are signed here, by the judge that exe.dev uses: `ssh-keygen`.
+@Suite struct TokenVerbTests {
+    static let now = 1_790_000_000
+
+    @Test(arguments: [
+        (["--cmds=ls,share show", "--exp=2000000000"], #"{"exp":2000000000,"cmds":["ls","share show"]}"#),
+        (["--cmds=ls", "--cmds", "new, rm", "--exp=never"], #"{"cmds":["ls","new","rm"]}"#),
+        ([], #"{"exp":1792592000}"#), (["--exp=12h"], #"{"exp":1790043200}"#), (["--exp=2026-12-31"], #"{"exp":1798675200}"#),
+        (["--exp=2026-12-31T12:00:00Z", "--nbf=1d"], #"{"exp":1798718400,"nbf":1790086400}"#),
+        (["--ctx={\"user\": [1]}", "--exp=never"], #"{"ctx":{"user": [1]}}"#), (["--permissions={}"], "{}"),
+        (["--exp=1y"], #"{"exp":1821536000}"#),
+    ])
+    func permissionsAreCompact(words: [String], payload: String) throws {
+        let arguments = try Arguments(words, options: ControlCommand.tokenMint.options)
+        let made = try TokenRequest(arguments, now: Self.now).payload(now: Self.now)
+        #expect(String(decoding: made, as: UTF8.self) == payload)
+        _ = try Permissions(made)
+    }
+
+    @Test(arguments: [
+        (["--exp=soon"], "--exp takes a span"), (["--exp=7"], "years 2000"), (["--permissions={}", "--cmds=ls"], "is the whole"),
+        (["--cmds="], "names no command"), (["--nbf=1.5d"], "--nbf takes a span"),
+    ])
+    func badRequestsAreExplained(words: [String], because: String) throws {
+        let arguments = try Arguments(words, options: ControlCommand.tokenMint.options)
+        #expect {
+            try TokenRequest(arguments, now: Self.now)
+        } throws: { "\($0)".contains(because) }
+    }
+
+    /// A folder with a key of each kind; `ssh-keygen` is the judge in both directions.
+    private static func folder() throws -> String {
+        let folder = FileManager.default.temporaryDirectory.path() + "exedev-tokens-" + UUID().uuidString
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        return folder
+    }
+
+    private static func program(_ words: [String], in folder: String, input: String? = nil) async throws -> ChildProcess.Ended {
+        try await ChildProcess(words, environment: environment, folder: folder, input: input).ended()
+    }
+
+    private static let environment = ["PATH": "/usr/bin:/bin", "HOME": "/nonexistent"]
+
+    @Test(arguments: ["ed25519", "rsa", "ecdsa"]) func sshKeygenTakesWhatIsSigned(kind: String) async throws {
+        let folder = try Self.folder()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let key = folder + "/key"
+        #expect(try await Self.program(["ssh-keygen", "-q", "-t", kind, "-N", "", "-f", key], in: folder).status == 0)
+        let program = SignatureProgram(environment: Self.environment)
+        let permissions = try Permissions(Data(#"{"exp":2000000000,"cmds":["ls"]}"#.utf8))
+        let token = try SignedToken(permissions, program.sign(permissions, namespace: SignedToken.lobby, key: key))
+        #expect(try program.isGood(token) && SignedToken(token.text) == token)
+
+        let line = try String(contentsOfFile: key + ".pub", encoding: .utf8)
+        #expect(line.hasPrefix(token.signature.publicLine))
+        try "owner \(line)".write(toFile: folder + "/signers", atomically: false, encoding: .utf8)
+        try token.signature.armored.write(toFile: folder + "/signature", atomically: false, encoding: .utf8)
+        let verify = [
+            "ssh-keygen", "-Y", "verify", "-f", folder + "/signers", "-I", "owner", "-n", "v0@exe.dev", "-s", folder + "/signature",
+        ]
+        #expect(try await Self.program(verify, in: folder, input: String(decoding: permissions.payload, as: UTF8.self)).status == 0)
+        #expect(try await Self.program(verify, in: folder, input: "{}").status != 0)
+
+        let other = try SignedToken(Permissions(Data("{}".utf8)), token.signature)
+        #expect(try !program.isGood(other), "another one's permissions under the signature")
+    }
+
+    @Test func aKeyInTheAgentSigns() async throws {
+        let folder = try Self.folder()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let (key, socket) = (folder + "/key", folder + "/agent")
+        let started = try await Self.program(["ssh-agent", "-a", socket], in: folder)
+        let id = try #require(Int32(started.out.split(separator: ";")[2].split(separator: "=").last ?? ""))
+        defer { kill(id, SIGTERM) }
+        _ = try await Self.program(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], in: folder)
+        let environment = Self.environment.merging(["SSH_AUTH_SOCK": socket]) { $1 }
+        _ = try await ChildProcess(["ssh-add", "-q", key], environment: environment, folder: folder).ended()
+        try FileManager.default.removeItem(atPath: key)
+        let permissions = try Permissions(Data("{}".utf8))
+        let program = SignatureProgram(environment: environment)
+        let token = try SignedToken(permissions, program.sign(permissions, namespace: SignedToken.proxy(of: "web-one"), key: key + ".pub"))
+        #expect(try program.isGood(token) && token.signature.namespace == "v0@web-one.exe.xyz")
+        #expect(throws: Failure.self) {
+            try SignatureProgram(environment: Self.environment).sign(permissions, namespace: SignedToken.lobby, key: key + ".pub")
+        }
+    }
+
+    @Test func aReportNamesWhatIsWrong() async throws {
+        let vector = try ExeDevToken(
+            "exe0.eyJleHAiOjIwMDAwMDAwMDAsImNtZHMiOlsibHMiLCJuZXciLCJybSJdfQ.U1NIU0lHAAAAAQAAADMAAAALc3NoLWVkMjU1MTkAAAAgA6EHv_POEL4d"
+                + "cN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbgAAAAKdjBAZXhlLmRldgAAAAAAAAAGc2hhNTEyAAAAUwAAAAtzc2gtZWQyNTUxOQAAAEBYt2gfmEzKodpm85_F5n1P"
+                + "N1P0rU8_Jd8YESsX1E2v_aqaP2wxZYG9gPKwyjMWWwW-pCRC7CdMXvMMvMQpdVML", from: "here")
+        let program = SignatureProgram(environment: Self.environment)
+        let report = try TokenReport(vector, fleet: nil, now: Self.now, program)
+        #expect(
+            report.problems.isEmpty && report.commands == ["ls", "new", "rm"] && report.signedBy?.hasPrefix("ssh-ed25519 SHA256:") == true)
+        #expect(report.text.contains("ends:       2033-05-18T03:33:20Z (in 2430 days)"))
+        #expect(try TokenReport(vector, fleet: nil, now: 2_000_000_000, program).problems == ["it has ended"])
+        #expect(try TokenReport(ExeDevToken("exe1.abc", from: "here"), fleet: nil, now: 0, program).text.contains("opaque"))
+    }
+}
