@@ -67,7 +67,7 @@ let package = Package(
         library("Files"),
         library("Spawn", on: ["CSpawn"]),
         // layer 3: the two pairs of hands
-        library("Live", on: ["Digest", "Files", "Reconciler", "ExeDev", "SSH", "Spawn", "FleetCore", "K3s", "Shell"]),
+        library("Live", on: ["Digest", "Files", "Reconciler", "ExeDev", "SSH", "Spawn", "FleetCore", "K3s", "Shell", "Tokens"]),
         library("Simulation", on: ["Digest", "Reconciler", "FleetCore", "K3s", "HTTPServer", "Shell", "Spawn", "Tokens"]),
         // layer 4
         library("Daemon", on: ["HTTPServer", "Live", "Reconciler", "FleetCore", "K3s"]),

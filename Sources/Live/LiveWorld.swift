@@ -4,6 +4,7 @@ package import K3s
 package import Reconciler
 import SSH
 import Shell
+package import Tokens
 
 /// The effects on the real platform: exe.dev over HTTPS, hosts over SSH.
 package struct LiveWorld: Sendable {
@@ -16,6 +17,9 @@ package struct LiveWorld: Sendable {
     /// Our identity in the cluster's Lease, for other machines that keep this fleet. On one machine there is a lock.
     let holder: String
 
+    /// What the token says that it may; nil for one that is opaque.
+    package let permissions: Permissions?
+
     /// `waits`: who wants to say what is waited for. `needsKey`: throws while there is no usable SSH key, which a daemon waits for.
     package init(
         fleet: DesiredFleet, fleetFolder: String, state: StateDirectory, environment: [String: String], tokenFile: String?, waits: Waits,
@@ -23,6 +27,7 @@ package struct LiveWorld: Sendable {
     ) throws {
         let token = try ExeDevToken.load(
             environment: environment, file: tokenFile, credentialsDirectory: environment["CREDENTIALS_DIRECTORY"])
+        permissions = try? token.signed().permissions
         client = ExeDevClient(
             transport: try CurlTransport(token: token, environment: environment), report: { [counter] in counter.note($0) },
             waiting: waits.begin)

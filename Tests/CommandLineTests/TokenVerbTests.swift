@@ -1,6 +1,8 @@
 import ExeDev
 import FleetCore
 import Foundation
+import K3s
+import Live
 import TestSupport
 import Testing
 import Tokens
@@ -106,5 +108,55 @@ import Tokens
         #expect(report.text.contains("ends:       2033-05-18T03:33:20Z (in 2430 days)"))
         #expect(try TokenReport(vector, fleet: nil, now: 2_000_000_000, program).problems == ["it has ended"])
         #expect(try TokenReport(ExeDevToken("exe1.abc", from: "here"), fleet: nil, now: 0, program).text.contains("opaque"))
+    }
+}
+
+/// What a token may is read before the first step is sent.
+@Suite struct TokenCheckTests {
+    private static let fleet = FleetFile.parse(
+        """
+        {apiVersion: "exedev-k8s/v1", cluster: {name: "demo", k3s: "v1.34.9+k3s1"}, pools: {
+         web: {nodes: 1, comment: "shop", share: {port: 8080, public: true, users: ["kim@example.com"]}}}, policy: {prune: true}}
+        """, file: "fleet.json"
+    ).fleet!
+
+    private static func check(_ permissions: String) throws -> TokenCheck {
+        TokenCheck(permissions: try Permissions(Data(permissions.utf8)))
+    }
+
+    private static var plan: Plan {
+        let create = CreateVM(node: "demo-web-n1", vm: fleet.nodes[0].vm, ownerTag: "fleet-demo")
+        let remove = RemoveVM(node: "demo-old-n1")
+        return Plan(
+            cluster: "demo",
+            items: [
+                .init(node: "demo-web-n1", pool: "web", decision: .act(.createVM(create), .vmMissing), then: [.prepare, .install, .share]),
+                .init(node: "demo-old-n1", pool: "old", decision: .act(.removeVM(remove), .notInFleetFile), then: []),
+            ])
+    }
+
+    @Test func namesWhatIsMissingAndForWhat() throws {
+        let refusal = try #require(try Self.check("{}").refusal(of: Self.plan, Self.fleet))
+        #expect(
+            refusal.message == "the API token may not run rm (demo-old-n1); share add (demo-web-n1); share port (demo-web-n1); "
+                + "share set-public (demo-web-n1)")
+        let all = #"{"cmds":["ls","new","rm","share show","share port","share set-public","share add"]}"#
+        #expect(try Self.check(all).refusal(of: Self.plan, Self.fleet) == nil)
+        #expect(refusal.advice?.contains("token mint --cmds='ls,new,restart,resize,tag,rm,comment,share show,share port") == true)
+    }
+
+    @Test func aTokenThatEndsWithinTheHourIsWarnedOf() throws {
+        let check = try Self.check(#"{"exp":2000000000}"#)
+        #expect(check.warning(now: 1_999_990_000) == nil)
+        #expect(check.warning(now: 1_999_998_000) == "the API token ends at 2033-05-18T03:33:20Z (in 33 minutes)")
+        #expect(try Self.check("{}").warning(now: 0) == nil)
+    }
+
+    @Test func theLeastThatAFleetNeeds() {
+        #expect(
+            TokenNeeds.commands(of: Self.fleet) == [
+                "ls", "new", "restart", "resize", "tag", "rm", "comment", "share show", "share port", "share set-public", "share add",
+                "share remove",
+            ])
     }
 }

@@ -16,7 +16,7 @@ import Testing
         "SSH": ["CLibcrypto", "CLibssh2", "Digest", "Dispatch", "Files", "FoundationEssentials", "Glibc", "Synchronization"],
         "Live": [
             "Digest", "ExeDev", "Files", "FleetCore", "FoundationEssentials", "Glibc", "K3s", "Reconciler", "SSH", "Shell", "Spawn",
-            "Synchronization",
+            "Synchronization", "Tokens",
         ],
         "Daemon": [
             "Dispatch", "FleetCore", "FoundationEssentials", "Glibc", "HTTPServer", "K3s", "Live", "Reconciler", "Synchronization",

@@ -55,7 +55,7 @@ extension ControlCommand {
         options: [], examples: ["token for fleet.json"]
     ) { arguments, session in
         let fleet = try CommandContext.readFleet(arguments.path() ?? CommandContext.standardFile, session.terminal).fleet
-        let commands = FleetPermissions(fleet).commands
+        let commands = TokenNeeds.commands(of: fleet)
         session.terminal.out(
             """
             \(commands.joined(separator: ","))

@@ -64,7 +64,7 @@ struct TokenReport: Encodable {
         if signature.namespace != SignedToken.lobby {
             problems.append("it is for \(signature.namespace.dropFirst(3)), not for exe.dev itself, which a fleet needs")
         }
-        lacks = FleetPermissions(fleet).commands.filter { !permissions.allows($0) }
+        lacks = TokenNeeds.commands(of: fleet).filter { !permissions.allows($0) }
         if let lacks, !lacks.isEmpty { problems.append("the fleet \(fleet.cluster.name) needs \(lacks.joined(separator: ", ")) too") }
     }
 

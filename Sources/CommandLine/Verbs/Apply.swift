@@ -57,6 +57,7 @@ extension Verb {
         guard !before.plan.isSettled else { return finish(before, context, arguments, terminal) }
         try refuse(before.pause, arguments, terminal)
         try refuse(replacing, in: before.plan)
+        try context.requireToken(before.plan, terminal)
         guard try saved != nil || agrees(arguments, terminal) else { return .failed }
         let progress = ProgressLines(terminal: terminal)
         let clock = SystemClock()

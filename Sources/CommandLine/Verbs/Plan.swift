@@ -32,6 +32,7 @@ extension Verb {
             terminal.out(PlanText.render(result.plan))
             for node in document.nodes { if let script = node.script { terminal.out("\n# \(node.node)\n" + script) } }
         }
+        context.tellToken(result.plan, terminal)
         await context.world.close()
         return result.plan.isSettled ? .done : .changes
     }
