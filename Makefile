@@ -41,6 +41,9 @@ test: deps-sim
 install: build install-files
 	install -d $(DESTDIR)$(PREFIX)/bin
 	install -s -m 755 $(BIN)/exedev-k8s $(BIN)/exedev-ctl $(BIN)/exedev-sim $(DESTDIR)$(PREFIX)/bin/
+	install -d $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	$(BIN)/exedev-ctl man > $(DESTDIR)$(PREFIX)/share/man/man1/exedev-ctl.1
+	$(BIN)/exedev-ctl completion bash > $(DESTDIR)$(PREFIX)/share/bash-completion/completions/exedev-ctl
 	@[ -n "$(DESTDIR)" ] || ! command -v systemd-sysusers > /dev/null || systemd-sysusers exedev-k8s.conf
 
 # All but the programs. The units name the programs where PREFIX puts them.

@@ -1,5 +1,6 @@
 import ExeDev
 import Foundation
+import TestSupport
 import Testing
 
 @testable import CommandLine
@@ -115,5 +116,32 @@ import Testing
                 "vm_name: web-one", "port:    8080.0", "sso:     -", "", "users:", "EMAIL", "kim@example.com",
             ])
         #expect(AnswerText(columns: []).lines(of: [Data(#"[]"#.utf8)]) == ["-"])
+    }
+
+    /// What bash offers behind each of these, by bash itself.
+    @Test(arguments: [
+        ("sha", "share"), ("share set-p", "set-public set-private"), ("share add one --r", "--root"), ("token ", "mint inspect"),
+        ("new --sta", "--standalone"), ("pool delete x --f", "--force"),
+    ])
+    func bashCompletes(typed: String, offers: String) async throws {
+        let folder = FileManager.default.temporaryDirectory.path() + "exedev-completion-" + UUID().uuidString
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let words = typed.split(separator: " ", omittingEmptySubsequences: false).joined(separator: "\" \"")
+        let script =
+            ControlPages.bash
+            + "\nCOMP_WORDS=(exedev-ctl \"\(words)\"); COMP_CWORD=$((${#COMP_WORDS[@]} - 1)); _exedev_ctl; echo \"${COMPREPLY[*]}\""
+        let ended = try await ChildProcess(["bash"], environment: ["PATH": "/usr/bin:/bin"], folder: folder, input: script).ended()
+        #expect(ended.err.isEmpty)
+        for word in offers.split(separator: " ") {
+            #expect(ended.out.split(whereSeparator: \.isWhitespace).contains(word), "\(ended.out)")
+        }
+    }
+
+    @Test func theManPageHasEveryCommand() {
+        let page = ControlPages.man
+        for command in Control.commands { #expect(page.contains(".SS \(command.path.replacing("-", with: "\\-"))"), "\(command.path)") }
+        #expect(page.split(separator: "\n").allSatisfy { !$0.hasPrefix("'") })
+        #expect(ControlPages.fish.split(separator: "\n").allSatisfy { $0.hasPrefix("complete -c exedev-ctl") })
     }
 }

@@ -23,7 +23,7 @@ struct ControlCommand: Sendable {
         let rows = options.map { ($0.label, $0.meaning) }
         let width = (rows.map(\.0.count).max() ?? 0) + 2
         var lines = [usage, "", summary]
-        if let danger { lines += ["", "Asks first, for \(danger). Where nobody can be asked it needs --yes."] }
+        if let danger { lines += ["", "Asks first: \(danger). Where nobody can be asked it needs --yes."] }
         lines += [""] + rows.map { "  " + $0.0.padded(to: width) + $0.1 }
         if isOpen {
             lines += ["", "Other words and flags are sent as they are typed; exedev-ctl exec '\(path) --help' shows exe.dev's own help."]
@@ -35,7 +35,7 @@ struct ControlCommand: Sendable {
 
 extension Arguments.Option {
     /// As in a list of options: `--name VALUE`, `-l`.
-    var label: String { (name.count == 1 ? "-" : "--") + name + (takesValue ? " VALUE" : "") }
+    var label: String { flag + (takesValue ? " VALUE" : "") }
 }
 
 extension [Arguments.Option] {
