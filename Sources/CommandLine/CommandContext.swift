@@ -43,6 +43,9 @@ struct CommandContext {
         try readFleet(file) { terminal.say("\($0)") }
     }
 
+    /// The fleet file, or all its problems, told to `report`.
+    static func fleet(in file: String, _ report: (Diagnostic) -> Void) throws -> DesiredFleet { try readFleet(file, report).fleet }
+
     private static func readFleet(_ file: String, _ report: (Diagnostic) -> Void) throws -> (text: String, fleet: DesiredFleet) {
         guard let bytes = try StateDirectory.read(file) else {
             throw Failure("there is no file \(file)", advice: "name it with --file, or start from fleet.example.json")

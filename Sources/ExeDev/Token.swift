@@ -6,7 +6,7 @@ package import Tokens
 package struct ExeDevToken: Sendable, CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
     let text: String
     /// A variable or a file.
-    let place: String
+    package let place: String
 
     /// Throws for a text that cannot be a token (facts/exedev.md §3: `exe0.…` or `exe1.…`, 8 KB at most, and fit for a header).
     package init(_ raw: String, from place: String) throws(TokenError) {

@@ -35,6 +35,8 @@ final class Entrance: Sendable {
         }
     }
 
+    func offeredKeys() throws -> KeyRing { try identity.keys() }
+
     /// Why no host can be entered now; the key may have come since it was last asked for.
     func missingKey() -> StateError? {
         do throws(StateError) {

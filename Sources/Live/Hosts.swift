@@ -36,6 +36,9 @@ struct Hosts: Sendable {
         }
         return credentials
     }
+    /// Of a host that OpenSSH is not asked of.
+    func offeredKeys() throws -> KeyRing { try entrance.offeredKeys() }
+
     var connectionsOpened: Int { client.connectionsOpened }
     var sessionsKept: Int { client.sessionsKept }
 

@@ -240,7 +240,7 @@ extension LiveWorld: WorldWriter {
         }
     }
 
-    private static func reading<T>(_ body: () throws(ReadingError) -> T) throws(EffectError) -> T {
+    static func reading<T>(_ body: () throws(ReadingError) -> T) throws(EffectError) -> T {
         do throws(ReadingError) {
             return try body()
         } catch {

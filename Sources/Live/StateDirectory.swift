@@ -122,3 +122,24 @@ package struct StateError: Error, Sendable, CustomStringConvertible {
 
     package var description: String { advice.map { "\(message)\n  \($0)" } ?? message }
 }
+
+extension StateDirectory {
+    /// What the file system says of the directory; nil while there is none.
+    package struct Facts: Sendable {
+        package var mode: UInt32
+        package var isWritable: Bool
+        package var freeBytes: UInt64
+        /// Another run of the fleet is under way.
+        package var isLocked: Bool
+    }
+
+    package func facts() -> Facts? {
+        var (status, space) = (stat(), statvfs())
+        guard stat(path, &status) == 0, statvfs(path, &space) == 0 else { return nil }
+        let lock = open(path + "/lock", O_RDONLY | O_CLOEXEC)
+        defer { if lock >= 0 { close(lock) } }
+        return Facts(
+            mode: status.st_mode & 0o777, isWritable: access(path, W_OK) == 0, freeBytes: UInt64(space.f_bavail) * UInt64(space.f_frsize),
+            isLocked: lock >= 0 && flock(lock, LOCK_SH | LOCK_NB) != 0)
+    }
+}

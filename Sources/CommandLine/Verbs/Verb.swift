@@ -38,7 +38,7 @@ extension Arguments.Option {
 /// The program `exedev-k8s`.
 package enum Program {
     static let verbs: [Verb] = [
-        .validate, .schema, .plan, .apply, .replace, .status, .destroy, .recover, .kubeconfig, .daemon, .history, .pause, .resume,
+        .validate, .schema, .plan, .apply, .replace, .status, .destroy, .recover, .kubeconfig, .daemon, .history, .pause, .resume, .doctor,
     ]
 
     package static func run(_ words: [String]) async -> Int32 {

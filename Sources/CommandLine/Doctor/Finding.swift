@@ -1,0 +1,43 @@
+/// What one check of `doctor` did, found and advises.
+struct Finding: Encodable, Hashable {
+    enum Outcome: String, Encodable { case ok, warning, failed, skipped }
+
+    /// Its name, which reasons and errors refer to.
+    var check: String
+    var outcome: Outcome
+    var did: String
+    var found: String
+    var advice: String?
+
+    static func ok(_ check: Check, _ did: String, _ found: String) -> Finding {
+        Finding(check: check.rawValue, outcome: .ok, did: did, found: found)
+    }
+
+    static func warning(_ check: Check, _ did: String, _ found: String, advice: String?) -> Finding {
+        Finding(check: check.rawValue, outcome: .warning, did: did, found: found, advice: advice)
+    }
+
+    static func failed(_ check: Check, _ did: String, _ found: String, advice: String?) -> Finding {
+        Finding(check: check.rawValue, outcome: .failed, did: did, found: found, advice: advice)
+    }
+
+    /// It needs what another check lacks.
+    static func skipped(_ check: Check, _ why: String) -> Finding {
+        Finding(check: check.rawValue, outcome: .skipped, did: "nothing", found: why)
+    }
+
+    var text: String {
+        let line = "\(outcome.rawValue.padded(to: 8)) \(check.padded(to: 16)) \(found)"
+        return outcome == .ok ? line : line + (advice.map { "\n".padded(to: 27) + "→ \($0)" } ?? "")
+    }
+}
+
+/// The checks of `doctor`, in their order.
+enum Check: String, CaseIterable {
+    case fleetFile = "fleet-file"
+    case state, programs, token, endpoint, api, clock, account, permissions, limits, quota
+    case sshKey = "ssh-key"
+    case hostKey = "host-key"
+    case secrets, hosts, overlay
+    case apiServer = "api-server"
+}
