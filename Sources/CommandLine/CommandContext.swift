@@ -77,7 +77,7 @@ struct CommandContext {
         OverlayKey(overlay: fleet.cluster.overlay, folder: folder(of: file), environment: ProcessInfo.processInfo.environment)
     }
 
-    private static func folder(of file: String) -> String {
+    static func folder(of file: String) -> String {
         guard let slash = file.lastIndex(of: "/") else { return FileManager.default.currentDirectoryPath }
         return String(file[..<slash])
     }

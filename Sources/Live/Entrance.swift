@@ -35,8 +35,6 @@ final class Entrance: Sendable {
         }
     }
 
-    func offeredKeys() throws -> KeyRing { try identity.keys() }
-
     /// Why no host can be entered now; the key may have come since it was last asked for.
     func missingKey() -> StateError? {
         do throws(StateError) {
@@ -62,6 +60,17 @@ final class Entrance: Sendable {
     }
 
     private static let keyAdvice = "see ssh.keyFile of the fleet file, $EXE_DEV_SSH_KEY and $SSH_AUTH_SOCK"
+
+    /// Throws unless the host key of a VM that is to be created could be proved.
+    func canProve(newVM name: String) async throws(EffectError) {
+        let (target, access) = try await entry(to: ObservedVM.Address(host: "\(name).exe.xyz", port: nil, user: nil))
+        guard !access.hostKeys.canVouch(for: target) else { return }
+        throw EffectError(
+            "nothing vouches for the host key of \(Identity.proxy), the SSH proxy in front of every VM",
+            remedy: .askOperator(
+                advice: "add its fingerprint to the fleet file, ssh: {hostKeys: [\"SHA256:…\"]}, or connect once with "
+                    + "`ssh \(Identity.proxy)`, which lists it in known_hosts"))
+    }
 
     func entry(to address: ObservedVM.Address) async throws(EffectError) -> Entry {
         do throws(StateError) {

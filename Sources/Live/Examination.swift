@@ -14,15 +14,6 @@ extension LiveWorld {
         return try Self.reading { () throws(ReadingError) in try HostExamination.parse(output) }
     }
 
-    /// The SSH keys that are offered to hosts: in words, and their fingerprints; and why others are not.
-    package func offeredKeys() throws -> (keys: [(words: String, fingerprint: String)], unused: [String]) {
-        let ring = try hosts.offeredKeys()
-        return (ring.keys.map { ($0.words, $0.publicFingerprint) }, ring.unused)
-    }
-
-    /// Throws unless the host key of a new VM could be proved.
-    package func canProveHosts() async throws(EffectError) { try await hosts.canProve(newVM: "doctor") }
-
     /// Bytes of the longest command that the fleet's VMs need.
     package static func longestCommand(of fleet: DesiredFleet) -> Int {
         fleet.nodes.map { node in
@@ -32,5 +23,26 @@ extension LiveWorld {
             new.comment = vm.comment
             return ExeDevCommand.new(new).line.utf8.count
         }.max() ?? 0
+    }
+}
+
+/// Our SSH keys and what vouches for hosts, without a token and without any host.
+package struct LoginExamination {
+    private let identity: Identity
+
+    /// `fleetFolder`: of the fleet file.
+    package init(_ fleet: DesiredFleet, fleetFolder: String, state: StateDirectory, environment: [String: String]) {
+        identity = Identity(settings: fleet.ssh, folder: fleetFolder, state: state, environment: environment)
+    }
+
+    /// The keys that are offered to hosts, in words and with their fingerprints, and why others are not.
+    package func offeredKeys() throws -> (keys: [(words: String, fingerprint: String)], unused: [String]) {
+        let ring = try identity.keys()
+        return (ring.keys.map { ($0.words, $0.publicFingerprint) }, ring.unused)
+    }
+
+    /// Throws unless the host key of a new VM could be proved.
+    package func canProveHosts() async throws {
+        try await Entrance(identity: identity, needsKey: false).canProve(newVM: "doctor")
     }
 }

@@ -36,9 +36,6 @@ struct Hosts: Sendable {
         }
         return credentials
     }
-    /// Of a host that OpenSSH is not asked of.
-    func offeredKeys() throws -> KeyRing { try entrance.offeredKeys() }
-
     var connectionsOpened: Int { client.connectionsOpened }
     var sessionsKept: Int { client.sessionsKept }
 
@@ -50,15 +47,7 @@ struct Hosts: Sendable {
     func close() async { await client.closeAll() }
 
     /// Throws unless the host key of a VM that is to be created could be proved: it would stand there and nobody could enter it.
-    func canProve(newVM name: String) async throws(EffectError) {
-        let (target, access) = try await entrance.entry(to: ObservedVM.Address(host: "\(name).exe.xyz", port: nil, user: nil))
-        guard !access.hostKeys.canVouch(for: target) else { return }
-        throw EffectError(
-            "nothing vouches for the host key of \(Identity.proxy), the SSH proxy in front of every VM",
-            remedy: .askOperator(
-                advice: "add its fingerprint to the fleet file, ssh: {hostKeys: [\"SHA256:…\"]}, or connect once with "
-                    + "`ssh \(Identity.proxy)`, which lists it in known_hosts"))
-    }
+    func canProve(newVM name: String) async throws(EffectError) { try await entrance.canProve(newVM: name) }
 
     /// Runs a script as root and returns its standard output. `mutates`: without an answer the outcome is unknown.
     /// `token`: under what a change was decided. `aside`, `gate`: see `SSHClient.run`. `answersSecrets`: they are what is asked for, so they stay in the answer.

@@ -8,10 +8,10 @@ import SSH
 /// The way into the hosts, and between them.
 extension Doctor {
     mutating func checkKeys() {
-        guard let world = openWorld(.sshKey) else { return }
+        guard let fleet = known(.sshKey) else { return }
         let did = "looked for SSH keys"
         do {
-            let (keys, unused) = try world.offeredKeys()
+            let (keys, unused) = try login(fleet).offeredKeys()
             let found =
                 keys.map(\.words).joined(separator: "; ") + (unused.isEmpty ? "" : "; not offered: \(unused.joined(separator: "; "))")
             let known = introduction?.keys?.compactMap(\.fingerprint)
@@ -30,20 +30,29 @@ extension Doctor {
     }
 
     mutating func checkHostKeys() async {
-        guard let world = openWorld(.hostKey) else { return }
+        guard let fleet = known(.hostKey) else { return }
         let did = "looked for what vouches for the VMs' host key"
         do {
-            try await world.canProveHosts()
+            try await login(fleet).canProveHosts()
             note(.ok(.hostKey, did, "the host key of exe.dev's SSH proxy is known (RSA needs libssh2 1.11)"))
-        } catch {
+        } catch let error as EffectError {
             note(.failed(.hostKey, did, error.message, advice: error.advice))
+        } catch {
+            note(.failed(.hostKey, did, "\(error)", advice: nil))
         }
+        guard let world = openWorld(.secrets) else { return }
         let credentials = world.credentials()
         if let missing = credentials.missing {
             note(.failed(.secrets, "looked for the secrets that hosts need", missing.text, advice: missing.advice))
         } else {
             note(.ok(.secrets, "looked for the secrets that hosts need", "all are there"))
         }
+    }
+
+    private func login(_ fleet: DesiredFleet) throws -> LoginExamination {
+        LoginExamination(
+            fleet, fleetFolder: CommandContext.folder(of: fleetFileName),
+            state: try StateDirectory(base: CommandContext.stateBase(arguments), cluster: fleet.cluster.name), environment: environment)
     }
 
     /// Each host in one round trip: servers first, whose addresses the others call.
@@ -118,7 +127,7 @@ extension Doctor {
     private mutating func tellAPI(_ node: DesiredNode, _ host: HostExamination, _ servers: [String: String]) {
         let did = "called port 6443 from \(node.name)"
         if node.role == .server {
-            let answers = host.api["127.0.0.1", default: 0] != 0
+            let answers = host.api["127.0.0.1"] == true
             return note(
                 answers
                     ? .ok(.apiServer, did, "\(node.name): the API answers on the server itself")
@@ -127,7 +136,7 @@ extension Doctor {
                         advice: "journalctl -u k3s there; apply starts a k3s that is down"))
         }
         guard !servers.isEmpty else { return note(.skipped(.apiServer, "\(node.name): no server's overlay address is known")) }
-        let silent = servers.filter { host.api[$0.value, default: 0] == 0 }.keys.sorted()
+        let silent = servers.filter { host.api[$0.value] != true }.keys.sorted()
         guard !silent.isEmpty else { return note(.ok(.apiServer, did, "\(node.name): reaches every server over the overlay")) }
         note(
             .failed(

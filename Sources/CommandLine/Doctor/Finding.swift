@@ -10,21 +10,24 @@ struct Finding: Encodable, Hashable {
     var advice: String?
 
     static func ok(_ check: Check, _ did: String, _ found: String) -> Finding {
-        Finding(check: check.rawValue, outcome: .ok, did: did, found: found)
+        Finding(check: check.rawValue, outcome: .ok, did: did, found: firstLine(found))
     }
 
     static func warning(_ check: Check, _ did: String, _ found: String, advice: String?) -> Finding {
-        Finding(check: check.rawValue, outcome: .warning, did: did, found: found, advice: advice)
+        Finding(check: check.rawValue, outcome: .warning, did: did, found: firstLine(found), advice: advice)
     }
 
     static func failed(_ check: Check, _ did: String, _ found: String, advice: String?) -> Finding {
-        Finding(check: check.rawValue, outcome: .failed, did: did, found: found, advice: advice)
+        Finding(check: check.rawValue, outcome: .failed, did: did, found: firstLine(found), advice: advice)
     }
 
     /// It needs what another check lacks.
     static func skipped(_ check: Check, _ why: String) -> Finding {
-        Finding(check: check.rawValue, outcome: .skipped, did: "nothing", found: why)
+        Finding(check: check.rawValue, outcome: .skipped, did: "nothing", found: firstLine(why))
     }
+
+    /// Errors have their advice below.
+    private static func firstLine(_ text: String) -> String { text.split(separator: "\n").first.map(String.init) ?? "" }
 
     var text: String {
         let line = "\(outcome.rawValue.padded(to: 8)) \(check.padded(to: 16)) \(found)"
