@@ -62,6 +62,19 @@ package enum ExeDevError: Error, Sendable, Hashable, CustomStringConvertible {
         }
     }
 
+    /// The check of `exedev-k8s doctor` that looks closer.
+    package var doctorCheck: String {
+        switch self {
+        case .lost, .serverError, .timedOut, .throttled, .unreadable, .refused, .misunderstood: "api"
+        case .tokenRefused: "token"
+        case .notAllowed: "permissions"
+        case .nameUnavailable, .quotaReached, .notFound: "quota"
+        case .vmNotReady: "hosts"
+        }
+    }
+
+    package var closerLook: String { "; exedev-k8s doctor looks closer (\(doctorCheck))" }
+
     /// Includes every command that this program sends. A token's `cmds` match whole paths (facts/exedev.md §3.2): `share` alone allows nothing.
     private static let newToken =
         "ssh exe.dev \"ssh-key generate-api-key --cmds='ls,new,rm,restart,resize,tag,comment,whoami,"

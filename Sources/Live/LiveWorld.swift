@@ -234,8 +234,8 @@ extension LiveWorld: WorldWriter {
             switch error.remedy {
             case .retry(let after): throw EffectError("\(error)", remedy: .retry(after: after.map { Double($0.components.seconds) }))
             case .observeAgain: throw EffectError("\(error)", remedy: .observeAgain)
-            case .askOperator(let advice): throw EffectError("\(error)", remedy: .askOperator(advice: advice))
-            case .nameTaken(let advice): throw EffectError("\(error)", remedy: .nameTaken(advice: advice))
+            case .askOperator(let advice): throw EffectError("\(error)", remedy: .askOperator(advice: advice + error.closerLook))
+            case .nameTaken(let advice): throw EffectError("\(error)", remedy: .nameTaken(advice: advice + error.closerLook))
             }
         }
     }

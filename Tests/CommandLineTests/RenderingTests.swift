@@ -37,7 +37,8 @@ import Testing
 
                 then, up to: prepare host → install k3s
 
-                ! old-n1: resume it: exedev-ctl exec 'resume old-n1'
+                ! old-n1: resume it: exedev-ctl resume old-n1
+                exedev-k8s doctor looks closer: quota
                 """)
     }
 

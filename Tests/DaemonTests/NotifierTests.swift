@@ -44,7 +44,7 @@ private final class Recorder: Outlet {
         #expect(
             first.delivered.all.map { String(decoding: $0.json, as: UTF8.self) } == [
                 """
-                {"advice":"resume it: exedev-ctl exec 'resume a'","cluster":"demo","code":"VMPaused","formatVersion":1,"id":"r1-1",\
+                {"advice":"resume it: exedev-ctl resume a","cluster":"demo","code":"VMPaused","formatVersion":1,"id":"r1-1",\
                 "kind":"blocked","node":"a","reason":"the VM is paused","runID":"r1",\
                 "text":"a is blocked","time":"2026-11-18T11:06:40.000Z"}
                 """,

@@ -94,6 +94,10 @@ import Testing
     }
 
     /// Another policy lets a server be made again.
+    @Test func doctorLooksCloserAtWhatBlocks() {
+        for reason in Self.all where !reason.advice.isEmpty { #expect(reason.code.doctorCheck != nil, "\(reason.code)") }
+    }
+
     @Test func adviceFitsTheRole() {
         func advice(_ role: Role) -> String { Reason.imageChanged(name: "a", role: role, from: "b", to: "c").advice }
         #expect(advice(.agent).contains("\"agents\"") && advice(.server).contains("\"all\""))

@@ -37,6 +37,7 @@ package enum Control {
         } catch let error as ExeDevError {
             terminal.say("exedev-ctl: \(error)")
             if let advice = error.remedy.advice { terminal.say("  \(advice)") }
+            terminal.say("  exedev-k8s doctor looks closer: \(error.doctorCheck)")
             if case .observeAgain = error.remedy { terminal.say("  it is not known whether it was done: see exedev-ctl ls") }
             return .failed
         } catch {

@@ -178,7 +178,7 @@ extension Doctor {
     }
 
     /// Opened once; nil, and said, where that fails.
-    mutating func openWorld(_ check: Check) -> LiveWorld? {
+    mutating func openWorld(_ check: DoctorCheck) -> LiveWorld? {
         if let world { return world }
         do {
             let context = try CommandContext.open(arguments, file: fleetFileName, waits: waits, needsKey: false) { _ in }

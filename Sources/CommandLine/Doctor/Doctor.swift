@@ -70,7 +70,7 @@ struct Doctor {
     var fleetFileName: String { arguments.value("file") ?? CommandContext.standardFile }
 
     /// Nil, and said, while the fleet file is unusable.
-    mutating func known(_ check: Check) -> DesiredFleet? {
+    mutating func known(_ check: DoctorCheck) -> DesiredFleet? {
         if fleet == nil { note(.skipped(check, "the fleet file cannot be used")) }
         return fleet
     }

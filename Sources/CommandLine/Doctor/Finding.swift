@@ -1,3 +1,5 @@
+import FleetCore
+
 /// What one check of `doctor` did, found and advises.
 struct Finding: Encodable, Hashable {
     enum Outcome: String, Encodable { case ok, warning, failed, skipped }
@@ -9,20 +11,20 @@ struct Finding: Encodable, Hashable {
     var found: String
     var advice: String?
 
-    static func ok(_ check: Check, _ did: String, _ found: String) -> Finding {
+    static func ok(_ check: DoctorCheck, _ did: String, _ found: String) -> Finding {
         Finding(check: check.rawValue, outcome: .ok, did: did, found: firstLine(found))
     }
 
-    static func warning(_ check: Check, _ did: String, _ found: String, advice: String?) -> Finding {
+    static func warning(_ check: DoctorCheck, _ did: String, _ found: String, advice: String?) -> Finding {
         Finding(check: check.rawValue, outcome: .warning, did: did, found: firstLine(found), advice: advice)
     }
 
-    static func failed(_ check: Check, _ did: String, _ found: String, advice: String?) -> Finding {
+    static func failed(_ check: DoctorCheck, _ did: String, _ found: String, advice: String?) -> Finding {
         Finding(check: check.rawValue, outcome: .failed, did: did, found: firstLine(found), advice: advice)
     }
 
     /// It needs what another check lacks.
-    static func skipped(_ check: Check, _ why: String) -> Finding {
+    static func skipped(_ check: DoctorCheck, _ why: String) -> Finding {
         Finding(check: check.rawValue, outcome: .skipped, did: "nothing", found: firstLine(why))
     }
 
@@ -33,14 +35,4 @@ struct Finding: Encodable, Hashable {
         let line = "\(outcome.rawValue.padded(to: 8)) \(check.padded(to: 16)) \(found)"
         return outcome == .ok ? line : line + (advice.map { "\n".padded(to: 27) + "→ \($0)" } ?? "")
     }
-}
-
-/// The checks of `doctor`, in their order.
-enum Check: String, CaseIterable {
-    case fleetFile = "fleet-file"
-    case state, programs, token, endpoint, api, clock, account, permissions, limits, quota
-    case sshKey = "ssh-key"
-    case hostKey = "host-key"
-    case secrets, hosts, overlay
-    case apiServer = "api-server"
 }

@@ -42,7 +42,14 @@ enum PlanText {
         let advice = plan.items.compactMap { line -> String? in
             if case .blocked(let reason) = line.decision { "! \(line.node): \(reason.advice)" } else { nil }
         }
-        return follow + deferral(plan) + (advice.isEmpty ? [] : [""] + advice)
+        return follow + deferral(plan) + (advice.isEmpty ? [] : [""] + advice + doctor(plan))
+    }
+
+    /// Which checks look closer at what blocks.
+    private static func doctor(_ plan: Plan) -> [String] {
+        let checks = Set(plan.items.compactMap { $0.decision.isBlocked ? $0.decision.reason?.code.doctorCheck : nil })
+        let names = DoctorCheck.allCases.filter(checks.contains).map(\.rawValue)
+        return names.isEmpty ? [] : ["exedev-k8s doctor looks closer: \(names.joined(separator: ", "))"]
     }
 
     private static func deferral(_ plan: Plan) -> [String] {

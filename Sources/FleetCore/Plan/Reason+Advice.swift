@@ -7,8 +7,8 @@ extension Reason {
         case .limitHeld(let limit, _, let names):
             Self.mend(names, else: limit == .maxVMs ? "raise limits.maxVMs or shrink a pool" : "raise it")
         case .vmForeign(let name, let tag):
-            "rename it, change vmPrefix, or hand it over with: exedev-ctl exec 'tag \(name) \(tag)'"
-        case .vmPaused(let name): "resume it: exedev-ctl exec 'resume \(name)'"
+            "rename it, change vmPrefix, or hand it over with: exedev-ctl tag \(name) \(tag)"
+        case .vmPaused(let name): "resume it: exedev-ctl resume \(name)"
         case .vmFailed(let name, _): "see why: ssh exe.dev vm-logs \(name); once it is removed, it is created again"
         case .waitTimedOut(_, let node, _):
             "look at the VM: ssh exe.dev vm-logs \(node); when it answers, the next run goes on with it by itself"
@@ -69,7 +69,7 @@ extension Reason {
             "one of several servers may leave, when all the others vote in etcd; the only one has the cluster's data, and is removed by destroy alone"
         case .quorumAtRisk(_, _, _, let silent):
             silent.isEmpty ? "add a third server or remove the second" : "bring \(silent.joined(separator: ", ")) back first"
-        case .notInLedger: "add it to the fleet file, or remove this VM alone: exedev-ctl exec 'rm NAME' (destroy removes the whole fleet)"
+        case .notInLedger: "add it to the fleet file, or remove this VM alone: exedev-ctl rm NAME (destroy removes the whole fleet)"
         case .controlPlaneBlocked(let server): "mend \(server) first"
         case .leaseUnavailable: "see what keeps the API server from writing; then run again"
         case .leaseHeld: "only one machine may keep a fleet: stop the other one, or wait; its lease ends by itself when it is gone"

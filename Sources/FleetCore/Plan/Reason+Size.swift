@@ -18,7 +18,7 @@ extension Reason {
         switch self {
         case .diskNotShrinkable(let change): "put disk back to \(change.from)"
         case .diskAwaitsApproval: "exe.dev answers the request by itself; it is settled once the list shows the disk, or put disk back"
-        case .resizeIneffective: "see what it is: exedev-ctl exec 'ls -l'; resize and restart it by hand, or put back what it has"
+        case .resizeIneffective: "see what it is: exedev-ctl ls -l; resize and restart it by hand, or put back what it has"
         default: ""
         }
     }
