@@ -35,6 +35,9 @@ package struct ExeDevToken: Sendable, CustomStringConvertible, CustomDebugString
     /// Taken apart; throws for an `exe1` token, and for an `exe0` token that is damaged.
     package func signed() throws(PermissionError) -> SignedToken { try SignedToken(text) }
 
+    /// To be sent in a header.
+    package var headerText: String { text }
+
     /// To be sent, where a signed token is asked for.
     package func signedText() throws(PermissionError) -> String {
         _ = try signed()

@@ -144,4 +144,13 @@ import Testing
         #expect(page.split(separator: "\n").allSatisfy { !$0.hasPrefix("'") })
         #expect(ControlPages.fish.split(separator: "\n").allSatisfy { $0.hasPrefix("complete -c exedev-ctl") })
     }
+
+    @Test(arguments: [
+        ("web-one", "https://web-one.exe.xyz/"), ("web-one:3000/a?b=c", "https://web-one.exe.xyz:3000/a?b=c"),
+        ("https://web-one.exe.xyz/x:y", "https://web-one.exe.xyz/x:y"),
+    ])
+    func anAddressBehindTheProxy(typed: String, url: String) throws { #expect(try ProxyAddress(typed).url == url) }
+
+    @Test(arguments: ["", "/x", "web_one", "web-one:x", "web-one:70000", "evil.example.com", "a@b", "web-one.exe.xyz.evil.com"])
+    func whatIsNoVMIsRefused(typed: String) { #expect(throws: UsageError.self) { try ProxyAddress(typed) } }
 }

@@ -8,7 +8,10 @@ package enum Control {
     /// exe.dev's own help comes with `exec help`.
     static let commands: [ControlCommand] =
         Lobby.commands.filter { $0.path != "help" }.map(ControlCommand.init)
-        + [.exec, .tokenMint, .tokenInspect, .tokenExchange, .tokenRequest, .tokenRevoke, .tokenFor, .completion, .man]
+        + [
+            .exec, .tokenMint, .tokenInspect, .tokenExchange, .tokenRequest, .tokenRevoke, .tokenFor, .curl, .gitCredential, .completion,
+            .man,
+        ]
 
     package static func run(_ words: [String]) async -> Int32 {
         signal(SIGPIPE, SIG_IGN)

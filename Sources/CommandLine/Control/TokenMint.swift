@@ -34,7 +34,7 @@ extension ControlCommand {
         return SignedToken.proxy(of: vm)
     }
 
-    private static func signingKey(_ arguments: Arguments, _ environment: [String: String]) throws -> String {
+    static func signingKey(_ arguments: Arguments, _ environment: [String: String]) throws -> String {
         if let key = arguments.value("key") ?? environment["EXE_DEV_SSH_KEY"] { return key }
         let files = ["id_ed25519", "id_ecdsa", "id_rsa"].map { (environment["HOME"] ?? "") + "/.ssh/" + $0 }
         guard let file = files.first(where: { FileManager.default.fileExists(atPath: $0) }) else {
