@@ -70,7 +70,7 @@ let package = Package(
         library("Live", on: ["Digest", "Files", "Reconciler", "ExeDev", "SSH", "Spawn", "FleetCore", "K3s", "Shell", "Tokens"]),
         library("Simulation", on: ["Digest", "Reconciler", "FleetCore", "K3s", "HTTPServer", "Shell", "Spawn", "Tokens"]),
         // layer 4
-        library("Daemon", on: ["HTTPServer", "Live", "Reconciler", "FleetCore", "K3s"]),
+        library("Daemon", on: ["HTTPServer", "Live", "Reconciler", "FleetCore", "K3s", "Shell"]),
         library(
             "CommandLine",
             on: ["Daemon", "Digest", "Live", "Reconciler", "ExeDev", "FleetCore", "K3s", "Shell", "Spawn", "SSH", "Tokens"]),

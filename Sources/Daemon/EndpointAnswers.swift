@@ -8,6 +8,7 @@ extension HTTPRequest {
     func refusal(allowedUsers: Set<String>) -> HTTPResponse? {
         if allowedUsers.isEmpty { return isForThisMachine ? nil : .plain(403, "this listener answers for this machine only") }
         guard let user = headers["x-exedev-userid"], !user.isEmpty else {
+            if isOfBrowser { return toLogin }
             return .plain(401, "the request has no user id of exe.dev's proxy", ["WWW-Authenticate": "exe.dev"])
         }
         return allowedUsers.contains(user) ? nil : .plain(403, "this user is not allowed")
@@ -46,11 +47,15 @@ extension FleetStatus {
             return isAlive(uptime: uptime) ? .plain(200, "ok") : .plain(503, "the loop has not run for 30 s or more")
         case .readyz: return unreadiness.map { .plain(503, $0) } ?? .plain(200, "ok")
         // Without a result there are no nodes to show: the client should observe the fleet itself.
+        case .home: return document.page(for: ProxyLogin(request))
+        case .whoami: return .make(200, "application/json", LoginDocument(ProxyLogin(request)).prettyJSON + "\n")
         case .status: return .make(lastResult == nil ? 503 : 200, "application/json", document.prettyJSON + "\n")
         }
     }
 
     private enum Page: String, CaseIterable {
+        case home = "/"
+        case whoami = "/whoami"
         case metrics = "/metrics"
         case healthz = "/healthz"
         case readyz = "/readyz"

@@ -128,7 +128,7 @@ extension EndpointClient.Reply {
     }
 
     @Test(arguments: [
-        ("GET /", 404), ("GET /metrics/", 404), ("POST /nowhere", 404), ("POST /status", 405), ("DELETE /metrics", 405),
+        ("GET /", 200), ("GET /metrics/", 404), ("POST /nowhere", 404), ("POST /status", 405), ("DELETE /metrics", 405),
         ("GET /metrics?name=x", 200),
     ])
     func knowsItsPagesAndMethods(line: String, status: Int) async throws {
@@ -181,6 +181,23 @@ extension EndpointClient.Reply {
         }
         // The socket is for who may open the file.
         #expect(try await running.get("/metrics").status == 200)
+    }
+
+    @Test func aBrowserLogsInAndSeesWhoItIs() async throws {
+        let running = try Running(try ListenAddress(host: "0.0.0.0", port: 0, allowedUsers: ["usr1"]))
+        let port = try #require(running.endpoint.port)
+        let login = try await running.get("/status%2f", port: port, "Accept: text/html,*/*")
+        #expect(login.status == 302 && login.headers["location"] == "/__exe.dev/login?redirect=/status%252f")
+        let me = ["X-ExeDev-UserID: usr1", "X-ExeDev-Email: <kim>@example.com", "X-ExeDev-Token-Ctx: {\"a\":1}"]
+        func text(_ path: String) async throws -> String {
+            String(decoding: try await running.get(path, port: port, me[0], me[1], me[2]).body, as: UTF8.self)
+        }
+        let page = try await text("/")
+        #expect(page.contains("&lt;kim&gt;@example.com (user id usr1), token context {&quot;a&quot;:1}"), "\(page)")
+        #expect(page.contains("action=\"/__exe.dev/logout\""))
+        let who = try await text("/whoami")
+        #expect(who.contains("\"userID\" : \"usr1\"") && who.contains("\"logoutURL\" : \"/__exe.dev/logout\""), "\(who)")
+        #expect(String(decoding: try await running.get("/").body, as: UTF8.self).contains("Not through exe.dev's proxy"))
     }
 
     @Test func anAllowListBindsOnLoopbackToo() async throws {

@@ -19,7 +19,8 @@ import Testing
             "Synchronization", "Tokens",
         ],
         "Daemon": [
-            "Dispatch", "FleetCore", "FoundationEssentials", "Glibc", "HTTPServer", "K3s", "Live", "Reconciler", "Synchronization",
+            "Dispatch", "FleetCore", "FoundationEssentials", "Glibc", "HTTPServer", "K3s", "Live", "Reconciler", "Shell",
+            "Synchronization",
         ],
         "Spawn": ["CSpawn", "Dispatch", "FoundationEssentials", "Glibc", "Synchronization"],
         // exe.dev on one machine, in memory and over real wires; never the live hands.
