@@ -1,0 +1,76 @@
+import Foundation
+import TestSupport
+import Testing
+
+extension WireTests {
+    /// `exedev-ctl` as a program, in a pipe and on a terminal; tokens that are signed by it are taken.
+    @Suite struct ControlTests {
+        @Test func commandsTablesAndTokens() async throws {
+            try await Wire.run { wire in
+                func ctl(_ words: String...) async throws -> (status: Int32, all: String) {
+                    let ended = try await wire.exec("exedev-ctl", words)
+                    return (ended.status, ended.all)
+                }
+                #expect(try await ctl("new", "--name=web-one", "--tag", "a", "--no-email").status == 0)
+                #expect(try await ctl("ls").all.hasPrefix(#"{"vms":[{"vm_name":"web-one""#), "a pipe gets the answer as it is")
+                let table = try await wire.exec("script", ["-qec", "\(wire.programs)/exedev-ctl ls", "/dev/null"])
+                #expect(table.status == 0 && table.out.contains("VM-NAME  STATUS"), "\(table.all)")
+                #expect(try await ctl("tag", "web-one", "b").all.contains(#""tags":["a","b"]"#))
+                let missing = try await ctl("ls", "nobody")
+                #expect(missing.status == 1 && missing.all.contains("there is no VM nobody"), "\(missing.all)")
+                let kept = try await ctl("rm", "web-one")
+                #expect(kept.status == 64 && kept.all.contains("--yes") && (try wire.vms().count) == 1, "\(kept.all)")
+                let none = try await ctl("rm", "nobody", "--yes")
+                #expect(none.status == 1 && none.all.contains("not found"), "\(none.all)")
+                let line = try await wire.exec("exedev-ctl", ["exec", "-"], input: "comment web-one 'a b'\n")
+                #expect(line.status == 0 && line.out.contains(#""comment":"a b""#), "\(line.all)")
+
+                let file = wire.folder + "/minted"
+                let minted = try await ctl("token", "mint", "--cmds=ls,share show", "--exp=30d", "--out", file)
+                #expect(minted.status == 0, "\(minted.all)")
+                let attributes = try FileManager.default.attributesOfItem(atPath: file)
+                #expect(attributes[.posixPermissions] as? Int == 0o600)
+                #expect(try await ctl("ls", "--token-file", file).status == 0)
+                let refused = try await ctl("rm", "web-one", "--yes", "--token-file", file)
+                #expect(refused.status == 1 && refused.all.contains("(403)") && refused.all.contains("permissions"), "\(refused.all)")
+                let report = try await ctl("token", "inspect", "--token-file", file)
+                #expect(report.status == 0 && report.all.contains("may run:    ls, share show"), "\(report.all)")
+                #expect(try await ctl("rm", "web-one", "--yes").status == 0)
+            }
+        }
+
+        /// A fleet that is well has nothing to be mended; what is broken is found by its own check.
+        @Test func doctorFindsWhatIsBroken() async throws {
+            try await Wire.run { wire in
+                try wire.write(pools: ["web": "nodes: 1"])
+                let file = wire.folder + "/minted"
+                let weak = try await wire.exec(
+                    "exedev-ctl", ["token", "mint", "--cmds=ls,new,restart,resize,tag", "--exp=30m", "--out", file])
+                #expect(weak.status == 0, "\(weak.all)")
+                let apply = try await wire.k8s("apply", "--yes")
+                try #require(apply.status == 0, "\(apply.all)")
+                let well = try await wire.k8s("doctor")
+                #expect(
+                    well.status == 0 && !well.out.contains("failed") && well.out.contains("wire-web-n1: reaches every server"),
+                    "\(well.all)")
+
+                try wire.write(pools: ["web": "nodes: 0"])
+                let lacking = try await wire.k8s("doctor", "--token-file", file)
+                #expect(lacking.status == 1 && lacking.out.contains("the token may not run rm"), "\(lacking.all)")
+                #expect(lacking.out.contains("warning  token") && lacking.out.contains("ends at"), "\(lacking.all)")
+                let plan = try await wire.k8s("plan", "--token-file", file)
+                #expect(plan.status == 2 && plan.err.contains("the API token may not run rm (wire-web-n1)"), "\(plan.all)")
+                let refused = try await wire.k8s("apply", "--yes", "--token-file", file)
+                #expect(refused.status == 1 && refused.err.contains("may not run rm") && (try wire.vms().count) == 2, "\(refused.all)")
+
+                try wire.write(pools: ["web": "nodes: 1"])
+                #expect(try await wire.inside("wire-cp-n1", "systemctl stop k3s").status == 0)
+                let stopped = try await wire.k8s("doctor")
+                #expect(stopped.status == 1 && stopped.out.contains("the API does not answer on the server itself"), "\(stopped.all)")
+                wire.environment["EXE_DEV_KNOWN_HOSTS"] = "/dev/null"
+                let unvouched = try await wire.k8s("doctor", "--json")
+                #expect(unvouched.status == 1 && unvouched.out.contains("\"check\" : \"host-key\""), "\(unvouched.all)")
+            }
+        }
+    }
+}
