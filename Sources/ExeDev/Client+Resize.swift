@@ -35,8 +35,8 @@ struct ResizeReply: Decodable {
 
 extension ExeDevClient {
     /// cpu and memory count from the next restart on; a disk only grows.
-    package func resize(_ name: String, cpu: Int?, memory: String?, disk: String?) async throws(ExeDevError) -> Resized {
-        let command = ExeDevCommand.resize(name, cpu: cpu, memory: memory, disk: disk)
+    package func resize(_ size: NewSize) async throws(ExeDevError) -> Resized {
+        let command = ExeDevCommand.resize(size)
         let reply: ResizeReply = try decoded(try await document(of: command), command)
         return reply.resized
     }

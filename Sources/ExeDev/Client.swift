@@ -117,10 +117,6 @@ package struct ExeDevClient: Sendable {
 
     package func restart(_ name: String) async throws(ExeDevError) { _ = try await document(of: .restart(name)) }
 
-    package func tag(_ name: String, tags: [String], remove: Bool) async throws(ExeDevError) {
-        _ = try await document(of: .tag(name, tags: tags, remove: remove))
-    }
-
     package func shareShow(_ name: String) async throws(ExeDevError) -> ShareState {
         let command = ExeDevCommand.shareShow(name)
         let reply: ShareReply = try decoded(try await document(of: command), command)

@@ -15,14 +15,25 @@ package struct NewVM: Sendable, Hashable {
     }
 }
 
+/// The arguments of `resize`. What is nil stays.
+package struct NewSize: Sendable, Hashable {
+    package var name: String
+    package var cpu: Int?
+    package var memory: String?
+    package var disk: String?
+
+    package init(name: String, cpu: Int? = nil, memory: String? = nil, disk: String? = nil) {
+        (self.name, self.cpu, self.memory, self.disk) = (name, cpu, memory, disk)
+    }
+}
+
 /// A command of exe.dev's lobby as a value; `line` is the exact body of `POST /exec`.
 package enum ExeDevCommand: Sendable, Hashable {
     case ls(pattern: String?)
     case new(NewVM)
     case rm([String])
     case restart(String)
-    /// What is nil stays.
-    case resize(String, cpu: Int?, memory: String?, disk: String?)
+    case resize(NewSize)
     case tag(String, tags: [String], remove: Bool)
     /// An empty text clears it.
     case comment(String, text: String)
@@ -48,7 +59,7 @@ package enum ExeDevCommand: Sendable, Hashable {
         case .new(let vm): words(Self.creation(vm))
         case .rm(let names): words(["rm"] + names)
         case .restart(let name): words(["restart", name])
-        case .resize(let name, let cpu, let memory, let disk): words(["resize"] + Self.sizes(cpu, memory, disk) + [name])
+        case .resize(let size): words(["resize"] + Self.sizes(size) + [size.name])
         case .tag(let name, let tags, let remove): words(["tag"] + (remove ? ["-d"] : []) + [name] + tags)
         case .comment(let name, let text): words(["comment"] + (text.hasPrefix("-") ? ["--"] : []) + [name, text])
         case .whoami: "whoami"
@@ -73,8 +84,8 @@ package enum ExeDevCommand: Sendable, Hashable {
             + vm.tags.map { "--tag=\($0)" } + (vm.comment.map { ["--comment=\($0)"] } ?? []) + ["--no-email"]
     }
 
-    private static func sizes(_ cpu: Int?, _ memory: String?, _ disk: String?) -> [String] {
-        [cpu.map { "--cpu=\($0)" }, memory.map { "--memory=\($0)" }, disk.map { "--disk=\($0)" }].compactMap(\.self)
+    private static func sizes(_ size: NewSize) -> [String] {
+        [size.cpu.map { "--cpu=\($0)" }, size.memory.map { "--memory=\($0)" }, size.disk.map { "--disk=\($0)" }].compactMap(\.self)
     }
 
     /// The command without its arguments, for messages: arguments may be secret.

@@ -95,6 +95,22 @@ package enum HostScript {
         esac
         """
 
+    /// What systemd says of k3s, and the last words of one that does not run.
+    private static let units = """
+        for unit in k3s k3s-agent; do
+            state=$(systemctl show "$unit" \
+                -p LoadState,ActiveState,SubState,UnitFileState,NRestarts,Job,ActiveEnterTimestampMonotonic 2>/dev/null | tr '\\n' ' ')
+            echo "unit.$unit=$state"
+            case $state in
+            *LoadState=loaded*)
+                case $state in
+                *ActiveState=active*) ;;
+                *) journalctl -u "$unit" -n 5 -o cat --no-pager 2>/dev/null | cut -c 1-300 | sed 's/^/journal=/' ;;
+                esac ;;
+            esac
+        done
+        """
+
     /// Reads everything that a decision about the host needs, in one round trip. Changes nothing.
     package static func probe() -> Script {
         Script(
@@ -120,18 +136,7 @@ package enum HostScript {
                 \(otherBinaries)
                 [ -s \(HostPath.installer) ] && echo 'installer=yes'
                 echo "uptime=$(cut -d ' ' -f 1 /proc/uptime)"
-                for unit in k3s k3s-agent; do
-                    state=$(systemctl show "$unit" \
-                        -p LoadState,ActiveState,SubState,UnitFileState,NRestarts,Job,ActiveEnterTimestampMonotonic 2>/dev/null | tr '\\n' ' ')
-                    echo "unit.$unit=$state"
-                    case $state in
-                    *LoadState=loaded*)
-                        case $state in
-                        *ActiveState=active*) ;;
-                        *) journalctl -u "$unit" -n 5 -o cat --no-pager 2>/dev/null | cut -c 1-300 | sed 's/^/journal=/' ;;
-                        esac ;;
-                    esac
-                done
+                \(units)
                 \(meaning)
                 \(comparisons)
                 if [ -f \(HostPath.config) ]; then

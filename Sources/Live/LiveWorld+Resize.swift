@@ -5,10 +5,8 @@ package import Reconciler
 /// Another size of a VM.
 extension LiveWorld {
     package func resize(_ step: ResizeVM) async throws(EffectError) -> DiskApproval? {
-        let sizes = step.sizes
-        let resized = try await asking { () async throws(ExeDevError) in
-            try await client.resize(step.node, cpu: sizes.cpu, memory: sizes.memory, disk: sizes.disk)
-        }
+        let size = Self.newSize(step)
+        let resized = try await asking { () async throws(ExeDevError) in try await client.resize(size) }
         return resized.pendingDisk.map {
             DiskApproval(requestedBytes: $0.requestedBytes, selfServeBytes: $0.selfServeBytes, reasons: $0.reasons)
         }
@@ -20,7 +18,7 @@ extension LiveWorld {
         await hosts.forget(step.node)
     }
 
-    static func resizing(_ step: ResizeVM) -> ExeDevCommand {
-        .resize(step.node, cpu: step.sizes.cpu, memory: step.sizes.memory, disk: step.sizes.disk)
+    static func newSize(_ step: ResizeVM) -> NewSize {
+        NewSize(name: step.node, cpu: step.sizes.cpu, memory: step.sizes.memory, disk: step.sizes.disk)
     }
 }

@@ -67,9 +67,9 @@ package struct LiveWorld: Sendable {
         switch action {
         case .createVM(let step): ExeDevCommand.new(Self.newVM(step)).line
         case .tagVM(let step): Self.tagging(step).map(\.line).joined(separator: "\n")
-        case .commentVM(let step): ExeDevCommand.comment(step.node, text: step.text).line
+        case .commentVM(let step): Self.commenting(step).line
         case .startVM(let step): ExeDevCommand.restart(step.node).line
-        case .resizeVM(let step): Self.resizing(step).line
+        case .resizeVM(let step): ExeDevCommand.resize(Self.newSize(step)).line
         case .restartVM(let step): ExeDevCommand.restart(step.node).line
         case .removeVM(let step): HostScript.logOut().shown + "\n" + ExeDevCommand.rm([step.node]).line
         case .share(let step): Self.sharing(step, present: step.revoking).map(\.line).joined(separator: "\n")
@@ -126,7 +126,7 @@ extension LiveWorld: WorldWriter {
     }
 
     package func comment(_ step: CommentVM) async throws(EffectError) {
-        let command = ExeDevCommand.comment(step.node, text: step.text)
+        let command = Self.commenting(step)
         _ = try await asking { () async throws(ExeDevError) in try await client.exec(command) }
     }
 
@@ -216,6 +216,8 @@ extension LiveWorld: WorldWriter {
         (step.adding.isEmpty ? [] : [.tag(step.node, tags: step.adding, remove: false)])
             + (step.removing.isEmpty ? [] : [.tag(step.node, tags: step.removing, remove: true)])
     }
+
+    static func commenting(_ step: CommentVM) -> ExeDevCommand { .comment(step.node, text: step.text) }
 
     /// `present`: the users that the VM is shared with now.
     static func sharing(_ step: ShareVM, present: [String]) -> [ExeDevCommand] {

@@ -78,12 +78,7 @@ package struct Reconciler: Sendable {
         let observer = Observer(world: world)
         let fence = Fence(clock: clock)
         try await withThrowingTaskGroup(of: LoopEvent.self) { group in
-            if let stopSignal {
-                group.addTask {
-                    await stopSignal.wait()
-                    return .woke(nil)
-                }
-            }
+            if let stopSignal { wake(on: stopSignal, &group) }
             while true {
                 let moment = Moment(clock)
                 let uptime = moment.uptime
@@ -123,6 +118,13 @@ package struct Reconciler: Sendable {
             try await world.releaseLease(on: vm)
             tell(.leaseEnded)
         } catch {}
+    }
+
+    private func wake(on stopSignal: StopSignal, _ group: inout ThrowingTaskGroup<LoopEvent, any Error>) {
+        group.addTask {
+            await stopSignal.wait()
+            return .woke(nil)
+        }
     }
 
     private func sleep(_ seconds: Double, _ run: inout Run, _ group: inout ThrowingTaskGroup<LoopEvent, any Error>) {

@@ -31,8 +31,8 @@ private let row = #"{"vm_name":"web-n1","status":"running","ssh_dest":"a@b@web-n
         #expect(
             ExeDevCommand.new(vm).line == "new --name=web-n1 --image=exeuntu --cpu=2 --memory=4GB --disk=20GB --tag=fleet-demo --no-email")
         #expect(ExeDevCommand.ls(pattern: "web-*").line == "ls -l 'web-*'")
-        #expect(ExeDevCommand.resize("web-n1", cpu: 4, memory: nil, disk: "40GB").line == "resize --cpu=4 --disk=40GB web-n1")
-        #expect(ExeDevCommand.resize("web-n1", cpu: nil, memory: "8GB", disk: nil).isMutating)
+        #expect(ExeDevCommand.resize(NewSize(name: "web-n1", cpu: 4, disk: "40GB")).line == "resize --cpu=4 --disk=40GB web-n1")
+        #expect(ExeDevCommand.resize(NewSize(name: "web-n1", memory: "8GB")).isMutating)
         #expect(ExeDevCommand.rm(["a", "b"]).line == "rm a b")
         #expect(ExeDevCommand.tag("worker", tags: ["c"], remove: true).line == "tag -d worker c")
         #expect(ExeDevCommand.comment("w", text: "-x it's").line == #"comment -- w '-x it'"'"'s'"#)

@@ -14,22 +14,22 @@ import Testing
         #"{"vm_name":"a","disk_resize_pending_approval":false,"approval_reasons":[]}"#,
     ])
     func isDone(body: String) async throws {
-        let resized = try await ScriptedTransport(200, body).client.resize("a", cpu: 4, memory: nil, disk: nil)
+        let resized = try await ScriptedTransport(200, body).client.resize(NewSize(name: "a", cpu: 4))
         #expect(resized.pendingDisk == nil)
     }
 
     @Test func theDiskMayHaveToBeApproved() async throws {
-        let resized = try await ScriptedTransport(200, Self.pending).client.resize("a", cpu: 4, memory: nil, disk: "500GB")
+        let resized = try await ScriptedTransport(200, Self.pending).client.resize(NewSize(name: "a", cpu: 4, disk: "500GB"))
         #expect(resized.pendingDisk == .init(requestedBytes: 500 << 30, selfServeBytes: 100 << 30, reasons: ["per_vm"]))
         let bare = try await ScriptedTransport(200, #"{"disk_resize_pending_approval":true}"#).client.resize(
-            "a", cpu: nil, memory: nil, disk: "9GB")
+            NewSize(name: "a", disk: "9GB"))
         #expect(bare.pendingDisk == .init(requestedBytes: nil, selfServeBytes: nil, reasons: []))
     }
 
     @Test(arguments: [(422, #"{"error":"64 CPUs exceed the quota of your plan"}"#), (200, #"{"error":"no"}"#), (200, "[]"), (504, "")])
     func refusalsAndOddAnswersThrow(status: Int, body: String) async {
         await #expect(throws: ExeDevError.self) {
-            try await ScriptedTransport(status, body).client.resize("a", cpu: 64, memory: nil, disk: nil)
+            try await ScriptedTransport(status, body).client.resize(NewSize(name: "a", cpu: 64))
         }
     }
 }

@@ -42,11 +42,11 @@ enum FoundingValues {
     }
 }
 
-/// A value that the file asks for otherwise than the cluster was founded with.
+/// A value that the file asks for otherwise than the cluster has it, and that stays: one of `FoundingValues` or of `CriticalValues`.
 package struct FoundingChange: Sendable, Hashable {
-    /// Of `serverConfig`.
+    /// Of `serverConfig`, or `CriticalValues.disable`.
     package var key: String
-    /// With which it was founded.
+    /// Which stays.
     package var value: String
 
     package init(key: String, value: String) { (self.key, self.value) = (key, value) }

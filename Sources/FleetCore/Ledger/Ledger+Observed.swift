@@ -30,7 +30,7 @@ extension FleetFacts {
         }
         learnFounding()
         // Of what no pool asks for and the ledger does not know nothing is learnt: it may be somebody else's.
-        let unmanaged = ledger.nodes.keys.filter { !isWanted($0) && observed.vms?[$0] != nil }
+        let unmanaged = ledger.nodes.keys.filter { !isWanted($0) && observed.vms?[$0] != nil }.sorted()
         for name in fleet.nodes.map({ $0.name }) + unmanaged { learnListed(name, listedAt) }
         learnReplacements()
     }

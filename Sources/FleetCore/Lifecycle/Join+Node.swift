@@ -56,11 +56,9 @@ extension Join {
     private static let unheard: Rule = { joined, _ in
         guard joined.reading.ready == .unknown else { return nil }
         switch joined.node.host {
-        case nil: return .wait(Wait(.awaitingProbe, read: .host(joined.want.name), every: 1))
-        case .unreachable(let reason): return silent(joined, .unreachable(reason))
-        case .refused(let reason, let advice), .loginRefused(let reason, let advice):
-            return .blocked(.hostRefused(reason, advice: advice))
         case .probed: return nil
+        case .unreachable(let reason): return silent(joined, .unreachable(reason))
+        case .refused, .loginRefused, nil: return joined.node.unprobed
         }
     }
 

@@ -16,7 +16,7 @@ enum Join {
             .wait(Wait(.nodeAliveWithoutVM, read: .vms, every: 3, diagnostics: .cluster))
         case .absent, .nodeWithoutVM: create(want, node, facts)
         case .halted(let vm): halted(vm, node, facts)
-        case .unprobed(let vm): .wait(Wait(.awaitingProbe, read: .host(vm.name), every: 1))
+        case .unprobed: node.unprobed
         case .unreachable(let vm, let reason): .wait(Wait(.hostUnreachable(reason), read: .host(vm.name), every: 1))
         case .refused(_, let reason): .blocked(reason)
         case .bare(_, let probe): bare(want, probe, facts)

@@ -16,7 +16,7 @@ struct OneLearnerAtATime: Oracle {
         let joining = world.inFlight.values.compactMap(\.effect.setup).filter {
             $0.role == .server && $0.name != setup.name && world.isRestarted(by: $0)
         }
-        if !joining.isEmpty { return "\(joining.map(\.name)) are told to start" }
+        if !joining.isEmpty { return "\(joining.map(\.name).sorted()) are told to start" }
         let coming = world.machines.filter { machine in
             machine.name != setup.name && machine.isServer && machine.isStarting && !history.misjudged.contains(machine.name)
                 && !hasBootedUnseen(machine.name, request.id, world, history)

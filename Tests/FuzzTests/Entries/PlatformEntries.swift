@@ -83,7 +83,7 @@ extension FuzzEntry {
         let made = ["new", "--name=\(first)", "--image=\(vm.image)", "--cpu=1", "--memory=\(first)", "--disk=\(first)"]
         let cases: [(ExeDevCommand, [String])] = [
             (.rm(words), ["rm"] + words), (.ls(pattern: first), ["ls", "-l", first]),
-            (.resize(first, cpu: 2, memory: first, disk: nil), ["resize", "--cpu=2", "--memory=\(first)", first]),
+            (.resize(NewSize(name: first, cpu: 2, memory: first)), ["resize", "--cpu=2", "--memory=\(first)", first]),
             (.tag(first, tags: words, remove: true), ["tag", "-d", first] + words),
             (.shareAdd(first, user: vm.image), ["share", "add", first, vm.image]),
             (.new(vm), made + words.map { "--tag=\($0)" } + ["--no-email"]),
