@@ -13,13 +13,16 @@ extension WireTests {
                 }
                 #expect(try await ctl("new", "--name=web-one", "--tag", "a", "--no-email").status == 0)
                 #expect(try await ctl("ls").all.hasPrefix(#"{"vms":[{"vm_name":"web-one""#), "a pipe gets the answer as it is")
-                let table = try await wire.exec("script", ["-qec", "\(wire.programs)/exedev-ctl ls", "/dev/null"])
+                let table = try await ChildProcess(
+                    ["script", "-qec", "\(wire.programs)/exedev-ctl ls", "/dev/null"], environment: wire.environment, folder: wire.folder
+                ).ended()
                 #expect(table.status == 0 && table.out.contains("VM-NAME  STATUS"), "\(table.all)")
                 #expect(try await ctl("tag", "web-one", "b").all.contains(#""tags":["a","b"]"#))
                 let missing = try await ctl("ls", "nobody")
                 #expect(missing.status == 1 && missing.all.contains("there is no VM nobody"), "\(missing.all)")
                 let kept = try await ctl("rm", "web-one")
-                #expect(kept.status == 64 && kept.all.contains("--yes") && (try wire.vms().count) == 1, "\(kept.all)")
+                #expect(kept.status == 64 && kept.all.contains("--yes"), "\(kept.all)")
+                #expect(try wire.vms().count == 1)
                 let none = try await ctl("rm", "nobody", "--yes")
                 #expect(none.status == 1 && none.all.contains("not found"), "\(none.all)")
                 let line = try await wire.exec("exedev-ctl", ["exec", "-"], input: "comment web-one 'a b'\n")
@@ -61,7 +64,8 @@ extension WireTests {
                 let plan = try await wire.k8s("plan", "--token-file", file)
                 #expect(plan.status == 2 && plan.err.contains("the API token may not run rm (wire-web-n1)"), "\(plan.all)")
                 let refused = try await wire.k8s("apply", "--yes", "--token-file", file)
-                #expect(refused.status == 1 && refused.err.contains("may not run rm") && (try wire.vms().count) == 2, "\(refused.all)")
+                #expect(refused.status == 1 && refused.err.contains("may not run rm"), "\(refused.all)")
+                #expect(try wire.vms().count == 2)
 
                 try wire.write(pools: ["web": "nodes: 1"])
                 #expect(try await wire.inside("wire-cp-n1", "systemctl stop k3s").status == 0)

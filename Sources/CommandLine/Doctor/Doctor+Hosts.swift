@@ -69,25 +69,29 @@ extension Doctor {
         for node in nodes { if let result = servers[node.name] ?? agents[node.name] { tellHost(node, result, addresses) } }
     }
 
-    private typealias Examined = Result<HostExamination, EffectError>
+    private struct Examined: Sendable {
+        var node: String
+        var result: Result<HostExamination, EffectError>
+    }
 
     private static func examine(
         _ nodes: [DesiredNode], _ vms: [ObservedVM], _ world: LiveWorld, servers: [String]
-    ) async -> [String: Examined] {
-        await withTaskGroup(of: (String, Examined).self) { group in
-            for node in nodes {
-                guard let vm = vms.first(where: { $0.name == node.name }) else { continue }
-                group.addTask {
-                    do throws(EffectError) { return (node.name, .success(try await world.examine(vm, servers: servers))) } catch {
-                        return (node.name, .failure(error))
-                    }
-                }
+    ) async -> [String: Result<HostExamination, EffectError>] {
+        await withTaskGroup(of: Examined.self) { group in
+            for vm in vms where nodes.contains(where: { $0.name == vm.name }) {
+                group.addTask { Examined(node: vm.name, result: await examine(vm, world, servers: servers)) }
             }
-            return await group.reduce(into: [:]) { $0[$1.0] = $1.1 }
+            return await group.reduce(into: [:]) { $0[$1.node] = $1.result }
         }
     }
 
-    private mutating func tellHost(_ node: DesiredNode, _ result: Examined, _ servers: [String: String]) {
+    private static func examine(
+        _ vm: ObservedVM, _ world: LiveWorld, servers: [String]
+    ) async -> Result<HostExamination, EffectError> {
+        do throws(EffectError) { return .success(try await world.examine(vm, servers: servers)) } catch { return .failure(error) }
+    }
+
+    private mutating func tellHost(_ node: DesiredNode, _ result: Result<HostExamination, EffectError>, _ servers: [String: String]) {
         let name = node.name
         switch result {
         case .failure(let error):
