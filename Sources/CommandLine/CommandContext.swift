@@ -102,6 +102,11 @@ struct CommandContext {
         return result
     }
 
+    /// Of the maintenance window that is closed now; nil when it is open, or not waited for.
+    func opening(_ arguments: Arguments) -> WindowOpening? {
+        arguments.has("ignore-window") ? nil : fleet.policy.opening(at: SystemClock().now)
+    }
+
     func document(_ result: Reconciler.Result) -> PlanDocument {
         PlanDocument(
             result.plan, basis: PlanDocument.basis(of: result.plan, observed: result.observed, ledger: result.ledger, fleetText: fleetText),

@@ -149,9 +149,10 @@ extension Run {
         return facts.observed.note(answer)
     }
 
-    /// Nothing waits for a look into the host of a ready node; that it failed is said.
+    /// Nothing waits for a look into the host of a settled node; that it failed is said. What waits tells it in its reason.
     private func sayUnseen(_ answer: Observer.Observed, _ showsNews: Bool, _ tell: (Event) -> Void) {
-        guard case .host(let name, let host) = answer, showsNews, let reason = host.failure, facts.observed.node(name)?.ready == .ready
+        guard case .host(let name, let host) = answer, showsNews, let reason = host.failure, facts.observed.node(name)?.ready == .ready,
+            plan.items.first(where: { $0.node == name })?.decision.isSettled ?? true
         else { return }
         tell(.readFailed(.host(name), reason: reason))
     }

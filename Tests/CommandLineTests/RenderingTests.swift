@@ -69,6 +69,18 @@ import Testing
         #expect(refusal?.message == "the fleet is paused by ada@ops: disk swap" && refusal?.advice?.contains("resume") == true)
     }
 
+    /// What is prepared now waits later: that is said before it is approved.
+    @Test func saysWhatWillWait() {
+        let opening = WindowOpening(at: 0, words: "Sun 02:00")
+        let resize = ResizeVM(node: "web-n1", changes: [VMSpecChange(field: "cpu", from: "2", to: "4")])
+        let plan = Plan(
+            cluster: "prod",
+            items: [.init(node: "web-n1", pool: "web", decision: .act(.resizeVM(resize), .sizeDiffers), then: [.evacuate, .restartVM])])
+        #expect(PlanText.render(plan, opening: opening).contains("\n1 will then wait until Sun 02:00; apply --ignore-window"))
+        #expect(!PlanText.render(plan).contains("Sun 02:00"))
+        #expect(!PlanText.render(Self.plan, opening: opening).contains("Sun 02:00"), "what is created takes nothing from anybody")
+    }
+
     @Test func aPlanSurvivesItsFile() throws {
         let document = PlanDocument(Self.plan, basis: "b", fleetText: "{}")
         let read = try PlanDocument.read(document.json, file: "plan.json")

@@ -80,7 +80,8 @@ import Testing
         #expect(reason == .limitReached(.maxUnavailable, 1, by: [Situation.web], isRestart: true))
         #expect(
             reason.text
-                == "limits.maxUnavailable is 1, taken by \(Situation.web) until k3s is surely up again there, up to 65 s after its restart")
+                == "limits.maxUnavailable allows 1, taken by \(Situation.web) until k3s is surely up again there, up to 65 s after its restart"
+        )
     }
 
     @Test func creationsFitTheBudget() throws {

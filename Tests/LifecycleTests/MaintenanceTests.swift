@@ -58,6 +58,15 @@ import Testing
             situation.facts.observed.hosts[Situation.web] = Situation.host(isSetUp: true)
         },
         row("labels are patched", "act patchNode LabelsOrTaintsDiffer") { $0.node { $0.labels["tier"] = "back" } },
+        row("also of a node whose configuration waits", "act patchNode LabelsOrTaintsDiffer") { situation in
+            situation.node { $0.labels["tier"] = "back" }
+            situation.instance { $0.configuration = .digest("old") }
+        },
+        row("and of one that waits to be made again", "act patchNode LabelsOrTaintsDiffer") { situation in
+            situation.node { $0.labels["tier"] = "back" }
+            situation.facts.replacing = [Situation.web: situation.facts.now]
+        },
+        row("which waits", "wait WindowClosed") { $0.facts.replacing = [Situation.web: $0.facts.now] },
         row("sharing is set", "act share SharingDiffers") { $0.instance { $0.sharing = .uncertain(grants: []) } },
         row("a VM is created", "act createVM VMMissing") {
             $0.withoutNode()

@@ -2,7 +2,8 @@ import FleetCore
 
 /// A plan as text for the operator.
 enum PlanText {
-    static func render(_ plan: Plan) -> String {
+    /// `opening`: of the maintenance window that is closed now and that the run waits for.
+    static func render(_ plan: Plan, opening: WindowOpening? = nil) -> String {
         let shown = plan.items.filter { $0.decision != .settled }
         guard !shown.isEmpty else { return "No changes. The fleet \(plan.cluster) is as the fleet file asks." }
         let rows = shown.map(row)
@@ -12,7 +13,7 @@ enum PlanText {
             return "\(row.symbol) " + trimmed(cells.joined(separator: "   "))
         }
         var text = (["fleet \(plan.cluster)    \(summary(plan))", ""] + lines)
-        text += footer(plan)
+        text += footer(plan, opening)
         return text.joined(separator: "\n")
     }
 
@@ -36,13 +37,13 @@ enum PlanText {
         return counts.isEmpty ? "nothing to do" : counts.joined(separator: " · ")
     }
 
-    private static func footer(_ plan: Plan) -> [String] {
+    private static func footer(_ plan: Plan, _ opening: WindowOpening?) -> [String] {
         let longest = plan.items.map(\.then).max { $0.count < $1.count } ?? []
         let follow = longest.isEmpty ? [] : ["", "then, up to: " + longest.map(\.words).joined(separator: " → ")]
         let advice = plan.items.compactMap { line -> String? in
             if case .blocked(let reason) = line.decision { "! \(line.node): \(reason.advice)" } else { nil }
         }
-        return follow + deferral(plan) + (advice.isEmpty ? [] : [""] + advice + doctor(plan))
+        return follow + laterWait(plan, opening) + deferral(plan) + (advice.isEmpty ? [] : [""] + advice + doctor(plan))
     }
 
     /// Which checks look closer at what blocks.
@@ -50,6 +51,16 @@ enum PlanText {
         let checks = Set(plan.items.compactMap { $0.decision.isBlocked ? $0.decision.reason?.code.doctorCheck : nil })
         let names = DoctorCheck.allCases.filter(checks.contains).map(\.rawValue)
         return names.isEmpty ? [] : ["exedev-k8s doctor looks closer: \(names.joined(separator: ", "))"]
+    }
+
+    /// A node that serves is prepared at once, and taken down when the window opens.
+    private static func laterWait(_ plan: Plan, _ opening: WindowOpening?) -> [String] {
+        guard let opening else { return [] }
+        let nodes = plan.items.filter { item in
+            item.decision.action?.kind.isDisruptive == false && item.then.contains { $0 == .evacuate || $0 == .cordon || $0 == .restartVM }
+        }
+        guard !nodes.isEmpty else { return [] }
+        return ["", "\(nodes.count) will then wait until \(opening.words); apply --ignore-window does not wait for it"]
     }
 
     private static func deferral(_ plan: Plan) -> [String] {

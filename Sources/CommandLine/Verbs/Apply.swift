@@ -53,7 +53,7 @@ extension Verb {
         let before = try await context.observe(ledger, ignoresWindow: ignoresWindow, replacing: replacing)
         let document = context.document(before)
         let approval = try saved.map { try approve($0, document) }
-        if !arguments.has("json") { terminal.out(PlanText.render(before.plan)) }
+        if !arguments.has("json") { terminal.out(PlanText.render(before.plan, opening: context.opening(arguments))) }
         guard !before.plan.isSettled else { return finish(before, context, arguments, terminal) }
         try refuse(before.pause, arguments, terminal)
         try refuse(replacing, in: before.plan)

@@ -29,7 +29,7 @@ extension Verb {
         if arguments.has("json") {
             terminal.out(document.json)
         } else {
-            terminal.out(PlanText.render(result.plan))
+            terminal.out(PlanText.render(result.plan, opening: context.opening(arguments)))
             for node in document.nodes { if let script = node.script { terminal.out("\n# \(node.node)\n" + script) } }
         }
         context.tellToken(result.plan, terminal)

@@ -28,6 +28,16 @@ extension Join {
         return .settled
     }
 
+    /// What takes nothing from anybody is done before the maintenance window opens for what does.
+    static func meanwhile(_ decision: Decision, _ want: DesiredNode, _ node: NodeFacts, _ facts: FleetFacts) -> Decision {
+        guard case .act(let action, let reason) = decision, Planner.waitForWindow(action, because: reason, node, facts) != nil,
+            case .joined(let vm, let reading) = NodeState.of(node, want, facts), reading.ready == .ready, !node.isOutdated
+        else { return decision }
+        let joined = JoinedNode(want: want, vm: vm, reading: reading, node: node)
+        let steps = [differingLabels, differingShare, differingTags, differingComment].lazy.compactMap { $0(joined, facts) }
+        return steps.first { $0.action != nil } ?? decision
+    }
+
     /// What cannot be mended in place by this version.
     private static let mismatched: Rule = { joined, facts in
         let want = joined.want

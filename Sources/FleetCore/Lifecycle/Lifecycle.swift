@@ -17,9 +17,12 @@ enum Lifecycle: Sendable {
     /// Nil: there is nothing of ours to decide about.
     func decide(_ node: NodeFacts, _ facts: FleetFacts) -> Decision? {
         switch self {
-        case .join(let want): Join.decide(want, node, facts)
+        case .join(let want): Join.meanwhile(Join.decide(want, node, facts), want, node, facts)
         case .leave(let role, let reason): Leave(role: role, reason: reason).decide(node, facts)
-        case .replace(let want, let cause): Leave(role: want.role, reason: cause.reason(node, want), cause: cause).decide(node, facts)
+        case .replace(let want, let cause):
+            Leave(role: want.role, reason: cause.reason(node, want), cause: cause).decide(node, facts).map {
+                Join.meanwhile($0, want, node, facts)
+            }
         }
     }
 

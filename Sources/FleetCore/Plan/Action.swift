@@ -101,6 +101,7 @@ package enum StepKind: String, Sendable, Hashable, Codable, CaseIterable {
 
     package var words: String { type.words }
     package var isDestructive: Bool { type.isDestructive }
+    package var isDisruptive: Bool { type.isDisruptive }
 
     /// `+` makes something, `~` changes it, `-` takes it away.
     package var symbol: Character { self == .createVM ? "+" : isDestructive ? "-" : "~" }

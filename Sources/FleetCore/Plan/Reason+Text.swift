@@ -68,7 +68,7 @@ extension Reason {
         case .nodeSilent(let evidence): "the node is silent" + (evidence.map { "; \($0.text)" } ?? "")
         case .leaseExpiry(let seconds): "its lease to run out, which another machine may hold (\(seconds) s)"
         case .limitReached(let limit, let value, let names, let isRestart):
-            "limits.\(limit.rawValue) is \(value)\(Self.taken(by: names))"
+            "limits.\(limit.rawValue) allows \(value)\(Self.taken(by: names))"
                 + (isRestart ? " until k3s is surely up again there, \(Self.stale)" : "")
         default: nil
         }
@@ -96,7 +96,7 @@ extension Reason {
 
     private var blockText: String? {
         switch self {
-        case .limitHeld(let limit, let value, let names): "limits.\(limit.rawValue) is \(value)" + Self.held(names)
+        case .limitHeld(let limit, let value, let names): "limits.\(limit.rawValue) allows \(value)" + Self.held(names)
         case .vmForeign(_, let tag): "the VM lacks the tag \(tag)"
         case .vmPaused: "the VM is paused"
         case .vmFailed(_, let status): "exe.dev says of the VM: \(status)"
