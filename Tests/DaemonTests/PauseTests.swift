@@ -157,4 +157,17 @@ import Testing
         try "[1]".write(toFile: state.replaceFile, atomically: true, encoding: .utf8)
         #expect(state.requestedReplacements(Ledger(cluster: "demo", clusterID: "c", clusterCIDR: "", serviceCIDR: "")).isEmpty)
     }
+
+    /// Many at once, from several processes or one: no wish is lost.
+    @Test func wishesOfManyAreAllKept() async throws {
+        let scratch = try Scratch()
+        let state = try scratch.state()
+        await withTaskGroup(of: Void.self) { group in
+            for number in 0..<40 {
+                group.addTask { try? state.requestReplacement(of: ["n\(number)"], now: Double(number)) }
+            }
+        }
+        let ledger = Ledger(cluster: "demo", clusterID: "c", clusterCIDR: "10.1.0.0/16", serviceCIDR: "10.2.0.0/16")
+        #expect(state.requestedReplacements(ledger).count == 40)
+    }
 }
