@@ -79,7 +79,10 @@ package final class SSHLoop: SerialExecutor, @unchecked Sendable {
         }
     }
 
-    /// Wakes the waiter of a descriptor. Call it before closing: the number may soon mean another socket.
+    /// Wakes the waiter of a descriptor, who looks for what else there is.
+    func wake(_ descriptor: Int32) { waiters.removeValue(forKey: descriptor)?.continuation.resume(returning: true) }
+
+    /// Wakes the waiter of a descriptor for good. Call it before closing: the number may soon mean another socket.
     func release(_ descriptor: Int32) {
         epoll_ctl(epoll, EPOLL_CTL_DEL, descriptor, nil)
         waiters.removeValue(forKey: descriptor)?.continuation.resume(returning: true)

@@ -23,7 +23,7 @@ extension SSHSession {
         }
     }
 
-    private func open(_ deadline: UInt64) async throws(SSHError) -> OpaquePointer {
+    func open(_ deadline: UInt64) async throws(SSHError) -> OpaquePointer {
         while true {
             guard let session else { throw .disconnected(target: "\(target)", reason: "closed", commandSent: false) }
             acknowledge()
@@ -38,7 +38,7 @@ extension SSHSession {
     private func converse(
         _ channel: OpaquePointer, _ command: String, _ stdin: [UInt8], _ endsInput: Bool, _ limit: Int, _ deadline: UInt64
     ) async throws(SSHError) -> ExecResult {
-        let proven = command + Self.proof
+        let proven = command + EndOfStream.proof
         let started = try await untilDone(deadline, during: "the command", sent: true) {
             libssh2_channel_process_startup(channel, "exec", 4, proven, UInt32(proven.utf8.count))
         }
@@ -57,16 +57,11 @@ extension SSHSession {
         _ = try await untilDone(deadline, during: "the command", sent: true) { libssh2_channel_wait_closed(channel) }
         conclude(channel, &result)
         libssh2_channel_free(channel)
-        guard result.hasProvenEnd(Self.endMark, limit: limit) else {
+        guard result.hasProvenEnd(EndOfStream.mark, limit: limit) else {
             throw .disconnected(target: "\(target)", reason: "the command's channel ended without its exit status", commandSent: true)
         }
         return result
     }
-
-    /// Printed after a command that succeeded. A channel that closes early has no exit status, and libssh2 reports 0 (libssh2 #2515;
-    /// observed 2026-11-26 with `ChannelTimeout` of sshd 9.2 and libssh2 1.10).
-    private static let endMark = Array("\n__EXEDEV_END__\n".utf8)
-    private static let proof = " && printf '\\n__EXEDEV_END__\\n'"
 
     /// Sends standard input and reads output meanwhile, or both sides would wait for each other.
     private func feed(
@@ -104,12 +99,12 @@ extension SSHSession {
                 }
                 if count == 0 || count == Int(LIBSSH2_ERROR_EAGAIN) { break }
                 guard count > 0 else { throw .disconnected(target: "\(target)", reason: lastError, commandSent: true) }
-                result.keep(buffer[..<count], isError: stream == 1, limit: limit + Self.endMark.count)
+                result.keep(buffer[..<count], isError: stream == 1, limit: limit + EndOfStream.mark.count)
             }
         }
     }
 
-    private func conclude(_ channel: OpaquePointer, _ result: inout ExecResult) {
+    func conclude(_ channel: OpaquePointer, _ result: inout ExecResult) {
         var name: UnsafeMutablePointer<CChar>?
         libssh2_channel_get_exit_signal(channel, &name, nil, nil, nil, nil, nil)
         if let name {

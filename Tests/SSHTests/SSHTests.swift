@@ -16,6 +16,85 @@ import Testing
         await client.closeAll()
     }
 
+    /// What a stream passed on.
+    private final class Heard: Sendable {
+        let bytes = Mutex<(out: [UInt8], err: [UInt8])>(([], []))
+        func write(_ piece: ArraySlice<UInt8>, _ isError: Bool) {
+            bytes.withLock { if isError { $0.err += piece } else { $0.out += piece } }
+        }
+        var out: String { String(decoding: bytes.withLock { $0.out }, as: UTF8.self) }
+    }
+
+    /// A pipe that holds `text` and is closed behind it.
+    private static func input(_ text: String, isOpen: Bool = false) -> (input: SSHInput, end: Int32) {
+        var ends: [Int32] = [-1, -1]
+        _ = pipe(&ends)
+        _ = Array(text.utf8).withUnsafeBytes { write(ends[1], $0.baseAddress, $0.count) }
+        if !isOpen { close(ends[1]) }
+        return (SSHInput(descriptor: ends[0]), ends[1])
+    }
+
+    @Test(arguments: [
+        ("cat; echo err >&2", 0 as Int32?, "in\n", "err\n"), ("exit 7", 7, "", ""), ("exit 0", 0, "", ""), ("printf x; false", 1, "x", ""),
+        ("printf '\\n__EXEDEV_END__\\nno'; exit 3", 3, "\n__EXEDEV_END__\nno", ""),
+    ])
+    func streamsBothWays(command: String, status: Int32?, out: String, err: String) async throws {
+        let sshd = try RealSSHD()
+        let (client, heard) = (try sshd.client(), Heard())
+        _ = try await client.sh(sshd.target, "true")
+        let result = try await client.stream(
+            on: sshd.target, command: "sh -c '\(command.replacing("'", with: "'\\''"))'", input: Self.input("in\n").input
+        ) { heard.write($0, $1) }
+        #expect(result.exitStatus == status)
+        #expect(heard.out == out && String(decoding: heard.bytes.withLock { $0.err }, as: UTF8.self) == err)
+        await client.closeAll()
+    }
+
+    @Test func aSignalIsTold() async throws {
+        let sshd = try RealSSHD()
+        let client = try sshd.client()
+        _ = try await client.sh(sshd.target, "true")
+        let result = try await client.stream(on: sshd.target, command: "kill -TERM $$", input: Self.input("").input) { _, _ in }
+        #expect(result.exitStatus == nil && result.signal == "TERM")
+        await client.closeAll()
+    }
+
+    @Test func streamsMuchAndAnswersWhileItsInputIsOpen() async throws {
+        let sshd = try RealSSHD()
+        let (client, heard) = (try sshd.client(), Heard())
+        _ = try await client.sh(sshd.target, "true")
+        let file = sshd.folder + "/much"
+        let bytes = (0..<(3 << 20)).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 9) }
+        try Data(bytes).write(to: URL(fileURLWithPath: file))
+        let descriptor = open(file, O_RDONLY)
+        defer { close(descriptor) }
+        let result = try await client.stream(on: sshd.target, command: "cat", input: SSHInput(descriptor: descriptor)) {
+            heard.write($0, $1)
+        }
+        #expect(result.exitStatus == 0 && heard.bytes.withLock { $0.out } == bytes)
+        // Nobody closes this one: the command ends by itself.
+        let (input, end) = Self.input("line\n", isOpen: true)
+        defer { close(end) }
+        let second = Heard()
+        let ended = try await client.stream(on: sshd.target, command: "sh -c 'read line; echo got $line'", input: input) {
+            second.write($0, $1)
+        }
+        #expect(ended.exitStatus == 0 && second.out == "got line\n")
+        await client.closeAll()
+    }
+
+    @Test func aTerminalHasItsSize() async throws {
+        let sshd = try RealSSHD()
+        let (client, heard) = (try sshd.client(), Heard())
+        _ = try await client.sh(sshd.target, "true")
+        let terminal = SSHTerminal(name: "xterm") { (columns: 101, rows: 33) }
+        let result = try await client.stream(
+            on: sshd.target, command: "stty size; exit 5", terminal: terminal, input: Self.input("").input
+        ) { heard.write($0, $1) }
+        #expect(result.exitStatus == 5 && heard.out == "33 101\r\n")
+        await client.closeAll()
+    }
+
     /// Connecting took so long that the command may no longer be sent.
     @Test func sendsNothingWhenItsTimeIsOver() async throws {
         let sshd = try RealSSHD()
