@@ -27,14 +27,19 @@ struct Arguments {
     private let home: String?
 
     /// `home`: of the operator.
-    /// `passesOn`: an option that is not in `options` is an operand, as it was typed, for whoever knows it.
+    /// `verbatimAfter`: what follows so many operands is an operand, whatever it looks like. `passesOn`: an option that is not in `options` is an operand, as it was typed, for whoever knows it.
     init(
-        _ words: [String], options: [Option], passesOn: Bool = false, home: String? = ProcessInfo.processInfo.environment["HOME"]
+        _ words: [String], options: [Option], passesOn: Bool = false, verbatimAfter: Int = .max,
+        home: String? = ProcessInfo.processInfo.environment["HOME"]
     ) throws(UsageError) {
         self.home = home
         let known = Dictionary(uniqueKeysWithValues: options.map { ($0.name, $0) })
         var rest = words[...]
         while let word = rest.popFirst() {
+            if operands.count >= verbatimAfter {
+                operands += [word] + rest
+                return
+            }
             if word == "--" {
                 operands += (passesOn ? [word] : []) + rest
                 return

@@ -22,6 +22,9 @@ struct Terminal: Sendable {
     /// The error (errno) of the first write to standard output that failed; 0 while none did.
     static let outputError = Atomic<Int32>(0)
 
+    /// No write has failed.
+    static var hasWritten: Bool { outputError.load(ordering: .relaxed) == 0 }
+
     func out(_ text: String) {
         patience.spoke()
         // A program gets the data as they are; what moves a cursor or hides a word reaches no person.
@@ -49,6 +52,15 @@ struct Terminal: Sendable {
         return readLine(strippingNewline: true) == answer
     }
 
+    /// A remote program's output, as it is.
+    @Sendable static func passOn(_ bytes: ArraySlice<UInt8>, isError: Bool) { passOn(bytes, isError: isError, out: STDOUT_FILENO) }
+
+    /// The same with another place for what is no error.
+    static func passOn(_ bytes: ArraySlice<UInt8>, isError: Bool, out: Int32) {
+        let error = write(bytes, to: isError ? STDERR_FILENO : out)
+        if error != 0 { _ = outputError.compareExchange(expected: 0, desired: error, ordering: .relaxed) }
+    }
+
     /// All of standard input; nil when there is more than `most` bytes.
     static func input(upTo most: Int) -> [UInt8]? {
         var (bytes, chunk) = ([UInt8](), [UInt8](repeating: 0, count: 65536))
@@ -62,8 +74,10 @@ struct Terminal: Sendable {
     }
 
     /// Returns the error (errno), or 0.
-    private static func write(_ text: String, to descriptor: Int32) -> Int32 {
-        var bytes = Array(text.utf8)[...]
+    private static func write(_ text: String, to descriptor: Int32) -> Int32 { write(Array(text.utf8)[...], to: descriptor) }
+
+    private static func write(_ bytes: ArraySlice<UInt8>, to descriptor: Int32) -> Int32 {
+        var bytes = bytes
         while !bytes.isEmpty {
             let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress!, $0.count) }
             if count < 0 && errno == EINTR { continue }

@@ -153,4 +153,22 @@ import Testing
 
     @Test(arguments: ["", "/x", "web_one", "web-one:x", "web-one:70000", "evil.example.com", "a@b", "web-one.exe.xyz.evil.com"])
     func whatIsNoVMIsRefused(typed: String) { #expect(throws: UsageError.self) { try ProxyAddress(typed) } }
+
+    @Test(
+        arguments: [
+            ("web-one:", "web-one", "."), ("web-one:/a b", "web-one", "/a b"), ("web-one:~/x", "web-one", "x"), ("./a:b", nil, "./a:b"),
+            ("/a:b", nil, "/a:b"), ("plain", nil, "plain"),
+        ] as [(String, String?, String)])
+    func anEndOfACopy(typed: String, vm: String?, path: String) throws {
+        let place = try CopyPlace(typed)
+        #expect(place.vm == vm && place.path == path)
+    }
+
+    /// What is the remote command's is not ours.
+    @Test func optionsBehindTheVMAreTheCommands() throws {
+        let (command, rest) = try ControlHelp.command(["ssh", "-t", "web-one", "ls", "--key", "-l", "--json"])
+        let arguments = try Arguments(rest, options: command.options, passesOn: command.isOpen, verbatimAfter: command.verbatimAfter)
+        #expect(arguments.has("t") && arguments.operands == ["web-one", "ls", "--key", "-l", "--json"])
+        #expect(ControlHelp.asked(["ssh", "web-one", "ls", "--help"]) == nil && ControlHelp.asked(["ssh", "--help"]) != nil)
+    }
 }

@@ -42,6 +42,40 @@ extension WireTests {
             }
         }
 
+        /// `ssh` and `scp` of exedev-ctl: streams, exit statuses, files both ways.
+        @Test func commandsAndFilesOnAVM() async throws {
+            try await Wire.run { wire in
+                let made = try await wire.exec("exedev-ctl", ["new", "--name=web-one", "--no-email", "--wait"])
+                #expect(made.status == 0, "\(made.all)")
+                let run = try await wire.exec("exedev-ctl", ["ssh", "web-one", "cat; uname -n; echo err >&2; exit 7"], input: "in\n")
+                #expect(run.status == 7 && run.out == "in\nweb-one\n" && run.err == "err\n", "\(run.all)")
+                #expect(try await wire.exec("exedev-ctl", ["ssh", "web-one", "exit", "0"]).status == 0)
+                let (file, back) = (wire.folder + "/a b", wire.folder + "/back")
+                let bytes = Data((0..<500_000).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 9) })
+                try bytes.write(to: URL(fileURLWithPath: file))
+                for words in [["scp", file, "web-one:/tmp"], ["scp", "web-one:/tmp/a b", back]] {
+                    let copy = try await wire.exec("exedev-ctl", words)
+                    #expect(copy.status == 0, "\(copy.all)")
+                }
+                #expect(FileManager.default.contents(atPath: back) == bytes)
+                let tree = wire.folder + "/tree/in"
+                try FileManager.default.createDirectory(atPath: tree, withIntermediateDirectories: true)
+                try "x".write(toFile: tree + "/c d", atomically: false, encoding: .utf8)
+                for words in [
+                    ["scp", "-r", wire.folder + "/tree", "web-one:/tmp/t"], ["scp", "-r", "web-one:/tmp/t", wire.folder + "/got"],
+                ] {
+                    let copy = try await wire.exec("exedev-ctl", words)
+                    #expect(copy.status == 0, "\(copy.all)")
+                }
+                #expect(FileManager.default.fileExists(atPath: wire.folder + "/got/in/c d"))
+                let missing = try await wire.exec("exedev-ctl", ["scp", "web-one:/nowhere", wire.folder + "/none"])
+                #expect(missing.status == 1 && !FileManager.default.fileExists(atPath: wire.folder + "/none.part"), "\(missing.all)")
+                wire.environment["EXE_DEV_KNOWN_HOSTS"] = "/dev/null"
+                let stranger = try await wire.exec("exedev-ctl", ["ssh", "web-one", "true"])
+                #expect(stranger.status == 1 && stranger.err.contains("vouches"), "\(stranger.all)")
+            }
+        }
+
         /// A fleet that is well has nothing to be mended; what is broken is found by its own check.
         @Test func doctorFindsWhatIsBroken() async throws {
             try await Wire.run { wire in

@@ -9,16 +9,21 @@ package enum Control {
     static let commands: [ControlCommand] =
         Lobby.commands.filter { $0.path != "help" }.map(ControlCommand.init)
         + [
-            .exec, .tokenMint, .tokenInspect, .tokenExchange, .tokenRequest, .tokenRevoke, .tokenFor, .curl, .gitCredential, .completion,
+            .exec, .ssh, .scp, .tokenMint, .tokenInspect, .tokenExchange, .tokenRequest, .tokenRevoke, .tokenFor, .curl, .gitCredential,
+            .completion,
             .man,
         ]
 
     package static func run(_ words: [String]) async -> Int32 {
         signal(SIGPIPE, SIG_IGN)
-        return await Terminal.ended(status(of: words), as: "exedev-ctl").rawValue
+        do throws(RemoteExit) {
+            return Terminal.ended(try await status(of: words), as: "exedev-ctl").rawValue
+        } catch {
+            return Terminal.hasWritten ? error.status : ExitStatus.failed.rawValue
+        }
     }
 
-    private static func status(of words: [String]) async -> ExitStatus {
+    private static func status(of words: [String]) async throws(RemoteExit) -> ExitStatus {
         let session = ControlSession(terminal: Terminal(), environment: CommandContext.environment)
         let terminal = session.terminal
         do {
@@ -28,7 +33,8 @@ package enum Control {
             }
             let (command, rest) = try ControlHelp.command(words)
             do {
-                let arguments = try Arguments(rest, options: command.options, passesOn: command.isOpen)
+                let arguments = try Arguments(
+                    rest, options: command.options, passesOn: command.isOpen, verbatimAfter: command.verbatimAfter)
                 return try await command.run(arguments, session)
             } catch let error as UsageError {
                 terminal.say("exedev-ctl: \(error)\n\(command.usage)\n(exedev-ctl \(command.path) --help tells more)")
@@ -37,6 +43,8 @@ package enum Control {
         } catch let error as UsageError {
             terminal.say("exedev-ctl: \(error)")
             return .usage
+        } catch let exit as RemoteExit {
+            throw exit
         } catch let error as ExeDevError {
             terminal.say("exedev-ctl: \(error)")
             if let advice = error.remedy.advice { terminal.say("  \(advice)") }

@@ -15,6 +15,8 @@ struct ControlCommand: Sendable {
     var danger: String?
     /// Options that are not known here are passed on.
     var isOpen = false
+    /// What follows so many operands is passed on as it is.
+    var verbatimAfter = Int.max
     var run: @Sendable (Arguments, ControlSession) async throws -> ExitStatus
 
     var usage: String { ["usage: exedev-ctl", path, "[options]"].joined(separator: " ") + operands.map { " " + $0 }.joined() }
@@ -56,12 +58,19 @@ extension ControlCommand {
         }
         options += .control
         if danger != nil { options.append(.flag("yes", "do not ask")) }
+        if path == "new" { options += [.flag("wait", "until SSH answers there")] + .shell.filter { $0.name != "token-file" } }
         run = { arguments, session in
             let operands = try lobby.operands(in: arguments)
             if let danger = lobby.danger, !arguments.has("yes") {
                 try session.confirm("\(lobby.path) \(operands.joined(separator: " ")): \(danger).")
             }
-            return try await session.send(lobby.line(in: arguments, operands), columns: lobby.columns, arguments)
+            guard arguments.has("wait") else {
+                return try await session.send(lobby.line(in: arguments, operands), columns: lobby.columns, arguments)
+            }
+            guard let name = arguments.value("name") else { throw UsageError("--wait needs --name") }
+            let status = try await session.send(lobby.line(in: arguments, operands), columns: lobby.columns, arguments)
+            if status == .done { try await session.terminal.attending { try await session.waitForSSH(name, arguments) } }
+            return status
         }
     }
 }

@@ -9,8 +9,8 @@ enum ControlHelp {
         if words.first == "--version" { return "exedev-ctl \(Program.version)" }
         guard let first = words.first else { return overview }
         if isHelp(first) { return words.count == 1 ? overview : help(of: Array(words.dropFirst())) }
-        // What stands behind a command line is not ours.
-        guard first != "exec" || words.dropFirst().first.map(isHelp) == true else { return nil }
+        // What stands behind a command line, or a VM, is not ours.
+        guard !["exec", "ssh", "curl"].contains(first) || words.dropFirst().first.map(isHelp) == true else { return nil }
         guard let at = words.firstIndex(where: { isHelp($0) && $0 != "help" }) else { return nil }
         return help(of: Array(words[..<at]))
     }

@@ -41,7 +41,7 @@ extension ControlCommand {
     static let curl = ControlCommand(
         path: "curl", operands: ["<vm[:port][/path]>", "[curl option]..."],
         summary: "runs curl on a VM behind exe.dev's HTTPS proxy, with a token of that VM", options: tokenOptions,
-        examples: ["curl web-one/health", "curl web-one:3000/api -X POST -d @body.json"], isOpen: true
+        examples: ["curl web-one/health", "curl web-one:3000/api -X POST -d @body.json"], verbatimAfter: 1
     ) { arguments, session in
         guard let first = arguments.operands.first else { throw UsageError("<vm[:port][/path]> is missing") }
         let address = try ProxyAddress(first)

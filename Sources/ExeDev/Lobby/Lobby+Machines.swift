@@ -23,7 +23,7 @@ extension Lobby {
                     .value("registry-auth", "USER:PASSWORD", "for a private image"), .flag("no-email", "tell the owner nothing by e-mail"),
                     .value("command", "CMD", "auto, none or a command"),
                 ],
-            examples: ["new --name=web-one --tag=fleet-demo --no-email"]),
+            examples: ["new --name=web-one --tag=fleet-demo --no-email", "new --name=web-one --wait"]),
         LobbyCommand(
             path: "rm", operands: ["<vm>..."], summary: "removes VMs", examples: ["rm web-one web-two"],
             danger: "the VMs and their disks are gone; there is no undelete"),

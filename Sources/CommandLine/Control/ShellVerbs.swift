@@ -1,0 +1,124 @@
+import ExeDev
+import FoundationEssentials
+import Glibc
+import Live
+import Reconciler
+import SSH
+import Shell
+import Spawn
+
+/// How a program on a VM ended; `exedev-ctl ssh` ends likewise.
+struct RemoteExit: Error { var status: Int32 }
+
+extension [Arguments.Option] {
+    /// Of what logs in to a VM.
+    static let shell: [Arguments.Option] = [
+        .path("token-file", "a file with the API token (else $EXE_DEV_API_KEY)"),
+        .path("key", "the SSH key, or the .pub file of one in the ssh-agent (else $EXE_DEV_SSH_KEY, the agent, ~/.ssh)"),
+        .value("l", "the login name, where exe.dev names none"),
+    ]
+}
+
+extension ControlCommand {
+    static let ssh = ControlCommand(
+        path: "ssh", operands: ["<vm>", "[command]..."],
+        summary: "runs a command on a VM, or a shell, and ends with its exit status; streams go both ways",
+        options: .shell + [.flag("t", "with a terminal, also for a command")],
+        examples: ["ssh web-one", "ssh web-one uptime", "ssh web-one tar -C /srv -xz < files.tar.gz"], verbatimAfter: 1
+    ) { arguments, session in
+        guard let name = arguments.operands.first else { throw UsageError("<vm> is missing") }
+        let command = arguments.operands.count > 1 ? arguments.operands.dropFirst().joined(separator: " ") : nil
+        let hasTerminal = session.terminal.inIsTerminal && (command == nil || arguments.has("t"))
+        let status = try await session.withVM(name, arguments) { vm, access in
+            let raw = hasTerminal ? RawTerminal() : nil
+            defer { raw?.restore() }
+            // A user's own command may exec or exit: a shell of its own, so that the end can be proved.
+            let line = command.map { hasTerminal ? $0 : "sh -c \(quoted($0))" }
+            let result = try await access.stream(
+                vm, command: line, terminal: hasTerminal ? RawTerminal.ofOurs : nil, input: SSHInput(descriptor: STDIN_FILENO),
+                write: Terminal.passOn)
+            return result.exitStatus ?? 128 + Self.number(of: result.signal)
+        }
+        throw RemoteExit(status: status)
+    }
+
+    /// Of a signal as SSH names it (RFC 4254 §6.10).
+    private static func number(of signal: String?) -> Int32 {
+        let known = [
+            "HUP": SIGHUP, "INT": SIGINT, "QUIT": SIGQUIT, "ABRT": SIGABRT, "KILL": SIGKILL, "PIPE": SIGPIPE, "TERM": SIGTERM,
+            "SEGV": SIGSEGV,
+        ]
+        return known[signal ?? ""] ?? SIGTERM
+    }
+}
+
+extension ControlSession {
+    /// The VM of that very name, and the way into it; the host that answers is it.
+    func withVM<T>(
+        _ name: String, _ arguments: Arguments, _ body: (VM, ShellAccess) async throws -> T
+    ) async throws -> T {
+        guard let vm = try await client(arguments).find(name) else {
+            throw Failure("there is no VM \(name)", advice: "exedev-ctl ls shows all")
+        }
+        let access = try shellAccess(arguments)
+        do {
+            try await access.prove(vm)
+            let value = try await body(vm, access)
+            await access.close()
+            return value
+        } catch {
+            await access.close()
+            throw Failure.shown(error)
+        }
+    }
+
+    private func shellAccess(_ arguments: Arguments) throws -> ShellAccess {
+        // Only what is trusted on first use is kept there, and nothing is.
+        let state = try StateDirectory(base: try CommandContext.stateBase(arguments), cluster: "exedev-ctl")
+        return try ShellAccess(
+            keyFile: arguments.value("key"), user: arguments.value("l"), folder: FileManager.default.currentDirectoryPath, state: state,
+            environment: environment, waits: terminal.patience.waits)
+    }
+
+    /// Waits until SSH answers there, for ten minutes at most.
+    func waitForSSH(_ name: String, _ arguments: Arguments) async throws {
+        let clock = SystemClock()
+        let end = clock.uptime + 600
+        while true {
+            do {
+                return try await withVM(name, arguments) { _, _ in }
+            } catch {
+                guard clock.uptime < end else { throw Failure("\(name) does not answer over SSH after ten minutes: \(error)") }
+                let isOver = terminal.patience.waits.begin("SSH on \(name) (\(error))", atMost: end - clock.uptime)
+                defer { isOver() }
+                try await Task.sleep(for: .seconds(2))
+            }
+        }
+    }
+}
+
+/// Our terminal as a wire: each key goes to the remote program.
+struct RawTerminal {
+    private let before: termios
+
+    init() {
+        var mode = termios()
+        tcgetattr(STDIN_FILENO, &mode)
+        before = mode
+        cfmakeraw(&mode)
+        tcsetattr(STDIN_FILENO, TCSADRAIN, &mode)
+    }
+
+    func restore() {
+        var mode = before
+        tcsetattr(STDIN_FILENO, TCSADRAIN, &mode)
+    }
+
+    static var ofOurs: SSHTerminal {
+        SSHTerminal(name: ProcessInfo.processInfo.environment["TERM"] ?? "xterm") {
+            var size = winsize()
+            let isKnown = ioctl(STDIN_FILENO, UInt(TIOCGWINSZ), &size) == 0 && size.ws_col > 0
+            return isKnown ? (columns: Int32(size.ws_col), rows: Int32(size.ws_row)) : (columns: 80, rows: 24)
+        }
+    }
+}
