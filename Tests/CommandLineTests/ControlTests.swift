@@ -88,7 +88,7 @@ import Testing
         for example in command.examples where !example.contains("'") && !example.contains("\"") {
             let (found, rest) = try ControlHelp.command(example.split(separator: " ").map(String.init))
             #expect(found.path == path, "\(example)")
-            _ = try Arguments(rest, options: found.options, passesOn: found.isOpen)
+            _ = try Arguments(rest, options: found.options, passesOn: found.isOpen, verbatimAfter: found.verbatimAfter)
         }
     }
 
