@@ -50,6 +50,9 @@ package enum ExeDevError: Error, Sendable, Hashable, CustomStringConvertible {
         case .lost(_, _, true), .serverError(_, _, true), .timedOut(_, true), .unreadable(_, _, true): .observeAgain
         case .lost, .serverError, .timedOut, .unreadable, .vmNotReady, .notFound: .retry(after: nil)
         case .throttled(_, let seconds): .retry(after: seconds.map { .seconds($0) })
+        case .tokenRefused(_, let credential?) where credential.kind == .sshKey:
+            .askOperator(
+                advice: "see that it is registered with exe.dev: ssh exe.dev ssh-key list; another one is named with EXE_DEV_SSH_KEY")
         case .tokenRefused(_, let credential):
             .askOperator(advice: "make a new one\(credential.map { " and put it into \($0.place)" } ?? ""): \(Self.newToken)")
         case .notAllowed:
@@ -87,7 +90,7 @@ package enum ExeDevError: Error, Sendable, Hashable, CustomStringConvertible {
         switch self {
         case .lost(let verb, let reason, _): "exe.dev \(verb): \(reason)"
         case .tokenRefused(let text, let credential):
-            "exe.dev refused the API token\(credential.map { " of \($0.place)" } ?? "") (401): \(text)"
+            "exe.dev refused the \(credential?.kind.rawValue ?? "API token")\(credential.map { " of \($0.place)" } ?? "") (401): \(text)"
                 + (credential?.ended.map { "; it ended at \($0)" } ?? "")
         case .notAllowed(let verb, let text): "the API token may not run \(verb) (403): \(text)"
         case .misunderstood(let verb, let status, let text): "exe.dev did not take \(verb) (\(status)): \(text)"

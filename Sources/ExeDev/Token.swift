@@ -84,8 +84,18 @@ package struct ExeDevToken: Sendable, CustomStringConvertible, CustomDebugString
 package struct Credential: Sendable, Hashable {
     /// The variable or the file that holds it.
     package var place: String
+    package var kind: Kind
     /// When it ended, by our clock and its own payload; nil when it has not, or nobody can tell.
     package var ended: String?
+
+    package enum Kind: String, Sendable {
+        case token = "API token"
+        case sshKey = "SSH key"
+    }
+
+    package init(place: String, kind: Kind = .token, ended: String? = nil) {
+        (self.place, self.kind, self.ended) = (place, kind, ended)
+    }
 }
 
 package struct TokenError: Error, Sendable, CustomStringConvertible {

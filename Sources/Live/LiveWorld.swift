@@ -25,11 +25,12 @@ package struct LiveWorld: Sendable {
         fleet: DesiredFleet, fleetFolder: String, state: StateDirectory, environment: [String: String], tokenFile: String?, waits: Waits,
         needsKey: Bool = true
     ) throws {
-        let token = try ExeDevToken.load(
-            environment: environment, file: tokenFile, credentialsDirectory: environment["CREDENTIALS_DIRECTORY"])
-        permissions = try? token.signed().permissions
+        let access = try PlatformAccess(
+            tokenFile: tokenFile, ssh: fleet.ssh, folder: fleetFolder, state: state, environment: environment, waits: waits)
+        let token = access.token
+        permissions = try? token?.signed().permissions
         client = ExeDevClient(
-            transport: try CurlTransport(token: token, environment: environment), report: { [counter] in counter.note($0) },
+            transport: access.transport, report: { [counter] in counter.note($0) },
             waiting: waits.begin)
         let secrets = Secrets(
             state: state, overlayKey: OverlayKey(overlay: fleet.cluster.overlay, folder: fleetFolder, environment: environment),
@@ -43,12 +44,9 @@ package struct LiveWorld: Sendable {
             installers: environment["EXEDEV_K8S_INSTALLERS"] ?? ReleaseSource.upstream.installers)
     }
 
-    /// Every VM that the token's account shows, without a fleet file.
-    package static func listVMs(environment: [String: String], tokenFile: String?, waits: Waits) async throws -> [ObservedVM] {
-        let token = try ExeDevToken.load(
-            environment: environment, file: tokenFile, credentialsDirectory: environment["CREDENTIALS_DIRECTORY"])
-        let client = ExeDevClient(transport: try CurlTransport(token: token, environment: environment), waiting: waits.begin)
-        return try await client.list().vms.map(ObservedVM.init)
+    /// Every VM that the account shows, without a fleet file.
+    package static func listVMs(_ access: PlatformAccess, waits: Waits) async throws -> [ObservedVM] {
+        try await ExeDevClient(transport: access.transport, waiting: waits.begin).list().vms.map(ObservedVM.init)
     }
 
     /// The same world without its effects that write: for `plan` and `status`.

@@ -12,11 +12,11 @@ struct Secrets: Sendable {
     /// Those of `cluster.registries`, by name.
     let registries: [SecretName: SecretReference]
     /// Of exe.dev; never sent to a host.
-    let token: ExeDevToken
+    let token: ExeDevToken?
 
     /// Replaces every secret that a host may repeat: programs print an argument that they refuse.
     var redaction: Redaction {
-        var known = token.secrets
+        var known = token?.secrets ?? []
         for name in [SecretName.serverToken, .agentToken] { known += state.knownSecret(name).map { [("\(name)", $0)] } ?? [] }
         known += (try? overlayKey.read()).map { [("\(SecretName.tailscaleAuthKey)", $0)] } ?? []
         for name in registries.keys { known += (try? registrySecret(name)).map { [("\(name)", $0)] } ?? [] }

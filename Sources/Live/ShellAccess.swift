@@ -1,5 +1,5 @@
 package import ExeDev
-import FleetCore
+package import FleetCore
 import K3s
 package import Reconciler
 package import SSH
@@ -10,11 +10,8 @@ package struct ShellAccess: Sendable {
     private let entrance: Entrance
     private let client: SSHClient
 
-    /// `keyFile`, `user`: nil is what the environment and exe.dev say. `folder`: what a relative path begins at.
-    package init(
-        keyFile: String?, user: String?, folder: String, state: StateDirectory, environment: [String: String], waits: Waits
-    ) throws {
-        let settings = SSHSettings(keyFile: keyFile, user: user, hostKeys: .standard)
+    /// `folder`: what a relative path begins at.
+    package init(_ settings: SSHSettings, folder: String, state: StateDirectory, environment: [String: String], waits: Waits) throws {
         entrance = try Entrance(
             identity: Identity(settings: settings, folder: folder, state: state, environment: environment), needsKey: true)
         client = SSHClient(loop: .shared, connectsPerMinute: 60, waiting: waits.begin)

@@ -49,18 +49,19 @@ package actor SSHClient {
 
     /// Runs a command of a POSIX shell, never twice. It must not `exec`, because the shell reports success after it. Sends nothing if `gate`
     /// returns false right before sending. `endsInput`: else its standard input stays open until it has ended or the connection has.
+    /// `isOfShell`: false for a server that is none, as exe.dev's lobby; then nothing proves that an answer of status 0 is whole.
     /// `aside`: on a connection of its own, which no other command waits for. `access`: for the first connection to a host that is entered
     /// in its own way.
     package func run(
-        on target: SSHTarget, access: SSHAccess? = nil, command: String, stdin: [UInt8], endsInput: Bool = true, deadline: Duration,
-        outputLimit: Int, aside: Bool = false,
+        on target: SSHTarget, access: SSHAccess? = nil, command: String, isOfShell: Bool = true, stdin: [UInt8], endsInput: Bool = true,
+        deadline: Duration, outputLimit: Int, aside: Bool = false,
         gate: @escaping @Sendable () -> Bool = { true }
     ) async throws(SSHError) -> ExecResult {
         func run(in session: SSHSession) async throws(SSHError) -> ExecResult {
             let isOver = waiting("an answer of \(target) over SSH", Double(deadline.components.seconds))
             defer { isOver() }
             return try await session.run(
-                command, stdin: stdin, endsInput: endsInput, seconds: deadline, outputLimit: outputLimit, gate: gate)
+                command, isOfShell: isOfShell, stdin: stdin, endsInput: endsInput, seconds: deadline, outputLimit: outputLimit, gate: gate)
         }
         if aside {
             let session = try await connect(target, access)

@@ -3,7 +3,7 @@ import CLibssh2
 /// One command: its standard input, its output and the proof of its end.
 extension SSHSession {
     func run(
-        _ command: String, stdin: [UInt8], endsInput: Bool, seconds: Duration, outputLimit: Int, gate: @Sendable () -> Bool
+        _ command: String, isOfShell: Bool, stdin: [UInt8], endsInput: Bool, seconds: Duration, outputLimit: Int, gate: @Sendable () -> Bool
     ) async throws(SSHError) -> ExecResult {
         await takeTurn()
         defer { passTurn() }
@@ -14,7 +14,7 @@ extension SSHSession {
             let channel = try await open(deadline)
             guard gate() else { throw .cancelled(commandSent: false) }
             wasSent = true
-            return try await converse(channel, command, stdin, endsInput, outputLimit, deadline)
+            return try await converse(channel, command, isOfShell, stdin, endsInput, outputLimit, deadline)
         } catch {
             // A channel in an unknown state makes the session unusable: the next command opens a new one.
             close()
@@ -36,9 +36,10 @@ extension SSHSession {
     }
 
     private func converse(
-        _ channel: OpaquePointer, _ command: String, _ stdin: [UInt8], _ endsInput: Bool, _ limit: Int, _ deadline: UInt64
+        _ channel: OpaquePointer, _ command: String, _ isOfShell: Bool, _ stdin: [UInt8], _ endsInput: Bool, _ limit: Int,
+        _ deadline: UInt64
     ) async throws(SSHError) -> ExecResult {
-        let proven = command + EndOfStream.proof
+        let proven = command + (isOfShell ? EndOfStream.proof : "")
         let started = try await untilDone(deadline, during: "the command", sent: true) {
             libssh2_channel_process_startup(channel, "exec", 4, proven, UInt32(proven.utf8.count))
         }
@@ -57,7 +58,7 @@ extension SSHSession {
         _ = try await untilDone(deadline, during: "the command", sent: true) { libssh2_channel_wait_closed(channel) }
         conclude(channel, &result)
         libssh2_channel_free(channel)
-        guard result.hasProvenEnd(EndOfStream.mark, limit: limit) else {
+        guard !isOfShell || result.hasProvenEnd(EndOfStream.mark, limit: limit) else {
             throw .disconnected(target: "\(target)", reason: "the command's channel ended without its exit status", commandSent: true)
         }
         return result

@@ -17,7 +17,7 @@ import Testing
 
     /// Every command of the lobby once, with what it sends.
     static let lines: [(typed: String, sent: String)] = [
-        ("ls -l web-*", "ls -l 'web-*'"), ("--json ls --group tag", "ls --group=tag"),
+        ("ls -l web-*", "ls -l 'web-*'"), ("--json ls --group tag", "ls --group=tag"), ("--transport ssh --token-file t whoami", "whoami"),
         (
             "new --tag a --tag=b --name web-one --no-email --env MODE=x --cpu 2",
             "new --name=web-one --cpu=2 --tag=a --tag=b --env=MODE=x --no-email"

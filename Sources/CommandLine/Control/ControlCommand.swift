@@ -40,10 +40,14 @@ extension Arguments.Option {
     var label: String { flag + (takesValue ? " VALUE" : "") }
 }
 
+extension Arguments.Option {
+    static let transport = value("transport", "https, or ssh: with a registered key and no token (else $EXE_DEV_TRANSPORT, https)")
+}
+
 extension [Arguments.Option] {
     /// Of whatever speaks to exe.dev.
     static let control: [Arguments.Option] = [
-        .path("token-file", "a file with the API token (else $EXE_DEV_API_KEY)"),
+        .path("token-file", "a file with the API token (else $EXE_DEV_API_KEY)"), .transport,
         .flag("json", "print exe.dev's answer as it is, also on a terminal"),
     ]
 }
@@ -58,7 +62,7 @@ extension ControlCommand {
         }
         options += .control
         if danger != nil { options.append(.flag("yes", "do not ask")) }
-        if path == "new" { options += [.flag("wait", "until SSH answers there")] + .shell.filter { $0.name != "token-file" } }
+        if path == "new" { options += [.flag("wait", "until SSH answers there")] + .shell.filter { ["key", "l"].contains($0.name) } }
         run = { arguments, session in
             let operands = try lobby.operands(in: arguments)
             if let danger = lobby.danger, !arguments.has("yes") {

@@ -24,8 +24,13 @@ enum ControlHelp {
     /// The subcommand that `words` begin with, and what follows it. Options may stand before it: `exedev-ctl --json ls`.
     static func command(_ words: [String]) throws(UsageError) -> (ControlCommand, [String]) {
         if let command = found(words) { return (command, Array(words.dropFirst(command.path.split(separator: " ").count))) }
-        if let start = words.firstIndex(where: { !$0.hasPrefix("-") }), start > 0, let command = found(Array(words[start...])) {
-            return (command, Array(words[..<start] + words[start...].dropFirst(command.path.split(separator: " ").count)))
+        // What stands before it are options, and values of options.
+        let valued = ["--transport", "--token-file", "--key", "-l"]
+        for start in words.indices.dropFirst() where !words[start].hasPrefix("-") && !valued.contains(words[start - 1]) {
+            if let command = found(Array(words[start...])) {
+                return (command, Array(words[..<start] + words[start...].dropFirst(command.path.split(separator: " ").count)))
+            }
+            break
         }
         let first = words.first { !$0.hasPrefix("-") } ?? words[0]
         let family = members(of: first)

@@ -1,4 +1,5 @@
 import ExeDev
+import FleetCore
 import FoundationEssentials
 import Live
 
@@ -14,8 +15,21 @@ struct ControlSession: Sendable {
     }
 
     func client(_ arguments: Arguments) throws -> ExeDevClient {
-        ExeDevClient(
-            transport: try CurlTransport(token: try token(arguments), environment: environment), waiting: terminal.patience.waits.begin)
+        ExeDevClient(transport: try access(arguments).transport, waiting: terminal.patience.waits.begin)
+    }
+
+    /// Over HTTPS or SSH, by `--transport`, else `EXE_DEV_TRANSPORT`.
+    private func access(_ arguments: Arguments) throws -> PlatformAccess {
+        let style = try arguments.value("transport").map { try PlatformAccess.style($0, name: "--transport") }
+        return try PlatformAccess(
+            style: style, tokenFile: arguments.value("token-file"), ssh: .ofControl(arguments),
+            folder: FileManager.default.currentDirectoryPath,
+            state: try controlState(arguments), environment: environment, waits: terminal.patience.waits)
+    }
+
+    /// What would be trusted on first use would be kept there, and nothing is.
+    func controlState(_ arguments: Arguments) throws -> StateDirectory {
+        try StateDirectory(base: try CommandContext.stateBase(arguments), cluster: "exedev-ctl")
     }
 
     /// Asks on a terminal; throws unless the answer is `yes`.
@@ -50,5 +64,12 @@ extension ControlSession {
         }
         let text = String(decoding: bytes, as: UTF8.self)
         return text.hasSuffix("\n") ? String(text.dropLast()) : text
+    }
+}
+
+extension SSHSettings {
+    /// `--key` and `-l`.
+    static func ofControl(_ arguments: Arguments) -> SSHSettings {
+        SSHSettings(keyFile: arguments.value("key"), user: arguments.value("l"), hostKeys: .standard)
     }
 }

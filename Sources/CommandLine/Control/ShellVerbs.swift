@@ -13,7 +13,7 @@ struct RemoteExit: Error { var status: Int32 }
 extension [Arguments.Option] {
     /// Of what logs in to a VM.
     static let shell: [Arguments.Option] = [
-        .path("token-file", "a file with the API token (else $EXE_DEV_API_KEY)"),
+        .path("token-file", "a file with the API token (else $EXE_DEV_API_KEY)"), .transport,
         .path("key", "the SSH key, or the .pub file of one in the ssh-agent (else $EXE_DEV_SSH_KEY, the agent, ~/.ssh)"),
         .value("l", "the login name, where exe.dev names none"),
     ]
@@ -73,10 +73,8 @@ extension ControlSession {
     }
 
     private func shellAccess(_ arguments: Arguments) throws -> ShellAccess {
-        // Only what is trusted on first use is kept there, and nothing is.
-        let state = try StateDirectory(base: try CommandContext.stateBase(arguments), cluster: "exedev-ctl")
-        return try ShellAccess(
-            keyFile: arguments.value("key"), user: arguments.value("l"), folder: FileManager.default.currentDirectoryPath, state: state,
+        try ShellAccess(
+            .ofControl(arguments), folder: FileManager.default.currentDirectoryPath, state: try controlState(arguments),
             environment: environment, waits: terminal.patience.waits)
     }
 

@@ -10,8 +10,13 @@ import Tokens
 
 /// The way to exe.dev, and what we may do there: the 401 and 403 checklists of its API documents (facts/exedev.md §2.3, §3.2).
 extension Doctor {
+    private var isOverSSH: Bool { (try? PlatformAccess.style(environment)) == .ssh }
+
     mutating func checkToken() {
         let did = "read the API token"
+        guard !isOverSSH else {
+            return note(.ok(.token, did, "EXE_DEV_TRANSPORT is ssh: a registered SSH key speaks for us, and no token"))
+        }
         let signed: SignedToken
         do {
             let token = try ExeDevToken.load(
@@ -47,6 +52,7 @@ extension Doctor {
     }
 
     mutating func checkEndpoint() {
+        guard !isOverSSH else { return note(.skipped(.endpoint, "exe.dev is spoken to over SSH")) }
         let endpoint = environment["EXE_DEV_ENDPOINT"] ?? "https://exe.dev/exec"
         let host = endpoint.split(separator: "/").dropFirst().first.map { String($0.split(separator: ":")[0]) } ?? ""
         var list: UnsafeMutablePointer<addrinfo>?
@@ -63,9 +69,13 @@ extension Doctor {
     }
 
     mutating func checkAPI() async {
-        guard let token else { return note(.skipped(.api, "there is no API token")) }
+        guard token != nil || isOverSSH else { return note(.skipped(.api, "there is no API token")) }
         do {
-            let client = ExeDevClient(transport: try CurlTransport(token: token, environment: environment), waiting: waits.begin)
+            let state = try StateDirectory(base: CommandContext.stateBase(arguments), cluster: fleet?.cluster.name ?? "doctor")
+            let access = try PlatformAccess(
+                tokenFile: arguments.value("token-file"), ssh: fleet?.ssh ?? .ofControl(arguments),
+                folder: CommandContext.folder(of: fleetFileName), state: state, environment: environment, waits: waits)
+            let client = ExeDevClient(transport: access.transport, waiting: waits.begin)
             let began = SystemClock().uptime
             let introduction = await client.introduce()
             self.introduction = introduction
@@ -109,8 +119,8 @@ extension Doctor {
     mutating func checkAccount() {
         guard let keys = introduction?.keys else { return note(.skipped(.account, "exe.dev told no SSH keys")) }
         let did = "looked for the token's key among the account's"
-        guard let signed = try? token?.signed() else {
-            return note(.ok(.account, did, "\(keys.count) SSH keys are on the account; whose the token is it does not say"))
+        guard !isOverSSH, let signed = try? token?.signed() else {
+            return note(.ok(.account, did, "\(keys.count) SSH keys are on the account; nothing says whose the token is"))
         }
         let line = signed.signature.publicLine
         let print = fingerprint(Array(signed.signature.publicKey))
@@ -123,6 +133,7 @@ extension Doctor {
 
     mutating func checkPermissions() {
         guard let fleet = known(.permissions) else { return }
+        guard !isOverSSH else { return note(.ok(.permissions, "nothing", "a registered SSH key may run every command")) }
         let did = "compared the token's commands with what the fleet file needs"
         let needed = TokenNeeds.commands(of: fleet)
         guard let signed = try? token?.signed() else {

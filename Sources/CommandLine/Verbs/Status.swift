@@ -29,8 +29,10 @@ extension Verb {
         let ledger = try broken.state.loadLedger { terminal.say("WARNING: \($0)") }
         var vms: [ObservedVM]?
         do {
-            vms = try await LiveWorld.listVMs(
-                environment: CommandContext.environment, tokenFile: arguments.value("token-file"), waits: terminal.patience.waits)
+            let access = try PlatformAccess(
+                tokenFile: arguments.value("token-file"), ssh: .ofControl(arguments), folder: FileManager.default.currentDirectoryPath,
+                state: broken.state, environment: CommandContext.environment, waits: terminal.patience.waits)
+            vms = try await LiveWorld.listVMs(access, waits: terminal.patience.waits)
         } catch {
             terminal.say("exe.dev's list cannot be shown: \(error)")
         }

@@ -23,6 +23,7 @@ struct Serve {
         let platform = platform(settings, machines)
         await platform.resume()
         try listen(settings, platform, machines)
+        if settings.lobbyPort != nil { try LobbyServer(state: state).start(settings) }
         try state.write(Data("ready\n".utf8), to: state.ready)
         print("exedev-sim: serving http://127.0.0.1:\(settings.httpPort)/exec")
         fflush(nil)

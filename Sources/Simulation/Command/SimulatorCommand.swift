@@ -38,7 +38,7 @@ package enum SimulatorCommand {
             guard let options = SoakCommand.options(Array(arguments.dropFirst())) else { return wrong("soak: a wrong option") }
             do { return try SoakCommand.run(options) } catch { return failed("\(error)") }
         }
-        guard let verb = arguments.first, ["serve", "up", "env", "ls", "down"].contains(verb) else {
+        guard let verb = arguments.first, ["serve", "up", "env", "ls", "down", "lobby"].contains(verb) else {
             return wrong("a verb is missing or unknown")
         }
         guard let state = state(Array(arguments.dropFirst())) else { return wrong("usage: exedev-sim \(verb) [--state DIR]") }
@@ -56,6 +56,7 @@ package enum SimulatorCommand {
         case "up": return try await up(state)
         case "env": return env(state)
         case "ls": ls(state)
+        case "lobby": return try LobbyServer(state: state).answer(ProcessInfo.processInfo.environment["SSH_ORIGINAL_COMMAND"])
         default: try down(state)
         }
         return 0
@@ -125,7 +126,8 @@ package enum SimulatorCommand {
             ("EXE_DEV_SSH_KEY", state.clientKey), ("EXE_DEV_SSH_PORT", "\(settings.sshPort)"), ("EXE_DEV_KNOWN_HOSTS", state.knownHosts),
             ("TS_AUTHKEY", settings.tailscaleKey), ("EXEDEV_K8S_RELEASES", mirror), ("EXEDEV_K8S_INSTALLERS", mirror),
         ]
-        for (name, value) in variables { print("export \(name)='\(value)'") }
+        let lobby = settings.lobbyPort.map { [("EXE_DEV_LOBBY", "root@127.0.0.1:\($0)")] } ?? []
+        for (name, value) in variables + lobby { print("export \(name)='\(value)'") }
         return 0
     }
 
@@ -142,6 +144,7 @@ package enum SimulatorCommand {
             kill(process, SIGKILL)
             while processID(state) != nil { usleep(10000) }
         }
+        LobbyServer(state: state).stop()
         try state.write(Data(MachineScript.text.utf8), to: state.script)
         try Subprocess.check("sh", [state.script, "down", state.id, state.path])
         try files.removeItem(atPath: state.path)

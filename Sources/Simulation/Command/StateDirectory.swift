@@ -71,6 +71,8 @@ struct Settings: Codable {
     /// The `ssh-ed25519 AAAA…` of the client.
     var publicKey: String
     var hostPublicKey: String
+    /// Of the lobby's sshd; nil in a directory of an older simulator.
+    var lobbyPort: UInt16?
 }
 
 extension StateDirectory {
@@ -87,7 +89,8 @@ extension StateDirectory {
         if let settings = read(Settings.self, at: settings) { return settings }
         let settings = Settings(
             httpPort: try Sockets.freePort(), sshPort: try Sockets.freePort(), token: try mintToken(),
-            tailscaleKey: "tskey-auth-" + UUID().uuidString, publicKey: try publicKey(clientKey), hostPublicKey: try publicKey(hostKey))
+            tailscaleKey: "tskey-auth-" + UUID().uuidString, publicKey: try publicKey(clientKey), hostPublicKey: try publicKey(hostKey),
+            lobbyPort: try Sockets.freePort())
         try write(settings, to: self.settings)
         // What `ssh exe.dev` leaves behind, and nothing of any VM: the proxy's name and its one key.
         try write(Data("exe.dev \(settings.hostPublicKey)\n".utf8), to: knownHosts)
