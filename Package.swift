@@ -88,7 +88,7 @@ let package = Package(
         tests("FleetCoreTests", on: ["FleetCore", "K3s", "Shell"]),
         tests("ReconcilerTests", on: ["Simulation", "Reconciler", "FleetCore", "K3s", "Shell"]),
         tests("ExeDevTests", on: ["ExeDev", "Shell"]),
-        tests("SSHTests", on: ["FleetCore", "Live", "Reconciler", "SSH", "TestSupport"]),
+        tests("SSHTests", on: ["ExeDev", "FleetCore", "Live", "Reconciler", "SSH", "TestSupport"]),
         tests("HTTPServerTests", on: ["HTTPServer"]),
         tests(
             "DaemonTests",

@@ -76,6 +76,39 @@ extension WireTests {
             }
         }
 
+        /// Over SSH, with a key and no token: the same answers, errors and exit statuses, and the same fleet.
+        @Test func theLobbyOverSSHIsTheSame() async throws {
+            try await Wire.run { wire in
+                let https = wire.environment
+                wire.environment["EXE_DEV_API_KEY"] = nil
+                wire.environment["EXE_DEV_TRANSPORT"] = "ssh"
+                let ssh = wire.environment
+                for words in [
+                    ["ls"], ["ls", "nobody"], ["restart", "nobody", "--yes"], ["exec", "frobnicate"], ["exec", "ls 'x"],
+                    ["tag", "nobody", "A"],
+                ] {
+                    var said: [String] = []
+                    for environment in [https, ssh] {
+                        wire.environment = environment
+                        let ended = try await wire.exec("exedev-ctl", words)
+                        said.append("\(ended.status) \(ended.all)")
+                    }
+                    #expect(
+                        said[0].replacing("(400)", with: "(422)") == said[1].replacing("(400)", with: "(422)") || words[1] == "ls 'x",
+                        "\(words)")
+                }
+                wire.environment = ssh
+                try wire.write(pools: ["web": "nodes: 1"])
+                let apply = try await wire.k8s("apply", "--yes")
+                #expect(apply.status == 0, "\(apply.all)")
+                let doctor = try await wire.k8s("doctor")
+                #expect(doctor.status == 0 && doctor.out.contains("EXE_DEV_TRANSPORT is ssh"), "\(doctor.all)")
+                wire.environment["EXE_DEV_SSH_KEY"] = nil
+                let keyless = try await wire.exec("exedev-ctl", ["ls"])
+                #expect(keyless.status == 1 && keyless.err.contains("SSH key"), "\(keyless.all)")
+            }
+        }
+
         /// A fleet that is well has nothing to be mended; what is broken is found by its own check.
         @Test func doctorFindsWhatIsBroken() async throws {
             try await Wire.run { wire in

@@ -120,7 +120,8 @@ extension Doctor {
         guard let keys = introduction?.keys else { return note(.skipped(.account, "exe.dev told no SSH keys")) }
         let did = "looked for the token's key among the account's"
         guard !isOverSSH, let signed = try? token?.signed() else {
-            return note(.ok(.account, did, "\(keys.count) SSH keys are on the account; nothing says whose the token is"))
+            return note(
+                .ok(.account, did, "SSH keys on the account: \(keys.count)" + (isOverSSH ? "" : "; nothing says whose the token is")))
         }
         let line = signed.signature.publicLine
         let print = fingerprint(Array(signed.signature.publicKey))

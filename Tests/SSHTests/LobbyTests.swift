@@ -1,0 +1,37 @@
+import ExeDev
+import FleetCore
+import Testing
+
+@testable import Live
+@testable import SSH
+
+/// What ends over SSH, as the answer of `POST /exec` that it stands for.
+@Suite struct LobbyTests {
+    @Test(
+        arguments: [
+            (0, "{\"vms\":[]}", "", 200, "{\"vms\":[]}"),
+            (1, "", "{\"error\":\"VM \\\"x\\\" not found\"}", 422, "{\"error\":\"VM \\\"x\\\" not found\"}"),
+            (1, "{\"error\":\"no\"}", "", 422, "{\"error\":\"no\"}"),
+            (2, "", "unknown command\n", 422, "{\"error\":\"unknown command\\n\"}"),
+            (255, "", "", 422, "{\"error\":\"the command ended with status 255\"}"),
+            (nil, "part", "", 500, "{\"error\":\"the command was ended by TERM\"}"),
+        ] as [(Int32?, String, String, Int, String)])
+    func anEndIsAStatus(exit: Int32?, out: String, err: String, status: Int, body: String) {
+        let result = ExecResult(stdout: Array(out.utf8), stderr: Array(err.utf8), exitStatus: exit, signal: exit == nil ? "TERM" : nil)
+        let reply = LobbyTransport.reply(to: result)
+        #expect(reply.status == status && String(decoding: reply.body, as: UTF8.self) == body)
+    }
+
+    @Test(
+        arguments: [
+            ("exe.dev", "exe.dev", nil, nil), ("root@127.0.0.1:2222", "127.0.0.1", 2222, "root"), ("a@b@h", "h", nil, "a@b"),
+        ] as [(String, String, Int?, String?)])
+    func anAddress(text: String, host: String, port: Int?, user: String?) throws {
+        let address = try LobbyTransport.address(text)
+        #expect(address.host == host && address.port == port && address.user == user)
+    }
+
+    @Test(arguments: ["", ":22", "h:x", "h:70000", "h:1:2"]) func whatIsNone(text: String) {
+        #expect(throws: StateError.self) { try LobbyTransport.address(text) }
+    }
+}
