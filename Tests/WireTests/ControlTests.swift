@@ -107,6 +107,39 @@ extension WireTests {
             }
         }
 
+        /// A fleet under a key that sees only its tag; a token is exchanged, requested and revoked.
+        @Test func tokensLiveAndEnd() async throws {
+            try await Wire.run { wire in
+                func ctl(_ words: String...) async throws -> (status: Int32, all: String) {
+                    let ended = try await wire.exec("exedev-ctl", words)
+                    return (ended.status, ended.all)
+                }
+                #expect(try await ctl("new", "--name=other-one", "--no-email").status == 0)
+                // The simulator's first token may not do this; one that is minted for it may.
+                let (owner, key, short) = (wire.folder + "/owner", wire.folder + "/tagged", wire.folder + "/short")
+                let mint = try await ctl(
+                    "token", "mint", "--cmds=ssh-key generate-api-key,ssh-key remove,exe0-to-exe1,ls", "--out", owner)
+                #expect(mint.status == 0, "\(mint.all)")
+                let request = try await ctl("token", "request", "--tag=fleet-wire", "--label=wire", "--out", key, "--token-file", owner)
+                #expect(request.status == 0, "\(request.all)")
+                let exchange = try await ctl("token", "exchange", "--out", short, "--token-file", owner)
+                #expect(exchange.status == 0, "\(exchange.all)")
+                #expect(try await ctl("ls", "other-one", "--token-file", short).status == 0)
+                #expect(try await ctl("ls", "other-one", "--token-file", key).status == 1, "it is not there for this key")
+
+                wire.environment["EXE_DEV_API_KEY"] = nil
+                try wire.write(pools: ["web": "nodes: 1"])
+                let apply = try await wire.k8s("apply", "--yes", "--token-file", key)
+                #expect(apply.status == 0, "\(apply.all)")
+                let taken = try await ctl("new", "--name=other-one", "--no-email", "--token-file", key)
+                #expect(taken.status == 1 && taken.all.contains("not available"), "\(taken.all)")
+                let revoked = try await ctl("token", "revoke", "wire", "--yes", "--token-file", owner)
+                #expect(revoked.status == 0, "\(revoked.all)")
+                let ended = try await wire.k8s("plan", "--token-file", key)
+                #expect(ended.status == 1 && ended.all.contains("(401)"), "\(ended.all)")
+            }
+        }
+
         /// A fleet that is well has nothing to be mended; what is broken is found by its own check.
         @Test func doctorFindsWhatIsBroken() async throws {
             try await Wire.run { wire in

@@ -7,14 +7,12 @@ import Tokens
 actor ExecService {
     private let platform: Platform
     private let state: StateDirectory
-    private let publicKey: String
     private var verified: Set<String> = []
     private var counts: [String: Int] = [:]
 
-    init(platform: Platform, state: StateDirectory, publicKey: String) {
+    init(platform: Platform, state: StateDirectory) {
         self.platform = platform
         self.state = state
-        self.publicKey = publicKey
     }
 
     func answer(_ request: HTTPRequest) async -> HTTPResponse {
@@ -33,8 +31,9 @@ actor ExecService {
     private func answer(_ words: [String]?, _ command: String, authorization: String?, _ rule: Faults.Rule?) async -> HTTPResponse {
         if rule?.fault == .latency { try? await Task.sleep(for: .milliseconds(rule?.milliseconds ?? 200)) }
         if let early = before(rule) { return early }
-        if let refusal = refusal(words, command, authorization) { return plain(refusal) }
-        var response = plain(await platform.run(words ?? []))
+        guard let principal = await principal(authorization) else { return plain(.failure(401, "invalid token")) }
+        if let refusal = refusal(words, command, principal) { return plain(refusal) }
+        var response = plain(await platform.run(words ?? [], tag: principal.tag))
         switch rule?.fault {
         case .lostReply: response.ending = .dropped
         case .truncate: response.ending = .truncated
@@ -59,30 +58,36 @@ actor ExecService {
         }
     }
 
-    private func refusal(_ words: [String]?, _ command: String, _ authorization: String?) -> Reply? {
-        guard let header = authorization, header.hasPrefix("Bearer "), let token = verify(String(header.dropFirst(7))) else {
-            return .failure(401, "invalid token")
-        }
+    private func refusal(_ words: [String]?, _ command: String, _ principal: Principal) -> Reply? {
         guard let words, !words.isEmpty else { return .failure(400, "empty or unbalanced command line") }
         guard CommandUsage.all[command] != nil else { return .failure(404, "unknown command") }
-        return token.permissions.allows(command) ? nil : .failure(403, "command not allowed by token: \(command)")
+        return principal.allows(command) ? nil : .failure(403, "command not allowed by token: \(command)")
     }
 
-    private func verify(_ text: String) -> SignedToken? {
-        guard let token = try? SignedToken(text), token.permissions.isValid(at: Int(Date().timeIntervalSince1970)) else { return nil }
-        if verified.contains(text) { return token }
+    private func principal(_ authorization: String?) async -> Principal? {
+        guard let authorization, authorization.hasPrefix("Bearer ") else { return nil }
+        let (text, now) = (String(authorization.dropFirst(7)), Int(Date().timeIntervalSince1970))
+        if text.hasPrefix("exe1.") { return await platform.principal(exe1: text, now: now) }
+        guard let token = try? SignedToken(text), token.permissions.isValid(at: now), token.signature.namespace == SignedToken.lobby,
+            let key = await platform.key(line: token.signature.publicLine), !key.isOfVM, isSigned(text, token)
+        else { return nil }
+        return Principal(permissions: token.permissions, tag: key.tag)
+    }
+
+    private func isSigned(_ text: String, _ token: SignedToken) -> Bool {
+        if verified.contains(text) { return true }
         let signers = state.path + "/allowed_signers"
         let signature = state.path + "/signature"
-        guard (try? state.write(Data("owner \(publicKey)\n".utf8), to: signers)) != nil,
+        guard (try? state.write(Data("owner \(token.signature.publicLine)\n".utf8), to: signers)) != nil,
             (try? state.write(Data(token.signature.armored.utf8), to: signature)) != nil,
             let ended = try? Subprocess.run(
-                "ssh-keygen", ["-Y", "verify", "-q", "-f", signers, "-I", "owner", "-n", "v0@exe.dev", "-s", signature],
+                "ssh-keygen", ["-Y", "verify", "-q", "-f", signers, "-I", "owner", "-n", SignedToken.lobby, "-s", signature],
                 input: token.permissions.payload,
                 quiet: true),
             ended.status == 0
-        else { return nil }
+        else { return false }
         verified.insert(text)
-        return token
+        return true
     }
 
     private func plain(_ reply: Reply) -> HTTPResponse {

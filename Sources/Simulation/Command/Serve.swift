@@ -35,11 +35,12 @@ struct Serve {
         return Platform(
             state.read(Platform.State.self, at: state.table) ?? Platform.State(), machines: machines, sshPort: Int(settings.sshPort),
             owner: Platform.Owner(email: "owner@example.com", publicKey: settings.publicKey),
-            foreignNames: { state.lines(state.foreignNames) }, save: { try state.write($0, to: state.table) })
+            keys: state.read(KeyRegister.self, at: state.register), foreignNames: { state.lines(state.foreignNames) },
+            save: { try state.write($0, to: state.table) }, saveKeys: { try state.write($0, to: state.register) })
     }
 
     private func listen(_ settings: Settings, _ platform: Platform, _ machines: NspawnMachines) throws {
-        let service = ExecService(platform: platform, state: state, publicKey: settings.publicKey)
+        let service = ExecService(platform: platform, state: state)
         let outside = try Sockets.listen(address: "127.0.0.1", port: settings.httpPort)
         _ = try HTTPServer(listeningOn: outside, bodyLimit: 65536) { await service.answer($0) }
         let guests = GuestService(

@@ -26,6 +26,7 @@ struct StateDirectory: Sendable {
     var vms: String { path + "/vms" }
     var script: String { path + "/machine.sh" }
     var table: String { path + "/state.json" }
+    var register: String { path + "/keys.json" }
     var settings: String { path + "/settings.json" }
     var faults: String { path + "/faults.json" }
     var foreignNames: String { path + "/foreign-names" }

@@ -18,6 +18,8 @@ package struct Account<Host: Hosted>: Sendable {
     /// Names that somebody else has.
     package var foreignNames: Set<String> = []
     package var quota = Int.max
+    /// Where new VMs are created; nil is where it began.
+    package var region: String?
     /// How large a VM may be, and a disk without anybody's approval.
     package var largestCPU = Int.max
     package var selfServeDisk = "1000GB"
@@ -28,12 +30,13 @@ package struct Account<Host: Hosted>: Sendable {
 }
 
 extension Account: Codable where Host: Codable {
-    private enum CodingKeys: String, CodingKey { case hosts = "vms", nextIndex, devices }
+    private enum CodingKeys: String, CodingKey { case hosts = "vms", nextIndex, devices, region }
 
     package init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
         hosts = try container.decode([Host].self, forKey: .hosts)
         nextIndex = try container.decode(Int.self, forKey: .nextIndex)
+        region = try container.decodeIfPresent(String.self, forKey: .region)
         devices = try container.decodeIfPresent([String: Int].self, forKey: .devices) ?? [:]
     }
 }

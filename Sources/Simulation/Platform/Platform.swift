@@ -16,14 +16,20 @@ package actor Platform {
     private(set) var account: State
     let machines: any Machines
     let sshPort: Int
-    private let owner: Owner
+    let owner: Owner
+    private(set) var register: KeyRegister
+    private let saveKeys: @Sendable (KeyRegister) throws -> Void
+    /// Of a tag-scoped key that sends the command under way: other VMs are not there for it.
+    @TaskLocal static var scope: String?
     private let foreignNames: @Sendable () -> Set<String>
     private let save: @Sendable (State) throws -> Void
 
     package init(
-        _ state: State, machines: any Machines, sshPort: Int, owner: Owner, foreignNames: @escaping @Sendable () -> Set<String>,
-        save: @escaping @Sendable (State) throws -> Void
+        _ state: State, machines: any Machines, sshPort: Int, owner: Owner, keys: KeyRegister? = nil,
+        foreignNames: @escaping @Sendable () -> Set<String>, save: @escaping @Sendable (State) throws -> Void,
+        saveKeys: @escaping @Sendable (KeyRegister) throws -> Void = { _ in }
     ) {
+        (register, self.saveKeys) = (keys ?? KeyRegister(owner: owner.publicKey), saveKeys)
         account = state
         self.machines = machines
         self.sshPort = sshPort
@@ -32,10 +38,15 @@ package actor Platform {
         self.save = save
     }
 
-    /// What the command line in `words` answers.
-    package func run(_ words: [String]) async -> Reply {
+    /// What the command line in `words` answers; `tag`: of the tag-scoped key that sends it.
+    package func run(_ words: [String], tag: String? = nil) async -> Reply {
+        await Self.$scope.withValue(tag) { await run(words) }
+    }
+
+    private func run(_ words: [String]) async -> Reply {
         do {
             guard let call = try Invocation(words) else { return .failure(404, "unknown command") }
+            if Self.scope != nil, call.path == "tag" { return .failure(403, "a tag-scoped key cannot change tags") }
             if call.has("help"), let usage = CommandUsage.all[call.path] { return .json(usage.help(of: call.path)) }
             return try await answer(call)
         } catch let refusal as AccountRefusal {
@@ -88,20 +99,35 @@ package actor Platform {
             return Reply(status: 200, headers: ["Content-Type": "text/plain"], body: CommandUsage.all.keys.sorted().joined(separator: "\n"))
         case "pause": return .json(try await pause(call))
         case "resume": return .json(try await unpause(call))
+        case "exe0-to-exe1": return .json(try keys(call))
+        case let path where path.hasPrefix("ssh-key "): return .json(try keys(call))
+        case let path where !path.hasPrefix("share "): return try other(call)
         default: return .json(try await share(call))
         }
     }
 
     private func whoami() -> JSON {
-        let key = JSON.object([("name", "simulator"), ("public_key", .string(owner.publicKey)), ("current", true)])
         return .object([
-            ("email", .string(owner.email)), ("region", "lax"), ("region_display", "Los Angeles, USA"), ("ssh_keys", .list([key])),
+            ("email", .string(owner.email)), ("region", .string(region)), ("region_display", .string(Self.regions[region] ?? region)),
+            ("ssh_keys", .list(register.keys.map(row))),
         ])
     }
 
     func named(_ name: String?) throws(AccountRefusal) -> VirtualMachine {
         guard let name else { throw .invalid("usage: a VM name is missing") }
-        return account.hosts[try account.find(name)]
+        let vm = account.hosts[try account.find(name)]
+        guard isVisible(vm) else { throw .notFound(name) }
+        return vm
+    }
+
+    func isVisible(_ vm: VirtualMachine) -> Bool { Self.scope.map(vm.tags.contains) ?? true }
+
+    /// What `body` does to keys and tokens, on disk when this returns.
+    @discardableResult
+    func changeKeys<Value>(_ body: (inout KeyRegister) throws(AccountRefusal) -> Value) throws -> Value {
+        let value = try body(&register)
+        try saveKeys(register)
+        return value
     }
 
     /// What `body` does, on disk when this returns.

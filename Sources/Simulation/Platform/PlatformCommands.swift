@@ -4,7 +4,7 @@ import K3s
 extension Platform {
     /// A plain name also matches every VM whose name starts with it; a missing VM is an empty list (SDK 0.4.0).
     func list(_ call: Invocation) throws -> JSON {
-        let rows = account.hosts.filter { vm in call.words.first.map { Platform.matches(vm.name, pattern: $0) } ?? true }
+        let rows = account.hosts.filter(isVisible).filter { vm in call.words.first.map { Platform.matches(vm.name, pattern: $0) } ?? true }
         return .object([("vms", .list(rows.map { row($0, long: call.has("l")) }))])
     }
 
@@ -16,7 +16,7 @@ extension Platform {
         var fields: [(String, JSON)] = [("vm_name", .string(vm.name))] + destination(of: vm)
         fields.append(("https_url", .string("https://\(vm.name).exe.xyz")))
         fields.append(("status", .string(vm.status(at: Date().timeIntervalSince1970).rawValue)))
-        fields += [("region", "lax"), ("region_display", "Los Angeles, USA")]
+        fields += [("region", .string(region)), ("region_display", .string(Self.regions[region] ?? region))]
         if !vm.tags.isEmpty { fields.append(("tags", .strings(vm.tags))) }
         if !vm.comment.isEmpty { fields.append(("comment", .string(vm.comment))) }
         fields += [("created_at", .string(vm.createdAt)), ("egress_policy", .string(vm.make.egress))]
@@ -59,7 +59,9 @@ extension Platform {
         make.disk = call.value("disk") ?? make.disk
         make.egress = call.value("egress") ?? make.egress
         let tags = call.values("tag").flatMap { $0.split(separator: ",").map(String.init) }
-        return NewVM(name: name, tags: tags, comment: call.value("comment") ?? "", make: make)
+        return NewVM(
+            name: name, tags: tags + (Platform.scope.map { tags.contains($0) ? [] : [$0] } ?? []), comment: call.value("comment") ?? "",
+            make: make)
     }
 
     private func check(_ call: Invocation) throws(AccountRefusal) {
@@ -90,7 +92,9 @@ extension Platform {
         var deleted: [String] = []
         var missing: [String] = []
         for name in names {
-            guard let vm = try change({ account throws(AccountRefusal) in account.remove(name) }) else {
+            guard account.place(of: name).map({ isVisible(account.hosts[$0]) }) ?? true,
+                let vm = try change({ account throws(AccountRefusal) in account.remove(name) })
+            else {
                 missing.append(name)
                 continue
             }

@@ -1,0 +1,99 @@
+import Digest
+import Foundation
+import Tokens
+
+/// The SSH keys of an account and the tokens that exe.dev itself has made (facts/exedev.md §1.4, §3.2, §10.1). A signed token is not in it: it is as
+/// good as its key.
+package struct KeyRegister: Codable, Sendable {
+    struct Key: Codable, Sendable {
+        var name: String
+        /// The kind and the key in base64, without a comment. Of an API key that exe.dev made: its fingerprint alone is known.
+        var line: String
+        /// For VMs with this tag only, or for this VM only.
+        var tag: String?
+        var vm: String?
+
+        var fingerprint: String {
+            let blob = line.split(separator: " ").last.flatMap { Data(base64Encoded: String($0)) } ?? Data(line.utf8)
+            return "SHA256:" + Data(sha256([UInt8](blob))).base64EncodedString().filter { $0 != "=" }
+        }
+    }
+
+    /// An `exe1` token. It is void without the key that is behind it.
+    struct Issued: Codable, Sendable {
+        var text: String
+        /// The permissions JSON; nil is all that a tag-scoped key may.
+        var permissions: String?
+        var fingerprint: String
+        var namespace: String
+        var tag: String?
+    }
+
+    private(set) var keys: [Key]
+    private(set) var issued: [Issued] = []
+
+    init(owner line: String) { keys = [Key(name: "simulator", line: line)] }
+
+    func key(line: String) -> Key? { keys.first { $0.line == line } }
+
+    mutating func add(_ typed: String, tag: String?, vm: String?) throws(AccountRefusal) -> Key {
+        let words = typed.split(whereSeparator: \.isWhitespace).map(String.init)
+        guard words.count >= 2, words[0].contains("-"), Data(base64Encoded: words[1]) != nil else { throw .invalid("invalid public key") }
+        let key = Key(name: words.count > 2 ? words[2] : "key-\(keys.count + 1)", line: "\(words[0]) \(words[1])", tag: tag, vm: vm)
+        guard self.key(line: key.line) == nil else { throw .invalid("this key is registered already") }
+        keys.append(key)
+        return key
+    }
+
+    /// By its name, its fingerprint or itself; its tokens go with it.
+    mutating func remove(_ which: String) throws(AccountRefusal) -> Key {
+        let line = which.split(separator: " ").prefix(2).joined(separator: " ")
+        guard let place = keys.firstIndex(where: { $0.name == which || $0.fingerprint == which || $0.line == line }) else {
+            throw .invalid("SSH key \"\(which)\" not found")
+        }
+        let key = keys.remove(at: place)
+        issued.removeAll { $0.fingerprint == key.fingerprint }
+        return key
+    }
+
+    mutating func rename(_ old: String, _ new: String) throws(AccountRefusal) {
+        guard let place = keys.firstIndex(where: { $0.name == old }) else { throw .invalid("SSH key \"\(old)\" not found") }
+        keys[place].name = new
+    }
+
+    /// An API key with a token.
+    mutating func generate(label: String, cmds: [String]?, ends: Int?, tag: String?, vm: String?) -> Issued {
+        let key = Key(name: label, line: "api-key \(Data(UUID().uuidString.utf8).base64EncodedString())", tag: tag, vm: vm)
+        keys.append(key)
+        let list = cmds.map { "\"cmds\":" + JSON.strings($0).text }
+        let members = [ends.map { "\"exp\":\($0)" }, list].compactMap(\.self)
+        let isAll = tag != nil && cmds == nil && ends == nil
+        return issue(
+            isAll ? nil : "{\(members.joined(separator: ","))}", key.fingerprint, vm.map(SignedToken.proxy) ?? SignedToken.lobby, tag)
+    }
+
+    mutating func issue(_ permissions: String?, _ fingerprint: String, _ namespace: String, _ tag: String?) -> Issued {
+        let text = "exe1." + UUID().uuidString.replacingOccurrences(of: "-", with: "").lowercased()
+        let token = Issued(text: text, permissions: permissions, fingerprint: fingerprint, namespace: namespace, tag: tag)
+        issued.append(token)
+        return token
+    }
+
+    /// Nil for one that is unknown, has ended, or whose key is gone.
+    func issued(_ text: String, at now: Int) -> Issued? {
+        guard let token = issued.first(where: { $0.text == text }), keys.contains(where: { $0.fingerprint == token.fingerprint }),
+            token.permissions.map({ (try? Permissions(Data($0.utf8)))?.isValid(at: now) ?? false }) ?? true
+        else { return nil }
+        return token
+    }
+}
+
+/// Who sends a command.
+package struct Principal: Sendable {
+    /// Nil is all that a tag-scoped key may.
+    var permissions: Permissions?
+    /// Only VMs with this tag are there for it.
+    var tag: String?
+
+    func allows(_ command: String) -> Bool { permissions?.allows(command) ?? (command != "billing plan" && command != "billing usage") }
+}
