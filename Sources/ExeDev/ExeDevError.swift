@@ -59,7 +59,10 @@ package enum ExeDevError: Error, Sendable, Hashable, CustomStringConvertible {
             .askOperator(advice: "make one that may run all that is needed: \(Self.newToken)")
         case .misunderstood: .askOperator(advice: "exe.dev's API may have changed: try a newer version of this program")
         case .nameUnavailable(let name):
-            .nameTaken(advice: "VM names are global on exe.dev: if \(name) is not yours, choose another vmPrefix")
+            .nameTaken(
+                advice:
+                    "VM names are global on exe.dev, and a tag-scoped key sees its own VMs only: if \(name) is not yours, choose another vmPrefix"
+            )
         case .quotaReached: .askOperator(advice: "remove VMs that are not needed, or ask exe.dev for a larger plan")
         case .refused(let verb, _): .askOperator(advice: "read its message; exedev-ctl exec '\(verb) --help' shows the usage")
         }

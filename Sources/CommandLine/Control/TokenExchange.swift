@@ -27,7 +27,7 @@ extension ControlCommand {
             .value("vm", "for this VM's HTTPS proxy"), .value("cmds", "the commands that it may run: ls,new,'share show'"),
             .value("exp", "when it ends: 30d, 1y or never"),
             .path("out", "write the token into this file, mode 0600, not to standard output"),
-        ], examples: ["token request --tag=fleet-demo --exp=30d --out=token"]
+        ], examples: ["token request --transport=ssh --tag=fleet-demo --exp=30d --out=token"]
     ) { arguments, session in
         _ = try arguments.operands(upTo: 0)
         let flags = ["label", "vm", "tag", "cmds", "exp"].compactMap { name in arguments.value(name).map { "--\(name)=\($0)" } }
@@ -63,7 +63,7 @@ extension ControlCommand {
             Signed here, with a key of the account:
               exedev-ctl token mint --exp=30d --cmds='\(commands.joined(separator: ","))' --out=token
             Or made by exe.dev, for VMs with this fleet's tag alone (it cannot change tags, and sees no other VMs):
-              exedev-ctl token request --tag=\(fleet.cluster.tag) --exp=30d --out=token
+              exedev-ctl token request --transport=ssh --tag=\(fleet.cluster.tag) --exp=30d --out=token
             exedev-k8s destroy needs rm too.
             """)
         return .done
