@@ -5,8 +5,8 @@ import Tokens
 
 /// `POST /exec`: the rules before a command runs, the faults around it, and the log that tests read.
 actor ExecService {
-    private let platform: Platform
-    private let state: StateDirectory
+    let platform: Platform
+    let state: StateDirectory
     private var verified: Set<String> = []
     private var counts: [String: Int] = [:]
 
@@ -23,17 +23,20 @@ actor ExecService {
         counts[command, default: 0] += 1
         let rules = state.read(Faults.self, at: state.faults)?.rules ?? []
         let rule = rules.first { $0.hits(command, number: counts[command] ?? 0) }
-        let response = await answer(words, command, authorization: request.headers["authorization"], rule)
+        let response = await answer(words, command, request, rule)
         log(response.status, words ?? [])
         return response
     }
 
-    private func answer(_ words: [String]?, _ command: String, authorization: String?, _ rule: Faults.Rule?) async -> HTTPResponse {
+    private func answer(_ words: [String]?, _ command: String, _ request: HTTPRequest, _ rule: Faults.Rule?) async -> HTTPResponse {
         if rule?.fault == .latency { try? await Task.sleep(for: .milliseconds(rule?.milliseconds ?? 200)) }
         if let early = before(rule) { return early }
-        guard let principal = await principal(authorization) else { return plain(.failure(401, "invalid token")) }
+        guard let principal = await principal(request.headers["authorization"]) else { return plain(.failure(401, "invalid token")) }
         if let refusal = refusal(words, command, principal) { return plain(refusal) }
-        var response = plain(await platform.run(words ?? [], tag: principal.tag))
+        let call = command == "ssh" ? words.flatMap(Self.sshCall) : nil
+        let reply =
+            if let call { await ssh(call, tag: principal.tag, request) } else { await platform.run(words ?? [], tag: principal.tag) }
+        var response = plain(reply)
         switch rule?.fault {
         case .lostReply: response.ending = .dropped
         case .truncate: response.ending = .truncated
@@ -61,7 +64,8 @@ actor ExecService {
     private func refusal(_ words: [String]?, _ command: String, _ principal: Principal) -> Reply? {
         guard let words, !words.isEmpty else { return .failure(400, "empty or unbalanced command line") }
         guard CommandUsage.all[command] != nil else { return .failure(404, "unknown command") }
-        return principal.allows(command) ? nil : .failure(403, "command not allowed by token: \(command)")
+        let vm = command == "ssh" ? Self.sshCall(words)?.vm : nil
+        return principal.allows(command, vm: vm) ? nil : .failure(403, "command not allowed by token: \(command)")
     }
 
     private func principal(_ authorization: String?) async -> Principal? {

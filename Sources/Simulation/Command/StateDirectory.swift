@@ -106,7 +106,8 @@ extension StateDirectory {
     private func mintToken() throws -> String {
         let payload =
             #"{"cmds":["ls","new","rm","restart","resize","tag","comment","whoami","stat","help","share show","share port","#
-            + #""share set-public","share set-private","share add","share remove","pause","resume"]}"#
+            + #""share set-public","share set-private","share add","share remove","pause","resume","ssh","cp","egress","doc","browser","set-region","#
+            + #""grant-support-root"]}"#
         let signed = try Subprocess.run(
             "ssh-keygen", ["-Y", "sign", "-q", "-n", "v0@exe.dev", "-f", clientKey], input: Data(payload.utf8), quiet: true)
         let armored = String(decoding: signed.output, as: UTF8.self)

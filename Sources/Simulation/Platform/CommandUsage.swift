@@ -28,6 +28,10 @@ struct CommandUsage: Sendable {
         "stat": CommandUsage("stat <vm> [--range=24h|7d|30d]", values: ["range"]),
         "whoami": CommandUsage("whoami"),
         "help": CommandUsage("help"),
+        "ssh": CommandUsage("ssh [-l user] [user@]<vm> [command]", values: ["l"]),
+        "cp": CommandUsage(
+            "cp <vm> [new]", values: ["copy-tags", "cpu", "memory", "disk", "pool", "egress"], switches: ["standalone"]),
+        "grant-support-root": CommandUsage("grant-support-root <vm> on|off"),
         "egress": CommandUsage("egress <vm> [integrations|all]"),
         "set-region": CommandUsage("set-region <code>"),
         "doc": CommandUsage("doc [slug]"),

@@ -95,5 +95,8 @@ package struct Principal: Sendable {
     /// Only VMs with this tag are there for it.
     var tag: String?
 
-    func allows(_ command: String) -> Bool { permissions?.allows(command) ?? (command != "billing plan" && command != "billing usage") }
+    /// `vm`: of an `ssh`.
+    func allows(_ command: String, vm: String? = nil) -> Bool {
+        permissions?.allows(command, vm: vm) ?? (command != "billing plan" && command != "billing usage")
+    }
 }

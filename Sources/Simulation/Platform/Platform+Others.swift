@@ -8,8 +8,10 @@ extension Platform {
         "tyo": "Tokyo, Japan", "syd": "Sydney, Australia", "sgp": "Singapore", "lon": "London, UK",
     ]
 
-    func other(_ call: Invocation) throws -> Reply {
+    func other(_ call: Invocation) async throws -> Reply {
         switch call.path {
+        case "cp": return .json(try await copy(call))
+        case "grant-support-root": return text("root access for support: \(call.words.dropFirst().first ?? "off")\n")
         case "egress": return .json(try egress(call))
         case "set-region": return .json(try setRegion(call.words.first ?? ""))
         case "doc": return text("# \(call.words.first ?? "exe.dev")\n\nThis is a simulator; see exe.dev's own documents.\n")
@@ -26,6 +28,23 @@ extension Platform {
     }
 
     private func text(_ text: String) -> Reply { Reply(status: 200, headers: ["Content-Type": "text/plain"], body: text) }
+
+    /// A new machine like the source; the disk of a container is not copied.
+    private func copy(_ call: Invocation) async throws -> JSON {
+        let source = try named(call.words.first)
+        let name = call.words.dropFirst().first ?? "\(source.name)-copy"
+        var words = ["new", "--name=\(name)", "--image=\(source.make.image)", "--disk=\(source.make.disk)", "--comment=\(source.comment)"]
+        words += ["cpu", "memory"].map { "--\($0)=\(call.value($0) ?? ($0 == "cpu" ? source.make.cpu : source.make.memory))" }
+        if call.value("copy-tags") != "false" { words += source.tags.map { "--tag=\($0)" } }
+        guard let new = try Invocation(words) else { throw AccountRefusal.invalid("cannot copy") }
+        _ = try await create(new)
+        let vm = try named(name)
+        return .object([
+            ("name", .string(vm.name)), ("state", "starting"), ("source", .string(source.name)), ("ssh", .string("ssh \(vm.sshAddress)")),
+            ("ssh_host", .string(vm.sshAddress)), ("https_url", .string("https://\(vm.name).exe.xyz")), ("tags", .strings(vm.tags)),
+            ("created_at", .string(vm.createdAt)), ("egress_policy", .string(vm.make.egress)), ("elapsed", "1s"),
+        ])
+    }
 
     private func egress(_ call: Invocation) throws -> JSON {
         let vm = try named(call.words.first)

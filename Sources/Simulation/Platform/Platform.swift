@@ -101,7 +101,7 @@ package actor Platform {
         case "resume": return .json(try await unpause(call))
         case "exe0-to-exe1": return .json(try keys(call))
         case let path where path.hasPrefix("ssh-key "): return .json(try keys(call))
-        case let path where !path.hasPrefix("share "): return try other(call)
+        case let path where !path.hasPrefix("share "): return try await other(call)
         default: return .json(try await share(call))
         }
     }
