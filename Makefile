@@ -34,7 +34,7 @@ demo: deps-sim
 	BIN=$(BIN) KEEP=$(KEEP) scripts/demo
 
 test: deps-sim
-	-@scripts/install-missing $(SHELLS)
+	-@scripts/install-missing $(SHELLS) python3-venv
 	$(SWIFT) build -c $(CONFIG) $(FLAGS)
 	EXEDEV_BIN=$(abspath $(BIN)) SWIFT=$(SWIFT) scripts/run-tests
 

@@ -21,7 +21,7 @@ extension WireTests {
                     [python, Self.root.path + "/Tests/SDKTests/drive.py"], environment: wire.environment, folder: wire.folder)
                 let ended = await drive.ended()
                 #expect(ended.status == 0, "\(ended.all)")
-                print(ended.out.split(separator: "\n").last ?? "")
+                print(String(ended.out.split(separator: "\n").last ?? ""))
             }
         }
     }
