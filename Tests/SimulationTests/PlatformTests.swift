@@ -203,6 +203,12 @@ struct PlatformTests {
     }
 }
 
+struct HelpTests {
+    @Test(arguments: Faults.Kind.allCases) func everyFaultIsExplained(kind: Faults.Kind) {
+        #expect(SimulatorCommand.help.contains("  \(kind.rawValue) "))
+    }
+}
+
 /// SSH keys, tokens that exe.dev makes, and the scope of a tag.
 struct KeyTests {
     private static let line = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4"

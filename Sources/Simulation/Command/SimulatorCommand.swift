@@ -5,7 +5,7 @@ import Spawn
 
 /// The command line of `exedev-sim`.
 package enum SimulatorCommand {
-    private static let help = """
+    static let help = """
         exe.dev on this machine: POST /exec, real booting VMs, SSH. Needs root.
 
         usage: exedev-sim VERB [--state DIR]
@@ -14,6 +14,20 @@ package enum SimulatorCommand {
           env     print what a client needs, as export lines
           ls      list the VMs
           down    end serve and all VMs, remove everything but the cached root image
+
+        DIR/faults.json makes things go wrong, at once: {"rules": [{"command": "new", "nth": 1, "times": 1, "fault": KIND}], "ssh": {…}}.
+        A rule hits the nth request of its command (of any, without one) and as many more as times says. KIND is one of
+          lostReply      done, then the connection closes without an answer
+          truncate       done, and the answer ends in its middle
+          status504      504, and nothing was done
+          status504Done  504 although it was done
+          status429      refused before it is read; "retryAfter": seconds
+          status500      500, and nothing was done
+          status502html  502 with a page of HTML
+          error200       200 with an error in it
+          latency        as ever, "milliseconds" later
+        "ssh": {"drop": [VM or "*"], "refuse": [VM or "*"], "cut": N}: connection attempts vanish, are refused; a larger N cuts what is open.
+        DIR/foreign-names: names of VMs, one a line, that other customers have. DIR/requests.log: what was asked, and with what status.
 
         The shipped planner and loop in a world in memory with virtual time; needs neither root nor a network:
           fuzz    [--seeds A..B] [--nodes N] [--scenario NAME]   random faults; a failure prints its seed and the fewest faults

@@ -2,7 +2,7 @@ import Foundation
 
 /// `faults.json`: which requests go wrong, and how.
 package struct Faults: Codable, Sendable {
-    package enum Kind: String, Codable, Sendable {
+    package enum Kind: String, Codable, Sendable, CaseIterable {
         /// Done, then the connection closes without an answer.
         case lostReply
         /// 504 without having done anything, and 504 although it was done: a client cannot tell.
