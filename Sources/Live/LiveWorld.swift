@@ -26,7 +26,8 @@ package struct LiveWorld: Sendable {
         needsKey: Bool = true
     ) throws {
         let access = try PlatformAccess(
-            tokenFile: tokenFile, ssh: fleet.ssh, folder: fleetFolder, state: state, environment: environment, waits: waits)
+            wish: fleet.transport, tokenFile: tokenFile, ssh: fleet.ssh, folder: fleetFolder, state: state, environment: environment,
+            waits: waits)
         let token = access.token
         permissions = try? token?.signed().permissions
         client = ExeDevClient(

@@ -3,18 +3,17 @@ package import FleetCore
 
 /// How exe.dev is spoken to: over HTTPS with an API token, or over SSH with a registered key. The same commands, the same errors.
 package struct PlatformAccess: Sendable {
-    package enum Style: String, Sendable, CaseIterable { case https, ssh }
-
     package let transport: any ExeDevTransport
     /// Nil over SSH.
     package let token: ExeDevToken?
 
-    /// `style`: nil is what `EXE_DEV_TRANSPORT` says, or HTTPS. `ssh`: keys and hosts' keys, of a fleet file; relative paths begin at `folder`.
+    /// `chosen`: by an option; `wish`: by a fleet file, where `EXE_DEV_TRANSPORT` says nothing. `ssh`: keys and hosts' keys, of a fleet file; relative paths begin at `folder`.
     package init(
-        style: Style? = nil, tokenFile: String?, ssh: SSHSettings, folder: String, state: StateDirectory, environment: [String: String],
+        chosen: Transport? = nil, wish: Transport? = nil, tokenFile: String?, ssh: SSHSettings, folder: String, state: StateDirectory,
+        environment: [String: String],
         waits: Waits
     ) throws {
-        switch try style ?? Self.style(environment) {
+        switch try chosen ?? Self.transport(environment) ?? wish ?? .https {
         case .https:
             let token = try ExeDevToken.load(
                 environment: environment, file: tokenFile, credentialsDirectory: environment["CREDENTIALS_DIRECTORY"])
@@ -26,15 +25,16 @@ package struct PlatformAccess: Sendable {
         }
     }
 
-    package static func style(_ environment: [String: String]) throws(StateError) -> Style {
-        guard let text = environment["EXE_DEV_TRANSPORT"], !text.isEmpty else { return .https }
-        return try style(text, name: "EXE_DEV_TRANSPORT")
+    /// Nil where the environment does not say.
+    package static func transport(_ environment: [String: String]) throws(StateError) -> Transport? {
+        guard let text = environment["EXE_DEV_TRANSPORT"], !text.isEmpty else { return nil }
+        return try transport(text, name: "EXE_DEV_TRANSPORT")
     }
 
-    package static func style(_ text: String, name: String) throws(StateError) -> Style {
-        guard let style = Style(rawValue: text) else {
-            throw StateError("\(name) is \(text)", advice: "write \(Style.allCases.map(\.rawValue).joined(separator: " or "))")
+    package static func transport(_ text: String, name: String) throws(StateError) -> Transport {
+        guard let transport = Transport(rawValue: text) else {
+            throw StateError("\(name) is \(text)", advice: "write \(Transport.allCases.map(\.rawValue).joined(separator: " or "))")
         }
-        return style
+        return transport
     }
 }

@@ -50,6 +50,9 @@ import Testing
             "unknown field without a near one", FleetText(rest: "kubernetes: {},"),
             "11 kubernetes: unknown field"),
         SpecRow(
+            "another transport", FleetText(rest: "transport: 'tcp',"),
+            #"11 transport: "tcp" is neither https nor ssh"#),
+        SpecRow(
             "unknown field inside", FleetText(limits: "maxVms: 3"),
             "10 limits.maxVms: unknown field -> maxVMs"),
         SpecRow(

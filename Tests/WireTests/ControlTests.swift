@@ -100,7 +100,11 @@ extension WireTests {
                 let apply = try await wire.k8s("apply", "--yes")
                 #expect(apply.status == 0, "\(apply.all)")
                 let doctor = try await wire.k8s("doctor")
-                #expect(doctor.status == 0 && doctor.out.contains("EXE_DEV_TRANSPORT is ssh"), "\(doctor.all)")
+                #expect(doctor.status == 0 && doctor.out.contains("is spoken to over SSH"), "\(doctor.all)")
+                wire.environment["EXE_DEV_TRANSPORT"] = nil
+                try wire.write(pools: ["web": "nodes: 1"], more: "transport: \"ssh\",")
+                #expect(try await wire.k8s("plan").status == 0, "the fleet file chooses it too")
+                wire.environment["EXE_DEV_TRANSPORT"] = "ssh"
                 wire.environment["EXE_DEV_SSH_KEY"] = nil
                 let keyless = try await wire.exec("exedev-ctl", ["ls"])
                 #expect(keyless.status == 1 && keyless.err.contains("SSH key"), "\(keyless.all)")

@@ -20,9 +20,9 @@ struct ControlSession: Sendable {
 
     /// Over HTTPS or SSH, by `--transport`, else `EXE_DEV_TRANSPORT`.
     private func access(_ arguments: Arguments) throws -> PlatformAccess {
-        let style = try arguments.value("transport").map { try PlatformAccess.style($0, name: "--transport") }
+        let chosen = try arguments.value("transport").map { try PlatformAccess.transport($0, name: "--transport") }
         return try PlatformAccess(
-            style: style, tokenFile: arguments.value("token-file"), ssh: .ofControl(arguments),
+            chosen: chosen, tokenFile: arguments.value("token-file"), ssh: .ofControl(arguments),
             folder: FileManager.default.currentDirectoryPath,
             state: try controlState(arguments), environment: environment, waits: terminal.patience.waits)
     }

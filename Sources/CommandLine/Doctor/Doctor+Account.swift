@@ -10,12 +10,12 @@ import Tokens
 
 /// The way to exe.dev, and what we may do there: the 401 and 403 checklists of its API documents (facts/exedev.md §2.3, §3.2).
 extension Doctor {
-    private var isOverSSH: Bool { (try? PlatformAccess.style(environment)) == .ssh }
+    private var isOverSSH: Bool { ((try? PlatformAccess.transport(environment)) ?? fleet?.transport) == .ssh }
 
     mutating func checkToken() {
         let did = "read the API token"
         guard !isOverSSH else {
-            return note(.ok(.token, did, "EXE_DEV_TRANSPORT is ssh: a registered SSH key speaks for us, and no token"))
+            return note(.ok(.token, did, "exe.dev is spoken to over SSH: a registered SSH key speaks for us, and no token"))
         }
         let signed: SignedToken
         do {
@@ -73,7 +73,7 @@ extension Doctor {
         do {
             let state = try StateDirectory(base: CommandContext.stateBase(arguments), cluster: fleet?.cluster.name ?? "doctor")
             let access = try PlatformAccess(
-                tokenFile: arguments.value("token-file"), ssh: fleet?.ssh ?? .ofControl(arguments),
+                wish: fleet?.transport, tokenFile: arguments.value("token-file"), ssh: fleet?.ssh ?? .ofControl(arguments),
                 folder: CommandContext.folder(of: fleetFileName), state: state, environment: environment, waits: waits)
             let client = ExeDevClient(transport: access.transport, waiting: waits.begin)
             let began = SystemClock().uptime

@@ -10,11 +10,19 @@ package struct DesiredFleet: Sendable, Hashable {
     package var limits: FleetLimits
     package var policy: Policy
     package var ssh: SSHSettings
+    /// Nil is what the environment says, or HTTPS.
+    package var transport: Transport?
 
-    package init(cluster: DesiredCluster, nodes: [DesiredNode], limits: FleetLimits, policy: Policy, ssh: SSHSettings) {
+    package init(
+        cluster: DesiredCluster, nodes: [DesiredNode], limits: FleetLimits, policy: Policy, ssh: SSHSettings, transport: Transport? = nil
+    ) {
         (self.cluster, self.nodes, self.limits, self.policy, self.ssh) = (cluster, nodes, limits, policy, ssh)
+        self.transport = transport
     }
 }
+
+/// How exe.dev is spoken to: over HTTPS with an API token, or over SSH with a registered key.
+package enum Transport: String, Sendable, CaseIterable { case https, ssh }
 
 /// What all nodes of a fleet share.
 package struct DesiredCluster: Sendable, Hashable {

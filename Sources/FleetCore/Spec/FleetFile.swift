@@ -41,7 +41,7 @@ package enum FleetFile {
 
 /// The names of all fields, by section. `SchemaTests` hold `FleetSchema` against this table and both against the decoder.
 enum SpecFields {
-    static let root = ["$schema", "apiVersion", "cluster", "defaults", "pools", "limits", "policy", "ssh"]
+    static let root = ["$schema", "apiVersion", "cluster", "defaults", "pools", "limits", "policy", "ssh", "transport"]
     static let cluster = [
         "name", "k3s", "upgradePath", "servers", "datastore", "clusterCIDR", "serviceCIDR", "network", "disable", "serverConfig",
         "agentConfig",
@@ -89,12 +89,15 @@ struct FleetReader {
         checkRoom(cluster, nodes: count)
         let policy = policy(top["policy"], zone)
         let ssh = ssh(top["ssh"])
+        let transport = top["transport"]?.string(in: Transport.allCases.map(\.rawValue), or: "is neither https nor ssh")
+            .flatMap(Transport.init)
         // Too many were refused above; they are not even made, since a short file can ask for millions.
         guard count <= limits.maxVMs else { return nil }
         return cluster.desired.map { cluster in
             var cluster = cluster
             if pools[0].count > 1 { cluster.datastore = .etcd }
-            return DesiredFleet(cluster: cluster, nodes: pools.flatMap { $0.nodes() }, limits: limits, policy: policy, ssh: ssh)
+            return DesiredFleet(
+                cluster: cluster, nodes: pools.flatMap { $0.nodes() }, limits: limits, policy: policy, ssh: ssh, transport: transport)
         }
     }
 

@@ -51,7 +51,11 @@ package enum FleetSchema {
                 }
               }
             },
-            "ssh": \#(ssh)
+            "ssh": \#(ssh),
+            "transport": {
+              "description": "How exe.dev is spoken to: over HTTPS with an API token, or over SSH with a registered key and none. $EXE_DEV_TRANSPORT comes first.",
+              "enum": ["https", "ssh"]
+            }
           },
           "$defs": {
             "pool": \#(pool),
