@@ -47,7 +47,7 @@ package final class LobbyTransport: ExeDevTransport {
         }
         do throws(SSHError) {
             let result = try await client.run(
-                on: entry.target, access: entry.access, command: String(decoding: body, as: UTF8.self) + " --json", isOfShell: false,
+                on: entry.target, access: entry.access, command: Self.asJSON(String(decoding: body, as: UTF8.self)), isOfShell: false,
                 stdin: [],
                 deadline: deadline, outputLimit: 8 << 20, gate: gate)
             return Self.reply(to: result)
@@ -58,11 +58,20 @@ package final class LobbyTransport: ExeDevTransport {
         }
     }
 
+    /// The flag stands before operands, of which some may follow `--`; what `ssh` runs on a VM is not the lobby's.
+    static func asJSON(_ line: String) -> String {
+        let words = line.split(separator: " ").map(String.init)
+        guard let first = words.first, first != "ssh" else { return line }
+        let path = Lobby.command(of: words)?.path ?? first
+        return line.hasPrefix(path) ? path + " --json" + line.dropFirst(path.count) : line + " --json"
+    }
+
     static func reply(to result: ExecResult) -> HTTPReply {
         guard let status = result.exitStatus else { return refusal(500, "the command was ended by \(result.signal ?? "a signal")") }
         guard status != 0 else { return HTTPReply(status: 200, headers: [:], body: result.stdout, isTruncated: result.truncated) }
         // Quota errors come as JSON on standard error, others may be anywhere.
-        let said = result.stderr.isEmpty ? result.stdout : result.stderr
+        let hasJSON = { (bytes: [UInt8]) in bytes.contains(UInt8(ascii: "{")) }
+        let said = hasJSON(result.stderr) || (!hasJSON(result.stdout) && !result.stderr.isEmpty) ? result.stderr : result.stdout
         let text = String(decoding: said.prefix(4000), as: UTF8.self)
         if text.contains("{") { return HTTPReply(status: 422, headers: [:], body: said, isTruncated: false) }
         return refusal(422, text.isEmpty ? "the command ended with status \(status)" : text)

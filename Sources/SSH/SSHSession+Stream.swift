@@ -118,21 +118,21 @@ private struct Feed {
 /// `ChannelTimeout` of sshd 9.2 and libssh2 1.10): success is proved by a mark behind the output, which is
 /// kept back.
 struct EndOfStream {
-    static let mark = Array("\n__EXEDEV_END__\n".utf8)
-    static let proof = " && printf '\\n__EXEDEV_END__\\n'"
+    static let mark = Array("\u{1e}__EXEDEV_END__\n".utf8)
+    static let proof = " && printf '\\036__EXEDEV_END__\\n'"
 
     let isProven: Bool
     private var kept: [UInt8] = []
 
     init(isProven: Bool) { self.isProven = isProven }
 
-    /// What of it may be passed on now.
+    /// What of it may be passed on now: all but what may be the mark's beginning, so that a prompt passes at once.
     mutating func passes(_ bytes: ArraySlice<UInt8>) -> ArraySlice<UInt8> {
         guard isProven else { return bytes }
         kept += bytes
-        let passing = kept.prefix(max(0, kept.count - Self.mark.count))
-        kept = Array(kept.suffix(Self.mark.count))
-        return passing
+        let held = (0...min(kept.count, Self.mark.count)).last { Self.mark.starts(with: kept.suffix($0)) } ?? 0
+        defer { kept = Array(kept.suffix(held)) }
+        return kept.prefix(kept.count - held)
     }
 
     func isGood(_ result: ExecResult) -> Bool { !isProven || result.exitStatus != 0 || kept == Self.mark }

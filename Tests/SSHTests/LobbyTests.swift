@@ -31,6 +31,12 @@ import Testing
         #expect(address.host == host && address.port == port && address.user == user)
     }
 
+    @Test(arguments: [
+        ("ls -l 'a b'", "ls --json -l 'a b'"), ("comment -- web-one -x", "comment --json -- web-one -x"), ("whoami", "whoami --json"),
+        ("share show web-one", "share show --json web-one"), ("ssh web-one uname", "ssh web-one uname"), ("newer -x", "newer --json -x"),
+    ])
+    func theFlagStandsBeforeOperands(line: String, sent: String) { #expect(LobbyTransport.asJSON(line) == sent) }
+
     @Test(arguments: ["", ":22", "h:x", "h:70000", "h:1:2"]) func whatIsNone(text: String) {
         #expect(throws: StateError.self) { try LobbyTransport.address(text) }
     }

@@ -1,8 +1,9 @@
 import Foundation
 import Glibc
-import SSH
 import Synchronization
 import Testing
+
+@testable import SSH
 
 @Suite(.serialized) struct SSHTests {
     @Test(arguments: ["ed25519", "ecdsa", "ecdsa-384", "ecdsa-521", "rsa"])
@@ -14,6 +15,17 @@ import Testing
         #expect(String(decoding: result.stderr, as: UTF8.self) == "err\n")
         #expect(result.exitStatus == 7 && result.signal == nil)
         await client.closeAll()
+    }
+
+    /// Nothing but the mark's own beginning is held back.
+    @Test func aPromptPassesAtOnce() {
+        for text in ["ready\n", "name? ", "", "a\u{1e}b"] {
+            var end = EndOfStream(isProven: true)
+            #expect(String(decoding: end.passes(Array(text.utf8)[...]), as: UTF8.self) == text)
+        }
+        var (end, out) = (EndOfStream(isProven: true), [UInt8]())
+        for byte in Array("x\u{1e}__EXE".utf8) + EndOfStream.mark { out += end.passes([byte]) }
+        #expect(String(decoding: out, as: UTF8.self) == "x\u{1e}__EXE" && end.isGood(ExecResult(exitStatus: 0)))
     }
 
     /// What a stream passed on.
@@ -36,7 +48,7 @@ import Testing
 
     @Test(arguments: [
         ("cat; echo err >&2", 0 as Int32?, "in\n", "err\n"), ("exit 7", 7, "", ""), ("exit 0", 0, "", ""), ("printf x; false", 1, "x", ""),
-        ("printf '\\n__EXEDEV_END__\\nno'; exit 3", 3, "\n__EXEDEV_END__\nno", ""),
+        ("printf '\\036__EXEDEV_END__\\nno'; exit 3", 3, "\u{1e}__EXEDEV_END__\nno", ""),
     ])
     func streamsBothWays(command: String, status: Int32?, out: String, err: String) async throws {
         let sshd = try RealSSHD()

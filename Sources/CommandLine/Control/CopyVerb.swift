@@ -90,7 +90,7 @@ struct Copy {
         let nothing = SSHInput(descriptor: open("/dev/null", O_RDONLY | O_CLOEXEC))
         if isFolder {
             try FileManager.default.createDirectory(atPath: place, withIntermediateDirectories: true)
-            let program = try PipedProgram(["tar", "-C", place, "-xf", "-"], .readsFromUs)
+            let program = try PipedProgram(["tar", "-C", place, "--no-same-owner", "--no-same-permissions", "-xf", "-"], .readsFromUs)
             let descriptor = program.descriptor
             do {
                 try await run("tar -C \(quoted(source.path)) -cf - .", vm, access, nothing) { Self.keep($0, $1, in: descriptor) }
@@ -102,12 +102,12 @@ struct Copy {
             close(descriptor)
             guard program.ended() == 0 else { throw Failure("tar could not write all of \(place)") }
         } else {
-            let part = place + ".part"
-            let descriptor = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
+            let part = place + ".part-" + UUID().uuidString.prefix(8)
+            let descriptor = open(part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
             guard descriptor >= 0 else { throw Failure("\(part): \(String(cString: strerror(errno)))") }
             defer { close(descriptor) }
             do {
-                try await run("cat \(quoted(source.path))", vm, access, nothing) { Self.keep($0, $1, in: descriptor) }
+                try await run("cat -- \(quoted(source.path))", vm, access, nothing) { Self.keep($0, $1, in: descriptor) }
             } catch {
                 unlink(part)
                 throw error

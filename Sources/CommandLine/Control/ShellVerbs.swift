@@ -36,10 +36,16 @@ extension ControlCommand {
             let line = command.map { hasTerminal ? $0 : "sh -c \(quoted($0))" }
             let result = try await access.stream(
                 vm, command: line, terminal: hasTerminal ? RawTerminal.ofOurs : nil, input: SSHInput(descriptor: STDIN_FILENO),
-                write: Terminal.passOn)
+                write: Self.passOn)
             return result.exitStatus ?? 128 + Self.number(of: result.signal)
         }
         throw RemoteExit(status: status)
+    }
+
+    /// Once nobody reads any more the command ends with its connection, as it does under OpenSSH.
+    @Sendable private static func passOn(_ bytes: ArraySlice<UInt8>, isError: Bool) {
+        Terminal.passOn(bytes, isError: isError)
+        if !Terminal.hasWritten { exit(ExitStatus.failed.rawValue) }
     }
 
     /// Of a signal as SSH names it (RFC 4254 §6.10).
@@ -82,6 +88,8 @@ extension ControlSession {
     func waitForSSH(_ name: String, _ arguments: Arguments) async throws {
         let clock = SystemClock()
         let end = clock.uptime + 600
+        // exe.dev drops connections for minutes after a burst (facts/exedev.md §5, 2026-04).
+        var pause = 2.0
         while true {
             do {
                 return try await withVM(name, arguments) { _, _ in }
@@ -89,7 +97,8 @@ extension ControlSession {
                 guard clock.uptime < end else { throw Failure("\(name) does not answer over SSH after ten minutes: \(error)") }
                 let isOver = terminal.patience.waits.begin("SSH on \(name) (\(error))", atMost: end - clock.uptime)
                 defer { isOver() }
-                try await Task.sleep(for: .seconds(2))
+                try await Task.sleep(for: .seconds(pause))
+                pause = min(pause * 2, 30)
             }
         }
     }

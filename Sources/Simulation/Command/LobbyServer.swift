@@ -62,12 +62,13 @@ struct LobbyServer {
             try FileHandle.standardError.write(contentsOf: Data("exe.dev: this simulator has no terminal\n".utf8))
             return 1
         }
-        let line = typed.hasSuffix(" --json") ? String(typed.dropLast(7)) : typed
         let ended = try Subprocess.run(
-            "curl", ["-s", "-K", curlFile, "--data-binary", "@-", "-w", "\n%{http_code}"], input: Data(line.utf8))
+            "curl", ["-s", "-K", curlFile, "--data-binary", "@-", "-w", "\n%{http_code}"], input: Data(typed.utf8))
         let text = String(decoding: ended.output, as: UTF8.self)
         let at = text.lastIndex(of: "\n") ?? text.startIndex
         let (body, status) = (text[..<at], text[at...].trimmingCharacters(in: .whitespacesAndNewlines))
+        // What became of it is not known: a session that ends without a status says so.
+        if !status.hasPrefix("2"), !status.hasPrefix("4") { kill(getpid(), SIGKILL) }
         let out = status == "200" ? FileHandle.standardOutput : FileHandle.standardError
         try out.write(contentsOf: Data(body.utf8))
         return status == "200" ? 0 : 1
