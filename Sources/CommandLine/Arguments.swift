@@ -27,7 +27,7 @@ struct Arguments {
     private let home: String?
 
     /// `home`: of the operator.
-    /// `verbatimAfter`: what follows so many operands is an operand, whatever it looks like. `passesOn`: an option that is not in `options` is an operand, as it was typed, for whoever knows it.
+    /// `verbatimAfter`: everything after so many operands is an operand. `passesOn`: an option that is not in `options` is an operand, as typed.
     init(
         _ words: [String], options: [Option], passesOn: Bool = false, verbatimAfter: Int = .max,
         home: String? = ProcessInfo.processInfo.environment["HOME"]

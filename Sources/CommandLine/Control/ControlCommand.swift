@@ -41,13 +41,14 @@ extension Arguments.Option {
 }
 
 extension Arguments.Option {
+    static let tokenFile = path("token-file", "a file with the API token (else $EXE_DEV_API_KEY)")
     static let transport = value("transport", "https, or ssh: with a registered key and no token (else $EXE_DEV_TRANSPORT, https)")
 }
 
 extension [Arguments.Option] {
     /// Of whatever speaks to exe.dev.
     static let control: [Arguments.Option] = [
-        .path("token-file", "a file with the API token (else $EXE_DEV_API_KEY)"), .transport,
+        .tokenFile, .transport,
         .flag("json", "print exe.dev's answer as it is, also on a terminal"),
     ]
 }
@@ -89,16 +90,16 @@ extension LobbyCommand {
     }
 
     func line(in arguments: Arguments, _ operands: [String]) -> ExeDevCommand {
-        var given: [(name: String, value: String?)] = []
-        for flag in flags {
-            if flag.value == nil {
-                if arguments.has(flag.name) { given.append((flag.name, nil)) }
-            } else {
-                given += (flag.isList ? arguments.values(flag.name) : arguments.values(flag.name).suffix(1)).map { (flag.name, $0) }
-            }
-        }
         // What is not known here stands where it was typed.
         if isOpen { return .typed(path.split(separator: " ").map(String.init) + operands) }
+        var given: [(flag: Flag, value: String?)] = []
+        for flag in flags {
+            if flag.value == nil {
+                if arguments.has(flag.name) { given.append((flag, nil)) }
+            } else {
+                given += (flag.isList ? arguments.values(flag.name) : arguments.values(flag.name).suffix(1)).map { (flag, $0) }
+            }
+        }
         return line(flags: given, operands: operands)
     }
 }

@@ -13,7 +13,7 @@ struct RemoteExit: Error { var status: Int32 }
 extension [Arguments.Option] {
     /// Of what logs in to a VM.
     static let shell: [Arguments.Option] = [
-        .path("token-file", "a file with the API token (else $EXE_DEV_API_KEY)"), .transport,
+        .tokenFile, .transport,
         .path("key", "the SSH key, or the .pub file of one in the ssh-agent (else $EXE_DEV_SSH_KEY, the agent, ~/.ssh)"),
         .value("l", "the login name, where exe.dev names none"),
     ]

@@ -1,5 +1,5 @@
 extension Lobby {
-    private static let link = "whoever has it reaches the VM's port"
+    private static let link = "it opens the VM's port to everybody who has it"
 
     static let sharing: [LobbyCommand] = [
         LobbyCommand(

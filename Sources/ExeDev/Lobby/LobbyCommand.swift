@@ -31,10 +31,6 @@ package struct LobbyCommand: Sendable {
     /// Seconds after which exe.dev ends it, and a little more (facts/exedev.md §2.3).
     package var deadline = 35
 
-    package var usage: String {
-        ([path] + (flags.isEmpty && !isOpen ? [] : ["[flags]"]) + operands).joined(separator: " ")
-    }
-
     /// How many operands it takes; `most`: nil is any number.
     package var arity: (least: Int, most: Int?) {
         let least = operands.filter { $0.hasPrefix("<") }.count
@@ -42,8 +38,8 @@ package struct LobbyCommand: Sendable {
     }
 
     /// The line to send: `path --flag=value … operands`, each word quoted (SDK 0.4.0, `_wire.py`).
-    package func line(flags: [(name: String, value: String?)], operands: [String]) -> ExeDevCommand {
-        let given = flags.map { flag in (flag.name.count == 1 ? "-" : "--") + flag.name + (flag.value.map { "=\($0)" } ?? "") }
+    package func line(flags: [(flag: Flag, value: String?)], operands: [String]) -> ExeDevCommand {
+        let given = flags.map { $0.flag.spelling + ($0.value.map { "=\($0)" } ?? "") }
         let mark = operands.contains { $0.hasPrefix("-") } ? ["--"] : []
         return .typed(path.split(separator: " ").map(String.init) + given + mark + operands)
     }
