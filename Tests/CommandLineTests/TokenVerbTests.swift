@@ -23,7 +23,7 @@ import Tokens
     ])
     func permissionsAreCompact(words: [String], payload: String) throws {
         let arguments = try Arguments(words, options: ControlCommand.tokenMint.options)
-        let made = try TokenRequest(arguments, now: Self.now).payload(now: Self.now)
+        let made = try TokenRequest(arguments, now: Self.now).payload()
         #expect(String(decoding: made, as: UTF8.self) == payload)
         _ = try Permissions(made)
     }

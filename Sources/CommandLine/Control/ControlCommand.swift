@@ -42,6 +42,7 @@ extension Arguments.Option {
 
 extension Arguments.Option {
     static let tokenFile = path("token-file", "a file with the API token (else $EXE_DEV_API_KEY)")
+    static let out = path("out", "write the token into this file, mode 0600, not to standard output")
     static let transport = value("transport", "https, or ssh: with a registered key and no token (else $EXE_DEV_TRANSPORT, https)")
 }
 

@@ -14,6 +14,15 @@ struct ControlSession: Sendable {
             environment: environment, file: arguments.value("token-file"), credentialsDirectory: environment["CREDENTIALS_DIRECTORY"])
     }
 
+    /// The token that an operand is, or `-` reads from standard input; without one that of `token(_:)`.
+    func token(_ operand: String?, _ arguments: Arguments) throws -> ExeDevToken {
+        switch operand {
+        case nil: try token(arguments)
+        case "-": try ExeDevToken(try lineOnInput(), from: "standard input")
+        case let text?: try ExeDevToken(text, from: "the argument")
+        }
+    }
+
     func client(_ arguments: Arguments) throws -> ExeDevClient {
         ExeDevClient(transport: try access(arguments).transport, waiting: terminal.patience.waits.begin)
     }

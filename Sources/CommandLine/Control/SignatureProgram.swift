@@ -11,7 +11,7 @@ struct SignatureProgram {
         environment.filter { ["PATH", "HOME", "SSH_AUTH_SOCK", "TERM", "SSH_ASKPASS", "DISPLAY"].contains($0.key) }
     }
 
-    /// Throws what `ssh-keygen` said to standard error is the operator's to read.
+    /// Throws when nothing was signed; why, `ssh-keygen` itself says on standard error.
     func sign(_ permissions: Permissions, namespace: String, key: String) throws -> SSHSignature {
         let ended = try run(["-Y", "sign", "-q", "-n", namespace, "-f", key], permissions)
         guard ended.status == 0 else {

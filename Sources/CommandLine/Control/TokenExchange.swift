@@ -9,12 +9,11 @@ extension ControlCommand {
         path: "token exchange", operands: ["[token|-]"],
         summary: "makes a short exe1 token of a signed one (else of the token that is used); it ends with it",
         options: .control + [
-            .value("vm", "for this VM's HTTPS proxy"), .path("out", "write the token into this file, mode 0600, not to standard output"),
+            .value("vm", "for this VM's HTTPS proxy"), .out,
         ], examples: ["token exchange", "token exchange --vm=web-one - < token"]
     ) { arguments, session in
         let operand = try arguments.operands(upTo: 1).first
-        let text = try operand.map { $0 == "-" ? try session.lineOnInput() : $0 }
-        let token = try text.map { try ExeDevToken($0, from: "the argument") } ?? session.token(arguments)
+        let token = try session.token(operand, arguments)
         let vm = arguments.value("vm").map { ["--vm=\($0)"] } ?? []
         try await session.handToken(of: .typed(["exe0-to-exe1"] + vm + [token.signedText()]), arguments)
         return .done
@@ -26,7 +25,7 @@ extension ControlCommand {
             .value("label", "its name"), .value("tag", "only for VMs with this tag, which VMs it creates get: advised, one a fleet"),
             .value("vm", "for this VM's HTTPS proxy"), .value("cmds", "the commands that it may run: ls,new,'share show'"),
             .value("exp", "when it ends: 30d, 1y or never"),
-            .path("out", "write the token into this file, mode 0600, not to standard output"),
+            .out,
         ], examples: ["token request --transport=ssh --tag=fleet-demo --exp=30d --out=token"]
     ) { arguments, session in
         _ = try arguments.operands(upTo: 0)

@@ -13,12 +13,7 @@ extension ControlCommand {
         examples: ["token inspect", "token inspect - < token", "token inspect --token-file=token --file=fleet.json"]
     ) { arguments, session in
         let operand = try arguments.operands(upTo: 1).first
-        let token: ExeDevToken
-        switch operand {
-        case nil: token = try session.token(arguments)
-        case "-": token = try ExeDevToken(try session.lineOnInput(), from: "standard input")
-        case let text?: token = try ExeDevToken(text, from: "the argument")
-        }
+        let token = try session.token(operand, arguments)
         let file = arguments.value("file") ?? CommandContext.standardFile
         let isAsked = arguments.value("file") != nil
         let fleet =

@@ -14,13 +14,13 @@ extension ControlCommand {
             .value("vm", "for this VM's HTTPS proxy, not for the lobby"),
             .value("permissions", "the whole permissions JSON, as it is signed"),
             .path("key", "an SSH key, or the .pub file of one in the ssh-agent (else $EXE_DEV_SSH_KEY, ~/.ssh/id_ed25519)"),
-            .path("out", "write the token into this file, mode 0600, not to standard output"),
+            .out,
         ],
         examples: ["token mint --cmds=ls,new,rm,restart --exp=30d", "token mint --vm=web-one --exp=1h --key=~/.ssh/id_ed25519.pub"]
     ) { arguments, session in
         _ = try arguments.operands(upTo: 0)
         let now = Int(SystemClock().now)
-        let permissions = try Permissions(try TokenRequest(arguments, now: now).payload(now: now))
+        let permissions = try Permissions(try TokenRequest(arguments, now: now).payload())
         if let end = permissions.expires, end <= max(now, permissions.notBefore ?? 0) { throw UsageError("it would end before it begins") }
         let namespace = try arguments.value("vm").map { vm throws(UsageError) in try Self.proxy(of: vm) } ?? SignedToken.lobby
         let key = try Self.signingKey(arguments, session.environment)
@@ -68,7 +68,7 @@ struct TokenRequest {
     }
 
     /// Compact JSON, which is signed byte for byte.
-    func payload(now: Int) throws -> Data {
+    func payload() throws -> Data {
         if let permissions { return Data(permissions.utf8) }
         var members = [expires.map { "\"exp\":\($0)" }, notBefore.map { "\"nbf\":\($0)" }].compactMap(\.self)
         if !cmds.isEmpty {
