@@ -18,3 +18,8 @@ static inline const struct sockaddr *exedev_mhd_peer(struct MHD_Connection *c) {
     const union MHD_ConnectionInfo *info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
     return info ? info->client_addr : NULL;
 }
+static inline int exedev_mhd_socket(struct MHD_Connection *c) {
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD);
+    return info ? (int)info->connect_fd : -1;
+}
+static inline uint64_t exedev_mhd_unknown_size(void) { return MHD_SIZE_UNKNOWN; }

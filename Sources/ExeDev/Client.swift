@@ -180,8 +180,18 @@ package struct ExeDevClient: Sendable {
         }
     }
 
-    /// Sends, with retries for 429 and for failed reads.
     private func send(_ command: ExeDevCommand) async throws(ExeDevError) -> HTTPReply {
+        try await send(command) { gate throws(TransportFailure) in
+            let isOver = waiting("exe.dev's answer to \(command.verb)", Double(command.deadline.components.seconds))
+            defer { isOver() }
+            return try await transport.post(Array(command.line.utf8), deadline: command.deadline, gate: gate)
+        }
+    }
+
+    /// Sends by `post`, with retries for 429 and for failed reads.
+    func send(
+        _ command: ExeDevCommand, by post: (@escaping Gate) async throws(TransportFailure) -> HTTPReply
+    ) async throws(ExeDevError) -> HTTPReply {
         let open: Gate = { true }
         let gate = command.isMutating ? self.gate : open
         var throttled = 0
@@ -189,7 +199,7 @@ package struct ExeDevClient: Sendable {
         while true {
             let failure: ExeDevError
             do throws(TransportFailure) {
-                let reply = try await post(command, gate)
+                let reply = try await post(gate)
                 report(.answered(verb: command.verb, status: reply.status))
                 guard let error = Classify.status(reply, command, transport.credential) else { return reply }
                 failure = error
@@ -211,12 +221,6 @@ package struct ExeDevClient: Sendable {
             try await rest(pause, failure, command)
             if case .throttled = failure { report(.throttled(seconds: pause)) }
         }
-    }
-
-    private func post(_ command: ExeDevCommand, _ gate: @escaping Gate) async throws(TransportFailure) -> HTTPReply {
-        let isOver = waiting("exe.dev's answer to \(command.verb)", Double(command.deadline.components.seconds))
-        defer { isOver() }
-        return try await transport.post(Array(command.line.utf8), deadline: command.deadline, gate: gate)
     }
 
     private func rest(_ seconds: Double, _ failure: ExeDevError, _ command: ExeDevCommand) async throws(ExeDevError) {

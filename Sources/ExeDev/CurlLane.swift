@@ -3,12 +3,21 @@ import Dispatch
 import Glibc
 import Synchronization
 
+/// A response that is passed on as it comes.
+struct Flow: Sendable {
+    /// The longest time without a byte.
+    let silence: Duration
+    /// Gets a part, and the headers; false ends the exchange.
+    let take: @Sendable ([UInt8], [String: String]) -> Bool
+}
+
 /// One request and its response so far.
 /// Unchecked: everything but the atomic is touched only by the lane's queue, which runs one exchange at a time.
 final class Exchange: @unchecked Sendable {
     let body: [UInt8]
     /// Complete lines, with name and value.
     let headerLines: [String]
+    /// Zero is none.
     let deadline: Duration
     /// The most bytes of a response that are kept.
     let cap: Int
@@ -18,11 +27,21 @@ final class Exchange: @unchecked Sendable {
     var answer: [UInt8] = []
     var headers: [String: String] = [:]
     var isOverCap = false
+    /// Takes a response of status 200 in place of `answer`.
+    private let flow: Flow?
+    private var status = 0
+    private var lastHeard = ContinuousClock.now
     private var given = 0
 
-    init(body: [UInt8], headerLines: [String], deadline: Duration, cap: Int, gate: @escaping Gate = { true }) {
+    init(body: [UInt8], headerLines: [String], deadline: Duration, cap: Int, gate: @escaping Gate = { true }, flow: Flow? = nil) {
         (self.body, self.headerLines, self.deadline, self.cap, self.gate) = (body, headerLines, deadline, cap, gate)
+        self.flow = flow
     }
+
+    /// Nothing was heard for longer than its flow allows.
+    var isSilent: Bool { flow.map { ContinuousClock.now - lastHeard > $0.silence } ?? false }
+
+    func begin() { lastHeard = .now }
 
     func give(_ room: UnsafeMutableRawBufferPointer) -> Int {
         let part = body[given...].prefix(room.count)
@@ -32,6 +51,13 @@ final class Exchange: @unchecked Sendable {
     }
 
     func take(_ bytes: UnsafeBufferPointer<UInt8>) -> Int {
+        lastHeard = .now
+        if let flow, status == 200 {
+            let isWanted = flow.take(Array(bytes), headers)
+            // Whoever took it may have waited for a reader.
+            lastHeard = .now
+            return isWanted ? bytes.count : 0
+        }
         guard answer.count + bytes.count <= cap else {
             isOverCap = true
             return 0
@@ -42,6 +68,7 @@ final class Exchange: @unchecked Sendable {
 
     func takeHeader(_ bytes: UnsafeBufferPointer<UInt8>) {
         let line = String(decoding: bytes, as: UTF8.self)
+        if line.hasPrefix("HTTP/") { status = Int(line.split(separator: " ").dropFirst().first?.prefix(3) ?? "") ?? 0 }
         guard let colon = line.firstIndex(of: ":") else { return }
         let value = line[line.index(after: colon)...].drop { $0 == " " }.prefix { !$0.isNewline }
         headers[line[..<colon].lowercased()] = String(value)
@@ -89,6 +116,7 @@ final class Lane: @unchecked Sendable {
         guard exchange.gate() else { return .failure(.shut) }
         let pointer = Unmanaged.passUnretained(exchange).toOpaque()
         configure(exchange, pointer, url: url)
+        exchange.begin()
         let code = curl_easy_perform(handle)
         return outcome(code, exchange)
     }
@@ -127,7 +155,8 @@ final class Lane: @unchecked Sendable {
         _ = exedev_curl_set_long(handle, CURLOPT_NOPROGRESS, 0)
         _ = exedev_curl_set_pointer(handle, CURLOPT_XFERINFODATA, pointer)
         _ = exedev_curl_set_progress(handle) { context, _, _, _, _ in
-            Unmanaged<Exchange>.fromOpaque(context!).takeUnretainedValue().isCancelled.load(ordering: .relaxed) ? 1 : 0
+            let exchange = Unmanaged<Exchange>.fromOpaque(context!).takeUnretainedValue()
+            return exchange.isCancelled.load(ordering: .relaxed) || exchange.isSilent ? 1 : 0
         }
     }
 
@@ -152,6 +181,8 @@ final class Lane: @unchecked Sendable {
         case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_CONNECT, CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION,
             CURLE_COULDNT_RESOLVE_PROXY:
             return .failure(TransportFailure(reason: words(code), wasSent: false))
+        case CURLE_ABORTED_BY_CALLBACK where exchange.isSilent:
+            return .failure(TransportFailure(reason: "\(peer) said nothing any more", wasSent: true))
         case CURLE_ABORTED_BY_CALLBACK: return .failure(TransportFailure(reason: "cancelled", wasSent: true))
         case CURLE_OPERATION_TIMEDOUT:
             return .failure(TransportFailure(reason: "no answer of \(peer) in \(exchange.deadline)", wasSent: true))

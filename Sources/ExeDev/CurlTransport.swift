@@ -4,7 +4,7 @@ import Synchronization
 
 /// `POST /exec` by libcurl: TLS is always verified, connections stay open, responses are bounded.
 /// libcurl's easy interface blocks, so it runs on a few serial queues of its own and never on Swift's cooperative threads.
-package final class CurlTransport: ExeDevTransport {
+package final class CurlTransport: StreamingTransport {
     private static let laneCount = 4
     private let endpoint: String
     private let token: ExeDevToken
@@ -37,10 +37,24 @@ package final class CurlTransport: ExeDevTransport {
     }
 
     package func post(_ body: [UInt8], deadline: Duration, gate: @escaping Gate) async throws(TransportFailure) -> HTTPReply {
+        try await send(Exchange(body: body, headerLines: headers, deadline: deadline, cap: 8 << 20, gate: gate))
+    }
+
+    package func stream(
+        _ body: [UInt8], silence: Duration, gate: @escaping Gate, take: @escaping @Sendable ([UInt8], [String: String]) -> Bool
+    ) async throws(TransportFailure) -> HTTPReply {
+        let flow = Flow(silence: silence, take: take)
+        // Zero is none.
+        return try await send(Exchange(body: body, headerLines: headers, deadline: .zero, cap: 8 << 20, gate: gate, flow: flow))
+    }
+
+    private var headers: [String] {
+        ["Authorization: Bearer " + token.text, "Content-Type: text/plain", "Accept: application/json, application/x-ndjson"]
+    }
+
+    private func send(_ exchange: Exchange) async throws(TransportFailure) -> HTTPReply {
         let lane = lanes[next.add(1, ordering: .relaxed).newValue & (Self.laneCount - 1)]
-        let headers = ["Authorization: Bearer " + token.text, "Content-Type: text/plain", "Accept: application/json, application/x-ndjson"]
-        var reply = try await lane.send(
-            Exchange(body: body, headerLines: headers, deadline: deadline, cap: 8 << 20, gate: gate), to: endpoint)
+        var reply = try await lane.send(exchange, to: endpoint)
         // An answer that repeats the token must not take it any further.
         reply.body = redaction.apply(to: reply.body)
         return reply

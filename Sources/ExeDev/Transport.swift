@@ -30,6 +30,16 @@ package protocol ExeDevTransport: Sendable {
     func post(_ body: [UInt8], deadline: Duration, gate: @escaping Gate) async throws(TransportFailure) -> HTTPReply
 }
 
+/// Sends one body to `/exec` whose response comes over hours.
+package protocol StreamingTransport: ExeDevTransport {
+    /// A response of status 200 goes to `take` as it comes, with its headers; false ends it. Other responses are returned whole. It ends
+    /// with an error after `silence` without a byte. The reply of a stream has no body; trailers are among its headers.
+    func stream(
+        _ body: [UInt8], silence: Duration, gate: @escaping Gate,
+        take: @escaping @Sendable (_ bytes: [UInt8], _ headers: [String: String]) -> Bool
+    ) async throws(TransportFailure) -> HTTPReply
+}
+
 /// Whether a request that has waited may still be sent.
 package typealias Gate = @Sendable () -> Bool
 

@@ -72,6 +72,13 @@ final class Exchange: Sendable {
         }
     }
 
+    /// libmicrohttpd is done with the request, whatever it has sent.
+    func complete() {
+        state.withLock { state in
+            if case .settled(let response?) = state.phase, case .streamed(let stream) = response.ending { stream.detach() }
+        }
+    }
+
     func settle(_ response: HTTPResponse?) {
         state.withLock { $0.phase = .settled(response) }
     }
@@ -123,15 +130,16 @@ extension HTTPResponse {
 
     /// False when the connection is to be closed: on purpose, or because libmicrohttpd finds a header malformed.
     func queue(on connection: OpaquePointer) -> Bool {
-        guard let response = make() else { return false }
+        guard let response = make(connection) else { return false }
         defer { MHD_destroy_response(response) }
         for (name, value) in headers where MHD_add_response_header(response, name, value) != .YES { return false }
         return MHD_queue_response(connection, UInt32(status), response) == .YES
     }
 
-    private func make() -> OpaquePointer? {
+    private func make(_ connection: OpaquePointer) -> OpaquePointer? {
         switch ending {
         case .dropped: return nil
+        case .streamed(let stream): return stream.response(on: connection)
         case .complete:
             return body.withUnsafeBytes {
                 MHD_create_response_from_buffer($0.count, UnsafeMutableRawPointer(mutating: $0.baseAddress), .RESPMEM_MUST_COPY)

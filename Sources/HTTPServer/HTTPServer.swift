@@ -18,6 +18,8 @@ package final class HTTPServer: Sendable {
         var daemon: Handle?
         var isStopping = false
         var waiting: [ObjectIdentifier: Waiting] = [:]
+        /// Which may have suspended their connections.
+        var streams: [HTTPStream] = []
     }
 
     /// A suspended connection. The code that removes it from the table resumes it, so that happens once.
@@ -48,9 +50,11 @@ package final class HTTPServer: Sendable {
                 return server.handle(call) ? .YES : .NO
             },
             { _, _, slot, _ in
-                guard let exchange = slot!.pointee else { return }
+                guard let pointer = slot!.pointee else { return }
                 slot!.pointee = nil
-                Unmanaged<Exchange>.fromOpaque(exchange).release()
+                let exchange = Unmanaged<Exchange>.fromOpaque(pointer)
+                exchange.takeUnretainedValue().complete()
+                exchange.release()
             },
             // The application decodes percent-encoding.
             { _, _, text in strlen(text!) },
@@ -77,7 +81,8 @@ package final class HTTPServer: Sendable {
             // suspending needs this lock and `stop` prevents it.
             state.isStopping = true
             for waiting in state.waiting.values { Self.resume(waiting, with: nil) }
-            state.waiting = [:]
+            for stream in state.streams { stream.abort() }
+            (state.waiting, state.streams) = ([:], [])
             state.daemon = nil
             return found
         }
@@ -127,7 +132,12 @@ package final class HTTPServer: Sendable {
     private func finish(_ exchange: Exchange, with response: HTTPResponse) {
         state.withLock { state in
             // Without an entry, `stop` has resumed the connection, which may be gone.
-            guard let waiting = state.waiting.removeValue(forKey: ObjectIdentifier(exchange)) else { return }
+            let waiting = state.waiting.removeValue(forKey: ObjectIdentifier(exchange))
+            if case .streamed(let stream) = response.ending {
+                if waiting == nil { stream.detach() }
+                state.streams = state.streams.filter { !$0.isDetached } + (waiting == nil ? [] : [stream])
+            }
+            guard let waiting else { return }
             Self.resume(waiting, with: response)
         }
     }

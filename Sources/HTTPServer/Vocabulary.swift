@@ -18,6 +18,8 @@ package struct HTTPResponse: Sendable {
         case truncated
         /// The connection is closed without a byte.
         case dropped
+        /// In chunks, while it is made; `body` is not sent.
+        case streamed(HTTPStream)
     }
 
     package var status: Int

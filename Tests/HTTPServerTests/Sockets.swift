@@ -114,6 +114,12 @@ final class Client {
     /// Whether the server has closed the connection, without another byte.
     func hasEnded() -> Bool { pending.isEmpty && !fill() && pending.isEmpty }
 
+    /// Everything until the server closes the connection.
+    func rest() -> String {
+        while fill() {}
+        return String(decoding: pending, as: UTF8.self)
+    }
+
     private func fill() -> Bool {
         var chunk = [UInt8](repeating: 0, count: 65536)
         let count = recv(descriptor, &chunk, chunk.count, 0)

@@ -76,6 +76,44 @@ extension WireTests {
             }
         }
 
+        /// `ssh` through `/exec`: no key and no port 22, output as it comes, and an end that is proved.
+        @Test func commandsThroughExec() async throws {
+            try await Wire.run { wire in
+                #expect(try await wire.exec("exedev-ctl", ["new", "--name=web-one", "--no-email", "--wait"]).status == 0)
+                let whole = wire.environment
+                wire.environment["EXE_DEV_SSH_KEY"] = nil
+                func run(_ command: String...) async throws -> ChildProcess.Ended {
+                    try await wire.exec("exedev-ctl", ["ssh", "--transport", "https", "web-one"] + command)
+                }
+                let run1 = try await run("uname -n; echo 'a  b'; echo err >&2; exit 7")
+                #expect(run1.status == 7 && run1.out == "web-one\na  b\n" && run1.err == "err\n", "\(run1.all)")
+                let long = try await run("head -c 2000000 /dev/zero | tr '\\0' x")
+                #expect(long.status == 0 && long.out == String(repeating: "x", count: 2_000_000))
+                try wire.set(faults: #"{"heartbeatMilliseconds": 50}"#)
+                let quiet = try await run("sleep 1; echo done")
+                #expect(quiet.status == 0 && quiet.out == "done\n", "\(quiet.all)")
+                for fault in ["noExitCode", "truncate", "lostReply"] {
+                    try wire.set(faults: #"{"rules": [{"command": "ssh", "fault": "\#(fault)", "times": 99}]}"#)
+                    let lost = try await run("echo hi")
+                    #expect(lost.status == 1 && lost.err.contains("not known whether it was done"), "\(fault): \(lost.all)")
+                }
+                try wire.set(faults: "{}")
+                let missing = try await wire.exec("exedev-ctl", ["ssh", "--transport=https", "nobody", "true"])
+                #expect(missing.status == 1 && missing.err.contains("not found"), "\(missing.all)")
+                #expect(try await wire.exec("exedev-ctl", ["ssh", "--transport=https", "web-one"]).status == 64, "there is no shell")
+
+                // Who leaves takes the command along.
+                let left = try ChildProcess(
+                    ["\(wire.programs)/exedev-ctl", "ssh", "--transport=https", "web-one", "echo begun; exec sleep 4567"],
+                    environment: wire.environment, folder: wire.folder)
+                #expect(await left.signal(SIGKILL, whenItSays: "begun"))
+                _ = await left.ended()
+                wire.environment = whole
+                let gone = try await wire.inside("web-one", "timeout 60 sh -c \"while pgrep -f 'sleep 456[7]'; do sleep 0.1; done\"")
+                #expect(gone.status == 0, "\(gone.all)")
+            }
+        }
+
         /// Over SSH, with a key and no token: the same answers, errors and exit statuses, and the same fleet.
         @Test func theLobbyOverSSHIsTheSame() async throws {
             try await Wire.run { wire in
@@ -99,6 +137,8 @@ extension WireTests {
                 try wire.write(pools: ["web": "nodes: 1"])
                 let apply = try await wire.k8s("apply", "--yes")
                 #expect(apply.status == 0, "\(apply.all)")
+                let remote = try await wire.exec("exedev-ctl", ["exec", "ssh wire-cp-n1 'uname -n; exit 3'"])
+                #expect(remote.status == 1 && remote.all.contains("wire-cp-n1"), "\(remote.all)")
                 let doctor = try await wire.k8s("doctor")
                 #expect(doctor.status == 0 && doctor.out.contains("is spoken to over SSH"), "\(doctor.all)")
                 wire.environment["EXE_DEV_TRANSPORT"] = nil

@@ -49,7 +49,7 @@ package enum Control {
             terminal.say("exedev-ctl: \(error)")
             if let advice = error.remedy.advice { terminal.say("  \(advice)") }
             terminal.say("  exedev-k8s doctor looks closer: \(error.doctorCheck)")
-            if case .observeAgain = error.remedy { terminal.say("  it is not known whether it was done: see exedev-ctl ls") }
+            if case .observeAgain = error.remedy { terminal.say("  it is not known whether it was done: look before you send it again") }
             return .failed
         } catch {
             terminal.say("exedev-ctl: \(error)")

@@ -1,4 +1,5 @@
 import ExeDev
+import FleetCore
 import FoundationEssentials
 import Glibc
 import Live
@@ -23,11 +24,17 @@ extension ControlCommand {
     static let ssh = ControlCommand(
         path: "ssh", operands: ["<vm>", "[command]..."],
         summary: "runs a command on a VM, or a shell, and ends with its exit status; streams go both ways",
-        options: .shell + [.flag("t", "with a terminal, also for a command")],
-        examples: ["ssh web-one", "ssh web-one uptime", "ssh web-one tar -C /srv -xz < files.tar.gz"], verbatimAfter: 1
+        options: .shell.map(throughExec) + [.flag("t", "with a terminal, also for a command")],
+        examples: [
+            "ssh web-one", "ssh web-one uptime", "ssh web-one tar -C /srv -xz < files.tar.gz",
+            "ssh --transport https web-one journalctl -f",
+        ], verbatimAfter: 1
     ) { arguments, session in
         guard let name = arguments.operands.first else { throw UsageError("<vm> is missing") }
         let command = arguments.operands.count > 1 ? arguments.operands.dropFirst().joined(separator: " ") : nil
+        if arguments.value("transport") == Transport.https.rawValue {
+            throw RemoteExit(status: try await session.runThroughExec(name, command, arguments))
+        }
         let hasTerminal = session.terminal.inIsTerminal && (command == nil || arguments.has("t"))
         let status = try await session.withVM(name, arguments) { vm, access in
             let raw = hasTerminal ? RawTerminal() : nil
@@ -42,8 +49,15 @@ extension ControlCommand {
         throw RemoteExit(status: status)
     }
 
+    private static func throughExec(_ option: Arguments.Option) -> Arguments.Option {
+        option.name != "transport"
+            ? option
+            : .value(
+                "transport", "https: exe.dev runs the command for a token, without standard input; ssh: the lobby too is asked over SSH")
+    }
+
     /// Once nobody reads any more the command ends with its connection, as it does under OpenSSH.
-    @Sendable private static func passOn(_ bytes: ArraySlice<UInt8>, isError: Bool) {
+    @Sendable fileprivate static func passOn(_ bytes: ArraySlice<UInt8>, isError: Bool) {
         Terminal.passOn(bytes, isError: isError)
         if !Terminal.hasWritten { exit(ExitStatus.failed.rawValue) }
     }
@@ -59,6 +73,23 @@ extension ControlCommand {
 }
 
 extension ControlSession {
+    /// Through `POST /exec`, which has neither a terminal nor standard input. Returns the exit status.
+    fileprivate func runThroughExec(_ name: String, _ command: String?, _ arguments: Arguments) async throws -> Int32 {
+        guard let command else { throw UsageError("a shell needs direct SSH: leave out --transport https, or name a command") }
+        if let odd = ["t", "key"].first(where: { arguments.has($0) || arguments.value($0) != nil }) {
+            throw UsageError("\(odd == "t" ? "-t" : "--key") is of direct SSH: leave it out, or --transport https")
+        }
+        let stream = try CurlTransport(token: try token(arguments), environment: environment)
+        let remote = RemoteCommand(vm: name, user: arguments.value("l"), line: command)
+        do {
+            return try await ExeDevClient(transport: stream, waiting: terminal.patience.waits.begin).run(remote, over: stream) {
+                ControlCommand.passOn($0.bytes[...], isError: $0.isError)
+            }
+        } catch {
+            throw Failure.shown(error)
+        }
+    }
+
     /// The VM of that very name, and the way into it; the host that answers is it.
     func withVM<T>(
         _ name: String, _ arguments: Arguments, _ body: (VM, ShellAccess) async throws -> T

@@ -21,22 +21,24 @@ actor ExecService {
         let words = try? Lexer.words(of: String(decoding: request.body, as: UTF8.self))
         let command = words.flatMap(Invocation.path) ?? words?.first ?? ""
         counts[command, default: 0] += 1
-        let rules = state.read(Faults.self, at: state.faults)?.rules ?? []
-        let rule = rules.first { $0.hits(command, number: counts[command] ?? 0) }
-        let response = await answer(words, command, request, rule)
+        let faults = state.read(Faults.self, at: state.faults)
+        let rule = faults?.rules?.first { $0.hits(command, number: counts[command] ?? 0) }
+        let response = await answer(words, command, request, faults, rule)
         log(response.status, words ?? [])
         return response
     }
 
-    private func answer(_ words: [String]?, _ command: String, _ request: HTTPRequest, _ rule: Faults.Rule?) async -> HTTPResponse {
+    private func answer(
+        _ words: [String]?, _ command: String, _ request: HTTPRequest, _ faults: Faults?, _ rule: Faults.Rule?
+    ) async -> HTTPResponse {
         if rule?.fault == .latency { try? await Task.sleep(for: .milliseconds(rule?.milliseconds ?? 200)) }
         if let early = before(rule) { return early }
         guard let principal = await principal(request.headers["authorization"]) else { return plain(.failure(401, "invalid token")) }
         if let refusal = refusal(words, command, principal) { return plain(refusal) }
-        let call = command == "ssh" ? words.flatMap(Self.sshCall) : nil
-        let reply =
-            if let call { await ssh(call, tag: principal.tag, request) } else { await platform.run(words ?? [], tag: principal.tag) }
-        var response = plain(reply)
+        if command == "ssh", let call = words.flatMap(Self.sshCall) {
+            return await ssh(call, tag: principal.tag, request, faults, rule?.fault)
+        }
+        var response = plain(await platform.run(words ?? [], tag: principal.tag))
         switch rule?.fault {
         case .lostReply: response.ending = .dropped
         case .truncate: response.ending = .truncated
@@ -94,7 +96,7 @@ actor ExecService {
         return true
     }
 
-    private func plain(_ reply: Reply) -> HTTPResponse {
+    func plain(_ reply: Reply) -> HTTPResponse {
         HTTPResponse(status: reply.status, headers: reply.headers, body: Data(reply.body.utf8))
     }
 

@@ -62,6 +62,7 @@ struct LobbyServer {
             try FileHandle.standardError.write(contentsOf: Data("exe.dev: this simulator has no terminal\n".utf8))
             return 1
         }
+        if typed == "ssh" || typed.hasPrefix("ssh ") { return try passOn(typed) }
         let ended = try Subprocess.run(
             "curl", ["-s", "-K", curlFile, "--data-binary", "@-", "-w", "\n%{http_code}"], input: Data(typed.utf8))
         let text = String(decoding: ended.output, as: UTF8.self)
@@ -72,5 +73,33 @@ struct LobbyServer {
         let out = status == "200" ? FileHandle.standardOutput : FileHandle.standardError
         try out.write(contentsOf: Data(body.utf8))
         return status == "200" ? 0 : 1
+    }
+
+    /// `ssh` on a VM: its frames become this session's streams as they come, its exit code this session's status.
+    private func passOn(_ typed: String) throws -> Int32 {
+        let frames = ["curl", "-sN", "-K", curlFile, "-H", "Accept: application/x-ndjson", "--data-binary", typed]
+        let program = try PipedProgram(frames, .printsToUs)
+        let answer = FileHandle(fileDescriptor: program.descriptor)
+        var (pending, status) = (Data(), Int32?.none)
+        while case let bytes = answer.availableData, !bytes.isEmpty {
+            pending += bytes
+            while let end = pending.firstIndex(of: UInt8(ascii: "\n")) {
+                let line = pending[..<end]
+                pending = Data(pending[(end + 1)...])
+                guard let frame = try? JSONSerialization.jsonObject(with: line) as? [String: Any] else { continue }
+                for (key, stream) in [("stdout", FileHandle.standardOutput), ("stderr", FileHandle.standardError)] {
+                    try (frame[key] as? String).flatMap { Data(base64Encoded: $0) }.map { try stream.write(contentsOf: $0) }
+                }
+                if let code = frame["exit_code"] as? Int { status = Int32(code) }
+                if frame["error"] != nil {
+                    try FileHandle.standardError.write(contentsOf: line + Data("\n".utf8))
+                    status = 1
+                }
+            }
+        }
+        _ = program.ended()
+        // A session that ends without a status says that it is not known.
+        if status == nil { kill(getpid(), SIGKILL) }
+        return status ?? 1
     }
 }

@@ -26,6 +26,8 @@ package enum SimulatorCommand {
           status502html  502 with a page of HTML
           error200       200 with an error in it
           latency        as ever, "milliseconds" later
+          noExitCode     of ssh: done, and the stream ends in order, without an exit code
+        "heartbeatMilliseconds": how often a quiet stream of ssh sends a blank line.
         "ssh": {"drop": [VM or "*"], "refuse": [VM or "*"], "cut": N}: connection attempts vanish, are refused; a larger N cuts what is open.
         DIR/foreign-names: names of VMs, one a line, that other customers have. DIR/requests.log: what was asked, and with what status.
 

@@ -13,6 +13,8 @@ package struct Faults: Codable, Sendable {
         /// Done, and the answer ends in its middle.
         case truncate
         case latency
+        /// `ssh`: done, and the answer ends in order, but without the exit code.
+        case noExitCode
     }
 
     package struct Rule: Codable, Sendable {
@@ -32,5 +34,7 @@ package struct Faults: Codable, Sendable {
     }
 
     package var rules: [Rule]?
+    /// Of a stream of `ssh` that is quiet; 30 s without.
+    var heartbeatMilliseconds: Int?
     var ssh: SSHFaults?
 }
