@@ -70,9 +70,27 @@ extension WireTests {
                 #expect(FileManager.default.fileExists(atPath: wire.folder + "/got/in/c d"))
                 let missing = try await wire.exec("exedev-ctl", ["scp", "web-one:/nowhere", wire.folder + "/none"])
                 #expect(missing.status == 1 && !FileManager.default.fileExists(atPath: wire.folder + "/none.part"), "\(missing.all)")
+                // A terminal is as it was, also after a signal.
+                let program = "\(wire.programs)/exedev-ctl"
+                let shell = """
+                    cd \(wire.folder); stty -g > before; sh -c 'echo $$ > pid; exec \(program) ssh -t web-one "echo begun; sleep 4567"'; stty -g > after
+                    """
+                let onTerminal = try ChildProcess(
+                    ["script", "-qec", shell, "/dev/null"], environment: wire.environment, folder: wire.folder)
+                #expect(await onTerminal.signal(0, whenItSays: "begun"))
+                let id = try String(contentsOfFile: wire.folder + "/pid", encoding: .utf8).trimmingCharacters(in: .newlines)
+                kill(try #require(pid_t(id)), SIGTERM)
+                _ = await onTerminal.ended()
+                let modes = try ["before", "after"].map { try String(contentsOfFile: wire.folder + "/" + $0, encoding: .utf8) }
+                #expect(modes[0] == modes[1] && modes[0].contains(":"))
+
                 wire.environment["EXE_DEV_KNOWN_HOSTS"] = "/dev/null"
                 let stranger = try await wire.exec("exedev-ctl", ["ssh", "web-one", "true"])
                 #expect(stranger.status == 1 && stranger.err.contains("vouches"), "\(stranger.all)")
+                let vain = try await wire.exec("exedev-ctl", ["new", "--name=web-two", "--no-email", "--wait"])
+                #expect(
+                    vain.status == 1 && vain.err.contains("web-two was made, but does not answer over SSH"), "no wait mends it: \(vain.all)"
+                )
             }
         }
 

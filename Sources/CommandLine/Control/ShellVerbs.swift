@@ -115,42 +115,74 @@ extension ControlSession {
             environment: environment, waits: terminal.patience.waits)
     }
 
-    /// Waits until SSH answers there, for ten minutes at most.
+    /// Waits until SSH answers there: for ten minutes at most, and not for what no wait mends.
     func waitForSSH(_ name: String, _ arguments: Arguments) async throws {
-        let clock = SystemClock()
-        let end = clock.uptime + 600
+        let (client, access) = (try client(arguments), try shellAccess(arguments))
+        let (clock, begin) = (SystemClock(), SystemClock().uptime)
         // exe.dev drops connections for minutes after a burst (facts/exedev.md §5, 2026-04).
         var pause = 2.0
         while true {
             do {
-                return try await withVM(name, arguments) { _, _ in }
+                guard let vm = try await client.find(name) else { throw Failure("there is no VM \(name)") }
+                try await access.prove(vm)
+                return await access.close()
             } catch {
-                guard clock.uptime < end else { throw Failure("\(name) does not answer over SSH after ten minutes: \(error)") }
-                let isOver = terminal.patience.waits.begin("SSH on \(name) (\(error))", atMost: end - clock.uptime)
+                let left = begin + Self.patience(with: error) - clock.uptime
+                guard left > 0 else {
+                    await access.close()
+                    throw Failure("\(name) was made, but does not answer over SSH: \(Failure.shown(error))")
+                }
+                let isOver = terminal.patience.waits.begin("SSH on \(name) (\(error))", atMost: left)
                 defer { isOver() }
                 try await Task.sleep(for: .seconds(pause))
                 pause = min(pause * 2, 30)
             }
         }
     }
+
+    /// Seconds after which a VM that was just made should not fail in this way any more.
+    static func patience(with error: any Error) -> Double {
+        switch error {
+        case let error as ExeDevError: if case .askOperator = error.remedy { 0 } else { 600 }
+        case let error as EffectError:
+            switch error.remedy {
+            case .askOperator, .nameTaken: 0
+            // A proxy that does not know the VM yet refuses it too.
+            case .refused, .fenced: 60
+            case .retry, .observeAgain: 600
+            }
+        case is Failure: 60
+        default: 0
+        }
+    }
 }
 
-/// Our terminal as a wire: each key goes to the remote program.
+/// Our terminal as a wire: each key goes to the remote program. However this process ends, the terminal is as it was before.
 struct RawTerminal {
-    private let before: termios
+    /// Written once, before a signal can come that reads it.
+    nonisolated(unsafe) private static var before = termios()
 
     init() {
-        var mode = termios()
-        tcgetattr(STDIN_FILENO, &mode)
-        before = mode
+        tcgetattr(STDIN_FILENO, &Self.before)
+        atexit { RawTerminal.reset() }
+        for number in [SIGTERM, SIGHUP, SIGINT, SIGQUIT] {
+            var action = sigaction()
+            action.__sigaction_handler.sa_handler = { number in
+                RawTerminal.reset()
+                signal(number, SIG_DFL)
+                raise(number)
+            }
+            sigaction(number, &action, nil)
+        }
+        var mode = Self.before
         cfmakeraw(&mode)
         tcsetattr(STDIN_FILENO, TCSADRAIN, &mode)
     }
 
-    func restore() {
-        var mode = before
-        tcsetattr(STDIN_FILENO, TCSADRAIN, &mode)
-    }
+    func restore() { Self.reset() }
+
+    /// Safe in a handler of a signal (POSIX.1-2017 §2.4.3).
+    private static func reset() { tcsetattr(STDIN_FILENO, TCSANOW, &before) }
 
     static var ofOurs: SSHTerminal {
         SSHTerminal(name: ProcessInfo.processInfo.environment["TERM"] ?? "xterm") {
