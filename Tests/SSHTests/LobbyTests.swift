@@ -1,5 +1,6 @@
 import ExeDev
 import FleetCore
+import Reconciler
 import Testing
 
 @testable import Live
@@ -36,6 +37,21 @@ import Testing
         ("share show web-one", "share show --json web-one"), ("ssh web-one uname", "ssh web-one uname"), ("newer -x", "newer --json -x"),
     ])
     func theFlagStandsBeforeOperands(line: String, sent: String) { #expect(LobbyTransport.asJSON(line) == sent) }
+
+    /// A name may not resolve for 90 s after a VM was made (facts/exedev.md §5): nothing was done, and the next try may get there.
+    @Test func aNameThatDoesNotResolveYetIsTriedAgain() async throws {
+        let client = SSHClient(loop: .shared, connectsPerMinute: 60)
+        let error = await #expect(throws: SSHError.self) {
+            try await client.run(
+                on: SSHTarget(host: "wire-web-n1.invalid", port: 22, user: "exedev"), command: "true", stdin: [], deadline: .seconds(9),
+                outputLimit: 10)
+        }
+        guard let error, case .unresolved("wire-web-n1.invalid", _) = error else {
+            Issue.record("\(String(describing: error))")
+            return
+        }
+        #expect(Hosts.effect(error, mutates: true).remedy == .retry(after: nil))
+    }
 
     @Test(arguments: ["", ":22", "h:x", "h:70000", "h:1:2"]) func whatIsNone(text: String) {
         #expect(throws: StateError.self) { try LobbyTransport.address(text) }

@@ -30,8 +30,7 @@ extension Reason.Code {
     /// The check that looks closer at a reason that blocks; nil for one that does not block, and for what no check can see.
     package var doctorCheck: DoctorCheck? {
         switch self {
-        case .limitHeld, .vmLimitExceeded, .vmsVanished, .vmsNotListed, .vmNotListed, .vmExists, .vmForeign, .vmPaused, .vmFailed,
-            .notInLedger:
+        case .limitHeld, .vmLimitExceeded, .vmsVanished, .vmsNotListed, .vmNotListed, .vmExists, .vmForeign, .notInLedger:
             .quota
         case .actionRefused, .diskAwaitsApproval, .resizeIneffective: .api
         case .downgrade, .upgradeSkipsMinor, .agentAheadOfServer, .roleChanged, .networkRangesChanged, .foundingValuesChanged,
@@ -41,7 +40,8 @@ extension Reason.Code {
             .fleetFile
         case .hostRefused, .hostMisrouted, .hostOfOtherCluster, .serverOfOtherCluster, .waitTimedOut, .k3sDidNotJoin, .k3sFails,
             .hostDriftsAgain,
-            .foreignConfiguration, .upgradeFailed, .nodeDeadForGood, .massSilence, .replacedLately, .serverDataGone, .serverVMGone:
+            .vmPaused, .vmFailed, .foreignConfiguration, .upgradeFailed, .nodeDeadForGood, .massSilence, .replacedLately, .serverDataGone,
+            .serverVMGone:
             .hosts
         case .credentialMissing: .secrets
         case .overlayRefused, .overlayLockedOut, .overlayNameTaken, .podNetworkDown: .overlay
