@@ -16,6 +16,7 @@ options = [
 # It reads commands on descriptor 3 and writes answers and events on 4.
 browser = subprocess.Popen(
     ["sh", "-c", 'exec "$@" 3<&0 4>&1 </dev/null >/dev/null', "sh", chromium, *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+signal.signal(signal.SIGALRM, lambda *_: sys.exit(f"{chromium} does not answer"))
 signal.alarm(120)
 number = 0
 

@@ -35,7 +35,8 @@ struct ProxyRulesTests {
         ("web-one.exe.xyz", true, .none, false, "8000 nobody"), ("web-one.exe.xyz:8000", true, .none, false, "8000 nobody"),
         ("web-one.exe.xyz", true, .visitor(owner), false, "8000 usr1"), ("web-one.exe.xyz", true, .void, false, "401"),
         ("web-one.exe.xyz:3000", true, .none, false, "401"), ("web-one.exe.xyz:3000", true, .none, true, "login"),
-        ("web-one.exe.xyz:3000", false, .visitor(owner), false, "3000 usr1"), ("web-one.exe.xyz:9999", false, .visitor(owner), false, "9999 usr1"),
+        ("web-one.exe.xyz:3000", false, .visitor(owner), false, "3000 usr1"),
+        ("web-one.exe.xyz:9999", false, .visitor(owner), false, "9999 usr1"),
         ("web-one.exe.xyz:2999", false, .visitor(owner), false, "404"), ("web-one.exe.xyz:10000", true, .none, false, "404"),
         ("web-one.exe.xyz:22", false, .visitor(owner), false, "404"), ("nobody-1.exe.xyz", true, .visitor(owner), true, "404"),
     ])
@@ -59,7 +60,8 @@ struct ProxyRulesTests {
         stopped.stop()
         starting.isPublic = true
         #expect(Self.words(ProxyRules.decide(host, stopped, .visitor(Self.owner), isBrowser: false, now: 1)) == "502")
-        #expect(Self.words(ProxyRules.decide(host, stopped, .none, isBrowser: false, now: 1)) == "401", "its state is for those with access")
+        #expect(
+            Self.words(ProxyRules.decide(host, stopped, .none, isBrowser: false, now: 1)) == "401", "its state is for those with access")
         #expect(Self.words(ProxyRules.decide(host, starting, .none, isBrowser: false, now: 1)) == "502")
     }
 

@@ -30,6 +30,7 @@ extension WireTests {
                 #expect(try await wire.exec("exedev-ctl", ["share", "port", "wire-cp-n1", "9477"]).status == 0)
                 let port = try Self.freePort()
                 let tunnel = try await Self.tunnel(wire, to: port)
+                defer { tunnel.signal(SIGKILL) }
                 let stranger = try await Self.whileItRuns(wire, port, allowing: "usr0") { try await Self.answer(wire, 403) }
                 let user = try #require(stranger.wholeMatch(of: /user (usr[0-9]+) is not allowed\n/)?.1, "\(stranger)")
                 let pages = try await Self.whileItRuns(wire, port, allowing: String(user)) {
@@ -37,8 +38,6 @@ extension WireTests {
                     return try await Self.browse(wire, chromium, python)
                 }
                 Self.expect(pages, String(user))
-                tunnel.signal(SIGTERM)
-                _ = await tunnel.ended()
             }
         }
 
@@ -64,7 +63,8 @@ extension WireTests {
 
         // MARK: the daemon behind the proxy
 
-        private static func whileItRuns<Value>(_ wire: Wire, _ port: UInt16, allowing user: String, _ body: () async throws -> Value) async throws
+        private static func whileItRuns<Value>(_ wire: Wire, _ port: UInt16, allowing user: String, _ body: () async throws -> Value)
+            async throws
             -> Value
         {
             let daemon = try wire.startK8s("daemon", "--interval", "2", "--listen", "127.0.0.1:\(port)", "--allow-user", user)

@@ -65,19 +65,25 @@ extension WireTests {
                 let forged = ["X-ExeDev-UserID: usr666", "X_ExeDev_Email: evil@example.com", "X-Forwarded-For: 10.9.8.7"]
                 let mine = try await wire.exec(
                     "exedev-ctl", ["curl", "web-one/a?b=c+d&e=%2F", "-sS", "-X", "PUT", "--data", "body"] + forged.flatMap { ["-H", $0] })
-                #expect(mine.status == 0 && mine.out.hasPrefix("PUT /a?b=c+d&e=%2F HTTP/1.1|") && mine.out.hasSuffix("|body"), "\(mine.all)")
+                #expect(
+                    mine.status == 0 && mine.out.hasPrefix("PUT /a?b=c+d&e=%2F HTTP/1.1|") && mine.out.hasSuffix("|body"), "\(mine.all)")
                 let told = mine.out.lowercased()
                 #expect(
                     [
-                        "|host: web-one.exe.xyz|", "|x-exedev-email: owner@example.com|", "|x-exedev-userid: usr", "|x-forwarded-proto: https|",
+                        "|host: web-one.exe.xyz|", "|x-exedev-email: owner@example.com|", "|x-exedev-userid: usr",
+                        "|x-forwarded-proto: https|",
                         "|x-forwarded-for: 127.0.0.1|", "|x-forwarded-host: web-one.exe.xyz|",
                     ].allSatisfy(told.contains), "\(told)")
-                #expect(["666", "evil", "10.9.8.7", "x-exedev-authorization", "token-ctx", "exe0."].allSatisfy { !told.contains($0) }, "\(told)")
+                #expect(
+                    ["666", "evil", "10.9.8.7", "x-exedev-authorization", "token-ctx", "exe0."].allSatisfy { !told.contains($0) }, "\(told)"
+                )
 
                 let token = try await Self.sign(wire, "web-one", "--ctx", #"{"role": "deploy"}"#)
                 for header in ["X-Exedev-Authorization", "Authorization"] {
                     let answer = try await Self.curl(wire, site + "/", ["header=\"\(header): Bearer \(token)\""])
-                    #expect(Self.status(answer) == "200" && answer.lowercased().contains(#"|x-exedev-token-ctx: {"role": "deploy"}|"#), "\(answer)")
+                    #expect(
+                        Self.status(answer) == "200" && answer.lowercased().contains(#"|x-exedev-token-ctx: {"role": "deploy"}|"#),
+                        "\(answer)")
                     #expect(answer.contains("set-cookie: a=1\n") || answer.contains("Set-Cookie: a=1\n"), "\(answer)")
                 }
                 let cut = token.dropLast(8) + "AAAAAAAA"

@@ -65,7 +65,8 @@ struct GuestWeb: Sendable {
     /// `head`: what curl writes of it, with what an interim answer and trailers add.
     static func response(head: String, body: Data, to method: String) -> HTTPResponse? {
         let blocks = head.replacing("\r\n", with: "\n").split(separator: "\n\n").filter { $0.hasPrefix("HTTP/") }
-        guard let lines = blocks.last?.split(separator: "\n"), let status = lines[0].split(separator: " ").dropFirst().first.flatMap({ Int($0) }),
+        guard let lines = blocks.last?.split(separator: "\n"),
+            let status = lines[0].split(separator: " ").dropFirst().first.flatMap({ Int($0) }),
             (200...599).contains(status)
         else { return nil }
         var response = HTTPResponse(status: status, body: body)

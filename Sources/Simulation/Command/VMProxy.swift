@@ -72,7 +72,8 @@ actor VMProxy {
     /// A page that stays: one that led back would log in again.
     private func logOut(_ request: HTTPRequest, _ host: ProxyHost) -> HTTPResponse {
         if let session = ProxyRules.session(in: request.headers), sessions[session] == host.vm { sessions[session] = nil }
-        let page = "<!doctype html>\n<title>exe.dev</title>\n<p>Logged out. <a href=\"\(ProxyRules.loginURL(host, back: "/"))\">Log in</a></p>\n"
+        let page =
+            "<!doctype html>\n<title>exe.dev</title>\n<p>Logged out. <a href=\"\(ProxyRules.loginURL(host, back: "/"))\">Log in</a></p>\n"
         let headers = ["Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-store"]
         var response = HTTPResponse(status: 200, headers: headers, body: Data(page.utf8))
         response.cookies = ["\(ProxyRules.cookie)=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax"]

@@ -64,7 +64,8 @@ extension ProxyRules {
     private static func encoded(_ text: String, plain: String) -> String {
         text.utf8.map { byte in
             let scalar = UnicodeScalar(byte)
-            let isPlain = byte < 128 && (scalar.properties.isAlphabetic || (48...57).contains(byte) || plain.unicodeScalars.contains(scalar))
+            let isPlain =
+                byte < 128 && (scalar.properties.isAlphabetic || (48...57).contains(byte) || plain.unicodeScalars.contains(scalar))
             return isPlain ? String(scalar) : String(format: "%%%02X", byte)
         }.joined()
     }
