@@ -1,7 +1,7 @@
 import Foundation
-import HTTPServer
 import Testing
 
+@testable import HTTPServer
 @testable import Simulation
 
 /// Whom the HTTPS proxy lets in, and what a VM is told of it (facts/exedev.md §3.2, §7).
@@ -165,6 +165,21 @@ struct ProxyRulesTests {
     }
 
     // MARK: what a VM answers
+
+    /// What `curl` reads: nothing of a request ends a line or a value of it.
+    @Test(arguments: [
+        ("GET", #"/a"b\c"#, "", ["request = \"GET\"", #"request-target = "/a\"b\\c?q""#], ["data"]),
+        ("HEAD", "/", "", ["head"], ["request =", "data"]), ("POST", "/", "", ["request = \"POST\"", "data = \"\""], ["data-binary"]),
+        ("PUT", "/", "x", ["data-binary = \"@/stem.body\""], ["data = "]),
+    ])
+    func request(method: String, path: String, body: String, has: [String], lacks: [String]) {
+        let headers = ["host": "web-one.exe.xyz", "x-odd": #"a"\"#, "x-empty": "", "accept": "*/*"]
+        let request = HTTPRequest(method: method, path: path, headers: headers, body: Data(body.utf8), peer: "", query: "q")
+        let lines = GuestWeb.options(request, "http://10.42.1.2:8000/", "/stem").split(separator: "\n").map(String.init)
+        let all = [#"header = "x-odd: a\"\\""#, "header = \"x-empty;\"", "header = \"user-agent:\"", "url = \"http://10.42.1.2:8000/\""]
+        for line in has + all { #expect(lines.contains(line)) }
+        for start in lacks + ["header = \"accept:\""] { #expect(!lines.contains { $0.hasPrefix(start) }) }
+    }
 
     @Test(arguments: [
         ("HTTP/1.1 200 OK\r\nA: 1\r\na: 2\r\nSet-Cookie: x\r\nset-cookie: y\r\nConnection: close\r\nDate: z\r\n\r\n", "200 a=1, 2 x y"),

@@ -33,6 +33,15 @@ extension WireTests {
                     case $line in Content-Length:*) size=${line#*: } ;; esac
                 done
                 text="$head$(head -c "$size")"
+                case $head in
+                    "GET /repo.git/"*)
+                        file=/srv/${head#GET /} file=${file%% *} file=${file%%[?]*}
+                        [ -f "$file" ] || { printf 'HTTP/1.1 404 Not Found\\r\\nContent-Length: 0\\r\\n\\r\\n'; exit; }
+                        printf 'HTTP/1.1 200 OK\\r\\nContent-Length: %s\\r\\n\\r\\n' "$(stat -c %s "$file")"
+                        cat "$file"
+                        exit
+                        ;;
+                esac
                 printf 'HTTP/1.1 200 OK\\r\\nContent-Type: text/plain\\r\\nSet-Cookie: a=1\\r\\nSet-Cookie: b=2\\r\\nConnection: close\\r\\n'
                 case $head in
                     "GET /chunked"*) printf 'Transfer-Encoding: chunked\\r\\n\\r\\n3\\r\\nabc\\r\\n2\\r\\nde\\r\\n0\\r\\n\\r\\n' ;;
@@ -123,21 +132,58 @@ extension WireTests {
             let given = try await wire.exec(
                 "exedev-ctl", ["git-credential", "get"], input: "protocol=https\nhost=web-one.exe.xyz\npath=repo.git\n\n")
             let password = try #require(given.out.split(separator: "\n").first { $0.hasPrefix("password=") }, "\(given.all)").dropFirst(9)
-            let answer = try await curl(wire, "https://web-one.exe.xyz/repo.git/info/refs", ["user=\"exedev:\(password)\""])
+            let answer = try await curl(wire, "https://web-one.exe.xyz/info/refs", ["user=\"exedev:\(password)\""])
             #expect(status(answer) == "200" && answer.lowercased().contains("|x-exedev-email: owner@example.com|"), "\(answer)")
-            let wrong = try await curl(wire, "https://web-one.exe.xyz/repo.git/info/refs", ["user=\"exedev:mine\""])
+            let wrong = try await curl(wire, "https://web-one.exe.xyz/info/refs", ["user=\"exedev:mine\""])
             #expect(status(wrong) == "401" && wrong.contains("Basic realm="), "\(wrong)")
         }
 
         private static func expectWhatIsNotThere(_ wire: Wire, _ token: String) async throws {
             let pass = ["header=\"X-Exedev-Authorization: Bearer \(token)\""]
-            let large = wire.folder + "/large"
+            let (text, large) = (wire.folder + "/text", wire.folder + "/large")
+            try String(repeating: "0123456789", count: 30000).write(toFile: text, atomically: false, encoding: .utf8)
+            let long = try await curl(wire, "https://web-one.exe.xyz/", pass + ["data=\"@\(text)\"", "header=\"Expect:\""])
+            #expect(long.hasPrefix("HTTP/1.1 200") && long.hasSuffix("|" + String(repeating: "0123456789", count: 30000)))
+            let head = try await curl(wire, "https://web-one.exe.xyz/", pass + ["head"])
+            #expect(status(head) == "200" && head.contains("Content-Length: ") && !head.contains("Content-Length: 0\n"), "\(head)")
             try Data(count: 17 << 20).write(to: URL(filePath: large))
             #expect(try await curl(wire, "https://web-one.exe.xyz/", pass + ["upload-file=\"\(large)\""]).contains("413"))
             #expect(status(try await curl(wire, "https://nobody-1.exe.xyz/", pass)) == "404")
             #expect(try await wire.exec("exedev-ctl", ["pause", "web-one"]).status == 0)
             let paused = try await curl(wire, "https://web-one.exe.xyz/", pass)
             #expect(status(paused) == "502" && paused.contains("not running"), "\(paused)")
+        }
+
+        /// git itself, which asks its helper once the proxy has refused it.
+        @Test func gitClones() async throws {
+            try await Wire.run { wire in
+                try await Self.boot(wire, "web-one")
+                func run(_ script: String, _ words: String...) async throws -> ChildProcess.Ended {
+                    try await ChildProcess(["sh", "-euc", script, "sh"] + words, environment: wire.environment, folder: wire.folder).ended()
+                }
+                let made = try await run(
+                    """
+                    cd "$1" && git init -q work && cd work && echo kept > file && git add file
+                    git -c user.name=a -c user.email=a@example.com commit -qm first
+                    git clone -q --bare . ../repo.git && git -C ../repo.git update-server-info
+                    """, wire.folder)
+                try #require(made.status == 0, "\(made.all)")
+                let copied = try await wire.exec("exedev-ctl", ["scp", "-r", wire.folder + "/repo.git", "web-one:/tmp/repo.git"])
+                try #require(copied.status == 0, "\(copied.all)")
+                #expect(try await wire.inside("web-one", "mv /tmp/repo.git /srv/").status == 0)
+                // git has no --connect-to: the port is the proxy's, and the Host header what it would be at exe.dev.
+                let clone = """
+                    port=${EXE_DEV_PROXY##*:}
+                    git -c http.curloptResolve="web-one.exe.xyz:$port:127.0.0.1" -c http.extraHeader='Host: web-one.exe.xyz' \
+                        -c http.sslCAInfo="$EXE_DEV_PROXY_CA" -c credential.helper="$2" clone -q "https://web-one.exe.xyz:$port/repo.git" "$1"
+                    """
+                wire.environment["GIT_TERMINAL_PROMPT"] = "0"
+                let refused = try await run(clone, wire.folder + "/none", "")
+                #expect(refused.status != 0 && refused.err.contains("could not read Username"), "\(refused.all)")
+                let cloned = try await run(clone, wire.folder + "/clone", "!\(wire.programs)/exedev-ctl git-credential")
+                #expect(cloned.status == 0, "\(cloned.all)")
+                #expect(FileManager.default.contents(atPath: wire.folder + "/clone/file") == Data("kept\n".utf8))
+            }
         }
 
         /// With cookies and no token, as a browser comes.
