@@ -17,6 +17,8 @@ BUILD_NEEDS := libcurl4-openssl-dev libssh2-1-dev libssl-dev libmicrohttpd-dev p
 RUN_NEEDS := openssh-client openssh-server openssl systemd-container debootstrap iproute2 iptables curl ca-certificates
 # Login shells that hosts may have; tests skip one that is missing.
 SHELLS := fish tcsh
+# Who opens the daemon's page; its test is skipped without it.
+BROWSER := chromium
 
 .PHONY: fuzz demo test build install install-files lint clean deps deps-sim
 
@@ -34,7 +36,7 @@ demo: deps-sim
 	BIN=$(BIN) KEEP=$(KEEP) scripts/demo
 
 test: deps-sim
-	-@scripts/install-missing $(SHELLS) python3-venv
+	-@scripts/install-missing $(SHELLS) $(BROWSER) python3-venv
 	$(SWIFT) build -c $(CONFIG) $(FLAGS)
 	EXEDEV_BIN=$(abspath $(BIN)) SWIFT=$(SWIFT) scripts/run-tests
 

@@ -1,6 +1,7 @@
 import FoundationEssentials
 import HTTPServer
 import Live
+import Shell
 
 extension HTTPRequest {
     /// The refusal, or nil when the sender is allowed. exe.dev's proxy sets these headers itself (facts/exedev.md §7, doc:proxy), and
@@ -11,7 +12,8 @@ extension HTTPRequest {
             if isOfBrowser { return toLogin }
             return .plain(401, "the request has no user id of exe.dev's proxy", ["WWW-Authenticate": "exe.dev"])
         }
-        return allowedUsers.contains(user) ? nil : .plain(403, "this user is not allowed")
+        // So that an operator learns the id to allow.
+        return allowedUsers.contains(user) ? nil : .plain(403, "user \(OutsideText.line(user)) is not allowed")
     }
 
     /// Prevents DNS rebinding: a web page whose name resolves to 127.0.0.1 sends another Host.

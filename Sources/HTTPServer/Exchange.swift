@@ -95,7 +95,23 @@ struct Call {
     let slot: UnsafeMutablePointer<UnsafeMutableRawPointer?>
 
     func request() -> HTTPRequest {
-        HTTPRequest(method: String(cString: method), path: String(cString: url), headers: headers(), body: Data(), peer: peer())
+        HTTPRequest(
+            method: String(cString: method), path: String(cString: url), headers: headers(), body: Data(), peer: peer(), query: query())
+    }
+
+    /// libmicrohttpd gives it in parts, in which a blank was a plus.
+    private func query() -> String? {
+        var parts: [String] = []
+        withUnsafeMutablePointer(to: &parts) { pointer in
+            _ = MHD_get_connection_values(
+                connection, .GET_ARGUMENT_KIND,
+                { context, _, name, value in
+                    let part = String(cString: name!) + (value.map { "=" + String(cString: $0) } ?? "")
+                    context!.assumingMemoryBound(to: [String].self).pointee.append(part.replacing(" ", with: "+"))
+                    return .YES
+                }, pointer)
+        }
+        return parts.isEmpty ? nil : parts.joined(separator: "&")
     }
 
     private func headers() -> [String: String] {
@@ -132,6 +148,7 @@ extension HTTPResponse {
     func queue(on connection: OpaquePointer) -> Bool {
         guard let response = make(connection) else { return false }
         defer { MHD_destroy_response(response) }
+        for cookie in cookies where MHD_add_response_header(response, "Set-Cookie", cookie) != .YES { return false }
         for (name, value) in headers where MHD_add_response_header(response, name, value) != .YES { return false }
         return MHD_queue_response(connection, UInt32(status), response) == .YES
     }

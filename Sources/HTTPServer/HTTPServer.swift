@@ -29,9 +29,11 @@ package final class HTTPServer: Sendable {
         var task: Task<Void, Never>
     }
 
-    /// Takes ownership of a listening socket, also when it throws. The socket may be AF_UNIX or in another network namespace.
+    /// Takes ownership of a listening socket, also when it throws. The socket may be AF_UNIX or in another network namespace. With `tls` it
+    /// speaks HTTPS.
     package init(
-        listeningOn descriptor: Int32, bodyLimit: Int, answer: @escaping @Sendable (HTTPRequest) async -> HTTPResponse
+        listeningOn descriptor: Int32, bodyLimit: Int, tls: TLSIdentity? = nil,
+        answer: @escaping @Sendable (HTTPRequest) async -> HTTPResponse
     ) throws(HTTPServerError) {
         self.bodyLimit = bodyLimit
         self.answer = answer
@@ -58,7 +60,7 @@ package final class HTTPServer: Sendable {
             },
             // The application decodes percent-encoding.
             { _, _, text in strlen(text!) },
-            me.toOpaque())
+            me.toOpaque(), tls?.key, tls?.certificate)
         guard let daemon else {
             let code = errno
             me.release()

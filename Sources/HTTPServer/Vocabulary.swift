@@ -9,6 +9,8 @@ package struct HTTPRequest: Sendable {
     package var body: Data
     /// The peer's IPv4 address, empty on a Unix socket.
     package var peer: String
+    /// What stands behind the first `?`, as sent but for an `&` at its end; nil when nothing does.
+    package var query: String?
 }
 
 package struct HTTPResponse: Sendable {
@@ -24,6 +26,8 @@ package struct HTTPResponse: Sendable {
 
     package var status: Int
     package var headers: [String: String]
+    /// Values of `Set-Cookie`, which is a header for each.
+    package var cookies: [String] = []
     package var body: Data
     package var ending: Ending
 
@@ -32,6 +36,17 @@ package struct HTTPResponse: Sendable {
         self.headers = headers
         self.body = body
         self.ending = ending
+    }
+}
+
+/// A certificate, with those behind it, and its key; both in PEM.
+package struct TLSIdentity: Sendable {
+    package var certificate: String
+    package var key: String
+
+    package init(certificate: String, key: String) {
+        self.certificate = certificate
+        self.key = key
     }
 }
 

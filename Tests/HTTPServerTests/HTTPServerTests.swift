@@ -121,6 +121,16 @@ private actor Meeting {
         #expect(reply?.body == path)
     }
 
+    @Test(arguments: [("/?a=b+c&d&e=%2B", "a=b+c&d&e=%2B"), ("/?x", "x"), ("/?a=&b==c?d", "a=&b==c?d"), ("/", "none")])
+    func queryIsAsSent(target: String, query: String) async throws {
+        let reply = try await serving({ text($0.query ?? "none") }) { place in
+            let client = try place.connect()
+            client.send("GET", target)
+            return client.reply()
+        }
+        #expect(reply?.body == query)
+    }
+
     @Test func manyAnswersAreUnderWayAtOnce() async throws {
         let meeting = Meeting(of: 50)
         let answer: @Sendable (HTTPRequest) async -> HTTPResponse = { request in

@@ -176,13 +176,17 @@ struct Wire: Sendable {
 
     /// Runs a command as root inside a VM, through the relay as the product does.
     func inside(_ vm: String, _ script: String) async throws -> ChildProcess.Ended {
+        let words = try ssh([], to: vm) + ["sudo sh -eu -s"]
+        return try await ChildProcess(words, environment: environment, folder: folder, input: script).ended()
+    }
+
+    /// The begin of a command line.
+    func ssh(_ options: [String], to vm: String) throws -> [String] {
         let index = try #require(try vms()[vm]).index
-        let words = [
+        return [
             "ssh", "-q", "-F", "none", "-i", environment["EXE_DEV_SSH_KEY"]!, "-p", environment["EXE_DEV_SSH_PORT"]!, "-o", "BatchMode=yes",
             "-o", "UserKnownHostsFile=" + sim + "/known_hosts", "-o", "HostKeyAlias=exe.dev",
-            "exedev@127.42.\(index / 250 + 1).\(index % 250 + 2)", "sudo sh -eu -s",
-        ]
-        return try await ChildProcess(words, environment: environment, folder: folder, input: script).ended()
+        ] + options + ["exedev@127.42.\(index / 250 + 1).\(index % 250 + 2)"]
     }
 
     func kubectl(_ arguments: String, on server: String = "wire-cp-n1") async throws -> String {

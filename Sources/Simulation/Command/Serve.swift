@@ -40,13 +40,21 @@ struct Serve {
     }
 
     private func listen(_ settings: Settings, _ platform: Platform, _ machines: NspawnMachines) throws {
-        let service = ExecService(platform: platform, state: state)
+        let signatures = Signatures(state: state)
+        let service = ExecService(platform: platform, state: state, signatures: signatures)
         let outside = try Sockets.listen(address: "127.0.0.1", port: settings.httpPort)
         _ = try HTTPServer(listeningOn: outside, bodyLimit: 65536) { await service.answer($0) }
         let guests = GuestService(
             platform: platform, machines: machines, tailnet: Tailnet(authKey: settings.tailscaleKey), installScript: installScript)
         let inside = try NetworkNamespace.listener(in: state.gateway, address: "10.42.0.1", port: 8089)
         _ = try HTTPServer(listeningOn: inside, bodyLimit: 65536) { await guests.answer($0) }
+        guard let port = settings.proxyPort else { return }
+        let web = GuestWeb(state: state)
+        try web.open()
+        let proxy = VMProxy(platform: platform, signatures: signatures, guests: web)
+        let https = try Sockets.listen(address: "127.0.0.1", port: port)
+        let identity = try ProxyCertificate(state: state).identity()
+        _ = try HTTPServer(listeningOn: https, bodyLimit: VMProxy.bodyLimit, tls: identity) { await proxy.answer($0) }
     }
 
     /// Until the process is told to end: SIGTERM and SIGINT have their default effect, the machines are not our children.

@@ -6,7 +6,7 @@ import Spawn
 /// The command line of `exedev-sim`.
 package enum SimulatorCommand {
     static let help = """
-        exe.dev on this machine: POST /exec, real booting VMs, SSH. Needs root.
+        exe.dev on this machine: POST /exec, real booting VMs, SSH, and https://VM.exe.xyz. Needs root.
 
         usage: exedev-sim VERB [--state DIR]
           serve   run in the foreground; prints a line when ready
@@ -30,6 +30,11 @@ package enum SimulatorCommand {
         "heartbeatMilliseconds": how often a quiet stream of ssh sends a blank line.
         "ssh": {"drop": [VM or "*"], "refuse": [VM or "*"], "cut": N}: connection attempts vanish, are refused; a larger N cuts what is open.
         DIR/foreign-names: names of VMs, one a line, that other customers have. DIR/requests.log: what was asked, and with what status.
+
+        $EXE_DEV_PROXY of env is where https://VM.exe.xyz[:port] is served, with the CA $EXE_DEV_PROXY_CA: exedev-ctl curl goes there, and
+          curl --connect-to ::$EXE_DEV_PROXY --cacert $EXE_DEV_PROXY_CA https://VM.exe.xyz
+          chromium --host-resolver-rules="MAP *.exe.xyz $EXE_DEV_PROXY" --ignore-certificate-errors https://VM.exe.xyz
+        It logs in whoever opens /__exe.dev/login, as the account's owner. Answers come whole; it carries no WebSockets.
 
         The shipped planner and loop in a world in memory with virtual time; needs neither root nor a network:
           fuzz    [--seeds A..B] [--nodes N] [--scenario NAME]   random faults; a failure prints its seed and the fewest faults
@@ -143,7 +148,10 @@ package enum SimulatorCommand {
             ("TS_AUTHKEY", settings.tailscaleKey), ("EXEDEV_K8S_RELEASES", mirror), ("EXEDEV_K8S_INSTALLERS", mirror),
         ]
         let lobby = settings.lobbyPort.map { [("EXE_DEV_LOBBY", "root@127.0.0.1:\($0)")] } ?? []
-        for (name, value) in variables + lobby { print("export \(name)='\(value)'") }
+        let proxy = settings.proxyPort.map {
+            [("EXE_DEV_PROXY", "127.0.0.1:\($0)"), ("EXE_DEV_PROXY_CA", ProxyCertificate(state: state).authority)]
+        }
+        for (name, value) in variables + lobby + (proxy ?? []) { print("export \(name)='\(value)'") }
         return 0
     }
 

@@ -74,6 +74,8 @@ struct Settings: Codable {
     var hostPublicKey: String
     /// Of the lobby's sshd; nil in a directory of an older simulator.
     var lobbyPort: UInt16?
+    /// Of the VMs' HTTPS proxy; as well.
+    var proxyPort: UInt16?
 }
 
 extension StateDirectory {
@@ -91,7 +93,7 @@ extension StateDirectory {
         let settings = Settings(
             httpPort: try Sockets.freePort(), sshPort: try Sockets.freePort(), token: try mintToken(),
             tailscaleKey: "tskey-auth-" + UUID().uuidString, publicKey: try publicKey(clientKey), hostPublicKey: try publicKey(hostKey),
-            lobbyPort: try Sockets.freePort())
+            lobbyPort: try Sockets.freePort(), proxyPort: try Sockets.freePort())
         try write(settings, to: self.settings)
         // What `ssh exe.dev` leaves behind, and nothing of any VM: the proxy's name and its one key.
         try write(Data("exe.dev \(settings.hostPublicKey)\n".utf8), to: knownHosts)

@@ -1,0 +1,99 @@
+import Foundation
+import HTTPServer
+
+/// exe.dev's HTTPS proxy in front of the VMs' web servers (facts/exedev.md §7). Whoever opens its login page is the account's owner.
+actor VMProxy {
+    static let bodyLimit = 16 << 20
+
+    private let platform: Platform
+    private let signatures: Signatures
+    private let guests: GuestWeb
+    /// The VM that each session is for: the cookie of one is none for another.
+    private var sessions: [String: String] = [:]
+
+    init(platform: Platform, signatures: Signatures, guests: GuestWeb) {
+        self.platform = platform
+        self.signatures = signatures
+        self.guests = guests
+    }
+
+    func answer(_ request: HTTPRequest) async -> HTTPResponse {
+        guard let host = ProxyHost(request.headers["host"] ?? "") else { return .refusal(404, "the Host header is not VM.exe.xyz") }
+        let vm = await platform.vm(named: host.vm, tag: nil)
+        if request.path.hasPrefix("/__exe.dev/"), vm != nil { return own(request, host) }
+        let isBrowser = ["GET", "HEAD"].contains(request.method) && request.headers["accept"]?.contains("text/html") == true
+        let pass = await pass(request.headers, to: vm)
+        switch ProxyRules.decide(host, vm, pass, isBrowser: isBrowser, now: Date().timeIntervalSince1970) {
+        case .toLogin:
+            let path = request.path + (request.query.map { "?" + $0 } ?? "")
+            return HTTPResponse(status: 302, headers: ["Location": ProxyRules.loginURL(host, back: path)], body: Data())
+        case .refuse(let status, let text): return .refusal(status, text)
+        case .forward(let port, let visitor):
+            guard let vm else { return .refusal(404, AccountRefusal.notFound(host.vm).text) }
+            guard request.headers["upgrade"] == nil else { return .refusal(501, "the simulator's proxy carries no WebSockets") }
+            var onward = request
+            onward.headers = ProxyRules.forwarded(request.headers, to: host, for: visitor, from: request.peer)
+            return await guests.answer(onward, at: vm.address, port: port)
+                ?? .refusal(502, "nothing answers on port \(port) of VM \"\(vm.name)\"")
+        }
+    }
+
+    private func pass(_ headers: [String: String], to vm: VirtualMachine?) async -> ProxyRules.Pass {
+        guard let vm else { return .none }
+        if let text = ProxyRules.token(in: headers) {
+            guard let claim = await platform.claim(text, on: vm) else { return .void }
+            guard let signed = claim.signed else { return .visitor(claim.visitor) }
+            return await signatures.isGood(signed) ? .visitor(claim.visitor) : .void
+        }
+        let isLoggedIn = ProxyRules.session(in: headers).flatMap { sessions[$0] } == vm.name
+        return isLoggedIn ? .visitor(platform.ownerAsVisitor) : .none
+    }
+
+    // MARK: the proxy's own pages
+
+    private func own(_ request: HTTPRequest, _ host: ProxyHost) -> HTTPResponse {
+        let methods = [ProxyRules.login: ["GET", "HEAD"], ProxyRules.logout: ["POST"]]
+        guard let allowed = methods[request.path] else { return .refusal(404, "not found") }
+        guard allowed.contains(request.method) else {
+            return .refusal(405, "method not allowed", ["Allow": allowed.joined(separator: ", ")])
+        }
+        return request.path == ProxyRules.login ? logIn(request, host) : logOut(request, host)
+    }
+
+    private func logIn(_ request: HTTPRequest, _ host: ProxyHost) -> HTTPResponse {
+        let session = UUID().uuidString
+        sessions[session] = host.vm
+        let target = ProxyRules.afterLogin(host, query: request.query)
+        var response = HTTPResponse(status: 302, headers: ["Location": target, "Cache-Control": "no-store"], body: Data())
+        response.cookies = ["\(ProxyRules.cookie)=\(session); Path=/; Secure; HttpOnly; SameSite=Lax"]
+        return response
+    }
+
+    /// A page that stays: one that led back would log in again.
+    private func logOut(_ request: HTTPRequest, _ host: ProxyHost) -> HTTPResponse {
+        if let session = ProxyRules.session(in: request.headers), sessions[session] == host.vm { sessions[session] = nil }
+        let page =
+            "<!doctype html>\n<title>exe.dev</title>\n<p>Logged out. <a href=\"\(ProxyRules.loginURL(host, back: "/"))\">Log in</a></p>\n"
+        let headers = ["Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-store"]
+        var response = HTTPResponse(status: 200, headers: headers, body: Data(page.utf8))
+        response.cookies = ["\(ProxyRules.cookie)=; Path=/; Max-Age=0; Secure; HttpOnly; SameSite=Lax"]
+        return response
+    }
+}
+
+extension Platform {
+    nonisolated var ownerAsVisitor: Visitor { Visitor(userID: owner.userID, email: owner.email) }
+
+    func claim(_ token: String, on vm: VirtualMachine) -> ProxyRules.Claim? {
+        ProxyRules.claim(token, on: vm, register, owner: ownerAsVisitor, now: Int(Date().timeIntervalSince1970))
+    }
+}
+
+extension HTTPResponse {
+    fileprivate static func refusal(_ status: Int, _ text: String, _ headers: [String: String] = [:]) -> HTTPResponse {
+        var all = headers.merging(["Content-Type": "application/json", "Cache-Control": "no-store"]) { given, _ in given }
+        // git asks its credential helper only when it reads of a way to log in.
+        if status == 401 { all["WWW-Authenticate"] = "Basic realm=\"exe.dev\"" }
+        return HTTPResponse(status: status, headers: all, body: Data(Reply.failure(status, text).body.utf8))
+    }
+}
