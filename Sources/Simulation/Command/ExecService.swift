@@ -9,10 +9,15 @@ actor ExecService {
     let state: StateDirectory
     private var verified: Set<String> = []
     private var counts: [String: Int] = [:]
+    let sleep: @Sendable (Duration) async throws -> Void
 
-    init(platform: Platform, state: StateDirectory) {
+    init(
+        platform: Platform, state: StateDirectory,
+        sleep: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
+    ) {
         self.platform = platform
         self.state = state
+        self.sleep = sleep
     }
 
     func answer(_ request: HTTPRequest) async -> HTTPResponse {
@@ -21,15 +26,15 @@ actor ExecService {
         let words = try? Lexer.words(of: String(decoding: request.body, as: UTF8.self))
         let command = words.flatMap(Invocation.path) ?? words?.first ?? ""
         counts[command, default: 0] += 1
-        let rules = state.read(Faults.self, at: state.faults)?.rules ?? []
-        let rule = rules.first { $0.hits(command, number: counts[command] ?? 0) }
-        let response = await answer(words, command, request, rule)
+        let faults = state.read(Faults.self, at: state.faults)
+        let rule = (faults?.rules ?? []).first { $0.hits(command, number: counts[command] ?? 0) }
+        let response = await within(limit(of: command, faults)) { await self.answer(words, command, request, rule) }
         log(response.status, words ?? [])
         return response
     }
 
     private func answer(_ words: [String]?, _ command: String, _ request: HTTPRequest, _ rule: Faults.Rule?) async -> HTTPResponse {
-        if rule?.fault == .latency { try? await Task.sleep(for: .milliseconds(rule?.milliseconds ?? 200)) }
+        if rule?.fault == .latency { try? await sleep(.milliseconds(rule?.milliseconds ?? 200)) }
         if let early = before(rule) { return early }
         guard let principal = await principal(request.headers["authorization"]) else { return plain(.failure(401, "invalid token")) }
         if let refusal = refusal(words, command, principal) { return plain(refusal) }
@@ -94,7 +99,7 @@ actor ExecService {
         return true
     }
 
-    private func plain(_ reply: Reply) -> HTTPResponse {
+    func plain(_ reply: Reply) -> HTTPResponse {
         HTTPResponse(status: reply.status, headers: reply.headers, body: Data(reply.body.utf8))
     }
 

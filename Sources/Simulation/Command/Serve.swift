@@ -27,6 +27,13 @@ struct Serve {
         try state.write(Data("ready\n".utf8), to: state.ready)
         print("exedev-sim: serving http://127.0.0.1:\(settings.httpPort)/exec")
         fflush(nil)
+        let sampling = Task {
+            while true {
+                try await Task.sleep(for: .seconds(60))
+                await platform.sample()
+            }
+        }
+        defer { sampling.cancel() }
         try await watchFaults(relay)
     }
 
@@ -36,7 +43,7 @@ struct Serve {
             state.read(Platform.State.self, at: state.table) ?? Platform.State(), machines: machines, sshPort: Int(settings.sshPort),
             owner: Platform.Owner(email: "owner@example.com", publicKey: settings.publicKey),
             keys: state.read(KeyRegister.self, at: state.register), foreignNames: { state.lines(state.foreignNames) },
-            save: { try state.write($0, to: state.table) }, saveKeys: { try state.write($0, to: state.register) })
+            dns: { state.aliases }, save: { try state.write($0, to: state.table) }, saveKeys: { try state.write($0, to: state.register) })
     }
 
     private func listen(_ settings: Settings, _ platform: Platform, _ machines: NspawnMachines) throws {

@@ -26,8 +26,10 @@ package enum SimulatorCommand {
           status502html  502 with a page of HTML
           error200       200 with an error in it
           latency        as ever, "milliseconds" later
+        "limit": milliseconds after which a command is answered with 504 and goes on; 30 s, and 5.5 min for cp, as exe.dev has it, without one.
         "ssh": {"drop": [VM or "*"], "refuse": [VM or "*"], "cut": N}: connection attempts vanish, are refused; a larger N cuts what is open.
-        DIR/foreign-names: names of VMs, one a line, that other customers have. DIR/requests.log: what was asked, and with what status.
+        DIR/foreign-names: names of VMs, one a line, that other customers have. DIR/dns: an alias outside and
+        what it stands for, one a line, for domain add. DIR/requests.log: what was asked, and with what status.
 
         The shipped planner and loop in a world in memory with virtual time; needs neither root nor a network:
           fuzz    [--seeds A..B] [--nodes N] [--scenario NAME]   random faults; a failure prints its seed and the fewest faults

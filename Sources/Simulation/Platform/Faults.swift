@@ -32,5 +32,7 @@ package struct Faults: Codable, Sendable {
     }
 
     package var rules: [Rule]?
+    /// Milliseconds after which a command is answered with 504, although it goes on; exe.dev's 30 s, for `cp` 330 s, when absent.
+    package var limit: Int?
     var ssh: SSHFaults?
 }
