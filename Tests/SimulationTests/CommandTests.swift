@@ -37,7 +37,9 @@ import Testing
     }
 
     @Test func sharing() async throws {
-        let (team, none) = (#""team_access":true,"team_ssh":true,"team_shelley":true"#, #""team_access":false,"team_ssh":false,"team_shelley":false"#)
+        let (team, none) = (
+            #""team_access":true,"team_ssh":true,"team_shelley":true"#, #""team_access":false,"team_ssh":false,"team_shelley":false"#
+        )
         let mail = #""email_enabled":true,"email_address":"*@web-one.exe.xyz""#
         try await check(
             [

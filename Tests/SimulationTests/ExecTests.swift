@@ -15,7 +15,10 @@ import Tokens
         let platform: Platform
         let service: ExecService
 
-        init(_ machines: PaperMachines = PaperMachines(), sleep: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }) throws {
+        init(
+            _ machines: PaperMachines = PaperMachines(),
+            sleep: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
+        ) throws {
             state = StateDirectory(path: NSTemporaryDirectory() + "exec-\(UUID().uuidString.prefix(8))")
             let settings = try state.open()
             token = settings.token
@@ -88,7 +91,9 @@ import Tokens
         _ = await served.say("new --name=own-one --tag=ci")
         let token = Self.value("token", await served.say("ssh-key generate-api-key \(flags)").body)
         for line in allowed { #expect(await served.say(line, token: token).status == 200, "\(line)") }
-        let refused = ["tag own-one x", "domain ls -a", "billing plan", "team members", "set-region fra", "defaults read", "exe0-to-exe1 x"]
+        let refused = [
+            "tag own-one x", "domain ls -a", "billing plan", "team members", "set-region fra", "defaults read", "exe0-to-exe1 x",
+        ]
         for line in refused where flags.contains("--tag") {
             let answer = await served.say(line, token: token)
             let command = try #require(Invocation.path(of: Lexer.words(of: line)))

@@ -94,7 +94,9 @@ struct KeyTests {
     }
 
     /// Both quotings of exe.dev's pages make the same key (facts/exedev.md §10.3), once a shell has taken its quotes away.
-    @Test(arguments: [#"'--cmds="ls,share show"'"#, #"--cmds="'ls,share show'""#, "--cmds \"'ls,share show'\"", #""--cmds='ls,share show'""#])
+    @Test(arguments: [
+        #"'--cmds="ls,share show"'"#, #"--cmds="'ls,share show'""#, "--cmds \"'ls,share show'\"", #""--cmds='ls,share show'""#,
+    ])
     func quotedCommands(flag: String) async throws {
         let platform = platform()
         let sent = try Lexer.words(of: "ssh-key generate-api-key \(flag)").joined(separator: " ")

@@ -86,7 +86,8 @@ import Testing
         await platform.sample()
         #expect(try await platform.say("stat web-one").body == none, "its machine told nothing")
         clock.advance(100)
-        await machines.uses(MachineUse(cpuSeconds: 50, memoryBytes: 1000, diskBytes: 2_000_000_000, receivedBytes: 12_500_000, sentBytes: 0))
+        await machines.uses(
+            MachineUse(cpuSeconds: 50, memoryBytes: 1000, diskBytes: 2_000_000_000, receivedBytes: 12_500_000, sentBytes: 0))
         await platform.sample()
         #expect(
             try await platform.say("stat --range=24h web-one").body
@@ -128,7 +129,8 @@ import Testing
         let link = try await platform.say("share add-link --qr web-one").body
         let token = link.components(separatedBy: "\"").dropFirst(11).first ?? ""
         #expect(
-            link == #"{"status":"success","vm_name":"web-one","token":"\#(token)","url":"https://web-one.exe.xyz/?share=\#(token)"}"# + "\n")
+            link == #"{"status":"success","vm_name":"web-one","token":"\#(token)","url":"https://web-one.exe.xyz/?share=\#(token)"}"# + "\n"
+        )
         let invited = #""status":"pending","invited_at":"2027-01-15T08:00:00Z","#
         #expect(
             try await platform.say("share show web-one").body

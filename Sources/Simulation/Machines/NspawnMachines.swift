@@ -69,7 +69,8 @@ final class NspawnMachines: Machines {
     func use(of vm: VirtualMachine) async -> MachineUse? {
         let (script, id, directory) = (state.script, state.id, directory(of: vm))
         let ended = await onQueue { try? Subprocess.run("sh", [script, "use", id, vm.machine, directory], quiet: true) }
-        let figures = ended.map { String(decoding: $0.output, as: UTF8.self).split(whereSeparator: \.isWhitespace).compactMap { Double($0) } } ?? []
+        let figures =
+            ended.map { String(decoding: $0.output, as: UTF8.self).split(whereSeparator: \.isWhitespace).compactMap { Double($0) } } ?? []
         guard ended?.status == 0, figures.count == 5 else { return nil }
         return MachineUse(
             cpuSeconds: figures[0] / 1_000_000, memoryBytes: Int(figures[1]), diskBytes: Int(figures[2]) * 1024,

@@ -27,7 +27,9 @@ extension Platform {
             try change { account throws(AccountRefusal) in account.preferences.defaults[domain, default: [:]][key] = value }
             return .object([("status", "written"), ("domain", .string(domain)), ("key", .string(key)), ("value", .string(value))])
         default:
-            guard known[domain] != nil, key.map({ known[domain]?[$0] != nil }) ?? true else { throw missing(call.words.joined(separator: " ")) }
+            guard known[domain] != nil, key.map({ known[domain]?[$0] != nil }) ?? true else {
+                throw missing(call.words.joined(separator: " "))
+            }
             try change { account throws(AccountRefusal) in
                 if let key { account.preferences.defaults[domain]?[key] = nil } else { account.preferences.defaults[domain] = nil }
             }
