@@ -93,7 +93,7 @@ let package = Package(
         tests(
             "DaemonTests",
             on: ["Daemon", "Digest", "ExeDev", "FleetCore", "HTTPServer", "K3s", "Live", "Reconciler", "SSH", "Shell", "TestSupport"]),
-        tests("SimulationTests", on: ["HTTPServer", "Simulation", "Shell", "Spawn"]),
+        tests("SimulationTests", on: ["HTTPServer", "Simulation", "Shell", "Spawn", "Tokens"]),
         tests("ConvergenceTests", on: ["Simulation", "ExeDev", "Live", "Reconciler", "FleetCore", "K3s"], without: ["Rollouts.txt"]),
         tests(
             "CommandLineTests",

@@ -3,28 +3,6 @@ import Testing
 
 @testable import Simulation
 
-/// Machines that only exist as names; sshd answers on those that are told to.
-private actor PaperMachines: Machines {
-    private(set) var running: Set<String> = []
-    private let answers: Bool
-
-    init(answers: Bool = true) { self.answers = answers }
-
-    func create(_ vm: VirtualMachine) { running.insert(vm.name) }
-    func remove(_ vm: VirtualMachine) { running.remove(vm.name) }
-    func restart(_ vm: VirtualMachine) {}
-    func pause(_ vm: VirtualMachine) { running.remove(vm.name) }
-    func resume(_ vm: VirtualMachine) { running.insert(vm.name) }
-    func end(allBut vms: [VirtualMachine]) { running.formIntersection(vms.map(\.name)) }
-    func answersSSH(_ vm: VirtualMachine) -> Bool { answers }
-}
-
-private func platform(_ machines: PaperMachines = PaperMachines(), foreign: Set<String> = []) -> Platform {
-    Platform(
-        Platform.State(), machines: machines, sshPort: 2242, owner: Platform.Owner(email: "o@example.com", publicKey: "k"),
-        foreignNames: { foreign }, save: { _ in })
-}
-
 struct LexerTests {
     @Test(arguments: [
         ("a  b\tc", ["a", "b", "c"]),
@@ -196,7 +174,7 @@ struct PlatformTests {
     /// A serve that was killed in the middle of `rm`.
     @Test func whatNoVMOwnsAnyMoreIsEndedAtTheStart() async throws {
         let machines = PaperMachines()
-        await machines.create(VirtualMachine(name: "gone-vm", index: 7, createdAt: ""))
+        await machines.create(VirtualMachine(name: "gone-vm", index: 7, createdAt: ""), copying: nil)
         let platform = platform(machines)
         await platform.resume()
         #expect(await machines.running.isEmpty)
@@ -206,76 +184,5 @@ struct PlatformTests {
 struct HelpTests {
     @Test(arguments: Faults.Kind.allCases) func everyFaultIsExplained(kind: Faults.Kind) {
         #expect(SimulatorCommand.help.contains("  \(kind.rawValue) "))
-    }
-}
-
-/// SSH keys, tokens that exe.dev makes, and the scope of a tag.
-struct KeyTests {
-    private static let line = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4"
-
-    private func value(_ key: String, _ reply: Reply) -> String {
-        reply.body.components(separatedBy: "\"\(key)\":\"").dropFirst().first?.components(separatedBy: "\"").first ?? ""
-    }
-
-    @Test func aKeyComesGoesAndIsRenamed() async {
-        let platform = platform()
-        let added = await platform.run(["ssh-key", "add", Self.line + " laptop"])
-        #expect(added.status == 200 && value("name", added) == "laptop" && value("fingerprint", added).hasPrefix("SHA256:"))
-        #expect(await platform.run(["ssh-key", "add", Self.line]).status == 422)
-        #expect(await platform.run(["ssh-key", "add", "nonsense"]).status == 422)
-        #expect(await platform.run(["ssh-key", "rename", "laptop", "desk"]).status == 200)
-        #expect(await platform.run(["ssh-key", "list"]).body.contains("\"name\":\"desk\""))
-        #expect(await platform.key(line: Self.line) != nil)
-        #expect(await platform.run(["ssh-key", "remove", value("fingerprint", added)]).status == 200)
-        #expect(await platform.key(line: Self.line) == nil)
-        #expect(await platform.run(["ssh-key", "remove", "desk"]) == .failure(422, "SSH key \"desk\" not found"))
-    }
-
-    @Test func aTagScopedKeySeesItsOwn() async throws {
-        let platform = platform()
-        _ = await platform.run(["new", "--name=other-one"])
-        let made = await platform.run(["ssh-key", "generate-api-key", "--tag=ci", "--label=ci"])
-        let principal = try #require(await platform.principal(exe1: value("token", made), now: 1_800_000_000))
-        #expect(principal.tag == "ci" && principal.allows("rm") && !principal.allows("billing plan"))
-        #expect(await platform.run(["new", "--name=own-one"], tag: "ci").body.contains(#""tags":["ci"]"#))
-        #expect(await platform.run(["ls"], tag: "ci").body.components(separatedBy: "vm_name").count == 2)
-        for words in [["restart", "other-one"], ["share", "show", "other-one"], ["comment", "other-one", "x"]] {
-            #expect(await platform.run(words, tag: "ci") == .failure(422, "VM \"other-one\" not found"))
-        }
-        #expect(await platform.run(["rm", "other-one"], tag: "ci").body.contains(#""not_found":["other-one"]"#))
-        #expect(await platform.run(["new", "--name=other-one"], tag: "ci") == .failure(422, "VM name \"other-one\" is not available"))
-        #expect(await platform.run(["tag", "own-one", "x"], tag: "ci").status == 403)
-        #expect(await platform.run(["ls"]).body.components(separatedBy: "vm_name").count == 3)
-    }
-
-    @Test func anAPIKeyEndsWithItsTimeAndItsKey() async throws {
-        let platform = platform()
-        let made = await platform.run(["ssh-key", "generate-api-key", "--cmds=ls,share show", "--exp=30d", "--label=x"])
-        let (token, now) = (value("token", made), Int(Date().timeIntervalSince1970))
-        let principal = try #require(await platform.principal(exe1: token, now: now))
-        #expect(principal.allows("share show") && !principal.allows("rm") && principal.tag == nil)
-        #expect(await platform.principal(exe1: token, now: now + 31 * 86400) == nil)
-        #expect(await platform.run(["ssh-key", "remove", "x"]).status == 200)
-        #expect(await platform.principal(exe1: token, now: now) == nil)
-        let ofVM = await platform.run(["ssh-key", "generate-api-key", "--vm=web-one"])
-        #expect(value("namespace", ofVM) == "v0@web-one.exe.xyz")
-        #expect(await platform.principal(exe1: value("token", ofVM), now: now) == nil, "it is for the VM's proxy")
-    }
-
-    @Test(arguments: [
-        (["set-region", "fra"], 200, "Frankfurt"), (["set-region", "xyz"], 422, "unknown region"), (["doc", "proxy"], 200, "# proxy"),
-        (["billing", "plan"], 200, "max_vms"), (["pool", "list"], 200, "pools"), (["team", "members"], 200, "owner"),
-        (["egress", "none1"], 422, "not found"), (["ssh-key", "rename", "a"], 422, "usage"), (["ssh-key", "list", "--help"], 200, "usage"),
-    ])
-    func others(words: [String], status: Int, says: String) async {
-        let reply = await platform().run(words)
-        #expect(reply.status == status && reply.body.contains(says), "\(reply.body)")
-    }
-
-    @Test func egressIsKept() async {
-        let platform = platform()
-        _ = await platform.run(["new", "--name=web-one"])
-        #expect(await platform.run(["egress", "web-one", "integrations"]).body.contains(#""egress_policy":"integrations""#))
-        #expect(await platform.run(["ls", "web-one"]).body.contains(#""egress_policy":"integrations""#))
     }
 }

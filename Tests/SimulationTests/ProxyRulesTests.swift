@@ -118,7 +118,7 @@ struct ProxyRulesTests {
         #expect(claim(ofVM) == Self.owner && claim(ofVM, on: "web-two") == nil)
         #expect(claim(ended) == nil && claim(ofTag) == nil, "one is over, one is for the lobby")
         #expect(claim(exchanged)?.context == "7")
-        _ = try register.remove("mine")
+        _ = try register.remove("mine", scope: nil)
         #expect(claim(exchanged) == nil && claim(ofVM) == Self.owner, "it ends with its key, the other one has another")
     }
 

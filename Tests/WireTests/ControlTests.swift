@@ -159,6 +159,29 @@ extension WireTests {
                 #expect(remote.status == 1 && remote.all.contains("wire-cp-n1"), "\(remote.all)")
                 let doctor = try await wire.k8s("doctor")
                 #expect(doctor.status == 0 && doctor.out.contains("is spoken to over SSH"), "\(doctor.all)")
+                // A key for one tag logs in too, and sees no more; one that was removed does not.
+                #expect(try await wire.exec("exedev-ctl", ["new", "--name=other-one", "--no-email"]).status == 0)
+                let second = wire.folder + "/second"
+                let made = try await ChildProcess(
+                    ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "second", "-f", second], environment: wire.environment,
+                    folder: wire.folder
+                ).ended()
+                #expect(made.status == 0, "\(made.all)")
+                let line = try String(contentsOfFile: second + ".pub", encoding: .utf8).trimmingCharacters(in: .newlines)
+                let added = try await wire.exec("exedev-ctl", ["ssh-key", "add", "--tag=fleet-wire", line])
+                #expect(added.status == 0, "\(added.all)")
+                wire.environment["EXE_DEV_SSH_KEY"] = second
+                let seen = try await wire.exec("exedev-ctl", ["ls"])
+                #expect(seen.status == 0 && seen.out.contains("wire-cp-n1") && !seen.out.contains("other-one"), "\(seen.all)")
+                let tag = try await wire.exec("exedev-ctl", ["tag", "wire-cp-n1", "more"])
+                #expect(tag.status == 1 && tag.err.contains("tag"), "\(tag.all)")
+                wire.environment = ssh
+                #expect(try await wire.exec("exedev-ctl", ["ssh-key", "remove", "second", "--yes"]).status == 0)
+                wire.environment["EXE_DEV_SSH_KEY"] = second
+                let gone = try await wire.exec("exedev-ctl", ["ls"])
+                #expect(gone.status == 1 && gone.err.contains("refused the SSH key"), "\(gone.all)")
+                wire.environment = ssh
+
                 wire.environment["EXE_DEV_TRANSPORT"] = nil
                 try wire.write(pools: ["web": "nodes: 1"], more: "transport: \"ssh\",")
                 #expect(try await wire.k8s("plan").status == 0, "the fleet file chooses it too")

@@ -7,12 +7,19 @@ actor ExecService {
     let platform: Platform
     let state: StateDirectory
     private let signatures: Signatures
+    /// What the lobby's sshd proves itself with; nil without one.
+    private let lobby: String?
     private var counts: [String: Int] = [:]
+    let sleep: @Sendable (Duration) async throws -> Void
 
-    init(platform: Platform, state: StateDirectory, signatures: Signatures) {
+    init(
+        platform: Platform, state: StateDirectory, signatures: Signatures, lobby: String? = nil,
+        sleep: @escaping @Sendable (Duration) async throws -> Void = { try await Task.sleep(for: $0) }
+    ) {
         self.platform = platform
         self.state = state
-        self.signatures = signatures
+        (self.signatures, self.lobby) = (signatures, lobby)
+        self.sleep = sleep
     }
 
     func answer(_ request: HTTPRequest) async -> HTTPResponse {
@@ -23,7 +30,7 @@ actor ExecService {
         counts[command, default: 0] += 1
         let faults = state.read(Faults.self, at: state.faults)
         let rule = faults?.rules?.first { $0.hits(command, number: counts[command] ?? 0) }
-        let response = await answer(words, command, request, faults, rule)
+        let response = await within(limit(of: command, faults)) { await self.answer(words, command, request, faults, rule) }
         log(response.status, words ?? [])
         return response
     }
@@ -31,9 +38,9 @@ actor ExecService {
     private func answer(
         _ words: [String]?, _ command: String, _ request: HTTPRequest, _ faults: Faults?, _ rule: Faults.Rule?
     ) async -> HTTPResponse {
-        if rule?.fault == .latency { try? await Task.sleep(for: .milliseconds(rule?.milliseconds ?? 200)) }
+        if rule?.fault == .latency { try? await sleep(.milliseconds(rule?.milliseconds ?? 200)) }
         if let early = before(rule) { return early }
-        guard let principal = await principal(request.headers["authorization"]) else { return plain(.failure(401, "invalid token")) }
+        guard let principal = await principal(request) else { return plain(.failure(401, "invalid token")) }
         if let refusal = refusal(words, command, principal) { return plain(refusal) }
         if command == "exe0-to-exe1", await isForged(words ?? []) { return plain(.failure(422, "invalid token")) }
         if command == "ssh", let call = words.flatMap(Self.sshCall) {
@@ -71,8 +78,10 @@ actor ExecService {
         return principal.allows(command, vm: vm) ? nil : .failure(403, "command not allowed by token: \(command)")
     }
 
-    private func principal(_ authorization: String?) async -> Principal? {
-        guard let authorization, authorization.hasPrefix("Bearer ") else { return nil }
+    private func principal(_ request: HTTPRequest) async -> Principal? {
+        guard let authorization = request.headers["authorization"] else { return nil }
+        if let lobby, authorization == "Lobby " + lobby { return await platform.principal(login: request.headers["x-lobby-key"] ?? "") }
+        guard authorization.hasPrefix("Bearer ") else { return nil }
         let (text, now) = (String(authorization.dropFirst(7)), Int(Date().timeIntervalSince1970))
         if text.hasPrefix("exe1.") { return await platform.principal(exe1: text, now: now) }
         guard let token = try? SignedToken(text), token.permissions.isValid(at: now), token.signature.namespace == SignedToken.lobby,

@@ -2,22 +2,41 @@ import Foundation
 import Glibc
 import Spawn
 
-/// exe.dev's lobby over a real sshd: each command line goes to `/exec`, as the account's owner. It has no terminal, no files, no forwarding.
+/// exe.dev's lobby over a real sshd: each command line goes to `/exec`, as whose key logged in. It has no terminal, no files, no forwarding.
 struct LobbyServer {
     let state: StateDirectory
 
     private var folder: String { state.path + "/lobby" }
     private var pidFile: String { folder + "/pid" }
-    /// What curl reads: the owner's token is in no argument.
+    /// What curl reads: the secret is in no argument.
     private var curlFile: String { folder + "/curl" }
+    private var secretFile: String { folder + "/secret" }
+    private var keysFile: String { folder + "/authorized_keys" }
+    /// The fingerprint of the key that logged in, in a session's environment.
+    private static let variable = "EXE_SIM_KEY"
 
-    func start(_ settings: Settings) throws {
-        stop()
+    /// By which `/exec` knows that a command comes from here.
+    func makeSecret() throws -> String {
         for folder in [folder, "/run/sshd"] {
             try FileManager.default.createDirectory(
                 atPath: folder, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         }
-        let header = "header = \"Authorization: Bearer \(settings.token)\"\nurl = \"http://127.0.0.1:\(settings.httpPort)/exec\"\n"
+        let secret = UUID().uuidString
+        try state.write(Data(secret.utf8), to: secretFile)
+        return secret
+    }
+
+    /// Only these keys log in.
+    func admit(_ keys: [KeyRegister.Login]) throws {
+        let lines = keys.map { "environment=\"\(Self.variable)=\($0.fingerprint)\" \($0.line)\n" }
+        try state.write(Data(lines.joined().utf8), to: keysFile)
+    }
+
+    func start(_ settings: Settings, keys: [KeyRegister.Login]) throws {
+        stop()
+        try admit(keys)
+        let secret = try String(contentsOfFile: secretFile, encoding: .utf8)
+        let header = "header = \"Authorization: Lobby \(secret)\"\nurl = \"http://127.0.0.1:\(settings.httpPort)/exec\"\n"
         try state.write(Data(header.utf8), to: curlFile)
         let executable = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().path
         // Not the outermost shell: then bash reads no .bashrc of this machine.
@@ -25,7 +44,8 @@ struct LobbyServer {
             Port \(settings.lobbyPort ?? 0)
             ListenAddress 127.0.0.1
             HostKey \(state.hostKey)
-            AuthorizedKeysFile \(state.clientKey).pub
+            AuthorizedKeysFile \(keysFile)
+            PermitUserEnvironment \(Self.variable)
             PidFile \(pidFile)
             StrictModes no
             UsePAM no
@@ -64,7 +84,7 @@ struct LobbyServer {
         }
         if typed == "ssh" || typed.hasPrefix("ssh ") { return try passOn(typed) }
         let ended = try Subprocess.run(
-            "curl", ["-s", "-K", curlFile, "--data-binary", "@-", "-w", "\n%{http_code}"], input: Data(typed.utf8))
+            "curl", curl + ["-s", "-m", "400", "--data-binary", "@-", "-w", "\n%{http_code}"], input: Data(typed.utf8))
         let text = String(decoding: ended.output, as: UTF8.self)
         let at = text.lastIndex(of: "\n") ?? text.startIndex
         let (body, status) = (text[..<at], text[at...].trimmingCharacters(in: .whitespacesAndNewlines))
@@ -75,10 +95,13 @@ struct LobbyServer {
         return status == "200" ? 0 : 1
     }
 
+    /// The options that name the place, and who we are.
+    private var curl: [String] { ["-K", curlFile, "-H", "X-Lobby-Key: \(ProcessInfo.processInfo.environment[Self.variable] ?? "")"] }
+
     /// `ssh` on a VM: its frames become this session's streams as they come, its exit code this session's status.
     private func passOn(_ typed: String) throws -> Int32 {
-        let frames = ["curl", "-sN", "-K", curlFile, "-H", "Accept: application/x-ndjson", "--data-binary", typed]
-        let program = try PipedProgram(frames, .printsToUs)
+        let frames = ["-sN", "-H", "Accept: application/x-ndjson", "--data-binary", typed]
+        let program = try PipedProgram(["curl"] + curl + frames, .printsToUs)
         let answer = FileHandle(fileDescriptor: program.descriptor)
         var (pending, status) = (Data(), Int32?.none)
         while case let bytes = answer.availableData, !bytes.isEmpty {

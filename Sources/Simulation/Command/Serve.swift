@@ -22,26 +22,38 @@ struct Serve {
         let machines = NspawnMachines(state: state, image: image, executable: executable, relay: relay)
         let platform = platform(settings, machines)
         await platform.resume()
-        try listen(settings, platform, machines)
-        if settings.lobbyPort != nil { try LobbyServer(state: state).start(settings) }
+        let lobby = LobbyServer(state: state)
+        try listen(settings, platform, machines, lobby: try lobby.makeSecret())
+        if settings.lobbyPort != nil { try lobby.start(settings, keys: await platform.logins) }
         try state.write(Data("ready\n".utf8), to: state.ready)
         print("exedev-sim: serving http://127.0.0.1:\(settings.httpPort)/exec")
         fflush(nil)
+        let sampling = Task {
+            while true {
+                try await Task.sleep(for: .seconds(60))
+                await platform.sample()
+            }
+        }
+        defer { sampling.cancel() }
         try await watchFaults(relay)
     }
 
     private func platform(_ settings: Settings, _ machines: NspawnMachines) -> Platform {
-        let state = state
+        let (state, lobby) = (state, LobbyServer(state: state))
         return Platform(
             state.read(Platform.State.self, at: state.table) ?? Platform.State(), machines: machines, sshPort: Int(settings.sshPort),
             owner: Platform.Owner(email: "owner@example.com", publicKey: settings.publicKey),
             keys: state.read(KeyRegister.self, at: state.register), foreignNames: { state.lines(state.foreignNames) },
-            save: { try state.write($0, to: state.table) }, saveKeys: { try state.write($0, to: state.register) })
+            dns: { state.aliases }, save: { try state.write($0, to: state.table) },
+            saveKeys: { keys in
+                try state.write(keys, to: state.register)
+                try lobby.admit(keys.logins)
+            })
     }
 
-    private func listen(_ settings: Settings, _ platform: Platform, _ machines: NspawnMachines) throws {
+    private func listen(_ settings: Settings, _ platform: Platform, _ machines: NspawnMachines, lobby: String) throws {
         let signatures = Signatures(state: state)
-        let service = ExecService(platform: platform, state: state, signatures: signatures)
+        let service = ExecService(platform: platform, state: state, signatures: signatures, lobby: lobby)
         let outside = try Sockets.listen(address: "127.0.0.1", port: settings.httpPort)
         _ = try HTTPServer(listeningOn: outside, bodyLimit: 65536) { await service.answer($0) }
         let guests = GuestService(

@@ -28,8 +28,10 @@ package enum SimulatorCommand {
           latency        as ever, "milliseconds" later
           noExitCode     of ssh: done, and the stream ends in order, without an exit code
         "heartbeatMilliseconds": how often a quiet stream of ssh sends a blank line.
+        "limit": milliseconds after which a command is answered with 504 and goes on; 30 s, and 5.5 min for cp, as exe.dev has it, without one.
         "ssh": {"drop": [VM or "*"], "refuse": [VM or "*"], "cut": N}: connection attempts vanish, are refused; a larger N cuts what is open.
-        DIR/foreign-names: names of VMs, one a line, that other customers have. DIR/requests.log: what was asked, and with what status.
+        DIR/foreign-names: names of VMs, one a line, that other customers have. DIR/dns: an alias outside and
+        what it stands for, one a line, for domain add. DIR/requests.log: what was asked, and with what status.
 
         $EXE_DEV_PROXY of env is where https://VM.exe.xyz[:port] is served, with the CA $EXE_DEV_PROXY_CA: exedev-ctl curl goes there, and
           curl --connect-to ::$EXE_DEV_PROXY --cacert $EXE_DEV_PROXY_CA https://VM.exe.xyz

@@ -30,6 +30,7 @@ struct StateDirectory: Sendable {
     var settings: String { path + "/settings.json" }
     var faults: String { path + "/faults.json" }
     var foreignNames: String { path + "/foreign-names" }
+    var dns: String { path + "/dns" }
     var knownHosts: String { path + "/known_hosts" }
     var requests: String { path + "/requests.log" }
     var serveLog: String { path + "/serve.log" }
@@ -60,6 +61,14 @@ struct StateDirectory: Sendable {
             let text = FileManager.default.contents(atPath: file).map { String(decoding: $0, as: UTF8.self) } ?? ""
             return Set(text.split(whereSeparator: \.isNewline).map { $0.trimmingCharacters(in: .whitespaces) })
         }
+    }
+}
+
+extension StateDirectory {
+    /// What DNS answers outside, an alias and what it stands for a line.
+    var aliases: [String: String] {
+        let pairs = lines(dns).map { $0.split(whereSeparator: \.isWhitespace).map(String.init) }.filter { $0.count == 2 }
+        return Dictionary(pairs.map { ($0[0], $0[1]) }, uniquingKeysWith: { first, _ in first })
     }
 }
 
@@ -106,10 +115,7 @@ extension StateDirectory {
     }
 
     private func mintToken() throws -> String {
-        let payload =
-            #"{"cmds":["ls","new","rm","restart","resize","tag","comment","whoami","stat","help","share show","share port","#
-            + #""share set-public","share set-private","share add","share remove","pause","resume","ssh","cp","egress","doc","browser","set-region","#
-            + #""grant-support-root"]}"#
+        let payload = JSON.object([("cmds", .strings(CommandUsage.all.keys.sorted()))]).text
         let signed = try Subprocess.run(
             "ssh-keygen", ["-Y", "sign", "-q", "-n", "v0@exe.dev", "-f", clientKey], input: Data(payload.utf8), quiet: true)
         let armored = String(decoding: signed.output, as: UTF8.self)

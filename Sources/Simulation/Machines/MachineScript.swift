@@ -77,8 +77,8 @@ enum MachineScript {
             ip -n "$gateway" link add tailnet type bridge
             ip -n "$gateway" link set tailnet up
             ;;
-        prepare) # NAME INDEX ADDRESS DIRECTORY IMAGE: network and root, as often as you like
-            index=$4 address=$5 directory=$6 image=$7
+        prepare) # NAME INDEX ADDRESS DIRECTORY IMAGE KEYS HOSTNAME SOURCE: network and root, as often as you like
+            index=$4 address=$5 directory=$6 image=$7 keys=$8 host=$9 source=${10}
             if [ ! -e "/run/netns/$netns" ]; then
                 ip netns add "$netns" || exit 1
                 ip -n "$gateway" link del "v$index" 2>/dev/null
@@ -91,13 +91,17 @@ enum MachineScript {
                 ip -n "$netns" link set eth0 up
                 ip -n "$netns" route add default via 10.42.0.1
             fi
+            if [ -n "$source" ] && [ ! -e "$directory/upper" ]; then
+                mkdir -p "$directory" && rm -rf "$directory/copy" && cp -a "$source/upper" "$directory/copy" || exit 1
+                mv "$directory/copy" "$directory/upper"
+            fi
             mkdir -p "$directory/upper" "$directory/work" "$directory/root"
+            printf '%s\n' "$host" > "$directory/name"
             grep -q " $directory/root overlay " /proc/mounts \
                 || mount -t overlay "$machine" -o "lowerdir=$image,upperdir=$directory/upper,workdir=$directory/work" "$directory/root" || exit 1
             if [ ! -e "$directory/prepared" ]; then
-                name=$3 keys=$8
-                printf '%s\n' "$name" > "$directory/root/etc/hostname"
-                printf '127.0.0.1 localhost\n127.0.1.1 %s.exe.xyz %s\n10.42.0.1 gateway\n' "$name" "$name" > "$directory/root/etc/hosts"
+                printf '%s\n' "$host" > "$directory/root/etc/hostname"
+                printf '127.0.0.1 localhost\n127.0.1.1 %s.exe.xyz %s\n10.42.0.1 gateway\n' "$host" "$host" > "$directory/root/etc/hosts"
                 : > "$directory/root/etc/resolv.conf"
                 install -m 0600 "$keys/host_ed25519" "$directory/root/etc/ssh/ssh_host_ed25519_key"
                 install -m 0644 "$keys/client_ed25519.pub" "$directory/root/etc/ssh/authorized_keys"
@@ -131,7 +135,7 @@ enum MachineScript {
         nspawn)
             directory=$4 executable=$5
             # read-only: nspawn reads the console into our log. A console that nobody reads is full after 4 KiB and blocks who writes to it.
-            in_group "$machine/m" systemd-nspawn -q -D "$directory/root" --machine="$machine" --hostname="$3" --boot --register=no --keep-unit \
+            in_group "$machine/m" systemd-nspawn -q -D "$directory/root" --machine="$machine" --hostname="$(cat "$directory/name")" --boot --register=no --keep-unit \
                 --network-namespace-path="/run/netns/$netns" --kill-signal=SIGRTMIN+3 --console=read-only --link-journal=no --resolv-conf=off \
                 --timezone=off --capability=CAP_NET_ADMIN --bind-ro="$executable:/usr/local/libexec/exedev-sim"
             ;;
@@ -142,6 +146,31 @@ enum MachineScript {
             file=/sys/fs/cgroup/unified/$machine/m/cgroup.freeze tries=0
             while [ ! -e "$file" ] && [ "$tries" -lt 100 ]; do tries=$((tries + 1)) && sleep 0.05; done
             echo "$4" > "$file"
+            ;;
+        supervised) # NAME DIRECTORY: whether a supervisor keeps it
+            exec 9> "$4/supervisor.lock"
+            flock -n 9 && exit 1
+            exit 0
+            ;;
+        rename) # NAME HOSTNAME DIRECTORY: for now, and for its next boot
+            host=$4 directory=$5
+            printf '%s\n' "$host" | tee "$directory/root/etc/hostname" > "$directory/name"
+            sed -i "s/^127\.0\.1\.1 .*/127.0.1.1 $host.exe.xyz $host/" "$directory/root/etc/hosts"
+            ours=$(readlink /proc/self/ns/uts)
+            for node in $(find /sys/fs/cgroup/unified/"$machine" /sys/fs/cgroup/systemd/"$machine" -type d 2>/dev/null); do
+                for process in $(cat "$node/cgroup.procs" 2>/dev/null); do
+                    theirs=$(readlink "/proc/$process/ns/uts") || continue
+                    [ "$theirs" = "$ours" ] || { nsenter -t "$process" -u hostname "$host" && exit 0; }
+                done
+            done
+            ;;
+        use) # NAME DIRECTORY: CPU in µs, memory in bytes, disk in KiB, bytes received and sent
+            directory=$4
+            cpu=$(sed -n 's/^usage_usec //p' "/sys/fs/cgroup/unified/$machine/m/cpu.stat" 2>/dev/null)
+            memory=$(cat "/sys/fs/cgroup/memory/$machine/m/memory.usage_in_bytes" "/sys/fs/cgroup/unified/$machine/m/memory.current" 2>/dev/null)
+            disk=$(du -sk "$directory/upper" 2>/dev/null | cut -f 1)
+            network=$(ip netns exec "$netns" awk '$1 == "eth0:" { print $2, $10 }' /proc/net/dev)
+            echo "$cpu" "${memory%%[!0-9]*}" "$disk" "$network"
             ;;
         remove) # NAME INDEX DIRECTORY
             index=$4 directory=$5

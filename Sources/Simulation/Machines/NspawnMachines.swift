@@ -20,38 +20,69 @@ final class NspawnMachines: Machines {
         running = Routes(relay)
     }
 
-    func create(_ vm: VirtualMachine) async throws {
-        try await turns.alone(with: vm.name) {
-            try await script("prepare", vm.name, "\(vm.index)", vm.address, directory(of: vm), image.path, state.keys)
-            try await start(vm)
+    func create(_ vm: VirtualMachine, copying source: VirtualMachine?) async throws {
+        try await turns.alone(with: vm.machine) {
+            try await script(
+                "prepare", vm.machine, "\(vm.index)", vm.address, directory(of: vm), image.path, state.keys, vm.name,
+                source.map(directory) ?? "")
+            if !vm.isPaused { try await start(vm) }
             await running.add(vm)
         }
     }
 
     func remove(_ vm: VirtualMachine) async {
-        await turns.alone(with: vm.name) {
+        await turns.alone(with: vm.machine) {
             await running.remove(vm)
-            try? await script("remove", vm.name, "\(vm.index)", directory(of: vm))
+            try? await script("remove", vm.machine, "\(vm.index)", directory(of: vm))
         }
     }
 
     func restart(_ vm: VirtualMachine) async {
-        await turns.alone(with: vm.name) {
-            try? await script("reset", vm.name)
+        await turns.alone(with: vm.machine) {
+            try? await script("reset", vm.machine)
             // A VM that was powered off has no supervisor; a running supervisor holds a lock and stays.
             try? await start(vm)
         }
     }
 
     func pause(_ vm: VirtualMachine) async {
-        await turns.alone(with: vm.name) { try? await script("freeze", vm.name, "1") }
+        await turns.alone(with: vm.machine) { try? await script("freeze", vm.machine, "1") }
     }
 
-    func resume(_ vm: VirtualMachine) async {
-        await turns.alone(with: vm.name) { try? await script("freeze", vm.name, "0") }
+    func resume(_ vm: VirtualMachine) async -> Bool {
+        var isCold = false
+        await turns.alone(with: vm.machine) {
+            isCold = (try? await script("supervised", vm.machine, directory(of: vm))) == nil
+            if isCold { try? await start(vm) } else { try? await script("freeze", vm.machine, "0") }
+        }
+        return isCold
     }
 
-    func end(allBut vms: [VirtualMachine]) async { try? await script("sweep", state.vms, names: vms.map(\.name)) }
+    func rename(_ vm: VirtualMachine) async {
+        await turns.alone(with: vm.machine) {
+            try? await script("rename", vm.machine, vm.name, directory(of: vm))
+            await running.add(vm)
+        }
+    }
+
+    /// What it reads from its disk and writes there cannot be told from the host's own.
+    func use(of vm: VirtualMachine) async -> MachineUse? {
+        let (script, id, directory) = (state.script, state.id, directory(of: vm))
+        let ended = await onQueue { try? Subprocess.run("sh", [script, "use", id, vm.machine, directory], quiet: true) }
+        let figures =
+            ended.map { String(decoding: $0.output, as: UTF8.self).split(whereSeparator: \.isWhitespace).compactMap { Double($0) } } ?? []
+        guard ended?.status == 0, figures.count == 5 else { return nil }
+        return MachineUse(
+            cpuSeconds: figures[0] / 1_000_000, memoryBytes: Int(figures[1]), diskBytes: Int(figures[2]) * 1024,
+            receivedBytes: Int(figures[3]), sentBytes: Int(figures[4]))
+    }
+
+    func console(of vm: VirtualMachine) async -> String {
+        let file = directory(of: vm) + "/console.log"
+        return await onQueue { String(decoding: (FileManager.default.contents(atPath: file) ?? Data()).suffix(8192), as: UTF8.self) }
+    }
+
+    func end(allBut vms: [VirtualMachine]) async { try? await script("sweep", state.vms, names: vms.map(\.machine)) }
 
     func answersSSH(_ vm: VirtualMachine) async -> Bool {
         let namespace = state.gateway
@@ -68,15 +99,15 @@ final class NspawnMachines: Machines {
 
     /// Gives the VM its `tailscale0` and returns its address on the tailnet.
     func joinTailnet(_ vm: VirtualMachine) async throws -> String {
-        try await script("join", vm.name, "\(vm.index)", vm.tailnetAddress)
+        try await script("join", vm.machine, "\(vm.index)", vm.tailnetAddress)
         return vm.tailnetAddress
     }
 
     private func start(_ vm: VirtualMachine) async throws {
-        try await script("start", vm.name, directory(of: vm), executable, "\(vm.index)")
+        try await script("start", vm.machine, directory(of: vm), executable, "\(vm.index)")
     }
 
-    private func directory(of vm: VirtualMachine) -> String { "\(state.vms)/\(vm.name)" }
+    private func directory(of vm: VirtualMachine) -> String { "\(state.vms)/\(vm.machine)" }
 
     private func script(_ verb: String, _ arguments: String..., names: [String] = []) async throws {
         let state = state
@@ -92,8 +123,8 @@ final class NspawnMachines: Machines {
     }
 }
 
-/// Runs one operation at a time per VM name. `rm` frees a name at once, so a `new` may reuse it while the old VM is still being removed,
-/// and the VM's folder and network carry that name too.
+/// Runs one operation at a time per name of a machine. `rm` frees it at once, so a `new` may reuse it while the old VM is still being removed,
+/// and the VM's folder and network carry it too.
 private actor Turns {
     /// The waiting tasks by name; an entry exists while an operation runs.
     private var waiting: [String: [CheckedContinuation<Void, Never>]] = [:]
@@ -130,8 +161,8 @@ private actor Routes {
     init(_ relay: Relay) { self.relay = relay }
 
     func add(_ vm: VirtualMachine) {
-        routes = routes.filter { $0.name != vm.name } + [Relay.Route(name: vm.name, listen: vm.sshAddress, target: vm.address)]
+        routes = routes.filter { $0.listen != vm.sshAddress } + [Relay.Route(name: vm.name, listen: vm.sshAddress, target: vm.address)]
     }
 
-    func remove(_ vm: VirtualMachine) { routes.removeAll { $0.name == vm.name } }
+    func remove(_ vm: VirtualMachine) { routes.removeAll { $0.listen == vm.sshAddress } }
 }

@@ -101,13 +101,14 @@ final class Relay: @unchecked Sendable {
 /// The relay's sockets: listeners in the client's namespace, pairs of connections, and who waits for what.
 private struct Switchboard {
     private struct Listener {
-        let route: Relay.Route
+        var route: Relay.Route
         let descriptor: Int32
         var fillers: [Int32] = []
         var drops: Bool { !fillers.isEmpty }
     }
 
     private let port: UInt16
+    /// By address: a VM may be renamed while its connections stay.
     private var listeners: [String: Listener] = [:]
     private var pairs: [Pair] = []
     private var cuts = 0
@@ -120,12 +121,13 @@ private struct Switchboard {
 
     mutating func obey(routes: [Relay.Route], faults: SSHFaults) {
         let open = routes.filter { !faults.refuses($0.name) }
-        for listener in listeners.values where !open.contains(listener.route) {
+        for listener in listeners.values where !open.contains(where: { $0.listen == listener.route.listen }) {
             shut(listener)
         }
         for route in open {
-            if listeners[route.name] == nil { listeners[route.name] = listen(for: route) }
-            setDropping(route.name, faults.drops(route.name))
+            if listeners[route.listen] == nil { listeners[route.listen] = listen(for: route) }
+            listeners[route.listen]?.route = route
+            setDropping(route.listen, faults.drops(route.name))
         }
         if (faults.cut ?? 0) > cuts {
             pairs.forEach { $0.close() }
@@ -143,27 +145,27 @@ private struct Switchboard {
     private mutating func shut(_ listener: Listener) {
         listener.fillers.forEach { Glibc.close($0) }
         Glibc.close(listener.descriptor)
-        listeners[listener.route.name] = nil
+        listeners[listener.route.listen] = nil
         pairs.removeAll { pair in
-            guard pair.name == listener.route.name else { return false }
+            guard pair.address == listener.route.listen else { return false }
             pair.close()
             return true
         }
     }
 
     /// The kernel drops SYNs silently when the accept queue is full: shrink it, fill it ourselves and do not accept.
-    private mutating func setDropping(_ name: String, _ dropping: Bool) {
-        guard var listener = listeners[name], listener.drops != dropping else { return }
+    private mutating func setDropping(_ address: String, _ dropping: Bool) {
+        guard var listener = listeners[address], listener.drops != dropping else { return }
         if dropping {
             Glibc.listen(listener.descriptor, 0)
-            let (address, port) = (listener.route.listen, port)
+            let port = port
             listener.fillers = home.run { (0..<3).compactMap { _ in Sockets.connect(address: address, port: port) } }
         } else {
             listener.fillers.forEach { Glibc.close($0) }
             listener.fillers = []
             Glibc.listen(listener.descriptor, 512)
         }
-        listeners[name] = listener
+        listeners[address] = listener
     }
 
     mutating func poll(wake: Int32) {
@@ -197,7 +199,7 @@ private struct Switchboard {
                 Glibc.close(client)
                 continue
             }
-            pairs.append(Pair(name: listener.route.name, client: client, guest: guest))
+            pairs.append(Pair(address: listener.route.listen, client: client, guest: guest))
         }
     }
 
@@ -209,13 +211,13 @@ private struct Switchboard {
 
 /// A connection from a client and its continuation to the guest.
 private final class Pair {
-    let name: String
+    let address: String
     private var up: Flow
     private var down: Flow
     private var broken = false
 
-    init(name: String, client: Int32, guest: Int32) {
-        self.name = name
+    init(address: String, client: Int32, guest: Int32) {
+        self.address = address
         up = Flow(from: client, to: guest)
         down = Flow(from: guest, to: client)
         for descriptor in [client, guest] {

@@ -23,6 +23,7 @@ package struct Account<Host: Hosted>: Sendable {
     /// How large a VM may be, and a disk without anybody's approval.
     package var largestCPU = Int.max
     package var selfServeDisk = "1000GB"
+    package var preferences = Preferences()
     /// The devices of the owner's tailnet, and the VM behind each. One stays when its VM goes, unless the VM logged out.
     private(set) package var devices: [String: Int] = [:]
 
@@ -30,7 +31,7 @@ package struct Account<Host: Hosted>: Sendable {
 }
 
 extension Account: Codable where Host: Codable {
-    private enum CodingKeys: String, CodingKey { case hosts = "vms", nextIndex, devices, region }
+    private enum CodingKeys: String, CodingKey { case hosts = "vms", nextIndex, devices, region, preferences }
 
     package init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: CodingKeys.self)
@@ -38,6 +39,7 @@ extension Account: Codable where Host: Codable {
         nextIndex = try container.decode(Int.self, forKey: .nextIndex)
         region = try container.decodeIfPresent(String.self, forKey: .region)
         devices = try container.decodeIfPresent([String: Int].self, forKey: .devices) ?? [:]
+        preferences = try container.decodeIfPresent(Preferences.self, forKey: .preferences) ?? Preferences()
     }
 }
 
@@ -89,16 +91,14 @@ package struct NewVM: Sendable {
     package var make = VirtualMachine.Make()
 }
 
-/// What a command of `share` changes.
-package enum Sharing: Sendable, Hashable {
-    case port(Int), isPublic(Bool), add(String), remove(String)
-}
-
 extension Account {
     package func place(of name: String) -> Int? {
         for place in hosts.indices where hosts[place].vm.name == name { return place }
         return nil
     }
+
+    /// Under whatever name it has by now.
+    package func place(index: Int) -> Int? { hosts.firstIndex { $0.vm.index == index } }
 
     package func find(_ name: String) throws(AccountRefusal) -> Int {
         guard let place = place(of: name) else { throw .notFound(name) }
@@ -111,19 +111,40 @@ extension Account {
         try check(new)
         var vm = VirtualMachine(name: new.name, index: nextIndex, createdAt: createdAt(nextIndex), make: new.make)
         (vm.tags, vm.comment) = (new.tags, new.comment)
+        // One that was renamed may be called like this VM. No name is as short as this.
+        if hosts.contains(where: { $0.vm.machine == new.name }) { vm.rename(new.name, machine: "v\(nextIndex)") }
         nextIndex += 1
         let made = host(vm)
-        hosts.insert(made, at: hosts.firstIndex { new.name < $0.vm.name } ?? hosts.endIndex)
+        insert(made)
         return made
     }
 
-    private func check(_ new: NewVM) throws(AccountRefusal) {
-        guard VirtualMachine.isName(new.name) else {
+    private mutating func insert(_ host: Host) {
+        hosts.insert(host, at: hosts.firstIndex { host.vm.name < $0.vm.name } ?? hosts.endIndex)
+    }
+
+    /// Its host stays what it is; the old name is free at once.
+    @discardableResult
+    package mutating func rename(_ old: String, _ new: String) throws(AccountRefusal) -> Host {
+        let place = try find(old)
+        try check(name: new)
+        var host = hosts.remove(at: place)
+        host.vm.rename(new)
+        insert(host)
+        return host
+    }
+
+    private func check(name: String) throws(AccountRefusal) {
+        guard VirtualMachine.isName(name) else {
             throw .invalid(
                 "invalid VM name: 5-52 characters: start with a lowercase letter, then lowercase letters or digits, "
                     + "with optional single hyphen separators")
         }
-        guard place(of: new.name) == nil, !foreignNames.contains(new.name) else { throw .nameTaken(new.name) }
+        guard place(of: name) == nil, !foreignNames.contains(name) else { throw .nameTaken(name) }
+    }
+
+    private func check(_ new: NewVM) throws(AccountRefusal) {
+        try check(name: new.name)
         guard hosts.count < quota else { throw .limitReached }
         try Self.check(tags: new.tags)
         try Self.check(comment: new.comment)
@@ -176,14 +197,6 @@ extension Account {
         try Self.check(comment: text)
         hosts[place].vm.comment = text
     }
-
-    /// Share commands reach into the VM, so they fail until its sshd answers (pulumi, 2026-07).
-    package mutating func share(_ name: String, _ changes: [Sharing], isReachable: Bool) throws(AccountRefusal) -> VirtualMachine {
-        let place = try find(name)
-        guard isReachable else { throw .notReady }
-        for change in changes { try hosts[place].vm.share(change) }
-        return hosts[place].vm
-    }
 }
 
 extension VirtualMachine {
@@ -194,18 +207,4 @@ extension VirtualMachine {
 
     /// Somebody stops it, or it stops by itself.
     package mutating func stop() { isStopped = true }
-
-    fileprivate mutating func share(_ change: Sharing) throws(AccountRefusal) {
-        switch change {
-        case .port(let port):
-            guard (1...65535).contains(port) else { throw .invalid("invalid port \"\(port)\"") }
-            self.port = port
-        case .isPublic(let flag): isPublic = flag
-        case .add(let person): sharedWith = sharedWith.filter { $0 != Self.address(person) } + [Self.address(person)]
-        case .remove(let person): sharedWith.removeAll { $0 == Self.address(person) }
-        }
-    }
-
-    /// As mail systems do; nothing public says whether exe.dev does.
-    private static func address(_ person: String) -> String { person.lowercased() }
 }

@@ -5,59 +5,100 @@ struct CommandUsage: Sendable {
     let values: Set<String>
     /// Flags without one; `--x=false` takes them back.
     let switches: Set<String>
+    /// A key that is for VMs with one tag may run it (SDK 0.4.0; of `tag`, dep:typescript-sandboxes, 2026-10).
+    let isForTags: Bool
 
-    private init(_ usage: String, values: Set<String> = [], switches: Set<String> = []) {
-        (self.usage, self.values, self.switches) = (usage, values, switches.union(["json", "help"]))
+    private init(_ usage: String, values: Set<String> = [], switches: Set<String> = [], tags: Bool = false) {
+        (self.usage, self.values, self.switches, isForTags) = (usage, values, switches.union(["json", "help"]), tags)
     }
 
-    static let all: [String: CommandUsage] = [
-        "ls": CommandUsage("ls [-l] [--group=none|tag|region|type] [name|pattern]", values: ["group"], switches: ["l"]),
+    static let all: [String: CommandUsage] = [machines, sharing, account, services].reduce(into: [:]) { table, part in
+        table.merge(part) { first, _ in first }
+    }
+
+    private static let machines: [String: CommandUsage] = [
+        "ls": CommandUsage("ls [-l] [--group=none|tag|region|type] [name|pattern]", values: ["group"], switches: ["l"], tags: true),
         "new": CommandUsage(
             "new [flags]",
             values: [
                 "name", "image", "cpu", "memory", "disk", "tag", "env", "setup-script", "comment", "integration", "egress", "pool",
                 "prompt", "registry-auth", "command",
-            ], switches: ["no-pool", "standalone", "sandbox", "no-email"]),
-        "rm": CommandUsage("rm <vm>..."),
-        "restart": CommandUsage("restart <vm>"),
-        "resize": CommandUsage("resize <vm> [--cpu=N] [--memory=SIZE] [--disk=SIZE]", values: ["cpu", "memory", "disk"]),
-        "pause": CommandUsage("pause <vm>"),
-        "resume": CommandUsage("resume <vm>"),
-        "tag": CommandUsage("tag [-d] <vm> <tag>...", switches: ["d"]),
-        "comment": CommandUsage("comment <vm> <text>"),
-        "stat": CommandUsage("stat <vm> [--range=24h|7d|30d]", values: ["range"]),
-        "whoami": CommandUsage("whoami"),
-        "help": CommandUsage("help"),
-        "ssh": CommandUsage("ssh [-l user] [user@]<vm> [command]", values: ["l"]),
+            ], switches: ["no-pool", "standalone", "sandbox", "no-email"], tags: true),
+        "rm": CommandUsage("rm <vm>...", tags: true),
+        "restart": CommandUsage("restart <vm>", tags: true),
+        "resize": CommandUsage("resize <vm> [--cpu=N] [--memory=SIZE] [--disk=SIZE]", values: ["cpu", "memory", "disk"], tags: true),
+        "pause": CommandUsage("pause <vm>", tags: true),
+        "resume": CommandUsage("resume <vm>", tags: true),
+        "rename": CommandUsage("rename <old> <new>", tags: true),
         "cp": CommandUsage(
-            "cp <vm> [new]", values: ["copy-tags", "cpu", "memory", "disk", "pool", "egress"], switches: ["standalone"]),
-        "grant-support-root": CommandUsage("grant-support-root <vm> on|off"),
-        "egress": CommandUsage("egress <vm> [integrations|all]"),
-        "set-region": CommandUsage("set-region <code>"),
-        "doc": CommandUsage("doc [slug]"),
-        "browser": CommandUsage("browser [--qr]", switches: ["qr"]),
+            "cp <vm> [new]", values: ["cpu", "memory", "disk", "pool", "egress"], switches: ["copy-tags", "standalone"], tags: true),
+        "tag": CommandUsage("tag [-d] <vm> <tag>...", switches: ["d"]),
+        "comment": CommandUsage("comment <vm> <text>", tags: true),
+        "stat": CommandUsage("stat <vm> [--range=24h|7d|30d]", values: ["range"], tags: true),
+        "egress": CommandUsage("egress <vm> [integrations|all]", tags: true),
+        "grant-support-root": CommandUsage("grant-support-root <vm> on|off", tags: true),
         "vm-logs": CommandUsage("vm-logs <vm>"),
-        "billing plan": CommandUsage("billing plan"),
-        "billing usage": CommandUsage("billing usage"),
-        "pool list": CommandUsage("pool list [--usage] [--range=24h|7d|30d]", values: ["range"], switches: ["usage"]),
-        "integrations list": CommandUsage("integrations list [--usage] [--available]", switches: ["usage", "available"]),
-        "team members": CommandUsage("team members"),
+        "ssh": CommandUsage("ssh [-l user] [user@]<vm> [command]", values: ["l"], tags: true),
+        "shelley install": CommandUsage("shelley install <vm>", tags: true),
+    ]
+
+    private static let sharing: [String: CommandUsage] = [
+        "share show": CommandUsage("share show <vm>", switches: ["qr"], tags: true),
+        "share port": CommandUsage("share port <vm> [port]", tags: true),
+        "share set-public": CommandUsage("share set-public <vm>", tags: true),
+        "share set-private": CommandUsage("share set-private <vm>", tags: true),
+        "share add": CommandUsage(
+            "share add <vm> <email|team> [--root] [--message=TEXT] [--qr]", values: ["message"], switches: ["root", "qr"], tags: true),
+        "share remove": CommandUsage("share remove <vm> <email|team> [--root]", switches: ["root"], tags: true),
+        "share add-link": CommandUsage("share add-link <vm> [--qr]", switches: ["qr"], tags: true),
+        "share remove-link": CommandUsage("share remove-link <vm> <token>", tags: true),
+        "share receive-email": CommandUsage(
+            "share receive-email <vm> [on|off] [--reply-policy=all|known|owner|none]", values: ["reply-policy"], tags: true),
+        "domain add": CommandUsage("domain add [--wildcard] <vm> <domain>", switches: ["wildcard"]),
         "domain ls": CommandUsage("domain ls <vm>|-a", switches: ["a"]),
+        "domain rm": CommandUsage("domain rm <vm> <domain>"),
+    ]
+
+    private static let account: [String: CommandUsage] = [
+        "whoami": CommandUsage("whoami", tags: true),
+        "help": CommandUsage("help [all]", tags: true),
+        "doc": CommandUsage("doc [slug]", tags: true),
+        "browser": CommandUsage("browser [--qr]", switches: ["qr"]),
+        "set-region": CommandUsage("set-region <code>"),
         "exe0-to-exe1": CommandUsage("exe0-to-exe1 [--vm=VM] <exe0>", values: ["vm"]),
-        "ssh-key list": CommandUsage("ssh-key list"),
-        "ssh-key add": CommandUsage("ssh-key add [--tag=TAG | --vm=VM [--ssh-user=USER]] <public-key>", values: ["tag", "vm", "ssh-user"]),
-        "ssh-key remove": CommandUsage("ssh-key remove <name|fingerprint|public-key>"),
-        "ssh-key rename": CommandUsage("ssh-key rename <old> <new>"),
+        "ssh-key list": CommandUsage("ssh-key list", tags: true),
+        "ssh-key add": CommandUsage(
+            "ssh-key add [--tag=TAG | --vm=VM [--ssh-user=USER]] <public-key>", values: ["tag", "vm", "ssh-user"], tags: true),
+        "ssh-key remove": CommandUsage("ssh-key remove <name|fingerprint|public-key>", tags: true),
+        "ssh-key rename": CommandUsage("ssh-key rename <old> <new>", tags: true),
         "ssh-key generate-api-key": CommandUsage(
             "ssh-key generate-api-key [--label=TEXT] [--vm=VM | --tag=TAG] [--cmds=A,B] [--exp=30d|1y|never]",
-            values: ["label", "vm", "tag", "cmds", "exp"]),
-        "share show": CommandUsage("share show <vm>"),
-        "share port": CommandUsage("share port <vm> [port]"),
-        "share set-public": CommandUsage("share set-public <vm>"),
-        "share set-private": CommandUsage("share set-private <vm>"),
-        "share add": CommandUsage(
-            "share add <vm> <email|team> [--root] [--message=TEXT] [--qr]", values: ["message"], switches: ["root", "qr"]),
-        "share remove": CommandUsage("share remove <vm> <email|team> [--root]", switches: ["root"]),
+            values: ["label", "vm", "tag", "cmds", "exp"], tags: true),
+        "defaults read": CommandUsage("defaults read [domain [key]]"),
+        "defaults write": CommandUsage("defaults write <domain> <key> <value>"),
+        "defaults delete": CommandUsage("defaults delete <domain> [key]"),
+        "invite": CommandUsage("invite"),
+        "invite show": CommandUsage("invite show"),
+        "invite link": CommandUsage("invite link"),
+        "invite rewards": CommandUsage("invite rewards"),
+        "invite set-reward": CommandUsage("invite set-reward standard|bonus-credits|extra-memory|extra-disk"),
+        "invite activity": CommandUsage("invite activity"),
+    ]
+
+    private static let services: [String: CommandUsage] = [
+        "billing plan": CommandUsage("billing plan [--all]", switches: ["all"]),
+        "billing usage": CommandUsage("billing usage [--range=cycle|24h|7d|30d] [--group=vm]", values: ["range", "group"]),
+        "pool list": CommandUsage("pool list [pool] [--usage [--range=live|24h|7d|30d]]", values: ["range"], switches: ["usage"]),
+        "integrations list": CommandUsage(
+            "integrations list [--usage] [--available]", switches: ["usage", "available"], tags: true),
+        "team": CommandUsage("team"),
+        "team members": CommandUsage("team members"),
+        "team add": CommandUsage("team add <email> [user|admin|billing_owner]"),
+        "team remove": CommandUsage("team remove <email> [--transfer-vms-to=EMAIL]", values: ["transfer-vms-to"]),
+        "team role": CommandUsage("team role <email> <user|admin|billing_owner>"),
+        "team rename": CommandUsage("team rename <name>"),
+        "team vm ls": CommandUsage(
+            "team vm ls [-l] [--group=tag|region|type|user|access] [name|pattern]", values: ["group"], switches: ["l"], tags: true),
     ]
 
     /// What `--help` answers. That it is JSON is known (cli, 2026-07); nothing public shows its fields.

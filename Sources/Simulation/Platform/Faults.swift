@@ -36,5 +36,7 @@ package struct Faults: Codable, Sendable {
     package var rules: [Rule]?
     /// Of a stream of `ssh` that is quiet; 30 s without.
     var heartbeatMilliseconds: Int?
+    /// Milliseconds after which a command is answered with 504, although it goes on; exe.dev's 30 s, for `cp` 330 s, when absent.
+    package var limit: Int?
     var ssh: SSHFaults?
 }

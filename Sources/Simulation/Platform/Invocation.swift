@@ -11,7 +11,7 @@ struct Invocation: Sendable, Equatable {
 
     /// The longest command that `words` begin with; nil for an unknown one.
     static func path(of words: [String]) -> String? {
-        [2, 1].map { words.prefix($0).joined(separator: " ") }.first { CommandUsage.all[$0] != nil }
+        [3, 2, 1].map { words.prefix($0).joined(separator: " ") }.first { CommandUsage.all[$0] != nil }
     }
 
     /// Flags may stand anywhere before `--`. Nil for an unknown command; throws for a flag that the command does not have.
@@ -42,6 +42,7 @@ struct Invocation: Sendable, Equatable {
             return Flag(name: name, value: value)
         }
         guard usage.switches.contains(name) else { throw .invalid("unknown flag: --\(name)") }
+        guard parts.count < 2 || ["true", "false"].contains(parts[1]) else { throw .invalid("invalid value \"\(parts[1])\" for --\(name)") }
         return Flag(name: name, value: parts.count > 1 ? String(parts[1]) : nil)
     }
 

@@ -22,7 +22,7 @@ package struct KeyRegister: Codable, Sendable {
     /// An `exe1` token. It is void without the key that is behind it.
     struct Issued: Codable, Sendable {
         var text: String
-        /// The permissions JSON; nil is all that a tag-scoped key may.
+        /// The permissions JSON.
         var permissions: String?
         var fingerprint: String
         var namespace: String
@@ -33,6 +33,18 @@ package struct KeyRegister: Codable, Sendable {
     private(set) var issued: [Issued] = []
 
     init(owner line: String) { keys = [Key(name: "simulator", line: line)] }
+
+    /// A key that logs in to the lobby.
+    package struct Login: Sendable {
+        var fingerprint: String
+        var line: String
+        var tag: String?
+    }
+
+    /// Neither those of one VM nor exe.dev's own, of tokens that it made.
+    var logins: [Login] {
+        keys.filter { $0.vm == nil && !$0.line.hasPrefix("api-key ") }.map { Login(fingerprint: $0.fingerprint, line: $0.line, tag: $0.tag) }
+    }
 
     func key(line: String) -> Key? { keys.first { $0.line == line } }
 
@@ -46,19 +58,30 @@ package struct KeyRegister: Codable, Sendable {
     }
 
     /// By its name, its fingerprint or itself; its tokens go with it.
-    mutating func remove(_ which: String) throws(AccountRefusal) -> Key {
+    mutating func remove(_ which: String, scope: String?) throws(AccountRefusal) -> Key {
         let line = which.split(separator: " ").prefix(2).joined(separator: " ")
-        guard let place = keys.firstIndex(where: { $0.name == which || $0.fingerprint == which || $0.line == line }) else {
-            throw .invalid("SSH key \"\(which)\" not found")
-        }
+        let place = try place(scope, which) { $0.name == which || $0.fingerprint == which || $0.line == line }
         let key = keys.remove(at: place)
         issued.removeAll { $0.fingerprint == key.fingerprint }
         return key
     }
 
-    mutating func rename(_ old: String, _ new: String) throws(AccountRefusal) {
-        guard let place = keys.firstIndex(where: { $0.name == old }) else { throw .invalid("SSH key \"\(old)\" not found") }
-        keys[place].name = new
+    mutating func rename(_ old: String, _ new: String, scope: String?) throws(AccountRefusal) {
+        keys[try place(scope, old) { $0.name == old }].name = new
+    }
+
+    /// A tag-scoped key touches keys of its tag alone.
+    private func place(_ scope: String?, _ which: String, where isMeant: (Key) -> Bool) throws(AccountRefusal) -> Int {
+        guard let place = keys.firstIndex(where: { isMeant($0) && (scope == nil || $0.tag == scope) }) else {
+            throw .invalid("SSH key \"\(which)\" not found")
+        }
+        return place
+    }
+
+    /// The keys of a VM follow its name. Its tokens are void: the old name is in them.
+    mutating func rename(vm old: String, _ new: String) {
+        for place in keys.indices where keys[place].vm == old { keys[place].vm = new }
+        issued.removeAll { $0.namespace == SignedToken.proxy(of: old) }
     }
 
     /// An API key with a token.
@@ -67,9 +90,7 @@ package struct KeyRegister: Codable, Sendable {
         keys.append(key)
         let list = cmds.map { "\"cmds\":" + JSON.strings($0).text }
         let members = [ends.map { "\"exp\":\($0)" }, list].compactMap(\.self)
-        let isAll = tag != nil && cmds == nil && ends == nil
-        return issue(
-            isAll ? nil : "{\(members.joined(separator: ","))}", key.fingerprint, vm.map(SignedToken.proxy) ?? SignedToken.lobby, tag)
+        return issue("{\(members.joined(separator: ","))}", key.fingerprint, vm.map(SignedToken.proxy) ?? SignedToken.lobby, tag)
     }
 
     mutating func issue(_ permissions: String?, _ fingerprint: String, _ namespace: String, _ tag: String?) -> Issued {
@@ -90,13 +111,16 @@ package struct KeyRegister: Codable, Sendable {
 
 /// Who sends a command.
 package struct Principal: Sendable {
-    /// Nil is all that a tag-scoped key may.
     var permissions: Permissions?
     /// Only VMs with this tag are there for it.
     var tag: String?
 
-    /// `vm`: of an `ssh`.
+    /// `vm`: of an `ssh`. Without a list of its own a tag-scoped key may all that such keys may.
     func allows(_ command: String, vm: String? = nil) -> Bool {
-        permissions?.allows(command, vm: vm) ?? (command != "billing plan" && command != "billing usage")
+        if tag != nil {
+            guard CommandUsage.all[command]?.isForTags == true else { return false }
+            if permissions?.listed == nil { return true }
+        }
+        return permissions?.allows(command, vm: vm) ?? true
     }
 }

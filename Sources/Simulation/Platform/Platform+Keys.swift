@@ -4,31 +4,34 @@ import Tokens
 /// SSH keys and tokens.
 extension Platform {
     func keys(_ call: Invocation) throws -> JSON {
-        let word = { (place: Int, name: String) throws(AccountRefusal) -> String in
-            guard call.words.count > place else {
-                throw .invalid("usage: \(CommandUsage.all[call.path]?.usage ?? call.path) (\(name) is missing)")
-            }
-            return call.words[place]
-        }
         switch call.path {
         case "ssh-key list": return .object([("ssh_keys", .list(register.keys.map(row)))])
         case "ssh-key add":
-            let typed = call.words.joined(separator: " ")
-            let key = try changeKeys { register throws(AccountRefusal) in
-                try register.add(typed, tag: call.value("tag"), vm: call.value("vm"))
-            }
+            let (typed, scope) = (call.words.joined(separator: " "), try scope(of: call))
+            let key = try changeKeys { register throws(AccountRefusal) in try register.add(typed, tag: scope.tag, vm: scope.vm) }
             return .object([("status", "added"), ("name", .string(key.name)), ("fingerprint", .string(key.fingerprint))])
         case "ssh-key remove":
-            let which = try word(0, "key")
-            let key = try changeKeys { register throws(AccountRefusal) in try register.remove(which) }
+            let which = try operand(call, 0)
+            let key = try changeKeys { register throws(AccountRefusal) in try register.remove(which, scope: Self.scope) }
             return .object([("status", "removed"), ("name", .string(key.name)), ("fingerprint", .string(key.fingerprint))])
         case "ssh-key rename":
-            let (old, new) = (try word(0, "old"), try word(1, "new"))
-            try changeKeys { register throws(AccountRefusal) in try register.rename(old, new) }
+            let (old, new) = (try operand(call, 0), try operand(call, 1))
+            try changeKeys { register throws(AccountRefusal) in try register.rename(old, new, scope: Self.scope) }
             return .object([("status", "renamed"), ("old_name", .string(old)), ("new_name", .string(new))])
         case "ssh-key generate-api-key": return try generate(call)
-        default: return try exchange(try word(0, "token"), vm: call.value("vm"))
+        default: return try exchange(try operand(call, 0), vm: call.value("vm"))
         }
+    }
+
+    /// What a new key is for. One that is made with a tag-scoped key is no more than that.
+    private func scope(of call: Invocation) throws -> (tag: String?, vm: String?) {
+        let (tag, vm) = (call.value("tag"), call.value("vm"))
+        guard tag == nil || vm == nil, vm != nil || call.value("ssh-user") == nil else { throw usage(call) }
+        if let tag, !VirtualMachine.isTag(tag) { throw AccountRefusal.invalid("invalid tag \"\(tag)\"") }
+        if let vm { return (nil, try named(vm).name) }
+        guard let own = Self.scope else { return (tag, nil) }
+        guard tag == nil || tag == own else { throw AccountRefusal.invalid("this key makes keys for the tag \"\(own)\" only") }
+        return (own, nil)
     }
 
     func row(_ key: KeyRegister.Key) -> JSON {
@@ -43,7 +46,7 @@ extension Platform {
 
     private func generate(_ call: Invocation) throws -> JSON {
         let cmds = call.value("cmds").map { $0.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) } }
-        let now = Int(Date().timeIntervalSince1970)
+        let (now, scope) = (Int(now()), try scope(of: call))
         var ends: Int?
         switch call.value("exp") ?? "never" {
         case "never": break
@@ -53,10 +56,9 @@ extension Platform {
             }
             ends = now + count * unit
         }
-        if let tag = call.value("tag"), !VirtualMachine.isTag(tag) { throw AccountRefusal.invalid("invalid tag \"\(tag)\"") }
         let label = call.value("label") ?? "api-key-\(register.keys.count)"
         let token = try changeKeys { register throws(AccountRefusal) in
-            register.generate(label: label, cmds: cmds, ends: ends, tag: call.value("tag"), vm: call.value("vm"))
+            register.generate(label: label, cmds: cmds, ends: ends, tag: scope.tag, vm: scope.vm)
         }
         var fields: [(String, JSON)] = [
             ("label", .string(label)), ("token", .string(token.text)), ("namespace", .string(token.namespace)),
@@ -79,6 +81,14 @@ extension Platform {
     }
 
     package func key(line: String) -> (tag: String?, isOfVM: Bool)? { register.key(line: line).map { ($0.tag, $0.vm != nil) } }
+
+    /// Those that log in to the lobby.
+    package var logins: [KeyRegister.Login] { register.logins }
+
+    /// Of who logged in to the lobby over SSH: all that the key may.
+    package func principal(login fingerprint: String) -> Principal? {
+        register.logins.first { $0.fingerprint == fingerprint }.map { Principal(permissions: nil, tag: $0.tag) }
+    }
 
     /// Of an `exe1` token for `/exec`.
     package func principal(exe1 text: String, now: Int) -> Principal? {

@@ -10,54 +10,59 @@ extension Platform {
 
     func other(_ call: Invocation) async throws -> Reply {
         switch call.path {
-        case "cp": return .json(try await copy(call))
-        case "grant-support-root": return text("root access for support: \(call.words.dropFirst().first ?? "off")\n")
-        case "egress": return .json(try egress(call))
-        case "set-region": return .json(try setRegion(call.words.first ?? ""))
-        case "doc": return text("# \(call.words.first ?? "exe.dev")\n\nThis is a simulator; see exe.dev's own documents.\n")
-        case "browser": return .json(.object([("url", "https://exe.dev/auth/simulated")]))
-        case "vm-logs": return text("\(try named(call.words.first).name): nothing went wrong\n")
-        case "billing plan": return .json(.object([("plan", "Personal"), ("max_vms", .number(min(account.quota, 25)))]))
-        case "billing usage": return .json(.object([("usage", .list([]))]))
-        case "pool list": return .json(.object([("pools", .list([]))]))
-        case "integrations list": return .json(.object([("integrations", .list([]))]))
-        case "team members": return .lines([.object([("email", .string(owner.email)), ("role", "owner")])])
-        case "domain ls": return .json(.object([("domains", .list([]))]))
-        default: return .failure(404, "unknown command")
+        case "whoami": .json(whoami())
+        case "help": .text(CommandUsage.all.keys.sorted().joined(separator: "\n"))
+        case "set-region": .json(try setRegion(operand(call, 0)))
+        case "doc": .text("# \(call.words.first ?? "exe.dev")\n\nThis is a simulator; see exe.dev's own documents.\n")
+        case "browser": .json(.object([("url", "https://exe.dev/auth/simulated")]))
+        case "billing plan": .json(.object([("plan", "Personal"), ("max_vms", .number(min(account.quota, 25)))]))
+        case "billing usage": .json(.object([("usage", .list([]))]))
+        case "pool list": .json(.object([("pools", .list([]))]))
+        case "integrations list": .json(.object([("integrations", .list([]))]))
+        default: .failure(404, "unknown command")
         }
     }
 
-    private func text(_ text: String) -> Reply { Reply(status: 200, headers: ["Content-Type": "text/plain"], body: text) }
-
-    /// A new machine like the source; the disk of a container is not copied.
-    private func copy(_ call: Invocation) async throws -> JSON {
-        let source = try named(call.words.first)
-        let name = call.words.dropFirst().first ?? "\(source.name)-copy"
-        var words = ["new", "--name=\(name)", "--image=\(source.make.image)", "--disk=\(source.make.disk)", "--comment=\(source.comment)"]
-        words += ["cpu", "memory"].map { "--\($0)=\(call.value($0) ?? ($0 == "cpu" ? source.make.cpu : source.make.memory))" }
-        if call.value("copy-tags") != "false" { words += source.tags.map { "--tag=\($0)" } }
-        guard let new = try Invocation(words) else { throw AccountRefusal.invalid("cannot copy") }
-        _ = try await create(new)
-        let vm = try named(name)
-        return .object([
-            ("name", .string(vm.name)), ("state", "starting"), ("source", .string(source.name)), ("ssh", .string("ssh \(vm.sshAddress)")),
-            ("ssh_host", .string(vm.sshAddress)), ("https_url", .string("https://\(vm.name).exe.xyz")), ("tags", .strings(vm.tags)),
-            ("created_at", .string(vm.createdAt)), ("egress_policy", .string(vm.make.egress)), ("elapsed", "1s"),
+    private func whoami() -> JSON {
+        .object([
+            ("email", .string(owner.email)), ("region", .string(region)), ("region_display", .string(Self.regions[region] ?? region)),
+            ("ssh_keys", .list(register.keys.map(row))),
         ])
     }
 
-    private func egress(_ call: Invocation) throws -> JSON {
+    func egress(_ call: Invocation) throws -> JSON {
         let vm = try named(call.words.first)
         if let policy = call.words.dropFirst().first {
-            guard ["integrations", "all"].contains(policy) else { throw AccountRefusal.invalid("invalid egress policy \"\(policy)\"") }
+            try Self.check(egress: policy)
             try change { account throws(AccountRefusal) in
                 let place = try account.find(vm.name)
-                var make = account.hosts[place].make
-                make.egress = policy
-                account.hosts[place].make = make
+                account.hosts[place].make.egress = policy
+                account.hosts[place].next?.egress = policy
             }
         }
         return .object([("vm_name", .string(vm.name)), ("egress_policy", .string(try named(vm.name).make.egress))])
+    }
+
+    func grantSupport(_ call: Invocation) throws -> Reply {
+        let (vm, word) = (try named(call.words.first), try operand(call, 1))
+        guard word == "on" || word == "off" else { throw usage(call) }
+        try change { account throws(AccountRefusal) in
+            account.hosts[try account.find(vm.name)].access.supportIsRoot = word == "on"
+        }
+        return .text("root access for support to \(vm.name): \(word)\n")
+    }
+
+    /// Only exeuntu has opted in; another image is told where to find it, with 200 (SDK 0.4.0, types.py).
+    func installShelley(_ call: Invocation) async throws -> JSON {
+        let vm = try named(call.words.first)
+        guard await machines.answersSSH(vm) else { throw AccountRefusal.notReady }
+        guard vm.make.image != "exeuntu" else {
+            return .object([("vm_name", .string(vm.name)), ("status", "installed"), ("backup", "/usr/local/bin/shelley.old")])
+        }
+        return .object([
+            ("error", "shelley_not_installed"), ("message", "the VM's image has not opted into Shelley"),
+            ("download_url", "https://github.com/boldsoftware/shelley/releases"), ("arch", "amd64"),
+        ])
     }
 
     private func setRegion(_ code: String) throws -> JSON {

@@ -26,12 +26,20 @@ package actor Platform {
     @TaskLocal static var scope: String?
     private let foreignNames: @Sendable () -> Set<String>
     private let save: @Sendable (State) throws -> Void
+    /// The names of the world outside that are aliases, and what for.
+    let dns: @Sendable () -> [String: String]
+    /// Seconds since 1970.
+    let now: @Sendable () -> Double
+    /// Of each VM by its index, the oldest first.
+    var samples: [Int: [Sample]] = [:]
 
     package init(
         _ state: State, machines: any Machines, sshPort: Int, owner: Owner, keys: KeyRegister? = nil,
-        foreignNames: @escaping @Sendable () -> Set<String>, save: @escaping @Sendable (State) throws -> Void,
+        foreignNames: @escaping @Sendable () -> Set<String>, dns: @escaping @Sendable () -> [String: String] = { [:] },
+        now: @escaping @Sendable () -> Double = { Date().timeIntervalSince1970 }, save: @escaping @Sendable (State) throws -> Void,
         saveKeys: @escaping @Sendable (KeyRegister) throws -> Void = { _ in }
     ) {
+        (self.dns, self.now) = (dns, now)
         (register, self.saveKeys) = (keys ?? KeyRegister(owner: owner.publicKey), saveKeys)
         account = state
         self.machines = machines
@@ -49,8 +57,8 @@ package actor Platform {
     private func run(_ words: [String]) async -> Reply {
         do {
             guard let call = try Invocation(words) else { return .failure(404, "unknown command") }
-            if Self.scope != nil, call.path == "tag" { return .failure(403, "a tag-scoped key cannot change tags") }
             if call.has("help"), let usage = CommandUsage.all[call.path] { return .json(usage.help(of: call.path)) }
+            if Self.scope != nil, call.path == "tag" { return .failure(403, "a tag-scoped key cannot change tags") }
             return try await answer(call)
         } catch let refusal as AccountRefusal {
             return .failure(422, refusal.text)
@@ -59,11 +67,11 @@ package actor Platform {
         }
     }
 
-    /// Boots what ran when the simulator ended; ends what was being removed then. A machine that still runs is left as it is.
+    /// Boots what ran when the simulator ended; ends what was being removed then. A machine that still runs is left as it is, and one that is paused
+    /// and lost its memory meanwhile boots when it is resumed.
     package func resume() async {
         for vm in account.hosts {
-            try? await machines.create(vm)
-            if vm.isPaused { await machines.pause(vm) }
+            try? await machines.create(vm, copying: nil)
         }
         await machines.end(allBut: account.hosts)
     }
@@ -88,32 +96,37 @@ package actor Platform {
     }
 
     private func answer(_ call: Invocation) async throws -> Reply {
-        switch call.path {
-        case "ls": return .json(try list(call))
-        case "new": return .json(try await create(call))
-        case "rm": return try await remove(call.words)
-        case "resize": return .json(try resize(call))
-        case "restart": return .json(try await restart(call))
-        case "tag": return .json(try tag(call))
-        case "comment": return .json(try comment(call))
-        case "whoami": return .json(whoami())
-        case "stat": return .json(try stat(call))
-        case "help":
-            return Reply(status: 200, headers: ["Content-Type": "text/plain"], body: CommandUsage.all.keys.sorted().joined(separator: "\n"))
-        case "pause": return .json(try await pause(call))
-        case "resume": return .json(try await unpause(call))
-        case "exe0-to-exe1": return .json(try keys(call))
-        case let path where path.hasPrefix("ssh-key "): return .json(try keys(call))
-        case let path where !path.hasPrefix("share "): return try await other(call)
-        default: return .json(try await share(call))
+        switch call.path.split(separator: " ").first {
+        case "share": .json(try await share(call))
+        case "domain": .json(try domains(call))
+        case "ssh-key", "exe0-to-exe1": .json(try keys(call))
+        case "defaults", "invite", "team": try preferences(call)
+        default:
+            if let machine = try await answerOfMachine(call) { machine } else { try await other(call) }
         }
     }
 
-    private func whoami() -> JSON {
-        return .object([
-            ("email", .string(owner.email)), ("region", .string(region)), ("region_display", .string(Self.regions[region] ?? region)),
-            ("ssh_keys", .list(register.keys.map(row))),
-        ])
+    /// Nil for a command that is about no machine.
+    private func answerOfMachine(_ call: Invocation) async throws -> Reply? {
+        switch call.path {
+        case "ls": .json(try list(call))
+        case "new": .json(try await create(call))
+        case "cp": .json(try await copy(call))
+        case "rm": try await remove(call.words)
+        case "rename": .json(try await rename(call))
+        case "resize": .json(try resize(call))
+        case "restart": .json(try await restart(call))
+        case "pause": .json(try await pause(call))
+        case "resume": .json(try await unpause(call))
+        case "tag": .json(try tag(call))
+        case "comment": .json(try comment(call))
+        case "stat": .json(try stat(call))
+        case "egress": .json(try egress(call))
+        case "vm-logs": .text(await machines.console(of: try named(call.words.first)))
+        case "grant-support-root": try grantSupport(call)
+        case "shelley install": .json(try await installShelley(call))
+        default: nil
+        }
     }
 
     func named(_ name: String?) throws(AccountRefusal) -> VirtualMachine {
@@ -122,6 +135,17 @@ package actor Platform {
         guard isVisible(vm) else { throw .notFound(name) }
         return vm
     }
+
+    func usage(_ call: Invocation) -> AccountRefusal { .invalid("usage: \(CommandUsage.all[call.path]?.usage ?? call.path)") }
+
+    /// A word that the command needs.
+    func operand(_ call: Invocation, _ place: Int) throws(AccountRefusal) -> String {
+        guard call.words.count > place else { throw usage(call) }
+        return call.words[place]
+    }
+
+    /// The time as answers tell it.
+    var stamp: String { Date(timeIntervalSince1970: now()).ISO8601Format() }
 
     func isVisible(_ vm: VirtualMachine) -> Bool { Self.scope.map(vm.tags.contains) ?? true }
 

@@ -4,6 +4,7 @@ import K3s
 extension Platform {
     /// A plain name also matches every VM whose name starts with it; a missing VM is an empty list (SDK 0.4.0).
     func list(_ call: Invocation) throws -> JSON {
+        if let group = call.value("group"), !["none", "tag", "region", "type", "user", "access"].contains(group) { throw usage(call) }
         let rows = account.hosts.filter(isVisible).filter { vm in call.words.first.map { Platform.matches(vm.name, pattern: $0) } ?? true }
         return .object([("vms", .list(rows.map { row($0, long: call.has("l")) }))])
     }
@@ -14,14 +15,18 @@ extension Platform {
 
     private func row(_ vm: VirtualMachine, long: Bool) -> JSON {
         var fields: [(String, JSON)] = [("vm_name", .string(vm.name))] + destination(of: vm)
-        fields.append(("https_url", .string("https://\(vm.name).exe.xyz")))
-        fields.append(("status", .string(vm.status(at: Date().timeIntervalSince1970).rawValue)))
+        fields.append(("https_url", .string(Self.url(vm))))
+        fields.append(("status", .string(vm.status(at: now()).rawValue)))
         fields += [("region", .string(region)), ("region_display", .string(Self.regions[region] ?? region))]
         if !vm.tags.isEmpty { fields.append(("tags", .strings(vm.tags))) }
         if !vm.comment.isEmpty { fields.append(("comment", .string(vm.comment))) }
         fields += [("created_at", .string(vm.createdAt)), ("egress_policy", .string(vm.make.egress))]
-        if long { fields += [("image", .string(vm.make.image)), ("proxy_port", .number(vm.port))] + sizes(of: vm) }
-        return .object(fields)
+        guard long else { return .object(fields) }
+        fields += [
+            ("image", .string(vm.make.image)), ("proxy_port", .number(vm.port)), ("proxy_share", vm.isPublic ? "public" : "private"),
+            ("domains", .strings(vm.access.domains.map(\.name))), ("email_receive_enabled", .bool(vm.access.receivesEmail)),
+        ]
+        return .object(fields + sizes(of: vm))
     }
 
     /// Every third VM is described only by `ssh_dest` and `ssh_user`: clients must not rely on `ssh_host` (doc:api).
@@ -34,24 +39,65 @@ extension Platform {
 
     func create(_ call: Invocation) async throws -> JSON {
         try check(call)
-        let new = Self.new(call)
-        let vm = try change { account throws(AccountRefusal) in
-            try account.create(new, createdAt: { _ in Date().ISO8601Format() }, host: { $0 })
-        }
-        do {
-            try await machines.create(vm)
-        } catch {
-            try change { account throws(AccountRefusal) in account.remove(vm.name) }
-            throw AccountRefusal.invalid("failed to create VM")
-        }
-        try change { account throws(AccountRefusal) in
-            account.hosts[try account.find(vm.name)].runs(from: Date().timeIntervalSince1970)
-        }
+        let vm = try await make(Self.new(call), copying: nil)
         return created(vm)
     }
 
+    /// It may be renamed while its machine is made.
+    private func make(_ new: NewVM, copying source: VirtualMachine?) async throws -> VirtualMachine {
+        let time = stamp
+        let vm = try change { account throws(AccountRefusal) in
+            try account.create(new, createdAt: { _ in time }, host: { $0 })
+        }
+        do {
+            try await machines.create(vm, copying: source)
+        } catch {
+            try change { account throws(AccountRefusal) in
+                if let place = account.place(index: vm.index) { account.hosts.remove(at: place) }
+            }
+            throw AccountRefusal.invalid("failed to create VM")
+        }
+        let time1970 = now()
+        return try change { account throws(AccountRefusal) in
+            guard let place = account.place(index: vm.index) else { throw .notFound(vm.name) }
+            account.hosts[place].runs(from: time1970)
+            return account.hosts[place]
+        }
+    }
+
+    /// A new machine with the source's disk as it is; what has not reached it is lost.
+    func copy(_ call: Invocation) async throws -> JSON {
+        let (source, began) = (try named(call.words.first), now())
+        if let pool = call.value("pool") { throw AccountRefusal.invalid("pool \"\(pool)\" not found") }
+        var new = NewVM(name: call.words.dropFirst().first ?? Self.someName(), comment: source.comment, make: source.make.value)
+        new.make.cpu = call.value("cpu") ?? new.make.cpu
+        new.make.memory = call.value("memory") ?? new.make.memory
+        new.make.disk = call.value("disk") ?? new.make.disk
+        new.make.egress = call.value("egress") ?? new.make.egress
+        let tags = call.value("copy-tags") == "false" ? [] : source.tags
+        new.tags = tags + (Self.scope.map { tags.contains($0) ? [] : [$0] } ?? [])
+        try Self.check(new.make)
+        guard VirtualMachine.bytes(new.make.disk) ?? 0 >= VirtualMachine.bytes(source.make.disk) ?? 0 else {
+            throw AccountRefusal.invalid("disk can only grow: it has \(source.make.disk)")
+        }
+        let vm = try await make(new, copying: source)
+        let ssh = destination(of: vm)
+        var fields: [(String, JSON)] = [
+            ("name", .string(vm.name)), ("state", "starting"), ("source", .string(source.name)),
+            ("ssh", ssh.first?.1 ?? .string(vm.sshAddress)), ("ssh_host", .string(vm.sshAddress)),
+        ]
+        fields += ssh.filter { $0.0 == "ssh_user" } + [("https_url", .string(Self.url(vm))), ("tags", .strings(vm.tags))]
+        if !vm.comment.isEmpty { fields.append(("comment", .string(vm.comment))) }
+        fields += [
+            ("created_at", .string(vm.createdAt)), ("egress_policy", .string(vm.make.egress)), ("elapsed", .decimal(now() - began)),
+        ]
+        return .object(fields)
+    }
+
+    private static func someName() -> String { "box-\(String(UInt32.random(in: 0 ... .max), radix: 36))" }
+
     private static func new(_ call: Invocation) -> NewVM {
-        let name = call.value("name") ?? call.words.first ?? "box-\(String(UInt32.random(in: 0 ... .max), radix: 36))"
+        let name = call.value("name") ?? call.words.first ?? someName()
         var make = VirtualMachine.Make()
         make.image = call.value("image") ?? make.image
         make.cpu = call.value("cpu") ?? make.cpu
@@ -65,13 +111,24 @@ extension Platform {
     }
 
     private func check(_ call: Invocation) throws(AccountRefusal) {
-        if (call.value("setup-script") ?? "").utf8.count > 10240 { throw .invalid("setup script is longer than 10 KiB") }
+        try checkSetupScript(call.value("setup-script") ?? "")
         for pair in call.values("env") where !pair.contains("=") { throw .invalid("--env needs KEY=VALUE") }
-        if let cpu = call.value("cpu"), (Int(cpu) ?? 0) < 1 { throw .invalid("invalid --cpu") }
-        for size in [call.value("memory"), call.value("disk")].compactMap({ $0 })
-        where size.wholeMatch(of: /[1-9][0-9]*(G|GB|M|MB)?/) == nil {
-            throw .invalid("invalid size \"\(size)\"")
-        }
+        if let pool = call.value("pool") { throw .invalid("pool \"\(pool)\" not found") }
+        try Self.check(Self.new(call).make)
+    }
+
+    func checkSetupScript(_ text: String) throws(AccountRefusal) {
+        if text.utf8.count > 10240 { throw .invalid("setup script is longer than 10 KiB") }
+    }
+
+    private static func check(_ make: VirtualMachine.Make) throws(AccountRefusal) {
+        if (Int(make.cpu) ?? 0) < 1 { throw .invalid("invalid --cpu") }
+        for size in [make.memory, make.disk] where VirtualMachine.bytes(size) == nil { throw .invalid("invalid size \"\(size)\"") }
+        try check(egress: make.egress)
+    }
+
+    static func check(egress policy: String) throws(AccountRefusal) {
+        guard ["integrations", "all"].contains(policy) else { throw .invalid("invalid egress policy \"\(policy)\"") }
     }
 
     /// No status here, and a port that `ls` does not give (types.py `NewResponse`).
@@ -80,7 +137,7 @@ extension Platform {
         if !vm.tags.isEmpty { fields.append(("tags", .strings(vm.tags))) }
         fields.append(("ssh_command", .string("ssh -p \(sshPort) exedev@\(vm.sshAddress)")))
         fields += destination(of: vm)
-        fields += [("ssh_port", .number(sshPort)), ("https_url", .string("https://\(vm.name).exe.xyz")), ("proxy_port", .number(vm.port))]
+        fields += [("ssh_port", .number(sshPort)), ("https_url", .string(Self.url(vm))), ("proxy_port", .number(vm.port))]
         if !vm.comment.isEmpty { fields.append(("comment", .string(vm.comment))) }
         fields += [("created_at", .string(vm.createdAt)), ("egress_policy", .string(vm.make.egress))]
         return .object(fields)
@@ -110,41 +167,43 @@ extension Platform {
 
     func restart(_ call: Invocation) async throws -> JSON {
         let vm = try named(call.words.first)
-        _ = try change { account throws(AccountRefusal) in
-            try account.restart(vm.name, now: Date().timeIntervalSince1970, listedAfter: 0)
-        }
+        let time = now()
+        _ = try change { account throws(AccountRefusal) in try account.restart(vm.name, now: time, listedAfter: 0) }
         await machines.restart(vm)
         return .object([("status", "restarted"), ("vm_name", .string(vm.name))])
     }
 
     func pause(_ call: Invocation) async throws -> JSON {
         let vm = try named(call.words.first)
-        try change { account throws(AccountRefusal) in try account.pause(vm.name, now: Date().timeIntervalSince1970) }
+        let time = now()
+        try change { account throws(AccountRefusal) in try account.pause(vm.name, now: time) }
         await machines.pause(vm)
         return .object([("vm_name", .string(vm.name)), ("status", "paused")])
     }
 
-    /// `cold_booted` is a text; "true" would mean that the machine had lost its memory.
+    /// `cold_booted` is a text; "true" means that the machine had lost its memory.
     func unpause(_ call: Invocation) async throws -> JSON {
         let vm = try named(call.words.first)
         try change { account throws(AccountRefusal) in try account.resume(vm.name) }
-        await machines.resume(vm)
-        return .object([("vm_name", .string(vm.name)), ("status", "running"), ("cold_booted", "false")])
+        let isCold = await machines.resume(vm)
+        return .object([("vm_name", .string(vm.name)), ("status", "running"), ("cold_booted", isCold ? "true" : "false")])
     }
 
-    /// `points` is null, as for a new VM.
-    func stat(_ call: Invocation) throws -> JSON {
-        let vm = try named(call.words.first)
-        let range = call.value("range") ?? "24h"
-        guard ["24h", "7d", "30d"].contains(range) else { throw AccountRefusal.invalid("invalid range \"\(range)\": use 24h, 7d or 30d") }
-        let status = vm.status(at: Date().timeIntervalSince1970).rawValue
-        return .object([("name", .string(vm.name)), ("status", .string(status)), ("range", .string(range)), ("points", .null)])
+    /// Its address stays; names, host name and URL change.
+    func rename(_ call: Invocation) async throws -> JSON {
+        let (old, new) = (try named(call.words.first).name, try operand(call, 1))
+        let vm = try change { account throws(AccountRefusal) in try account.rename(old, new) }
+        try changeKeys { register throws(AccountRefusal) in register.rename(vm: old, new) }
+        await machines.rename(vm)
+        return .object(
+            [("status", "renamed"), ("old_name", .string(old)), ("new_name", .string(vm.name))] + destination(of: vm).prefix(1)
+                + [("https_url", .string(Self.url(vm)))])
     }
 
     func tag(_ call: Invocation) throws -> JSON {
         let vm = try named(call.words.first)
         let tags = Array(call.words.dropFirst())
-        guard !tags.isEmpty else { throw AccountRefusal.invalid("usage: tag [-d] <vm> <tag>...") }
+        guard !tags.isEmpty else { throw usage(call) }
         let after = try change { account throws(AccountRefusal) in try account.tag(vm.name, tags, removing: call.has("d")) }
         return .object([("vm_name", .string(vm.name)), ("tags", .strings(after))])
     }
@@ -154,55 +213,5 @@ extension Platform {
         let text = call.words.dropFirst().joined(separator: " ")
         try change { account throws(AccountRefusal) in try account.comment(vm.name, text) }
         return .object([("vm_name", .string(vm.name)), ("comment", .string(text))])
-    }
-
-    func share(_ call: Invocation) async throws -> JSON {
-        let vm = try named(call.words.first)
-        let isReachable = await machines.answersSSH(vm)
-        let argument = call.words.dropFirst().first
-        func after(_ changes: [Sharing]) throws -> VirtualMachine {
-            try change { account throws(AccountRefusal) in try account.share(vm.name, changes, isReachable: isReachable) }
-        }
-        switch call.path {
-        case "share port":
-            guard let argument else { return shared(try after([]), status: nil) }
-            guard let port = Int(argument) else { throw AccountRefusal.invalid("invalid port \"\(argument)\"") }
-            return shared(try after([.port(port)]), status: "updated")
-        case "share set-public", "share set-private":
-            return shared(try after([.isPublic(call.path == "share set-public")]), status: "updated")
-        case "share add", "share remove":
-            guard let person = argument?.lowercased() else { throw AccountRefusal.invalid("usage: share add <vm> <email>") }
-            let isAdded = call.path == "share add"
-            return sharedWith(person, try after([isAdded ? .add(person) : .remove(person)]), isAdded, root: call.has("root"))
-        default:
-            return shown(try after([]))
-        }
-    }
-
-    private func shared(_ vm: VirtualMachine, status: String?) -> JSON {
-        var fields: [(String, JSON)] = [
-            ("vm_name", .string(vm.name)), ("port", .number(vm.port)), ("share", vm.isPublic ? "public" : "private"),
-        ]
-        if let status { fields += [("status", .string(status)), ("team_access", false), ("team_ssh", false), ("team_shelley", false)] }
-        return .object(fields)
-    }
-
-    private func sharedWith(_ person: String, _ vm: VirtualMachine, _ isAdded: Bool, root: Bool) -> JSON {
-        let name = ("vm_name", JSON.string(vm.name))
-        guard isAdded else { return .object([("status", "success"), name, ("message", "removed")]) }
-        guard !root else { return .object([("status", "updated"), name, ("shared_with", .string(person)), ("share_level", "root")]) }
-        let url = JSON.string("https://\(vm.name).exe.xyz")
-        return .object([("status", "success"), name, ("shared_with", .string(person)), ("url", url), ("message", "")])
-    }
-
-    private func shown(_ vm: VirtualMachine) -> JSON {
-        let users = vm.sharedWith.map {
-            JSON.object([("email", .string($0)), ("status", "pending"), ("invited_at", .string(vm.createdAt)), ("share_level", "web")])
-        }
-        return .object([
-            ("vm_name", .string(vm.name)), ("status", vm.isPublic ? "public" : "private"), ("port", .number(vm.port)),
-            ("url", .string("https://\(vm.name).exe.xyz")), ("users", .list(users)), ("links", .list([])), ("teams", .list([])),
-            ("team_access", false), ("team_ssh", false), ("team_shelley", false),
-        ])
     }
 }

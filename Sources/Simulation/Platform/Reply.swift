@@ -2,7 +2,7 @@ import Foundation
 
 /// A JSON value that is written with its keys in order.
 package indirect enum JSON: Sendable, Equatable, ExpressibleByStringLiteral, ExpressibleByBooleanLiteral, ExpressibleByIntegerLiteral {
-    case string(String), number(Int), bool(Bool), null
+    case string(String), number(Int), decimal(Double), bool(Bool), null
     case list([JSON])
     case object([(String, JSON)])
 
@@ -18,6 +18,7 @@ package indirect enum JSON: Sendable, Equatable, ExpressibleByStringLiteral, Exp
         switch self {
         case .string(let text): JSON.quoted(text)
         case .number(let number): String(number)
+        case .decimal(let number): String(format: "%.3f", number)
         case .bool(let flag): String(flag)
         case .null: "null"
         case .list(let list): "[" + list.map(\.text).joined(separator: ",") + "]"
@@ -36,7 +37,7 @@ package indirect enum JSON: Sendable, Equatable, ExpressibleByStringLiteral, Exp
         return switch self {
         case .list(let list): lines(list.map { $0.pretty(after: inner) }, "[", "]")
         case .object(let pairs): lines(pairs.map { JSON.quoted($0.0) + ": " + $0.1.pretty(after: inner) }, "{", "}")
-        case .string, .number, .bool, .null: text
+        case .string, .number, .decimal, .bool, .null: text
         }
     }
 
@@ -72,6 +73,9 @@ package struct Reply: Sendable, Equatable {
     static func lines(_ values: [JSON]) -> Reply {
         Reply(status: 200, headers: ["Content-Type": "application/x-ndjson"], body: values.map { $0.text + "\n" }.joined())
     }
+
+    /// Of commands whose answer is no JSON.
+    static func text(_ text: String) -> Reply { Reply(status: 200, headers: ["Content-Type": "text/plain"], body: text) }
 
     static func failure(_ status: Int, _ text: String) -> Reply {
         Reply(status: status, body: JSON.object([("error", .string(text))]).text + "\n")

@@ -15,7 +15,9 @@ package struct VirtualMachine: Codable, Sendable, Hashable {
         package init() {}
     }
 
-    package var name: String
+    package internal(set) var name: String
+    /// What its machine was called from the start, where that is not its name.
+    private var machineName: String?
     package var index: Int
     package var createdAt: String
     package var make: Shared<Make>
@@ -27,7 +29,8 @@ package struct VirtualMachine: Codable, Sendable, Hashable {
     package var comment = ""
     package var port = 8000
     package var isPublic = false
-    package var sharedWith: [String] = []
+    /// Nil is an ``Access`` that gives nothing.
+    private var given: Shared<Access>?
     package var joinedTailnet = false
     package internal(set) var isStopped = false
     /// Since when its memory is kept and nothing of it runs.
@@ -39,6 +42,24 @@ package struct VirtualMachine: Codable, Sendable, Hashable {
 
     package init(name: String, index: Int, createdAt: String, make: Make = Make()) {
         (self.name, self.index, self.createdAt, self.make) = (name, index, createdAt, Shared(make))
+    }
+
+    /// Of its folder, its network and its cgroups, for good.
+    package var machine: String { machineName ?? name }
+
+    /// Who and what reaches it beside its owner.
+    package var access: Access {
+        get { given?.value ?? Access() }
+        set { given = newValue == Access() ? nil : Shared(newValue) }
+    }
+
+    /// The addresses of those whom it is shared with.
+    package var sharedWith: [String] { access.users.map(\.email) }
+
+    /// `machine`: when another one is called like it.
+    mutating func rename(_ name: String, machine: String? = nil) {
+        machineName = machine ?? self.machine
+        self.name = name
     }
 
     package var isPaused: Bool { pausedAt != nil }

@@ -71,7 +71,7 @@ extension WorldState {
     /// As Live does it, and what it reads back.
     mutating func share(_ step: ShareVM) -> Swift.Result<EffectReply, EffectError> {
         let (name, share, revoking) = (step.node, step.share, step.revoking)
-        var changes: [Sharing] = [.isPublic(share.isPublic)] + (revoking.map(Sharing.remove) + share.users.map(Sharing.add))
+        var changes: [Sharing] = [.isPublic(share.isPublic)] + (revoking.map(Sharing.remove) + share.users.map { Sharing.add($0) })
         if let port = share.port { changes.append(.port(port)) }
         var vm: VirtualMachine?
         let reply = asked { world throws(AccountRefusal) in

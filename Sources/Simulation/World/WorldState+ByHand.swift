@@ -8,7 +8,7 @@ extension WorldState {
         guard let index = at(name) else { return }
         machines[index].vm.isPublic.toggle()
         machines[index].vm.port += 1
-        machines[index].vm.sharedWith = []
+        machines[index].vm.access.users = []
     }
 
     /// Somebody removes a VM of ours and makes one of their own by its name.
