@@ -54,6 +54,31 @@ struct ProxyRulesTests {
         }
     }
 
+    @Test(arguments: [
+        // Who is logged in, public, port → what becomes of it. The VM is shared with ann.
+        ("ann@example.com", false, "", "8000 usr2"), ("ann@example.com", false, ":8000", "8000 usr2"),
+        ("ann@example.com", false, ":3000", "403"), ("bob@example.com", false, "", "403"), ("bob@example.com", true, "", "8000 usr2"),
+        ("bob@example.com", true, ":3000", "403"),
+    ])
+    func othersThanTheOwner(email: String, isPublic: Bool, port: String, outcome: String) throws {
+        let host = try #require(ProxyHost("web-one.exe.xyz" + port))
+        var account = Platform.State()
+        try account.create(NewVM(name: "web-one"), createdAt: { _ in "" }, host: { $0 })
+        account.hosts[0].runs(from: 0)
+        let vm = try account.share("web-one", [.add("Ann@example.com"), .isPublic(isPublic)], isReachable: true)
+        let visitor = Visitor(userID: "usr2", email: email, isOwner: false)
+        #expect(Self.words(ProxyRules.decide(host, vm, .visitor(visitor), isBrowser: true, now: 1)) == outcome)
+    }
+
+    @Test(arguments: [
+        ("redirect=/", "owner@example.com" as String?), ("as=Ann%40example.com&redirect=/", "ann@example.com"),
+        ("as=owner@example.com", "owner@example.com"), ("as=ann", nil), ("as=a%0Ab@example.com", nil), ("as=", nil),
+    ])
+    func whoLogsIn(query: String, email: String?) {
+        let visitor = ProxyRules.newcomer(query: query, owner: Self.owner)
+        #expect(visitor?.email == email && visitor?.isOwner == email.map { $0 == Self.owner.email })
+    }
+
     @Test func aVMThatDoesNotRunIsNotReached() throws {
         let host = try #require(ProxyHost("web-one.exe.xyz"))
         var (stopped, starting) = (Self.vm(), VirtualMachine(name: "web-one", index: 0, createdAt: ""))
@@ -130,7 +155,8 @@ struct ProxyRulesTests {
             "host": "web-one.exe.xyz:3000", "accept": "text/html", "authorization": "Bearer mine", "x-exedev-userid": "usr666",
             "x-exedev-token-ctx": "1", "x_exedev_email": "evil@example.com", "x-exedev-authorization": "Bearer exe1.a",
             "x-exedev-source-vm": "web-two", "x-forwarded-for": "10.0.0.1", "x-forwarded-host": "evil", "x-forwarded-proto": "http",
-            "connection": "close, X-Hop", "x-hop": "1", "te": "trailers", "content-length": "3", "cookie": "a=1; exe-proxy-session=s; b=2",
+            "@/etc/passwd": "1", "connection": "close, X-Hop", "x-hop": "1", "te": "trailers", "content-length": "3",
+            "cookie": "a=1; exe-proxy-session=s; b=2",
         ]
         let kept = [
             "host": "web-one.exe.xyz:3000", "accept": "text/html", "authorization": "Bearer mine", "cookie": "a=1; b=2",
@@ -173,10 +199,12 @@ struct ProxyRulesTests {
         ("PUT", "/", "x", ["data-binary = \"@/stem.body\""], ["data = "]),
     ])
     func request(method: String, path: String, body: String, has: [String], lacks: [String]) {
-        let headers = ["host": "web-one.exe.xyz", "x-odd": #"a"\"#, "x-empty": "", "accept": "*/*"]
+        let headers = ["host": "web-one.exe.xyz", "x-odd": #"a"\"# + "\n\r\nurl = x", "x-empty": "", "accept": "*/*"]
         let request = HTTPRequest(method: method, path: path, headers: headers, body: Data(body.utf8), peer: "", query: "q")
         let lines = GuestWeb.options(request, "http://10.42.1.2:8000/", "/stem").split(separator: "\n").map(String.init)
-        let all = [#"header = "x-odd: a\"\\""#, "header = \"x-empty;\"", "header = \"user-agent:\"", "url = \"http://10.42.1.2:8000/\""]
+        let all = [
+            #"header = "x-odd: a\"\\url = x""#, "header = \"x-empty;\"", "header = \"user-agent:\"", "url = \"http://10.42.1.2:8000/\"",
+        ]
         for line in has + all { #expect(lines.contains(line)) }
         for start in lacks + ["header = \"accept:\""] { #expect(!lines.contains { $0.hasPrefix(start) }) }
     }

@@ -209,11 +209,23 @@ extension WireTests {
                 #expect(Self.status(out) == "200" && out.contains("Max-Age=0"), "\(out)")
                 #expect(Self.status(try await Self.curl(wire, site + "/", ["cookie=\"\(kept)\""])) == "401")
                 #expect(Self.status(try await Self.curl(wire, site + "/", browser)) == "200", "the other session goes on")
+                try await Self.expectOthers(wire, site)
             }
         }
 
-        private static func cookie(_ wire: Wire, _ site: String) async throws -> String {
-            let answer = try await curl(wire, site + "/__exe.dev/login")
+        /// Somebody else, before and after the VM is shared with them.
+        private static func expectOthers(_ wire: Wire, _ site: String) async throws {
+            let cookie = try await ["cookie=\"\(cookie(wire, site, "?as=ann@example.com"))\""]
+            let stranger = try await curl(wire, site + "/", cookie)
+            #expect(status(stranger) == "403" && stranger.contains("ann@example.com has no access"), "\(stranger)")
+            #expect(try await wire.exec("exedev-ctl", ["share", "add", "web-one", "ann@example.com"]).status == 0)
+            let guest = try await curl(wire, site + "/", cookie)
+            #expect(status(guest) == "200" && guest.lowercased().contains("|x-exedev-email: ann@example.com|"), "\(guest)")
+            #expect(status(try await curl(wire, site + ":3000/", cookie)) == "403", "the shared port alone")
+        }
+
+        private static func cookie(_ wire: Wire, _ site: String, _ query: String = "") async throws -> String {
+            let answer = try await curl(wire, site + "/__exe.dev/login" + query)
             let line = try #require(answer.split(separator: "\n").first { $0.lowercased().hasPrefix("set-cookie: ") }, "\(answer)")
             return line.dropFirst("set-cookie: ".count).split(separator: ";").first.map(String.init) ?? ""
         }

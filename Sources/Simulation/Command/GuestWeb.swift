@@ -58,8 +58,10 @@ struct GuestWeb: Sendable {
         return lines.map { name, value in name + (value.map { " = " + quoted($0) } ?? "") + "\n" }.joined()
     }
 
+    /// A line break would begin another option.
     private static func quoted(_ text: String) -> String {
-        "\"" + text.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
+        "\"" + text.filter { $0.asciiValue.map { $0 > 31 } ?? !$0.isNewline }.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"")
+            + "\""
     }
 
     /// `head`: what curl writes of it, with what an interim answer and trailers add.

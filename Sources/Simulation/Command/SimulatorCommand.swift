@@ -36,7 +36,8 @@ package enum SimulatorCommand {
         $EXE_DEV_PROXY of env is where https://VM.exe.xyz[:port] is served, with the CA $EXE_DEV_PROXY_CA: exedev-ctl curl goes there, and
           curl --connect-to ::$EXE_DEV_PROXY --cacert $EXE_DEV_PROXY_CA https://VM.exe.xyz
           chromium --host-resolver-rules="MAP *.exe.xyz $EXE_DEV_PROXY" --ignore-certificate-errors https://VM.exe.xyz
-        It logs in whoever opens /__exe.dev/login, as the account's owner. Answers come whole; it carries no WebSockets.
+        It logs in whoever opens /__exe.dev/login, as the account's owner, or with ?as=EMAIL as somebody else, who sees what is public or
+        shared with them. Answers come whole; it carries no WebSockets.
 
         The shipped planner and loop in a world in memory with virtual time; needs neither root nor a network:
           fuzz    [--seeds A..B] [--nodes N] [--scenario NAME]   random faults; a failure prints its seed and the fewest faults

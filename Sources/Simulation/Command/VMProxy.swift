@@ -1,15 +1,22 @@
 import Foundation
 import HTTPServer
 
-/// exe.dev's HTTPS proxy in front of the VMs' web servers (facts/exedev.md §7). Whoever opens its login page is the account's owner.
+/// exe.dev's HTTPS proxy in front of the VMs' web servers (facts/exedev.md §7). Whoever opens its login page is the account's owner, or whom they
+/// say.
 actor VMProxy {
     static let bodyLimit = 16 << 20
 
     private let platform: Platform
     private let signatures: Signatures
     private let guests: GuestWeb
-    /// The VM that each session is for: the cookie of one is none for another.
-    private var sessions: [String: String] = [:]
+    /// By the cookie's value.
+    private var sessions: [String: Session] = [:]
+
+    /// It is for one VM: its cookie is none for another.
+    private struct Session {
+        var vm: String
+        var visitor: Visitor
+    }
 
     init(platform: Platform, signatures: Signatures, guests: GuestWeb) {
         self.platform = platform
@@ -45,8 +52,8 @@ actor VMProxy {
             guard let signed = claim.signed else { return .visitor(claim.visitor) }
             return await signatures.isGood(signed) ? .visitor(claim.visitor) : .void
         }
-        let isLoggedIn = ProxyRules.session(in: headers).flatMap { sessions[$0] } == vm.name
-        return isLoggedIn ? .visitor(platform.ownerAsVisitor) : .none
+        guard let session = ProxyRules.session(in: headers).flatMap({ sessions[$0] }), session.vm == vm.name else { return .none }
+        return .visitor(session.visitor)
     }
 
     // MARK: the proxy's own pages
@@ -61,8 +68,11 @@ actor VMProxy {
     }
 
     private func logIn(_ request: HTTPRequest, _ host: ProxyHost) -> HTTPResponse {
+        guard let visitor = ProxyRules.newcomer(query: request.query, owner: platform.ownerAsVisitor) else {
+            return .refusal(400, "that is no address")
+        }
         let session = UUID().uuidString
-        sessions[session] = host.vm
+        sessions[session] = Session(vm: host.vm, visitor: visitor)
         let target = ProxyRules.afterLogin(host, query: request.query)
         var response = HTTPResponse(status: 302, headers: ["Location": target, "Cache-Control": "no-store"], body: Data())
         response.cookies = ["\(ProxyRules.cookie)=\(session); Path=/; Secure; HttpOnly; SameSite=Lax"]
@@ -71,7 +81,7 @@ actor VMProxy {
 
     /// A page that stays: one that led back would log in again.
     private func logOut(_ request: HTTPRequest, _ host: ProxyHost) -> HTTPResponse {
-        if let session = ProxyRules.session(in: request.headers), sessions[session] == host.vm { sessions[session] = nil }
+        if let session = ProxyRules.session(in: request.headers), sessions[session]?.vm == host.vm { sessions[session] = nil }
         let page =
             "<!doctype html>\n<title>exe.dev</title>\n<p>Logged out. <a href=\"\(ProxyRules.loginURL(host, back: "/"))\">Log in</a></p>\n"
         let headers = ["Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-store"]
@@ -82,7 +92,7 @@ actor VMProxy {
 }
 
 extension Platform {
-    nonisolated var ownerAsVisitor: Visitor { Visitor(userID: owner.userID, email: owner.email) }
+    nonisolated var ownerAsVisitor: Visitor { Visitor(userID: Owner.userID(of: owner.email), email: owner.email) }
 
     func claim(_ token: String, on vm: VirtualMachine) -> ProxyRules.Claim? {
         ProxyRules.claim(token, on: vm, register, owner: ownerAsVisitor, now: Int(Date().timeIntervalSince1970))

@@ -7,8 +7,10 @@ package actor Platform {
     package struct Owner: Sendable {
         var email: String
         var publicKey: String
-        /// What the HTTPS proxy tells VMs.
-        var userID: String { "usr" + email.utf8.reduce(0) { ($0 &* 31 &+ UInt64($1)) % 1_000_000_007 }.description }
+        /// What the HTTPS proxy tells VMs, of the owner and of others.
+        static func userID(of email: String) -> String {
+            "usr" + email.utf8.reduce(0) { ($0 &* 31 &+ UInt64($1)) % 1_000_000_007 }.description
+        }
 
         package init(email: String, publicKey: String) {
             self.email = email

@@ -19,10 +19,13 @@ extension ProxyRules {
         return name.hasPrefix("x-exedev-") || ["x-forwarded-proto", "x-forwarded-host", "x-forwarded-for"].contains(name)
     }
 
+    /// As a header's name has to be (RFC 9110, 5.6.2).
+    private static func isToken(_ name: String) -> Bool { name.wholeMatch(of: /[a-z0-9!#$%&'*+.^_`|~-]+/) != nil }
+
     /// The headers of a request as the VM gets them; `Host` stays.
     static func forwarded(_ headers: [String: String], to host: ProxyHost, for visitor: Visitor?, from peer: String) -> [String: String] {
         let named = Set((headers["connection"] ?? "").lowercased().split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) })
-        var kept = headers.filter { name, _ in !dropped.contains(name) && !named.contains(name) && !isOurs(name) }
+        var kept = headers.filter { name, _ in isToken(name) && !dropped.contains(name) && !named.contains(name) && !isOurs(name) }
         kept["cookie"] = kept["cookie"].flatMap { text in
             let others = cookies(text).filter { !$0.hasPrefix(cookie + "=") }
             return others.isEmpty ? nil : others.joined(separator: "; ")
@@ -54,11 +57,22 @@ extension ProxyRules {
 
     /// Where to after a login: a path of the same VM, whatever the query of the login page says.
     static func afterLogin(_ host: ProxyHost, query: String?) -> String {
-        let pair = (query ?? "").split(separator: "&").first { $0.hasPrefix("redirect=") }
-        let path = pair.flatMap { $0.dropFirst(9).replacing("+", with: " ").removingPercentEncoding } ?? "/"
+        let path = value(of: "redirect", query) ?? "/"
         // Browsers read // and /\ as the begin of another host, and skip control characters.
         let isPath = path.hasPrefix("/") && !["//", "/\\"].contains(path.prefix(2)) && path.utf8.allSatisfy { $0 > 31 && $0 != 127 }
         return "https://\(host.text)" + (isPath ? encoded(path, plain: "/-._~?&=%:@!$'()*+,;") : "/")
+    }
+
+    /// Who logs in: the owner, or whom the query names with `as`. Nil when that is no address.
+    static func newcomer(query: String?, owner: Visitor) -> Visitor? {
+        guard let email = value(of: "as", query)?.lowercased(), email != owner.email else { return owner }
+        guard email.wholeMatch(of: /[a-z0-9._+-]+@[a-z0-9.-]+/) != nil else { return nil }
+        return Visitor(userID: Platform.Owner.userID(of: email), email: email, isOwner: false)
+    }
+
+    private static func value(of name: String, _ query: String?) -> String? {
+        let pair = (query ?? "").split(separator: "&").first { $0.hasPrefix(name + "=") }
+        return pair.flatMap { $0.dropFirst(name.count + 1).replacing("+", with: " ").removingPercentEncoding }
     }
 
     private static func encoded(_ text: String, plain: String) -> String {

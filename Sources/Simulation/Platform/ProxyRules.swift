@@ -22,6 +22,8 @@ struct ProxyHost: Sendable, Hashable {
 struct Visitor: Sendable, Hashable {
     var userID: String
     var email: String
+    /// Who does not own the VM reaches the shared port alone (api-evangelist changelog, 2026-02-25), if it is public or shared with them.
+    var isOwner = true
     /// The `ctx` of the token, as it is written there.
     var context: String?
 }
@@ -53,7 +55,10 @@ enum ProxyRules {
         let visitor: Visitor?
         switch pass {
         case .void: return .refuse(401, "invalid token")
-        case .visitor(let known): visitor = known
+        case .visitor(let known):
+            let isInvited = port == vm.port && (vm.isPublic || vm.sharedWith.contains(known.email))
+            guard known.isOwner || isInvited else { return .refuse(403, "\(known.email) has no access") }
+            visitor = known
         case .none where vm.isPublic && port == vm.port: visitor = nil
         case .none: return isBrowser ? .toLogin : .refuse(401, "authentication required")
         }
