@@ -33,11 +33,20 @@ extension WireTests {
                 defer { tunnel.signal(SIGKILL) }
                 let stranger = try await Self.whileItRuns(wire, port, allowing: "usr0") { try await Self.answer(wire, 403) }
                 let user = try #require(stranger.wholeMatch(of: /user (usr[0-9]+) is not allowed\n/)?.1, "\(stranger)")
-                let pages = try await Self.whileItRuns(wire, port, allowing: String(user)) {
+                let site = "https://wire-cp-n1.exe.xyz"
+                try await Self.whileItRuns(wire, port, allowing: String(user)) {
                     _ = try await Self.answer(wire, 200)
-                    return try await Self.browse(wire, chromium, python)
+                    func browse(_ url: String, _ steps: [String]) async throws -> [Page] {
+                        try await Self.browse(wire, [python, chromium], [url] + steps)
+                    }
+                    Self.expect(try await browse(site + "/", ["form button", "a"]), String(user))
+                    // Now the proxy lets everybody in, and the daemon sends to the login page.
+                    #expect(try await wire.exec("exedev-ctl", ["share", "set-public", "wire-cp-n1", "--yes"]).status == 0)
+                    Self.expect(try await browse(site + "/", ["form button", "a"]), String(user))
+                    let other = try await browse(site + "/__exe.dev/login?as=ann@example.com&redirect=/status", [])
+                    #expect(other.map(\.url) == [site + "/status"])
+                    #expect(other.first?.text.wholeMatch(of: /user usr[0-9]+ is not allowed\n/) != nil, "\(other)")
                 }
-                Self.expect(pages, String(user))
             }
         }
 
@@ -52,10 +61,10 @@ extension WireTests {
             #expect(pages[1].text == "Logged out. Log in")
         }
 
-        private static func browse(_ wire: Wire, _ chromium: String, _ python: String) async throws -> [Page] {
-            let proxy = try #require(wire.environment["EXE_DEV_PROXY"])
-            let steps = ["https://wire-cp-n1.exe.xyz/", "form button", "a"]
-            let words = [python, root.path + "/Tests/BrowserTests/drive.py", chromium, proxy, wire.folder + "/profile"] + steps
+        /// The pages that a browser without cookies comes to.
+        private static func browse(_ wire: Wire, _ programs: [String], _ steps: [String]) async throws -> [Page] {
+            let (script, profile) = (root.path + "/Tests/BrowserTests/drive.py", wire.folder + "/profile-" + UUID().uuidString)
+            let words = [programs[0], script, programs[1], try #require(wire.environment["EXE_DEV_PROXY"]), profile] + steps
             let ended = try await ChildProcess(words, environment: wire.environment, folder: wire.folder).ended()
             #expect(ended.status == 0, "\(ended.all)")
             return try ended.out.split(separator: "\n").map { try JSONDecoder().decode(Page.self, from: Data($0.utf8)) }

@@ -154,6 +154,57 @@ extension WireTests {
             #expect(status(paused) == "502" && paused.contains("not running"), "\(paused)")
         }
 
+        /// Those that exe.dev makes, and those of keys that are for one VM or one tag.
+        @Test func tokensOfOtherKeys() async throws {
+            try await Wire.run { wire in
+                try await Self.boot(wire, "web-one")
+                func ctl(_ words: String...) async throws -> String {
+                    let ended = try await wire.exec("exedev-ctl", words)
+                    #expect(ended.status == 0, "\(words): \(ended.all)")
+                    return ended.out.trimmingCharacters(in: .whitespacesAndNewlines)
+                }
+                func answer(_ token: String) async throws -> String {
+                    let pass = ["header=\"X-Exedev-Authorization: Bearer \(token)\""]
+                    return Self.status(try await Self.curl(wire, "https://web-one.exe.xyz/", pass))
+                }
+                let owner = wire.folder + "/owner"
+                let commands = "ssh-key add,ssh-key remove,ssh-key generate-api-key,exe0-to-exe1"
+                _ = try await ctl("token", "mint", "--cmds", commands, "--out", owner)
+
+                let signed = try await Self.sign(wire, "web-one", "--ctx=7")
+                let exchange = ["token", "exchange", "-", "--vm=web-one", "--token-file", owner]
+                let short = try await wire.exec("exedev-ctl", exchange, input: signed).out.trimmingCharacters(in: .newlines)
+                #expect(short.hasPrefix("exe1."))
+                #expect(try await answer(short) == "200")
+                let kept = try await wire.exec("exedev-ctl", exchange, input: signed.dropLast(8) + "AAAAAAAA")
+                #expect(kept.status == 1 && kept.all.contains("invalid token"), "\(kept.all)")
+                #expect(try await answer(try await Self.apiKey(wire, owner, "--vm=web-one")) == "200")
+                #expect(try await answer(try await Self.apiKey(wire, owner, "--tag=a")) == "401", "it is for the lobby")
+
+                for (scope, status) in [("--vm=web-one", "200"), ("--tag=a", "401")] {
+                    let key = wire.folder + "/key" + scope
+                    let words = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "key" + scope, "-f", key]
+                    let made = try await ChildProcess(words, environment: wire.environment, folder: wire.folder).ended()
+                    #expect(made.status == 0, "\(made.all)")
+                    let line = try String(contentsOfFile: key + ".pub", encoding: .utf8).trimmingCharacters(in: .newlines)
+                    let own = try await Self.sign(wire, "web-one", "--key", key)
+                    #expect(try await answer(own) == "401", "the key is not registered")
+                    _ = try await ctl("exec", "ssh-key add \(scope) \(line)", "--token-file", owner)
+                    #expect(try await answer(own) == status, "\(scope)")
+                    if scope == "--tag=a" { _ = try await ctl("tag", "web-one", "a") }
+                    #expect(try await answer(own) == "200", "\(scope)")
+                    _ = try await ctl("exec", "ssh-key remove key\(scope)", "--token-file", owner)
+                    #expect(try await answer(own) == "401", "it ends with its key")
+                }
+            }
+        }
+
+        private static func apiKey(_ wire: Wire, _ owner: String, _ scope: String) async throws -> String {
+            struct Answer: Decodable { var token: String }
+            let ended = try await wire.exec("exedev-ctl", ["exec", "ssh-key generate-api-key \(scope)", "--token-file", owner])
+            return try JSONDecoder().decode(Answer.self, from: Data(ended.out.utf8)).token
+        }
+
         /// git itself, which asks its helper once the proxy has refused it.
         @Test func gitClones() async throws {
             try await Wire.run { wire in
