@@ -27,7 +27,9 @@ func shim(_ name: String, pkgConfig: String, apt: String) -> Target {
 
 /// The parsers under fire: a test target, or, for `scripts/fuzz`, the program that libFuzzer drives.
 let fuzz: Target = {
-    let parsers: [Target.Dependency] = ["CommandLine", "Live", "ExeDev", "FleetCore", "K3s", "SSH", "Shell", "Simulation", "Tokens"]
+    let parsers: [Target.Dependency] = [
+        "CommandLine", "Live", "ExeDev", "FleetCore", "HTTPServer", "K3s", "SSH", "Shell", "Simulation", "Tokens",
+    ]
     let files = ["Corpus", "Dictionaries"]
     guard Context.environment["EXEDEV_FUZZ"] != nil else {
         return .testTarget(

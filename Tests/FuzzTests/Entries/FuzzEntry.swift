@@ -10,7 +10,7 @@ struct FuzzEntry: Sendable {
 
     static let all = [
         fleet, ledger, plan, exedev, token, simulatorToken, lexer, quoting, probe, cluster, nodeConfig, kubeconfig, knownHosts,
-        privateKey, agent, offer,
+        privateKey, agent, offer, vmProxy,
     ]
 
     struct Broken: Error, CustomStringConvertible {
