@@ -53,7 +53,9 @@ final class NspawnMachines: Machines {
         var isCold = false
         await turns.alone(with: vm.machine) {
             isCold = (try? await script("supervised", vm.machine, directory(of: vm))) == nil
-            if isCold { try? await start(vm) } else { try? await script("freeze", vm.machine, "0") }
+            if isCold { try? await start(vm) }
+            // A cgroup that was left frozen would freeze the new machine too.
+            try? await script("freeze", vm.machine, "0")
         }
         return isCold
     }

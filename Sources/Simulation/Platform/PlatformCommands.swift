@@ -134,7 +134,7 @@ extension Platform {
     /// No status here, and a port that `ls` does not give (types.py `NewResponse`).
     private func created(_ vm: VirtualMachine) -> JSON {
         var fields: [(String, JSON)] = [("vm_name", .string(vm.name))]
-        if !vm.tags.isEmpty { fields.append(("tags", .strings(vm.tags))) }
+        fields.append(("tags", .strings(vm.tags)))
         fields.append(("ssh_command", .string("ssh -p \(sshPort) exedev@\(vm.sshAddress)")))
         fields += destination(of: vm)
         fields += [("ssh_port", .number(sshPort)), ("https_url", .string(Self.url(vm))), ("proxy_port", .number(vm.port))]
