@@ -44,6 +44,30 @@ extension WireTests {
             }
         }
 
+        /// Whatever order they come in.
+        @Test func commandsAtOnceLeaveNothingBehind() async throws {
+            try await Wire.run { wire in
+                let fixed = wire
+                for round in 1...6 {
+                    let lines = [
+                        "new --name=beta-one", "restart beta-one", "rename beta-one beta-two", "rm beta-one", "restart beta-two",
+                        "cp beta-two beta-three", "pause beta-two", "rm beta-two beta-three", "resume beta-two",
+                    ]
+                    await withTaskGroup(of: Void.self) { group in
+                        for (place, line) in lines.enumerated() {
+                            group.addTask {
+                                try? await Task.sleep(for: .milliseconds(place * round * 5))
+                                _ = try? await fixed.ctl(line)
+                            }
+                        }
+                    }
+                    let removed = try await wire.ctl("rm beta-one beta-two beta-three")
+                    #expect(removed.all.contains("deleted"))
+                    #expect(wire.supervised == [] && wire.cgroups == [], "round \(round)")
+                }
+            }
+        }
+
         /// The host is switched off while a VM is paused.
         @Test func aPausedVMThatLostItsMemoryBoots() async throws {
             try await Wire.run { wire in

@@ -63,7 +63,7 @@ final class NspawnMachines: Machines {
     func rename(_ vm: VirtualMachine) async {
         await turns.alone(with: vm.machine) {
             try? await script("rename", vm.machine, vm.name, directory(of: vm))
-            await running.add(vm)
+            await running.rename(vm)
         }
     }
 
@@ -164,6 +164,11 @@ private actor Routes {
 
     func add(_ vm: VirtualMachine) {
         routes = routes.filter { $0.listen != vm.sshAddress } + [Relay.Route(name: vm.name, listen: vm.sshAddress, target: vm.address)]
+    }
+
+    /// Not one that is gone by now.
+    func rename(_ vm: VirtualMachine) {
+        if routes.contains(where: { $0.listen == vm.sshAddress }) { add(vm) }
     }
 
     func remove(_ vm: VirtualMachine) { routes.removeAll { $0.listen == vm.sshAddress } }

@@ -57,10 +57,14 @@ extension Platform {
             }
             throw AccountRefusal.invalid("failed to create VM")
         }
-        let time1970 = now()
+        let began = now()
+        guard let place = account.place(index: vm.index) else {
+            // Removed while it was made: that it came before this machine is not certain.
+            await machines.remove(vm)
+            throw AccountRefusal.notFound(vm.name)
+        }
         return try change { account throws(AccountRefusal) in
-            guard let place = account.place(index: vm.index) else { throw .notFound(vm.name) }
-            account.hosts[place].runs(from: time1970)
+            account.hosts[place].runs(from: began)
             return account.hosts[place]
         }
     }
