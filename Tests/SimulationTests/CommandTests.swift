@@ -203,6 +203,11 @@ import Testing
                 ("new --name=web-two --egress=none", 422, Self.error(#"invalid egress policy "none""#)),
                 ("cp web-one web-two --disk=10GB", 422, Self.error("disk can only grow: it has 20GB")),
                 ("ls --group=colour", 422, Self.error("usage: ls [-l] [--group=none|tag|region|type] [name|pattern]")),
+                ("resize web-one", 422, Self.error("nothing to resize: use --cpu, --memory or --disk")),
+                (
+                    "resize web-one --cpu=4 --memory 8GB", 200,
+                    #"{"vm_name":"web-one","old_cpus":2,"new_cpus":4,"old_memory":4294967296,"new_memory":8589934592}"#
+                ),
                 ("egress web-one", 200, #"{"vm_name":"web-one","egress_policy":"all"}"#),
                 ("egress web-one some", 422, Self.error(#"invalid egress policy "some""#)),
                 ("egress web-one integrations", 200, #"{"vm_name":"web-one","egress_policy":"integrations"}"#),

@@ -39,6 +39,19 @@ import Testing
         #expect(try await platform.say("ls").body.contains(#""status":"running""#))
     }
 
+    /// The machine may come after its own removal.
+    @Test func aVMIsRemovedWhileItIsMade() async throws {
+        let gate = Gate()
+        let machines = PaperMachines(gate: gate)
+        let platform = platform(machines)
+        async let made = platform.say("new --name=web-one")
+        while try await platform.say("ls").body == #"{"vms":[]}"# + "\n" { await Task.yield() }
+        #expect(try await platform.say("rm web-one").body.contains(#""deleted":["web-one"]"#))
+        await gate.open()
+        #expect(try await made == .failure(422, #"VM "web-one" not found"#))
+        #expect(await machines.running.isEmpty)
+    }
+
     @Test func keysOfAVMFollowItsName() async throws {
         let platform = platform()
         _ = try await platform.say("new --name=web-one")

@@ -22,7 +22,9 @@ extension WireTests {
             }
             try await Wire.run { wire in
                 let drive = try ChildProcess(
-                    [python, Self.root.path + "/Tests/SDKTests/drive.py"], environment: wire.environment, folder: wire.folder)
+                    [python, Self.root.path + "/Tests/SDKTests/drive.py"],
+                    environment: wire.environment.merging(["SIM_STATE": wire.sim, "PYTHONDONTWRITEBYTECODE": "1"]) { $1 },
+                    folder: wire.folder)
                 let ended = await drive.ended()
                 #expect(ended.status == 0, "\(ended.all)")
                 print(String(ended.out.split(separator: "\n").last ?? ""))

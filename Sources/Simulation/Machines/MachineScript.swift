@@ -110,6 +110,7 @@ enum MachineScript {
             ;;
         start) # NAME DIRECTORY EXECUTABLE INDEX: leaves a supervisor behind
             directory=$4
+            [ -d "$directory/root" ] || exit 1 # removed meanwhile
             rm -f "$directory/removed" "$directory/halted"
             # Before it is born: a supervisor outside of the cgroup would outlive its machine.
             for hierarchy in $hierarchies; do

@@ -53,7 +53,9 @@ final class NspawnMachines: Machines {
         var isCold = false
         await turns.alone(with: vm.machine) {
             isCold = (try? await script("supervised", vm.machine, directory(of: vm))) == nil
-            if isCold { try? await start(vm) } else { try? await script("freeze", vm.machine, "0") }
+            if isCold { try? await start(vm) }
+            // A cgroup that was left frozen would freeze the new machine too.
+            try? await script("freeze", vm.machine, "0")
         }
         return isCold
     }
@@ -61,7 +63,7 @@ final class NspawnMachines: Machines {
     func rename(_ vm: VirtualMachine) async {
         await turns.alone(with: vm.machine) {
             try? await script("rename", vm.machine, vm.name, directory(of: vm))
-            await running.add(vm)
+            await running.rename(vm)
         }
     }
 
@@ -162,6 +164,11 @@ private actor Routes {
 
     func add(_ vm: VirtualMachine) {
         routes = routes.filter { $0.listen != vm.sshAddress } + [Relay.Route(name: vm.name, listen: vm.sshAddress, target: vm.address)]
+    }
+
+    /// Not one that is gone by now.
+    func rename(_ vm: VirtualMachine) {
+        if routes.contains(where: { $0.listen == vm.sshAddress }) { add(vm) }
     }
 
     func remove(_ vm: VirtualMachine) { routes.removeAll { $0.listen == vm.sshAddress } }

@@ -9,13 +9,11 @@ extension Platform {
         }
         let (before, after) = (outcome.before, outcome.after)
         var fields: [(String, JSON)] = [("vm_name", .string(vm.name))]
-        if cpu != nil {
-            fields += [("old_cpus", .string((before.next ?? before.make).cpu)), ("new_cpus", .string((after.next ?? after.make).cpu))]
-        }
-        if memory != nil {
-            let now = (before.next ?? before.make).memory
-            fields += [("old_memory", .string(now)), ("new_memory", .string((after.next ?? after.make).memory))]
-        }
+        let (old, new) = (before.next ?? before.make, after.next ?? after.make)
+        func number(_ text: String) -> JSON { Int(text).map(JSON.number) ?? .null }
+        func bytes(_ size: String) -> JSON { after.listedBytes(size).map(JSON.number) ?? .null }
+        if cpu != nil { fields += [("old_cpus", number(old.cpu)), ("new_cpus", number(new.cpu))] }
+        if memory != nil { fields += [("old_memory", bytes(old.memory)), ("new_memory", bytes(new.memory))] }
         if disk != nil { fields += told(outcome) }
         return .object(fields)
     }

@@ -57,10 +57,14 @@ extension Platform {
             }
             throw AccountRefusal.invalid("failed to create VM")
         }
-        let time1970 = now()
+        let began = now()
+        guard let place = account.place(index: vm.index) else {
+            // Removed while it was made: that it came before this machine is not certain.
+            await machines.remove(vm)
+            throw AccountRefusal.notFound(vm.name)
+        }
         return try change { account throws(AccountRefusal) in
-            guard let place = account.place(index: vm.index) else { throw .notFound(vm.name) }
-            account.hosts[place].runs(from: time1970)
+            account.hosts[place].runs(from: began)
             return account.hosts[place]
         }
     }
@@ -134,7 +138,7 @@ extension Platform {
     /// No status here, and a port that `ls` does not give (types.py `NewResponse`).
     private func created(_ vm: VirtualMachine) -> JSON {
         var fields: [(String, JSON)] = [("vm_name", .string(vm.name))]
-        if !vm.tags.isEmpty { fields.append(("tags", .strings(vm.tags))) }
+        fields.append(("tags", .strings(vm.tags)))
         fields.append(("ssh_command", .string("ssh -p \(sshPort) exedev@\(vm.sshAddress)")))
         fields += destination(of: vm)
         fields += [("ssh_port", .number(sshPort)), ("https_url", .string(Self.url(vm))), ("proxy_port", .number(vm.port))]
