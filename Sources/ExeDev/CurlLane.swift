@@ -14,14 +14,21 @@ final class Exchange: @unchecked Sendable {
     let cap: Int
     /// Checked right before the request is sent.
     let gate: Gate
+    let method: Method
     let isCancelled = Atomic<Bool>(false)
     var answer: [UInt8] = []
     var headers: [String: String] = [:]
     var isOverCap = false
     private var given = 0
 
-    init(body: [UInt8], headerLines: [String], deadline: Duration, cap: Int, gate: @escaping Gate = { true }) {
+    /// `GET` has no body.
+    enum Method { case post, get }
+
+    init(
+        body: [UInt8], headerLines: [String], deadline: Duration, cap: Int, gate: @escaping Gate = { true }, method: Method = .post
+    ) {
         (self.body, self.headerLines, self.deadline, self.cap, self.gate) = (body, headerLines, deadline, cap, gate)
+        self.method = method
     }
 
     func give(_ room: UnsafeMutableRawBufferPointer) -> Int {
@@ -57,10 +64,11 @@ final class Lane: @unchecked Sendable {
     private let peer: String
     private let handle: UnsafeMutableRawPointer
     private var headers: UnsafeMutablePointer<curl_slist>?
+    private let detour: Detour?
 
     /// `peer`: what errors call the other side; a URL may be a secret.
-    init(_ name: String, peer: String) {
-        self.peer = peer
+    init(_ name: String, peer: String, detour: Detour? = nil) {
+        (self.peer, self.detour) = (peer, detour)
         _ = Self.libraryIsReady
         queue = DispatchQueue(label: name)
         guard let handle = curl_easy_init() else { preconditionFailure("libcurl gave no handle: out of memory") }
@@ -103,8 +111,13 @@ final class Lane: @unchecked Sendable {
         _ = exedev_curl_set_string(handle, CURLOPT_USERAGENT, "exedev-k8s")
         // Whatever libcurl can read: a proxy on the way may compress answers that nobody asked to be compressed.
         _ = exedev_curl_set_string(handle, CURLOPT_ACCEPT_ENCODING, "")
-        _ = exedev_curl_set_long(handle, CURLOPT_POST, 1)
-        _ = exedev_curl_set_long(handle, CURLOPT_POSTFIELDSIZE, exchange.body.count)
+        switch exchange.method {
+        case .post:
+            _ = exedev_curl_set_long(handle, CURLOPT_POST, 1)
+            _ = exedev_curl_set_long(handle, CURLOPT_POSTFIELDSIZE, exchange.body.count)
+        case .get: _ = exedev_curl_set_long(handle, CURLOPT_HTTPGET, 1)
+        }
+        detour?.set(on: handle)
         _ = exedev_curl_set_long(handle, CURLOPT_NOSIGNAL, 1)
         _ = exedev_curl_set_long(handle, CURLOPT_FOLLOWLOCATION, 0)
         _ = exedev_curl_set_long(handle, CURLOPT_SSL_VERIFYPEER, 1)
@@ -153,6 +166,8 @@ final class Lane: @unchecked Sendable {
             CURLE_COULDNT_RESOLVE_PROXY:
             return .failure(TransportFailure(reason: words(code), wasSent: false))
         case CURLE_ABORTED_BY_CALLBACK: return .failure(TransportFailure(reason: "cancelled", wasSent: true))
+        case CURLE_OPERATION_TIMEDOUT where exchange.method == .get && status != 0:
+            return .success(HTTPReply(status: status, headers: exchange.headers, body: exchange.answer, isTruncated: true))
         case CURLE_OPERATION_TIMEDOUT:
             return .failure(TransportFailure(reason: "no answer of \(peer) in \(exchange.deadline)", wasSent: true))
         default: return .failure(TransportFailure(reason: words(code), wasSent: true))

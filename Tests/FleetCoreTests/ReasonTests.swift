@@ -15,6 +15,8 @@ import Testing
         return hindrance
     }()
 
+    private static let question = ShareQuestion(vm: "a", probe: ShareProbe(path: "/healthz", status: 200), isPublic: false)
+
     /// One of each code.
     static let all: [Reason] = [
         .vmMissing, .vmStopped, .hostUnprepared, .k3sNotInstalled, .identityStale, .installInterrupted, .nodeNotRegistered,
@@ -26,7 +28,7 @@ import Testing
         .removalUnfinished, .nodeWithoutVM, .fleetDestroyed, .upgradeDue(from: old, to: new), .upgradeDidNotComeUp(new), .maintenanceOver,
         .entranceChanged, .datastoreChanged, .replacementRequested, .nodeDead(.unreachable("timed out")),
         .imageDiffers(from: "exeuntu", to: "debian:12"), .sizeDiffers, .sizeAwaitsRestart, .awaitingVMList, .awaitingNewVMList,
-        .awaitingSecondVMList, .awaitingProbe, .awaitingClusterRead, .hostUnreachable("timed out"), .createOutcomeUnknown,
+        .awaitingSecondVMList, .awaitingProbe, .awaitingClusterRead, .awaitingShareProbe, .hostUnreachable("timed out"), .createOutcomeUnknown,
         .commandOutcomeUnknown, .vmStarting,
         .vmNotRunning("migrating"), .hostBooting(systemd: "starting", jobs: ["slow.service"]),
         .controlPlaneNotReady(server: "demo-cp-n1", .starting(nil)),
@@ -37,7 +39,7 @@ import Testing
         .nodeNotReady("not ready (KubeletNotReady)"), .nodeSilent(.unreachable("connection refused")),
         .limitReached(.maxUnavailable, 1, by: ["a"]), .leaseExpiry(seconds: 60),
         .upgradeAwaitsStaging(["a"]), .upgradeAwaitsServers(["a"]), .upgradeAwaitsAgents(["a", "b", "c", "d"]), .upgradeUnconfirmed(new),
-        .sizeUnconfirmed,
+        .sizeUnconfirmed, .shareProbeFails(question, .status(502)),
         .windowClosed(WindowOpening(at: 0, words: "Sun 2026-11-29 02:00 UTC")),
         .fleetPaused(FleetPause(by: "ada@ops", since: 1_795_898_940, reason: "disk swap")),
         .memberNotVoting("MemberIsLearner"),

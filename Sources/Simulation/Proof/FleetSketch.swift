@@ -9,6 +9,9 @@ struct FleetSketch: Sendable {
     var port = 8080
     var guests: [String] = []
     var isShared = true
+    var isPublic = true
+    /// In the spelling of a fleet file.
+    var probe: String?
     var tags: [String] = []
     var comment: String?
     var disable: [String] = []
@@ -35,7 +38,7 @@ struct FleetSketch: Sendable {
     }
 
     private var share: String {
-        isShared ? "share: {port: \(port), public: true, users: [\(guests.map { "\"\($0)\"" }.joined(separator: ", "))]}" : ""
+        isShared ? "share: {port: \(port), public: \(isPublic), users: [\(guests.map { "\"\($0)\"" }.joined(separator: ", "))]\(probe.map { ", probe: \($0)" } ?? "")}" : ""
     }
 
     func fleet() -> DesiredFleet {

@@ -1,0 +1,19 @@
+import FleetCore
+import K3s
+
+/// Pools with `share.probe`.
+extension Scenario {
+    static func shareProbes() -> [Scenario] {
+        let small = FleetSketch(web: 2, batch: 0)
+        let probed = small.with { $0.probe = "{path: \"/healthz\"}" }
+        var changed = probed
+        for index in changed.nodes.indices where changed.nodes[index].role == .agent { changed.nodes[index].vm.tags = ["probed"] }
+        return [
+            Scenario("first create with a share probe", before: nil, after: small.with { ($0.probe, $0.isPublic) = ("{path: \"/healthz\"}", false) }),
+            Scenario("share probe added, and tags", before: small.fleet(), after: changed).edited([small.fleet()]),
+            Scenario("upgrade with a share probe", before: probed, after: small.with { ($0.probe, $0.version) = ("{path: \"/healthz\"}", "v1.34.10+k3s1") }),
+            Scenario("share probe that is never answered", before: small.fleet(), after: probed)
+                .ending(.blocked(["demo-web-n1": [.waitTimedOut]])).disturbed { $0.endWeb(of: "demo-web-n1") },
+        ]
+    }
+}
