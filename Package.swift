@@ -92,7 +92,9 @@ let package = Package(
         tests("HTTPServerTests", on: ["HTTPServer"]),
         tests(
             "DaemonTests",
-            on: ["Daemon", "Digest", "ExeDev", "FleetCore", "HTTPServer", "K3s", "Live", "Reconciler", "SSH", "Shell", "TestSupport"]),
+            on: [
+                "Daemon", "Digest", "ExeDev", "FleetCore", "HTTPServer", "K3s", "Live", "Reconciler", "SSH", "Shell", "TestSupport", "Tokens",
+            ]),
         tests("SimulationTests", on: ["Simulation", "Shell", "Spawn"]),
         tests("ConvergenceTests", on: ["Simulation", "ExeDev", "Live", "Reconciler", "FleetCore", "K3s"], without: ["Rollouts.txt"]),
         tests(

@@ -109,12 +109,13 @@ final class Lane: @unchecked Sendable {
         _ = exedev_curl_set_string(handle, CURLOPT_URL, url)
         _ = exedev_curl_set_list(handle, CURLOPT_HTTPHEADER, headers)
         _ = exedev_curl_set_string(handle, CURLOPT_USERAGENT, "exedev-k8s")
-        // Whatever libcurl can read: a proxy on the way may compress answers that nobody asked to be compressed.
-        _ = exedev_curl_set_string(handle, CURLOPT_ACCEPT_ENCODING, "")
         switch exchange.method {
         case .post:
+            // Whatever libcurl can read: a proxy on the way may compress answers that nobody asked to be compressed.
+            _ = exedev_curl_set_string(handle, CURLOPT_ACCEPT_ENCODING, "")
             _ = exedev_curl_set_long(handle, CURLOPT_POST, 1)
             _ = exedev_curl_set_long(handle, CURLOPT_POSTFIELDSIZE, exchange.body.count)
+        // Nobody reads its body.
         case .get: _ = exedev_curl_set_long(handle, CURLOPT_HTTPGET, 1)
         }
         detour?.set(on: handle)

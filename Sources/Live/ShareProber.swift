@@ -17,9 +17,11 @@ final class ShareProber: Sendable {
     /// By VM; in memory alone.
     private let tokens = Mutex<[String: ProxyToken]>([:])
 
-    init(identity: Identity, waits: Waits, clock: any WallClock = SystemClock()) {
+    /// `signer`: the program that signs.
+    init(identity: Identity, waits: Waits, clock: any WallClock = SystemClock(), signer: String = "ssh-keygen") {
         (self.identity, self.waits, self.clock) = (identity, waits, clock)
-        (web, program) = (WebGet(environment: identity.environment), SignatureProgram(environment: identity.environment))
+        web = WebGet(environment: identity.environment)
+        program = SignatureProgram(environment: identity.environment, program: signer)
     }
 
     func status(_ question: ShareQuestion) async throws(EffectError) -> Int {

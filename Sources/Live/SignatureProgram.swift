@@ -5,9 +5,11 @@ package import Tokens
 /// `ssh-keygen -Y`, which makes and checks signatures: with a key file, or with an ssh-agent where the file is the public half of its key.
 package struct SignatureProgram: Sendable {
     private let environment: [String: String]
+    private let program: String
 
     /// What it needs of `environment` is passed on, and no token.
-    package init(environment: [String: String]) {
+    package init(environment: [String: String], program: String = "ssh-keygen") {
+        self.program = program
         self.environment = environment.filter {
             ["PATH", "HOME", "SSH_AUTH_SOCK", "TERM", "SSH_ASKPASS", "DISPLAY"].contains($0.key)
         }
@@ -23,10 +25,13 @@ package struct SignatureProgram: Sendable {
     package func signAlone(_ permissions: Permissions, namespace: String, key: String) async throws -> SSHSignature {
         let nobody = ["SSH_ASKPASS": "/bin/false", "SSH_ASKPASS_REQUIRE": "force"]
         let program = Confined(
-            "ssh-keygen", Self.signing(namespace, key), environment: environment.merging(nobody) { $1 }, seconds: 10, limit: 16 << 10)
+            program, Self.signing(namespace, key), environment: environment.merging(nobody) { $1 }, seconds: 10, limit: 16 << 10)
         let ended: Confined.Ended
         do { ended = try await program.run(input: permissions.payload) } catch { throw Self.missing(error) }
-        return try Self.signature(ended.wasKilled ? -1 : ended.status, ended.output, namespace: namespace, key: key)
+        // Warnings stand in the same output.
+        let lines = String(decoding: ended.output, as: UTF8.self).split(whereSeparator: \.isNewline)
+        let armored = lines.drop { !$0.hasPrefix("-----BEGIN") }.joined(separator: "\n")
+        return try Self.signature(ended.wasKilled ? -1 : ended.status, Data(armored.utf8), namespace: namespace, key: key)
     }
 
     private static func signing(_ namespace: String, _ key: String) -> [String] { ["-Y", "sign", "-q", "-n", namespace, "-f", key] }
@@ -58,7 +63,7 @@ package struct SignatureProgram: Sendable {
 
     private func run(_ arguments: [String], _ permissions: Permissions, quiet: Bool = false) throws -> Subprocess {
         do {
-            return try Subprocess.run("ssh-keygen", arguments, input: permissions.payload, environment: environment, quiet: quiet)
+            return try Subprocess.run(program, arguments, input: permissions.payload, environment: environment, quiet: quiet)
         } catch { throw Self.missing(error) }
     }
 

@@ -34,7 +34,7 @@ extension Run {
             guard let reason = item.decision.reason, !item.decision.isSettled, !reason.isOfShareProbe, !reason.leavesTroubleOpen,
                 let question = facts.places[item.node].flatMap({ fleet.nodes[$0].question })
             else { continue }
-            guard facts.notes[item.node]?.hasAnswered == true || facts.observed.answers[item.node] != nil || !reads.isIdle(.web(question))
+            guard facts.notes[item.node]?.hasAnswered == true || facts.observed.answers[question] != nil || !reads.isIdle(.web(question))
             else { continue }
             facts.notes[item.node]?.hasAnswered = false
             stale(.web(question))

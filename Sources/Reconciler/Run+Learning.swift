@@ -205,7 +205,7 @@ extension Run {
         case .vms: facts.observed.vms = nil
         case .host(let name): facts.observed.hosts[name] = nil
         case .share(let name): facts.observed.shares[name] = nil
-        case .web(let question): facts.observed.answers[question.vm] = nil
+        case .web(let question): facts.observed.answers[question] = nil
         case .cluster: facts.observed.cluster = .unseen
         case .nothing: break
         }

@@ -106,6 +106,22 @@ import Testing
         #expect(Reason.foundedElsewhere(server: "demo-cp-n1").advice.contains("demo-cp-n1"))
     }
 
+    /// A wait has no advice; what it came to has.
+    @Test(arguments: [
+        (ShareAnswer.status(502), "https://a.exe.xyz/healthz to answer 200 (it answers 502)", "exedev-ctl curl a/healthz"),
+        (.silent("no answer of a.exe.xyz in 10 s"), "https://a.exe.xyz/healthz to answer 200 (no answer of a.exe.xyz in 10 s)", "curl"),
+        (.unasked("no key"), "https://a.exe.xyz/healthz to answer 200 (it was not asked: no key)", "ssh.keyFile"),
+    ])
+    func saysWhatAVMAnswers(answer: ShareAnswer, text: String, advice: String) {
+        let reason = Reason.shareProbeFails(Self.question, answer)
+        let overdue = Reason.waitTimedOut(reason, node: "a", seconds: 180)
+        #expect(reason.text == text && reason.isTrouble(.agent) && reason.isTrouble(.server))
+        #expect(overdue.text == "waited 180 s for it in vain: \(text)" && overdue.advice.contains(advice))
+        #expect(overdue.doctorCheck == .shareProbe && overdue.isOfShareProbe)
+        let other = Reason.waitTimedOut(.hostUnreachable("timed out"), node: "a", seconds: 180)
+        #expect(other.doctorCheck == .hosts && !other.isOfShareProbe)
+    }
+
     private static func place(_ code: Reason.Code) -> Int? { all.firstIndex { $0.code == code } }
 
     @Test(arguments: [
