@@ -93,7 +93,8 @@ let package = Package(
         tests(
             "DaemonTests",
             on: [
-                "Daemon", "Digest", "ExeDev", "FleetCore", "HTTPServer", "K3s", "Live", "Reconciler", "SSH", "Shell", "TestSupport", "Tokens",
+                "Daemon", "Digest", "ExeDev", "FleetCore", "HTTPServer", "K3s", "Live", "Reconciler", "SSH", "Shell", "TestSupport",
+                "Tokens",
             ]),
         tests("SimulationTests", on: ["Simulation", "Shell", "Spawn"]),
         tests("ConvergenceTests", on: ["Simulation", "ExeDev", "Live", "Reconciler", "FleetCore", "K3s"], without: ["Rollouts.txt"]),

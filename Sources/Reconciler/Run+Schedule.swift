@@ -41,7 +41,9 @@ extension Run {
             due.append((.host(name), vm))
         }
         for (question, interval) in pendingWork.webs where mayAsk {
-            guard let note = reads.web(question.vm), isDue(note, interval, uptime), let vm = facts.observed.vms?[question.vm] else { continue }
+            guard let note = reads.web(question.vm), isDue(note, interval, uptime), let vm = facts.observed.vms?[question.vm] else {
+                continue
+            }
             reads.begin(.web(question))
             due.append((.web(question), vm))
         }

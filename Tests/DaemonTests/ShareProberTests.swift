@@ -51,9 +51,11 @@ private final class VMProxy {
         self.folder = folder
         let newKey = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
         try await Self.run(
-            ["openssl", "req", "-x509", "-keyout", folder + "/ca.key", "-out", folder + "/ca.pem", "-subj", "/CN=a CA of this test"] + newKey,
+            ["openssl", "req", "-x509", "-keyout", folder + "/ca.key", "-out", folder + "/ca.pem", "-subj", "/CN=a CA of this test"]
+                + newKey,
             folder)
-        let names = ["-subj", "/CN=web-one", "-addext", "subjectAltName=DNS:web-one.exe.xyz", "-addext", "basicConstraints=critical,CA:FALSE"]
+        let additions = ["subjectAltName=DNS:web-one.exe.xyz", "basicConstraints=critical,CA:FALSE"]
+        let names = ["-subj", "/CN=web-one"] + additions.flatMap { ["-addext", $0] }
         let issuer = ["-CA", folder + "/ca.pem", "-CAkey", folder + "/ca.key"]
         try await Self.run(
             ["openssl", "req", "-x509", "-keyout", folder + "/key.pem", "-out", folder + "/cert.pem"] + names + issuer + newKey, folder)

@@ -57,9 +57,10 @@ import Testing
         let program = try Program(over: Self.fleet()) { $0.endWeb(of: Self.web) }
         let run = try program.converge(Self.fleet())
         let result = try run.result.get()
-        func reason(_ result: Reconciler.Result, of node: String) -> Reason? { result.plan.items.first { $0.node == node }?.decision.reason }
-        #expect(reason(result, of: Self.web)?.isOfShareProbe == true && reason(result, of: Self.web)?.code == .waitTimedOut)
-        #expect(reason(result, of: Self.mate) == nil && run.effects == [] && !result.plan.isSettled)
+        let reasons = Dictionary(uniqueKeysWithValues: result.plan.items.map { ($0.node, $0.decision.reason) })
+        let reason = try #require(reasons[Self.web] ?? nil)
+        #expect(reason.isOfShareProbe && reason.code == .waitTimedOut)
+        #expect(reasons[Self.mate] == .some(nil) && run.effects == [] && !result.plan.isSettled)
         #expect(run.seconds >= 180 && Self.questions(run.reads).count < 60)
         let asked = result.inspected.keys.compactMap { if case .web(let question) = $0 { question.vm } else { nil } }
         #expect(asked == [Self.mate], "it is asked again")

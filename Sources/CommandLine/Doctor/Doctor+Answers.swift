@@ -48,12 +48,14 @@ extension Doctor {
 extension ShareAnswer {
     /// What the status, or that there is none, points to.
     fileprivate func advice(_ question: ShareQuestion) -> String {
-        switch self {
-        case .status(300..<400): "a redirect is not followed: to exe.dev's login when the VM is not shared as the file asks, else the VM's own"
-        case .status(401), .status(403): "the key that signs the VM's token is not on the account, or the VM refuses: exedev-ctl curl \(question.vm)\(question.probe.path)"
+        let look = "exedev-ctl curl \(question.vm)\(question.probe.path)"
+        return switch self {
+        case .status(300..<400):
+            "a redirect is not followed: to exe.dev's login when the VM is not shared as the file asks, else the VM's own"
+        case .status(401), .status(403): "the key that signs the VM's token is not on the account, or the VM itself refuses: \(look)"
         case .status(502...504): "nothing listens on the shared port there: exedev-ctl share show \(question.vm)"
-        case .status: "see what it answers: exedev-ctl curl \(question.vm)\(question.probe.path)"
-        case .silent: "the proxy's address or certificate: exedev-ctl curl \(question.vm)\(question.probe.path)"
+        case .status: "see what it answers: \(look)"
+        case .silent: "the proxy's address or certificate: \(look)"
         case .unasked: "name a key that is on the account with ssh.keyFile or $EXE_DEV_SSH_KEY"
         }
     }

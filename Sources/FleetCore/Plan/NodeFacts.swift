@@ -42,7 +42,8 @@ package struct NodeFacts: Sendable {
         return NodeFacts(
             name: name, vm: facts.observed.vms?[name], node: facts.observed.node(name).map { facts.isAPIJustBack ? $0.unheard : $0 },
             host: facts.observed.hosts[name], share: facts.observed.shares[name],
-            answer: facts.desired(name)?.question.flatMap { facts.observed.answers[$0] }, hasAnswered: note?.hasAnswered ?? false, known: facts.ledger.nodes[name],
+            answer: facts.desired(name)?.question.flatMap { facts.observed.answers[$0] }, hasAnswered: note?.hasAnswered ?? false,
+            known: facts.ledger.nodes[name],
             attempt: facts.ledger.attempts[name], refusal: note?.refusal, wasRepaired: note?.wasRepaired ?? false,
             patches: note?.patches ?? 0,
             wasRestarted: note?.wasRestarted ?? false, started: note?.started, asked: note?.asked, commanded: note?.commanded,

@@ -13,9 +13,10 @@ extension Reason {
         guard case .shareProbeFails(let question, let answer) = self else { return nil }
         switch answer {
         case .status, .silent:
-            return "see what it answers: exedev-ctl curl \(question.vm)\(question.probe.path); nothing is restarted for it, and it is asked "
-                + "again in each pass"
-        case .unasked: return "name a key that is on the account with ssh.keyFile or $EXE_DEV_SSH_KEY, or the .pub file of one in the ssh-agent"
+            return "see what it answers: exedev-ctl curl \(question.vm)\(question.probe.path); nothing is restarted for it, and it is "
+                + "asked again in each pass"
+        case .unasked:
+            return "name a key that is on the account with ssh.keyFile or $EXE_DEV_SSH_KEY, or the .pub file of one in the ssh-agent"
         }
     }
 

@@ -9,5 +9,6 @@ extension Grammar {
             && text.utf8.allSatisfy { (48...57).contains($0) || (65...90).contains($0) || (97...122).contains($0) || marks.contains($0) }
     }
 
-    static let urlPathHint = "is no path of a URL: it begins with \"/\" and has at most \(longestPath) characters, with no blank and no \"#\""
+    static let urlPathHint =
+        "is no path of a URL: it begins with \"/\" and has at most \(longestPath) characters, with no blank and no \"#\""
 }

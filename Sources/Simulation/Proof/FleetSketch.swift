@@ -38,7 +38,9 @@ struct FleetSketch: Sendable {
     }
 
     private var share: String {
-        isShared ? "share: {port: \(port), public: \(isPublic), users: [\(guests.map { "\"\($0)\"" }.joined(separator: ", "))]\(probe.map { ", probe: \($0)" } ?? "")}" : ""
+        let users = guests.map { "\"\($0)\"" }.joined(separator: ", ")
+        let asked = probe.map { ", probe: \($0)" } ?? ""
+        return isShared ? "share: {port: \(port), public: \(isPublic), users: [\(users)]\(asked)}" : ""
     }
 
     func fleet() -> DesiredFleet {

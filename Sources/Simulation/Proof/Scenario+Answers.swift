@@ -5,13 +5,15 @@ import K3s
 extension Scenario {
     static func shareProbes() -> [Scenario] {
         let small = FleetSketch(web: 2, batch: 0)
-        let probed = small.with { $0.probe = "{path: \"/healthz\"}" }
+        var sketch = small
+        sketch.probe = "{path: \"/healthz\"}"
+        let probed = sketch.fleet()
         var changed = probed
         for index in changed.nodes.indices where changed.nodes[index].role == .agent { changed.nodes[index].vm.tags = ["probed"] }
         return [
-            Scenario("first create with a share probe", before: nil, after: small.with { ($0.probe, $0.isPublic) = ("{path: \"/healthz\"}", false) }),
+            Scenario("first create with a share probe", before: nil, after: sketch.with { $0.isPublic = false }),
             Scenario("share probe added, and tags", before: small.fleet(), after: changed).edited([small.fleet()]),
-            Scenario("upgrade with a share probe", before: probed, after: small.with { ($0.probe, $0.version) = ("{path: \"/healthz\"}", "v1.34.10+k3s1") }),
+            Scenario("upgrade with a share probe", before: probed, after: sketch.with { $0.version = "v1.34.10+k3s1" }),
             Scenario("share probe that is never answered", before: small.fleet(), after: probed)
                 .ending(.blocked(["demo-web-n1": [.waitTimedOut]])).disturbed { $0.endWeb(of: "demo-web-n1") },
         ]
