@@ -185,6 +185,7 @@ final class Lane: @unchecked Sendable {
             return "no connection to \(peer)" + (number == 0 ? "" : ": " + String(cString: strerror(Int32(number))))
         case CURLE_SEND_FAIL_REWIND, CURLE_SEND_ERROR, CURLE_RECV_ERROR, CURLE_GOT_NOTHING:
             return "\(peer) ended the connection without an answer"
+        case CURLE_PEER_FAILED_VERIFICATION: return "\(peer) has a certificate that nobody vouches for, or that is another name's"
         default: return "\(peer): \(String(cString: curl_easy_strerror(code)))"
         }
     }

@@ -164,9 +164,9 @@ private final class VMProxy {
         try await Self.key(in: scratch.path)
         let proxy = try await VMProxy(in: scratch.path)
         let other = try #require(await Self.failure(try proxy.prober(StillClock()), Self.question("/200", vm: "web-two")))
-        #expect(other.message.hasPrefix("web-two.exe.xyz: SSL") && other.remedy == .retry(after: nil), "\(other)")
+        #expect(other.message.hasPrefix("web-two.exe.xyz has a certificate") && other.remedy == .retry(after: nil), "\(other)")
         let unknown = try #require(await Self.failure(try proxy.prober(StillClock(), ["EXE_DEV_PROXY_CA": ""]), Self.question("/200")))
-        #expect(unknown.message.hasPrefix("web-one.exe.xyz: SSL"), "\(unknown)")
+        #expect(unknown.message.hasPrefix("web-one.exe.xyz has a certificate"), "\(unknown)")
         #expect(proxy.asked == "")
         for error in [other, unknown] { #expect(!error.message.contains("exe0.") && !error.message.contains("Bearer")) }
     }

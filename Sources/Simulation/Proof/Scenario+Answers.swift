@@ -3,8 +3,9 @@ import K3s
 
 /// Pools with `share.probe`.
 extension Scenario {
+    /// Short ways, for every pair of crashes of each is tried.
     static func shareProbes() -> [Scenario] {
-        let small = FleetSketch(web: 2, batch: 0)
+        let small = FleetSketch(web: 1, batch: 0)
         var sketch = small
         sketch.probe = "{path: \"/healthz\"}"
         let probed = sketch.fleet()
