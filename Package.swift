@@ -94,7 +94,10 @@ let package = Package(
         tests("HTTPServerTests", on: ["HTTPServer"]),
         tests(
             "DaemonTests",
-            on: ["Daemon", "Digest", "ExeDev", "FleetCore", "HTTPServer", "K3s", "Live", "Reconciler", "SSH", "Shell", "TestSupport"]),
+            on: [
+                "Daemon", "Digest", "ExeDev", "FleetCore", "HTTPServer", "K3s", "Live", "Reconciler", "SSH", "Shell", "TestSupport",
+                "Tokens",
+            ]),
         tests("SimulationTests", on: ["HTTPServer", "Simulation", "Shell", "Spawn", "Tokens"]),
         tests("ConvergenceTests", on: ["Simulation", "ExeDev", "Live", "Reconciler", "FleetCore", "K3s"], without: ["Rollouts.txt"]),
         tests(

@@ -23,6 +23,7 @@ final class Exchange: @unchecked Sendable {
     let cap: Int
     /// Checked right before the request is sent.
     let gate: Gate
+    let method: Method
     let isCancelled = Atomic<Bool>(false)
     var answer: [UInt8] = []
     var headers: [String: String] = [:]
@@ -33,9 +34,15 @@ final class Exchange: @unchecked Sendable {
     private var lastHeard = ContinuousClock.now
     private var given = 0
 
-    init(body: [UInt8], headerLines: [String], deadline: Duration, cap: Int, gate: @escaping Gate = { true }, flow: Flow? = nil) {
+    /// `GET` has no body.
+    enum Method { case post, get }
+
+    init(
+        body: [UInt8], headerLines: [String], deadline: Duration, cap: Int, gate: @escaping Gate = { true }, method: Method = .post,
+        flow: Flow? = nil
+    ) {
         (self.body, self.headerLines, self.deadline, self.cap, self.gate) = (body, headerLines, deadline, cap, gate)
-        self.flow = flow
+        (self.method, self.flow) = (method, flow)
     }
 
     /// Nothing was heard for longer than its flow allows.
@@ -84,10 +91,11 @@ final class Lane: @unchecked Sendable {
     private let peer: String
     private let handle: UnsafeMutableRawPointer
     private var headers: UnsafeMutablePointer<curl_slist>?
+    private let detour: Detour?
 
     /// `peer`: what errors call the other side; a URL may be a secret.
-    init(_ name: String, peer: String) {
-        self.peer = peer
+    init(_ name: String, peer: String, detour: Detour? = nil) {
+        (self.peer, self.detour) = (peer, detour)
         _ = Self.libraryIsReady
         queue = DispatchQueue(label: name)
         guard let handle = curl_easy_init() else { preconditionFailure("libcurl gave no handle: out of memory") }
@@ -129,10 +137,16 @@ final class Lane: @unchecked Sendable {
         _ = exedev_curl_set_string(handle, CURLOPT_URL, url)
         _ = exedev_curl_set_list(handle, CURLOPT_HTTPHEADER, headers)
         _ = exedev_curl_set_string(handle, CURLOPT_USERAGENT, "exedev-k8s")
-        // Whatever libcurl can read: a proxy on the way may compress answers that nobody asked to be compressed.
-        _ = exedev_curl_set_string(handle, CURLOPT_ACCEPT_ENCODING, "")
-        _ = exedev_curl_set_long(handle, CURLOPT_POST, 1)
-        _ = exedev_curl_set_long(handle, CURLOPT_POSTFIELDSIZE, exchange.body.count)
+        switch exchange.method {
+        case .post:
+            // Whatever libcurl can read: a proxy on the way may compress answers that nobody asked to be compressed.
+            _ = exedev_curl_set_string(handle, CURLOPT_ACCEPT_ENCODING, "")
+            _ = exedev_curl_set_long(handle, CURLOPT_POST, 1)
+            _ = exedev_curl_set_long(handle, CURLOPT_POSTFIELDSIZE, exchange.body.count)
+        // Nobody reads its body.
+        case .get: _ = exedev_curl_set_long(handle, CURLOPT_HTTPGET, 1)
+        }
+        detour?.set(on: handle)
         _ = exedev_curl_set_long(handle, CURLOPT_NOSIGNAL, 1)
         _ = exedev_curl_set_long(handle, CURLOPT_FOLLOWLOCATION, 0)
         _ = exedev_curl_set_long(handle, CURLOPT_SSL_VERIFYPEER, 1)
@@ -184,6 +198,8 @@ final class Lane: @unchecked Sendable {
         case CURLE_ABORTED_BY_CALLBACK where exchange.isSilent:
             return .failure(TransportFailure(reason: "\(peer) said nothing any more", wasSent: true))
         case CURLE_ABORTED_BY_CALLBACK: return .failure(TransportFailure(reason: "cancelled", wasSent: true))
+        case CURLE_OPERATION_TIMEDOUT where exchange.method == .get && status != 0:
+            return .success(HTTPReply(status: status, headers: exchange.headers, body: exchange.answer, isTruncated: true))
         case CURLE_OPERATION_TIMEDOUT:
             return .failure(TransportFailure(reason: "no answer of \(peer) in \(exchange.deadline)", wasSent: true))
         default: return .failure(TransportFailure(reason: words(code), wasSent: true))
@@ -200,6 +216,7 @@ final class Lane: @unchecked Sendable {
             return "no connection to \(peer)" + (number == 0 ? "" : ": " + String(cString: strerror(Int32(number))))
         case CURLE_SEND_FAIL_REWIND, CURLE_SEND_ERROR, CURLE_RECV_ERROR, CURLE_GOT_NOTHING:
             return "\(peer) ended the connection without an answer"
+        case CURLE_PEER_FAILED_VERIFICATION: return "\(peer) has a certificate that nobody vouches for, or that is another name's"
         default: return "\(peer): \(String(cString: curl_easy_strerror(code)))"
         }
     }

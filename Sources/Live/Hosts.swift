@@ -10,6 +10,7 @@ struct Hosts: Sendable {
     private let client: SSHClient
     private let entrance: Entrance
     private let secrets: Secrets
+    let prober: ShareProber
     private let targets = Targets()
 
     /// The targets of the hosts so far, by VM.
@@ -26,6 +27,7 @@ struct Hosts: Sendable {
         let others = environment.filter { !secrets.variables.contains($0.key) }
         let identity = Identity(settings: fleet.ssh, folder: folder, state: state, environment: others)
         entrance = try Entrance(identity: identity, needsKey: needsKey)
+        prober = ShareProber(identity: identity, waits: waits)
         client = SSHClient(loop: .shared, connectsPerMinute: fleet.limits.connectsPerMinute, waiting: waits.begin)
     }
 

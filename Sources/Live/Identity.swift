@@ -31,6 +31,15 @@ struct Identity {
         settings.keyFile.map(path) ?? environment["EXE_DEV_SSH_KEY"]
     }
 
+    /// The file of the key that signs tokens of VMs: the one that hosts are entered with, as far as it is a file, or a `.pub` file of the ssh-agent's.
+    func signingKey() throws(StateError) -> String {
+        if let namedKey { return namedKey }
+        for file in usualFiles where try StateDirectory.read(file) != nil { return file }
+        throw StateError(
+            "there is no file of an SSH key, with which tokens of VMs are signed",
+            advice: "name one with ssh.keyFile or $EXE_DEV_SSH_KEY, or the .pub file of a key that the ssh-agent holds")
+    }
+
     private var usualFiles: [String] { home.map { home in ["id_ed25519", "id_ecdsa", "id_rsa"].map { "\(home)/.ssh/\($0)" } } ?? [] }
 
     private func agent(_ socket: String?) -> (keys: [UserKey], unused: [String]) {

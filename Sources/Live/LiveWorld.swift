@@ -106,6 +106,8 @@ extension LiveWorld: WorldWriter {
         return Share(port: state.port, isPublic: state.isPublic, users: state.users)
     }
 
+    package func answer(to question: ShareQuestion) async throws(EffectError) -> Int { try await hosts.prober.status(question) }
+
     package func readCluster(on vm: ObservedVM) async throws(EffectError) -> ClusterReading {
         let output = try await hosts.run(HostScript.readCluster(), on: vm, deadline: 60, mutates: false)
         let reading = try Self.reading { () throws(ReadingError) in try ClusterReading.parse(output) }
@@ -258,6 +260,7 @@ private struct ReadOnlyWorld: WorldReader {
     func credentials() -> Credentials { world.hosts.credentials(mayWrite: false) }
     func probe(_ vm: ObservedVM) async throws(EffectError) -> HostProbe { try await world.probe(vm) }
     func readShare(of vm: ObservedVM) async throws(EffectError) -> Share { try await world.readShare(of: vm) }
+    func answer(to question: ShareQuestion) async throws(EffectError) -> Int { try await world.answer(to: question) }
     func readCluster(on vm: ObservedVM) async throws(EffectError) -> ClusterReading { try await world.readCluster(on: vm) }
 }
 

@@ -46,6 +46,8 @@ package protocol WorldReader: Sendable {
     func probe(_ vm: ObservedVM) async throws(EffectError) -> HostProbe
     /// How exe.dev's proxy shows the VM, with everybody who has access.
     func readShare(of vm: ObservedVM) async throws(EffectError) -> Share
+    /// The status with which it answers its `share.probe` behind exe.dev's HTTPS proxy. `askOperator`: it could not be asked.
+    func answer(to question: ShareQuestion) async throws(EffectError) -> Int
     /// The whole cluster, read on a server in one round trip.
     func readCluster(on vm: ObservedVM) async throws(EffectError) -> ClusterReading
     /// What this machine has of the secrets that hosts need.

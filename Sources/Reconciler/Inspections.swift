@@ -1,11 +1,11 @@
 package import FleetCore
 import K3s
 
-/// When a run looked into a host, or at the sharing of a VM, although nothing called for it; seconds on the monotonic clock. Who runs again
+/// When a run looked into a host, at the sharing of a VM or at what it answers, although nothing called for it; seconds on the monotonic clock. Who runs again
 /// and again in one process hands it on from run to run.
 package typealias Inspected = [ReadTarget: Double]
 
-/// Looks for what others changed where no list tells of it: files on hosts, sharing. Each costs a request a node, so it is done once in a while,
+/// Looks for what others changed where no list tells of it: files on hosts, sharing, what VMs answer. Each costs a request a node, so it is done once in a while,
 /// for the longest unseen first, and when a process begins.
 struct Inspections {
     /// Seconds after which a node is looked at again.
@@ -13,10 +13,14 @@ struct Inspections {
 
     private(set) var done: Inspected
     private let before: Inspected
+    /// Nothing is asked for that costs a request a node.
+    let isOff: Bool
     /// Nil until the cluster was read in this run.
     private var queue: [ReadTarget]?
 
-    init(_ done: Inspected, isOff: Bool = false) { (self.done, before, queue) = (done, done, isOff ? [] : nil) }
+    init(_ done: Inspected, isOff: Bool = false) {
+        (self.done, before, self.isOff, queue) = (done, done, isOff, isOff ? [] : nil)
+    }
 
     var isUnplanned: Bool { queue == nil }
     var isOver: Bool { queue?.isEmpty ?? true }
@@ -51,7 +55,7 @@ struct Inspections {
     }
 
     /// What was observed says nothing any more.
-    mutating func restart() { (done, queue) = (before, nil) }
+    mutating func restart() { (done, queue) = (before, isOff ? [] : nil) }
 }
 
 extension Run {
@@ -61,7 +65,13 @@ extension Run {
             guard let vm = facts.observed.vms?[node.name], vm.status == .running, vm.tags.contains(fleet.cluster.tag) else { return false }
             return facts.observed.node(node.name) != nil && facts.notes[node.name]?.started == nil
         }
-        return nodes.flatMap { node in [.host(node.name)] + (node.share == nil ? [] : [.share(node.name)]) }
+        return nodes.flatMap { node in
+            var targets = [ReadTarget.host(node.name)]
+            if node.share != nil { targets.append(.share(node.name)) }
+            // One that has not answered yet is asked because the plan waits for it.
+            if let question = node.question, facts.notes[node.name]?.hasAnswered == true { targets.append(.web(question)) }
+            return targets
+        }
     }
 
     /// The inspections that may begin now.
@@ -94,6 +104,7 @@ extension ReadTarget {
     fileprivate var vm: String? {
         switch self {
         case .host(let name), .share(let name): name
+        case .web(let question): question.vm
         case .vms, .cluster, .nothing: nil
         }
     }

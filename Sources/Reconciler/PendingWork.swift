@@ -7,6 +7,8 @@ struct PendingWork {
     private(set) var cluster = Double.infinity
     /// By name, sorted, for a seed must replay.
     private(set) var hosts: [(name: String, interval: Double)] = []
+    /// In the plan's order.
+    private(set) var webs: [(question: ShareQuestion, interval: Double)] = []
     /// The actions that can be begun.
     private(set) var actions: [Action] = []
 
@@ -38,6 +40,7 @@ struct PendingWork {
         case .vms: vms = min(vms, interval)
         case .cluster: if !isServerUnread { cluster = min(cluster, interval) }
         case .host(let name): if !isServerUnread { hosts.append((name, interval)) }
+        case .web(let question): webs.append((question, interval))
         // No plan waits for it.
         case .share, .nothing: break
         }

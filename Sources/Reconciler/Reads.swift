@@ -20,13 +20,14 @@ struct Reads {
     /// Of the fleet's nodes, in their order: nobody reads into others.
     private var hosts: [Note]
     private var shares: [Note]
+    private var webs: [Note]
     private(set) var underWay = 0
     private let places: [String: Int]
 
     init(_ places: [String: Int]) {
         self.places = places
         hosts = Array(repeating: Note(), count: places.count)
-        shares = hosts
+        (shares, webs) = (hosts, hosts)
     }
 
     /// It is not under way, as far as it is of the fleet.
@@ -36,9 +37,12 @@ struct Reads {
         case .cluster: !cluster.isUnderWay
         case .host(let name): places[name].map { !hosts[$0].isUnderWay } ?? false
         case .share(let name): places[name].map { !shares[$0].isUnderWay } ?? false
+        case .web(let question): places[question.vm].map { !webs[$0].isUnderWay } ?? false
         case .nothing: false
         }
     }
+
+    func web(_ name: String) -> Note? { places[name].map { webs[$0] } }
 
     func host(_ name: String) -> Note? { places[name].map { hosts[$0] } }
 
@@ -49,6 +53,7 @@ struct Reads {
         case .cluster: body(&cluster)
         case .host(let name): places[name].map { body(&hosts[$0]) }
         case .share(let name): places[name].map { body(&shares[$0]) }
+        case .web(let question): places[question.vm].map { body(&webs[$0]) }
         case .nothing: nil
         }
     }
@@ -102,5 +107,6 @@ struct Reads {
     mutating func forget() {
         func forgotten(_ note: Note) -> Note { Note(isUnderWay: note.isUnderWay, isSpoiled: note.isUnderWay) }
         (vms, cluster, hosts, shares) = (forgotten(vms), forgotten(cluster), hosts.map(forgotten), shares.map(forgotten))
+        webs = webs.map(forgotten)
     }
 }

@@ -109,6 +109,7 @@ extension Run {
         case .cluster:
             facts.observed.outdated.formIntersection(missedByLook)
             facts.readAt = clusterAskedAt.map { (min($0.wall, moment.wall), $0.uptime) }
+        case .answered(let question, let answer): note(answer, to: question)
         case .host, .share, .failed: break
         }
         sayUnseen(answer, showsNews, tell)
@@ -123,8 +124,8 @@ extension Run {
             if case .askOperator = error.remedy { failure = error }
             if !repeats, target == .vms { failure = error }
             if misses > 6 { failure = error }
-        case .host(_, .unreachable), .cluster(.unreachable): reads.failed(target)
-        case .host, .share, .cluster, .vms:
+        case .host(_, .unreachable), .cluster(.unreachable), .answered(_, .silent), .answered(_, .unasked): reads.failed(target)
+        case .host, .share, .answered, .cluster, .vms:
             reads.succeeded(target, showsNews: showsNews)
             inspections.ended(target, moment.uptime)
         }
@@ -140,7 +141,7 @@ extension Run {
     /// A list, or a reading of the cluster, may drop what an inspection has seen on hosts, and nobody could act upon yet.
     private mutating func observe(_ answer: Observer.Observed) -> Bool {
         switch answer {
-        case .host, .share, .failed: return facts.observed.note(answer)
+        case .host, .share, .answered, .failed: return facts.observed.note(answer)
         case .vms, .cluster: break
         }
         // In an order of their own, for a seed must replay.
@@ -204,6 +205,7 @@ extension Run {
         case .vms: facts.observed.vms = nil
         case .host(let name): facts.observed.hosts[name] = nil
         case .share(let name): facts.observed.shares[name] = nil
+        case .web(let question): facts.observed.answers[question] = nil
         case .cluster: facts.observed.cluster = .unseen
         case .nothing: break
         }

@@ -40,6 +40,13 @@ extension Run {
             reads.begin(.host(name))
             due.append((.host(name), vm))
         }
+        for (question, interval) in pendingWork.webs where mayAsk {
+            guard let note = reads.web(question.vm), isDue(note, interval, uptime), let vm = facts.observed.vms?[question.vm] else {
+                continue
+            }
+            reads.begin(.web(question))
+            due.append((.web(question), vm))
+        }
         return due + inspectionsDue(moment)
     }
 

@@ -66,6 +66,7 @@ struct Run {
         self.repeats = repeats
         plan = Plan(cluster: fleet.cluster.name, items: [])
         reads = Reads(facts.places)
+        remember(inspected)
     }
 
     var fleet: DesiredFleet { facts.fleet }
@@ -101,6 +102,7 @@ struct Run {
         facts.learnSilence()
         plan = Planner.plan(facts)
         noteTrouble(moment.uptime)
+        forgetAnswers()
         hold(moment.uptime)
     }
 
@@ -210,8 +212,9 @@ struct Run {
 
     /// The next run looks again at once into the host of a node with which something is the matter.
     private var inspected: Inspected {
-        let troubled = Set(plan.items.filter { $0.decision.isBlocked }.map { ReadTarget.host($0.node) })
-        return inspections.done.filter { !troubled.contains($0.key) }
+        let blocked = plan.items.filter { $0.decision.isBlocked && $0.decision.reason?.isOfShareProbe == false }
+        let troubled = Set(blocked.map { ReadTarget.host($0.node) })
+        return inspections.done.filter { !troubled.contains($0.key) && isGoodYet($0.key) }
     }
 
     func result() -> Reconciler.Result {

@@ -11,6 +11,7 @@ import Testing
         func listVMs() async throws(EffectError) -> [ObservedVM] { [] }
         func readCluster(on vm: ObservedVM) async throws(EffectError) -> ClusterReading { ClusterReading() }
         func readShare(of vm: ObservedVM) async throws(EffectError) -> Share { .initial }
+        func answer(to question: ShareQuestion) async throws(EffectError) -> Int { 200 }
 
         func probe(_ vm: ObservedVM) async throws(EffectError) -> HostProbe {
             guard vm.name != "demo-web-n2" else { throw EffectError("connection refused", remedy: .retry(after: nil)) }

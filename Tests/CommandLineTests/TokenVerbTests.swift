@@ -91,7 +91,7 @@ import Tokens
         let program = SignatureProgram(environment: environment)
         let token = try SignedToken(permissions, program.sign(permissions, namespace: SignedToken.proxy(of: "web-one"), key: key + ".pub"))
         #expect(try program.isGood(token) && token.signature.namespace == "v0@web-one.exe.xyz")
-        #expect(throws: Failure.self) {
+        #expect(throws: StateError.self) {
             try SignatureProgram(environment: Self.environment).sign(permissions, namespace: SignedToken.lobby, key: key + ".pub")
         }
     }

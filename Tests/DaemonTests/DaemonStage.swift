@@ -82,6 +82,7 @@ final class GatedWorld: WorldWriter {
 
     func probe(_ vm: ObservedVM) async throws(EffectError) -> HostProbe { throw no }
     func readShare(of vm: ObservedVM) async throws(EffectError) -> Share { throw no }
+    func answer(to question: ShareQuestion) async throws(EffectError) -> Int { throw no }
     func readCluster(on vm: ObservedVM) async throws(EffectError) -> ClusterReading { throw no }
     func tag(_ step: TagVM) async throws(EffectError) { throw no }
     func comment(_ step: CommentVM) async throws(EffectError) { throw no }

@@ -116,6 +116,7 @@ import Testing
         "cluster.registries.configs": [Self.login("a"), Self.login("b")],
         "endpoints": [.array([.string("https://a.example")]), .array([.string("https://b.example")])],
         "rewrites": [.object(["^a": .string("b")]), .object(["^a": .string("c")])], "username": [.string("a"), .string("b")],
+        "path": [.string("/healthz"), .string("/ready?full=1")],
         "cluster.servers": [.integer(1), .integer(3), .integer(5)], "cluster.servers.nodes": [.integer(1), .integer(3), .integer(5)],
         "$schema": [.string("./fleet.schema.json"), .string("./other.json")],
     ]
@@ -138,6 +139,7 @@ import Testing
             reading.nodes.append(Self.node(node, cluster.datastore, address: "100.64.0.\(number + 1)"))
         }
         observed.cluster = .read(reading)
+        for question in before.nodes.compactMap(\.question) { observed.answers[question] = .status(question.probe.status) }
         for node in before.nodes { observed.vms?[node.name] = Self.vm(node, cluster.tag) }
         for node in before.nodes {
             var facts = FleetFacts(fleet: before, observed: observed, ledger: ledger, now: 10_000)

@@ -2,7 +2,7 @@ import Testing
 
 /// The rows for pools, limits and ssh.
 @Suite struct PoolTableTests {
-    static let all = [pools, names, sizes, labels, taints, share, limits, ssh].flatMap(\.self)
+    static let all = [pools, names, sizes, labels, taints, share, paths, limits, ssh].flatMap(\.self)
 
     @Test(arguments: all)
     func saysExactly(row: SpecRow) { #expect(told(row.text) == row.want) }
@@ -207,7 +207,38 @@ import Testing
             #"7 pools.web.share.users[3]: "-x@c.de" is no e-mail address"#,
             #"7 pools.web.share.users[4]: "a@b" is no e-mail address"#,
             #"7 pools.web.share.users[5]: "a@b@c.de" is no e-mail address"#),
+        SpecRow("probe", FleetText(web: "nodes: 1, share: {probe: {path: '/healthz'}}")),
+        SpecRow(
+            "probe of a query, and another status",
+            FleetText(web: "nodes: 1, share: {port: 8080, public: true, probe: {path: '/ready?full=%C3%A9', status: 204}}")),
+        SpecRow(
+            "probe without a path", FleetText(web: "nodes: 1, share: {probe: {status: 200}}"),
+            "7 pools.web.share.probe.path: the field is required"),
+        SpecRow("probe in short", FleetText(web: "nodes: 1, share: {probe: '/healthz'}"), "7 pools.web.share.probe: must be an object"),
+        SpecRow(
+            "probe's fields", FleetText(web: "nodes: 1, share: {probe: {path: '/', port: 80, status: 600}}"),
+            "7 pools.web.share.probe.port: unknown field",
+            "7 pools.web.share.probe.status: must be a whole number from 100 to 599"),
+        SpecRow(
+            "probe's status", FleetText(web: "nodes: 1, share: {probe: {path: '/', status: 99}}"),
+            "7 pools.web.share.probe.status: must be a whole number from 100 to 599"),
     ]
+
+    private static let path = "is no path of a URL: it begins with \"/\" and has at most 200 characters, with no blank and no \"#\""
+
+    static let paths =
+        ["healthz", "", "/a b", "/a#b", "/é", "/a\\\\b", "/a\"b", "https://a.example/", "/" + String(repeating: "a", count: 200)].map {
+            text in
+            SpecRow(
+                "probe of \(text)", FleetText(web: "nodes: 1, share: {probe: {path: '\(text)'}}"),
+                "7 pools.web.share.probe.path: \"\(text.replacing("\\\\", with: "\\"))\" \(path)")
+        }
+        + [
+            SpecRow(
+                "probe of a line end", FleetText(web: "nodes: 1, share: {probe: {path: '/a\\r\\nX: y'}}"),
+                "7 pools.web.share.probe.path: \"/a\r\nX: y\" \(path)"),
+            SpecRow("the longest path", FleetText(web: "nodes: 1, share: {probe: {path: '/\(String(repeating: "a", count: 199))'}}")),
+        ]
 
     static let limits = [
         SpecRow(

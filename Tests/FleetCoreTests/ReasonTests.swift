@@ -15,6 +15,8 @@ import Testing
         return hindrance
     }()
 
+    private static let question = ShareQuestion(vm: "a", probe: ShareProbe(path: "/healthz", status: 200), isPublic: false)
+
     /// One of each code.
     static let all: [Reason] = [
         .vmMissing, .vmStopped, .hostUnprepared, .k3sNotInstalled, .identityStale, .installInterrupted, .nodeNotRegistered,
@@ -26,7 +28,8 @@ import Testing
         .removalUnfinished, .nodeWithoutVM, .fleetDestroyed, .upgradeDue(from: old, to: new), .upgradeDidNotComeUp(new), .maintenanceOver,
         .entranceChanged, .datastoreChanged, .replacementRequested, .nodeDead(.unreachable("timed out")),
         .imageDiffers(from: "exeuntu", to: "debian:12"), .sizeDiffers, .sizeAwaitsRestart, .awaitingVMList, .awaitingNewVMList,
-        .awaitingSecondVMList, .awaitingProbe, .awaitingClusterRead, .hostUnreachable("timed out"), .createOutcomeUnknown,
+        .awaitingSecondVMList, .awaitingProbe, .awaitingClusterRead, .awaitingShareProbe, .hostUnreachable("timed out"),
+        .createOutcomeUnknown,
         .commandOutcomeUnknown, .vmStarting,
         .vmNotRunning("migrating"), .hostBooting(systemd: "starting", jobs: ["slow.service"]),
         .controlPlaneNotReady(server: "demo-cp-n1", .starting(nil)),
@@ -37,7 +40,7 @@ import Testing
         .nodeNotReady("not ready (KubeletNotReady)"), .nodeSilent(.unreachable("connection refused")),
         .limitReached(.maxUnavailable, 1, by: ["a"]), .leaseExpiry(seconds: 60),
         .upgradeAwaitsStaging(["a"]), .upgradeAwaitsServers(["a"]), .upgradeAwaitsAgents(["a", "b", "c", "d"]), .upgradeUnconfirmed(new),
-        .sizeUnconfirmed,
+        .sizeUnconfirmed, .shareProbeFails(question, .status(502)),
         .windowClosed(WindowOpening(at: 0, words: "Sun 2026-11-29 02:00 UTC")),
         .fleetPaused(FleetPause(by: "ada@ops", since: 1_795_898_940, reason: "disk swap")),
         .memberNotVoting("MemberIsLearner"),
@@ -102,6 +105,22 @@ import Testing
         func advice(_ role: Role) -> String { Reason.imageChanged(name: "a", role: role, from: "b", to: "c").advice }
         #expect(advice(.agent).contains("\"agents\"") && advice(.server).contains("\"all\""))
         #expect(Reason.foundedElsewhere(server: "demo-cp-n1").advice.contains("demo-cp-n1"))
+    }
+
+    /// A wait has no advice; what it came to has.
+    @Test(arguments: [
+        (ShareAnswer.status(502), "https://a.exe.xyz/healthz to answer 200 (it answers 502)", "exedev-ctl curl a/healthz"),
+        (.silent("no answer of a.exe.xyz in 10 s"), "https://a.exe.xyz/healthz to answer 200 (no answer of a.exe.xyz in 10 s)", "curl"),
+        (.unasked("no key"), "https://a.exe.xyz/healthz to answer 200 (it was not asked: no key)", "ssh.keyFile"),
+    ])
+    func saysWhatAVMAnswers(answer: ShareAnswer, text: String, advice: String) {
+        let reason = Reason.shareProbeFails(Self.question, answer)
+        let overdue = Reason.waitTimedOut(reason, node: "a", seconds: 180)
+        #expect(reason.text == text && reason.isTrouble(.agent) && reason.isTrouble(.server))
+        #expect(overdue.text == "waited 180 s for it in vain: \(text)" && overdue.advice.contains(advice))
+        #expect(overdue.doctorCheck == .shareProbe && overdue.isOfShareProbe)
+        let other = Reason.waitTimedOut(.hostUnreachable("timed out"), node: "a", seconds: 180)
+        #expect(other.doctorCheck == .hosts && !other.isOfShareProbe)
     }
 
     private static func place(_ code: Reason.Code) -> Int? { all.firstIndex { $0.code == code } }

@@ -23,6 +23,7 @@ import Testing
             ("cluster.network.authKey", SpecFields.authKey), ("cluster.serverConfig", K3sKeys.known(to: .server)),
             ("cluster.agentConfig", K3sKeys.known(to: .agent)), ("cluster.servers", SpecFields.pool), ("defaults", SpecFields.shape),
             ("defaults.taints[0]", SpecFields.taint), ("pools.web", SpecFields.pool), ("pools.web.share", SpecFields.share),
+            ("pools.web.share.probe", SpecFields.probe),
             ("cluster.registries", SpecFields.registries), ("cluster.registries.mirrors.web", SpecFields.mirror),
             ("cluster.registries.configs.web", SpecFields.registryConfig),
             ("cluster.registries.configs.web.auth", SpecFields.registryAuth),

@@ -18,7 +18,8 @@ import Testing
             web: {
               nodes: 1, vmPrefix: 'front', k3s: 'v1.33.2+k3s1', project: 'shop', task: 'serve', image: 'ubuntu:24.04', cpu: 1,
               tags: ['a'], labels: {tier: 'front'}, taints: ['a=2:NoSchedule', {key: 'b', effect: 'NoExecute'}], isolated: false,
-              share: {port: 8080, public: true, users: ['z@example.com', 'a@example.com', 'a@example.com']},
+              share: {port: 8080, public: true, users: ['z@example.com', 'a@example.com', 'a@example.com'],
+                probe: {path: '/healthz'}},
             },
             batch: {nodes: 2},
           },
@@ -80,6 +81,8 @@ import Testing
         #expect(web.labels == ours.merging(["tier": "front"]) { $1 })
         #expect(web.taints.map(\.description) == ["a=2:NoSchedule", "b:NoExecute"])
         #expect(web.share == Share(port: 8080, isPublic: true, users: ["a@example.com", "z@example.com"]))
+        #expect(web.question == ShareQuestion(vm: "front-n1", probe: ShareProbe(path: "/healthz", status: 200), isPublic: true))
+        #expect(web.question?.url == "https://front-n1.exe.xyz/healthz" && fleet.nodes[2].question == nil)
     }
 
     @Test func isolationIsATaint() {

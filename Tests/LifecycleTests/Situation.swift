@@ -13,10 +13,10 @@ struct Situation {
     /// Of every configuration: what differs is said by the record alone.
     static let digest = "as asked"
 
-    init(_ limits: String = "maxVMs: 10") throws {
+    init(_ limits: String = "maxVMs: 10", probe: String? = nil) throws {
         let text = """
             {apiVersion: "exedev-k8s/v1", cluster: {name: "demo", k3s: "v1.34.9+k3s1", servers: 1},
-             pools: {web: {nodes: 2, labels: {tier: "front"}, tags: ["team-a"], share: {port: 8080, public: true}},
+             pools: {web: {nodes: 2, labels: {tier: "front"}, tags: ["team-a"], share: {port: 8080, public: true\(probe.map { ", probe: \($0)" } ?? "")}},
                      batch: {nodes: 1, isolated: true}}, limits: {\(limits)}, policy: {prune: true}}
             """
         let fleet = try #require(FleetFile.parse(text, file: "fleet.json").fleet)

@@ -2,7 +2,6 @@ import ExeDev
 import FoundationEssentials
 import Glibc
 import Live
-import Tokens
 
 /// A VM behind exe.dev's HTTPS proxy: `https://VM.exe.xyz`, where a token of the VM lets in (facts/exedev.md §7).
 struct ProxyAddress: Hashable {
@@ -78,10 +77,8 @@ extension ControlSession {
             return token.headerText
         }
         if let text = environment["EXE_DEV_VM_TOKEN"] { return try ExeDevToken(text, from: "$EXE_DEV_VM_TOKEN").headerText }
-        let permissions = try Permissions(Data("{\"exp\":\(Int(SystemClock().now) + 900)}".utf8))
         let key = try ControlCommand.signingKey(arguments, environment)
-        let program = SignatureProgram(environment: environment)
-        return try SignedToken(permissions, program.sign(permissions, namespace: SignedToken.proxy(of: vm), key: key)).text
+        return try ProxyToken.sign(vm: vm, key: key, SignatureProgram(environment: environment), now: SystemClock().now).text
     }
 
     /// curl takes this process over: its streams, signals and exit status are the caller's. The token goes through a pipe, not into its arguments,

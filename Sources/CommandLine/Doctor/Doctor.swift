@@ -60,6 +60,7 @@ struct Doctor {
         checkKeys()
         await checkHostKeys()
         await checkHosts()
+        await checkShareProbes()
     }
 
     mutating func note(_ finding: Finding) {

@@ -71,8 +71,10 @@ struct PlanDocument: Codable {
         var lines = [fleetText, isFounded ? ledger.clusterID : ""]
         for line in plan.items {
             let node = Node(line)
+            // What a VM answers comes and goes, and there is nothing to approve in it.
+            let decision = line.decision.reason?.isOfShareProbe == true ? "settled" : node.decision
             lines.append(
-                [node.node, node.decision, node.step ?? "", node.detail ?? "", node.then.joined(separator: ",")].joined(separator: "|"))
+                [node.node, decision, node.step ?? "", node.detail ?? "", node.then.joined(separator: ",")].joined(separator: "|"))
         }
         for vm in (observed.vms ?? [:]).values.sorted(by: { $0.name < $1.name }) where ledger.nodes[vm.name] != nil {
             lines.append([vm.name, vm.createdAt ?? "", vm.tags.sorted().joined(separator: ",")].joined(separator: "|"))

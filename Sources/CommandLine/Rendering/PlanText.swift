@@ -48,7 +48,7 @@ enum PlanText {
 
     /// Which checks look closer at what blocks.
     private static func doctor(_ plan: Plan) -> [String] {
-        let checks = Set(plan.items.compactMap { $0.decision.isBlocked ? $0.decision.reason?.code.doctorCheck : nil })
+        let checks = Set(plan.items.compactMap { $0.decision.isBlocked ? $0.decision.reason?.doctorCheck : nil })
         let names = DoctorCheck.allCases.filter(checks.contains).map(\.rawValue)
         return names.isEmpty ? [] : ["exedev-k8s doctor looks closer: \(names.joined(separator: ", "))"]
     }

@@ -111,17 +111,20 @@ package struct NodeWish: Sendable, Hashable {
     let taintKeys: String
     /// Nil: the VM's sharing is left as it is.
     package var share: Share?
+    /// What it is to answer there before the node is settled.
+    package var probe: ShareProbe?
 }
 
 extension DesiredNode {
     package init(
-        name: String, pool: String, role: Role, vm: VMSpec, k3s: K3sVersion, labels: [String: String], taints: [Taint], share: Share?
+        name: String, pool: String, role: Role, vm: VMSpec, k3s: K3sVersion, labels: [String: String], taints: [Taint], share: Share?,
+        probe: ShareProbe? = nil
     ) {
         self.init(
             NodeWish(
                 name: name, pool: pool, role: role, vm: vm, k3s: k3s, labels: labels, taints: taints,
                 labelKeys: labels.keys.sorted().joined(separator: ","),
-                taintKeys: taints.map(NodePatch.identity).sorted().joined(separator: ","), share: share))
+                taintKeys: taints.map(NodePatch.identity).sorted().joined(separator: ","), share: share, probe: probe))
     }
 }
 

@@ -18,7 +18,7 @@ extension Join {
         reconfigured, drifted, Upgrade.reverted, failing, restarted, notReady, voting, reentered, differingLabels, differingShare,
         differingTags, differingComment, registeredOtherwise, remade, Resize.asked, Resize.goesOn, Upgrade.ended, Upgrade.due, Resize.due,
         // What cannot be mended holds up nothing.
-        foreignConfiguration, differingFounding, Resize.unseen, shrinking, differingImage, network,
+        foreignConfiguration, differingFounding, Resize.unseen, shrinking, differingImage, network, answering,
     ]
 
     static func joined(_ joined: JoinedNode, _ facts: FleetFacts) -> Decision {

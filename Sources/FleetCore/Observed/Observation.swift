@@ -8,6 +8,8 @@ package struct Observation: Sendable {
     package var hosts: [String: ObservedHost] = [:]
     /// How exe.dev's proxy shows a VM, by VM name, with everybody who has access.
     package var shares: [String: Share] = [:]
+    /// What VMs answered behind it.
+    package var answers: [ShareQuestion: ShareAnswer] = [:]
     /// Its nodes stand in the order of their names, in which they are found.
     package var cluster: ObservedCluster = .unseen {
         didSet { cluster.sort() }

@@ -24,6 +24,8 @@ package enum DoctorCheck: String, Sendable, Hashable, CaseIterable {
     case hosts, overlay
     /// The way to the servers' port 6443.
     case apiServer = "api-server"
+    /// What VMs answer behind exe.dev's HTTPS proxy.
+    case shareProbe = "share-probe"
 }
 
 extension Reason.Code {
@@ -51,6 +53,7 @@ extension Reason.Code {
             .labelsChangeAgain,
             .nodeOutlivesVM, .removalNeedsControlPlane, .cleanupNeedsControlPlane, .controlPlaneNotReady:
             .apiServer
+        case .awaitingShareProbe, .shareProbeFails: .shareProbe
         case .leaseHeld, .foundedElsewhere, .actionNotApproved: .state
         default: nil
         }

@@ -62,6 +62,8 @@ package struct FleetFacts: Sendable {
         package var wasRepaired = false
         /// It put the k3s of before an upgrade back there.
         package var wasReverted = false
+        /// It answers its `share.probe`, as it did when it was last asked; in a daemon over many passes.
+        package var hasAnswered = false
         /// How often it patched the Node.
         package var patches = 0
 

@@ -9,6 +9,10 @@ package struct NodeFacts: Sendable {
     package var host: ObservedHost?
     /// How it is shared, if that was read in this run.
     var share: Share?
+    /// What it answered to its `share.probe`, if it was asked in this run.
+    var answer: ShareAnswer?
+    /// It was as it should be when it was last asked, in this run or a moment before.
+    var hasAnswered: Bool
     /// What the ledger knows of it.
     package var known: NodeRecord?
     var attempt: Ledger.Attempt?
@@ -37,7 +41,9 @@ package struct NodeFacts: Sendable {
         let note = facts.notes[name]
         return NodeFacts(
             name: name, vm: facts.observed.vms?[name], node: facts.observed.node(name).map { facts.isAPIJustBack ? $0.unheard : $0 },
-            host: facts.observed.hosts[name], share: facts.observed.shares[name], known: facts.ledger.nodes[name],
+            host: facts.observed.hosts[name], share: facts.observed.shares[name],
+            answer: facts.desired(name)?.question.flatMap { facts.observed.answers[$0] }, hasAnswered: note?.hasAnswered ?? false,
+            known: facts.ledger.nodes[name],
             attempt: facts.ledger.attempts[name], refusal: note?.refusal, wasRepaired: note?.wasRepaired ?? false,
             patches: note?.patches ?? 0,
             wasRestarted: note?.wasRestarted ?? false, started: note?.started, asked: note?.asked, commanded: note?.commanded,

@@ -82,6 +82,8 @@ package enum ReadTarget: Sendable, Hashable, Comparable {
     case host(String)
     /// How a VM is shared.
     case share(String)
+    /// What a VM answers behind exe.dev's HTTPS proxy.
+    case web(ShareQuestion)
     /// Nothing to read: another node's step or a back-off ends it.
     case nothing
 }

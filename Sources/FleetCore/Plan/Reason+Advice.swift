@@ -10,8 +10,9 @@ extension Reason {
             "rename it, change vmPrefix, or hand it over with: exedev-ctl tag \(name) \(tag)"
         case .vmPaused(let name): "resume it: exedev-ctl resume \(name)"
         case .vmFailed(let name, _): "see why: ssh exe.dev vm-logs \(name); once it is removed, it is created again"
-        case .waitTimedOut(_, let node, _):
-            "look at the VM: ssh exe.dev vm-logs \(node); when it answers, the next run goes on with it by itself"
+        case .waitTimedOut(let reason, let node, _):
+            reason.answerAdvice
+                ?? "look at the VM: ssh exe.dev vm-logs \(node); when it answers, the next run goes on with it by itself"
         case .hostRefused(_, let advice), .actionRefused(_, let advice), .credentialMissing(_, let advice): advice
         case .overlayRefused(let refusal, _): refusal.advice
         case .hostMisrouted:

@@ -40,6 +40,7 @@ extension Reason {
         case awaitingSecondVMList = "AwaitingSecondVMList"
         case awaitingProbe = "AwaitingProbe"
         case awaitingClusterRead = "AwaitingClusterRead"
+        case awaitingShareProbe = "AwaitingShareProbe"
         case hostUnreachable = "HostUnreachable"
         case createOutcomeUnknown = "CreateOutcomeUnknown"
         case commandOutcomeUnknown = "CommandOutcomeUnknown"
@@ -68,6 +69,7 @@ extension Reason {
         case upgradeAwaitsAgents = "UpgradeAwaitsAgents"
         case upgradeUnconfirmed = "UpgradeUnconfirmed"
         case sizeUnconfirmed = "SizeUnconfirmed"
+        case shareProbeFails = "ShareProbeFails"
         case windowClosed = "WindowClosed"
         case fleetPaused = "FleetPaused"
         case memberNotVoting = "MemberNotVoting"
@@ -177,6 +179,7 @@ extension Reason {
         case .awaitingSecondVMList: .awaitingSecondVMList
         case .awaitingProbe: .awaitingProbe
         case .awaitingClusterRead: .awaitingClusterRead
+        case .awaitingShareProbe: .awaitingShareProbe
         case .hostUnreachable: .hostUnreachable
         case .createOutcomeUnknown: .createOutcomeUnknown
         case .commandOutcomeUnknown: .commandOutcomeUnknown
@@ -205,6 +208,7 @@ extension Reason {
         case .upgradeAwaitsAgents: .upgradeAwaitsAgents
         case .upgradeUnconfirmed: .upgradeUnconfirmed
         case .sizeUnconfirmed: .sizeUnconfirmed
+        case .shareProbeFails: .shareProbeFails
         case .windowClosed: .windowClosed
         case .fleetPaused: .fleetPaused
         case .memberNotVoting: .memberNotVoting

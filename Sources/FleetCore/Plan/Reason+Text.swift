@@ -4,7 +4,8 @@ import K3s
 extension Reason {
     /// One clause without a full stop, as it stands behind a node's name.
     package var text: String {
-        causeText ?? waitText ?? upgradeText ?? deferralText ?? blockText ?? refusalText ?? serverText ?? replacementText ?? sizeText
+        causeText ?? waitText ?? answerText ?? upgradeText ?? deferralText ?? blockText ?? refusalText ?? serverText ?? replacementText
+            ?? sizeText
             ?? reportText
             ?? code.rawValue
     }

@@ -52,6 +52,8 @@ package indirect enum Reason: Sendable, Hashable {
     case awaitingSecondVMList
     case awaitingProbe
     case awaitingClusterRead
+    /// `share.probe`
+    case awaitingShareProbe
     case hostUnreachable(String)
     case createOutcomeUnknown
     case commandOutcomeUnknown
@@ -89,6 +91,7 @@ package indirect enum Reason: Sendable, Hashable {
     case upgradeUnconfirmed(K3sVersion)
     /// exe.dev's list may be one of before.
     case sizeUnconfirmed
+    case shareProbeFails(ShareQuestion, ShareAnswer)
 
     // MARK: what is put off
 
@@ -194,7 +197,7 @@ package indirect enum Reason: Sendable, Hashable {
     /// Waited for although nothing of ours is under way that would end it. `role`: of the node that waits.
     package func isTrouble(_ role: Role) -> Bool {
         switch code {
-        case .hostUnreachable, .nodeNotReady, .nodeSilent, .vmNotRunning, .nodeDeleting: true
+        case .hostUnreachable, .nodeNotReady, .nodeSilent, .vmNotRunning, .nodeDeleting, .shareProbeFails: true
         case .controlPlaneNotReady, .memberNotVoting: role == .server
         default: false
         }
@@ -202,7 +205,16 @@ package indirect enum Reason: Sendable, Hashable {
 
     /// While it is given the trouble of a node goes on, if there was any.
     package var leavesTroubleOpen: Bool {
-        [.waitTimedOut, .hostRefused, .awaitingVMList, .awaitingProbe, .awaitingClusterRead].contains(code)
+        [.waitTimedOut, .hostRefused, .awaitingVMList, .awaitingProbe, .awaitingClusterRead, .awaitingShareProbe].contains(code)
+    }
+
+    /// All is well with the node but what its VM answers behind exe.dev's proxy.
+    package var isOfShareProbe: Bool {
+        switch self {
+        case .awaitingShareProbe, .shareProbeFails: true
+        case .waitTimedOut(let reason, _, _): reason.isOfShareProbe
+        default: false
+        }
     }
 
     /// Of a refusal at the last moment: the next plan takes it into account.

@@ -57,7 +57,8 @@ enum SpecFields {
     static let shape = ["image", "cpu", "memory", "disk", "tags", "labels", "taints", "isolated"]
     static let taint = ["key", "value", "effect"]
     static let pool = ["nodes", "vmPrefix", "k3s", "project", "task", "share", "comment"] + shape
-    static let share = ["port", "public", "users"]
+    static let share = ["port", "public", "users", "probe"]
+    static let probe = ["path", "status"]
     static let limits = ["maxVMs", "deletionsPerPass", "hostsAtOnce", "connectsPerMinute", "maxUnavailable", "etcdRoundTripMilliseconds"]
     static let policy = ["prune", "drain", "window", "replace"]
     static let window = ["days", "from", "to", "zone"]

@@ -277,6 +277,16 @@ package enum FleetSchema {
                     "users": {
                       "description": "Who else may enter.", "type": "array", "default": [],
                       "items": {"type": "string", "pattern": "^[^-@ ][^@ ]*@[^@ ]+\\.[^@ ]+$", "maxLength": 254}
+                    },
+                    "probe": {
+                      "description": "What each VM is to answer there before its node counts as settled; nothing is restarted or replaced for it.",
+                      "type": "object", "required": ["path"], "additionalProperties": false, "properties": {
+                        "path": {
+                          "description": "A path on the shared port, with its slash.", "type": "string", "maxLength": 200,
+                          "pattern": "^/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*$", "examples": ["/healthz"]
+                        },
+                        "status": {"description": "The status of a good answer; redirects are not followed.", "type": "integer", "minimum": 100, "maximum": 599, "default": 200}
+                      }
                     }
                   }
                 },

@@ -13,6 +13,7 @@ struct PoolDraft {
     var labels: [String: String]
     var k3s: K3sVersion?
     var share: Share?
+    var probe: ShareProbe?
     var comment: String?
 
     /// `-n` keeps the names from ending in `-<digits>`, which exe.dev was observed to refuse (facts/exedev.md §4).
@@ -25,7 +26,7 @@ struct PoolDraft {
         return (0..<count).map { index in
             DesiredNode(
                 name: Self.vmName(stem, index + 1), pool: name, role: role, vm: vm, k3s: k3s, labels: labels, taints: shape.taints,
-                share: share)
+                share: share, probe: probe)
         }
     }
 }
@@ -72,9 +73,11 @@ extension FleetReader {
         if let own = fields["vmPrefix"] {
             stem = own.string(where: { Grammar.name($0, upTo: .max) }, or: "is no prefix of VM names: [a-z][a-z0-9]*(-[a-z0-9]+)*")
         }
+        let share = fields["share"]?.fields(SpecFields.share)
         return PoolDraft(
             name: name, role: role, place: fields["vmPrefix"] ?? field, stem: stem, count: count, shape: shape, labels: labels,
-            k3s: version(fields["k3s"], role, cluster), share: fields["share"].map(share),
+            k3s: version(fields["k3s"], role, cluster), share: share.map(self.share),
+            probe: share?["probe"].flatMap(probe),
             comment: fields["comment"]?.string(where: Grammar.comment, or: Grammar.commentHint))
     }
 
@@ -92,12 +95,18 @@ extension FleetReader {
         return own
     }
 
-    private func share(_ field: Field) -> Share {
-        let fields = field.fields(SpecFields.share)
+    private func share(_ fields: [String: Field]) -> Share {
         let users = fields["users"]?.items().compactMap { $0.string(where: Grammar.email, or: "is no e-mail address") }
         return Share(
             port: fields["port"]?.integer(1...65535), isPublic: fields["public"]?.boolean() ?? false,
             users: Set((users ?? []).map { $0.lowercased() }).sorted())
+    }
+
+    private func probe(_ field: Field) -> ShareProbe? {
+        let fields = field.fields(SpecFields.probe)
+        if field.isObject, fields["path"] == nil { field.miss("path") }
+        let status = fields["status"]?.integer(100...599) ?? 200
+        return fields["path"]?.string(where: Grammar.urlPath, or: Grammar.urlPathHint).map { ShareProbe(path: $0, status: status) }
     }
 
     /// Names are unique and fit exe.dev's one namespace for all customers. Once per pool, however many VMs it has.

@@ -48,6 +48,8 @@ package struct Fault: Sendable, Hashable, CustomStringConvertible {
         case dark(Double)
         /// The API server answers nobody for so many seconds.
         case apiOutage(Double)
+        /// exe.dev's HTTPS proxy answers 502 for every VM for so many seconds.
+        case webOutage(Double)
         /// exe.dev answers that many requests with 429.
         case throttle(Int)
         /// The server that joins gets on with nothing for so many seconds.
@@ -95,6 +97,7 @@ package struct Fault: Sendable, Hashable, CustomStringConvertible {
             case .staleList, .partialList, .emptyList: target == .vms
             case .unreachable, .refused: !target.isForPlatform
             case .apiServerDown: target == .cluster
+            case .webOutage: if case .web = target { true } else { false }
             case .slowThere: false
             default: true
             }
@@ -180,6 +183,7 @@ extension Fault.Kind {
         case .outage(let seconds): "an outage of \(Int(seconds)) s"
         case .dark(let seconds): "no host for \(Int(seconds)) s"
         case .apiOutage(let seconds): "no API server for \(Int(seconds)) s"
+        case .webOutage(let seconds): "502 of every VM for \(Int(seconds)) s"
         case .throttle(let number): "\(number) requests refused with 429"
         case .learnerStuck(let seconds): "learner stuck for \(Int(seconds)) s"
         case .twoJoins: "two joins at once"
@@ -195,7 +199,7 @@ extension ReadTarget {
     fileprivate var isForPlatform: Bool {
         switch self {
         case .vms, .share: true
-        case .cluster, .host, .nothing: false
+        case .cluster, .host, .web, .nothing: false
         }
     }
 }

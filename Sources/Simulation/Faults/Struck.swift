@@ -17,7 +17,7 @@ extension WorldState {
         guard case .read(let number) = fault.point, reads.indices.contains(number) else { return false }
         return switch reads[number] {
         case .host, .share: true
-        case .vms, .cluster, .nothing: false
+        case .vms, .cluster, .web, .nothing: false
         }
     }
 
@@ -54,6 +54,7 @@ extension WorldState {
         case .apiOutage(let seconds):
             settle()
             apiOutage = now + seconds
+        case .webOutage(let seconds): webOutage = now + seconds
         case .throttle(let number): throttled = (number, now + 60)
         case .learnerStuck(let seconds):
             for number in clusters.indices {

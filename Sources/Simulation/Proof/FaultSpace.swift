@@ -30,6 +30,7 @@ extension Stage {
                 case .vms: APIFault.allCases.map(Fault.Kind.api)
                 case .cluster: [.unreachable, .refused, .apiServerDown]
                 case .share: [.api(.status502), .api(.status422), .api(.notReady)]
+                case .web: [.unreachable, .refused, .webOutage(90)]
                 case .host, .nothing: [.unreachable, .refused]
                 }
             return kinds.map { Fault($0, at: .read(number)) }

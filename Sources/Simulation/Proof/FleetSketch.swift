@@ -9,6 +9,9 @@ struct FleetSketch: Sendable {
     var port = 8080
     var guests: [String] = []
     var isShared = true
+    var isPublic = true
+    /// In the spelling of a fleet file.
+    var probe: String?
     var tags: [String] = []
     var comment: String?
     var disable: [String] = []
@@ -35,7 +38,9 @@ struct FleetSketch: Sendable {
     }
 
     private var share: String {
-        isShared ? "share: {port: \(port), public: true, users: [\(guests.map { "\"\($0)\"" }.joined(separator: ", "))]}" : ""
+        let users = guests.map { "\"\($0)\"" }.joined(separator: ", ")
+        let asked = probe.map { ", probe: \($0)" } ?? ""
+        return isShared ? "share: {port: \(port), public: \(isPublic), users: [\(users)]\(asked)}" : ""
     }
 
     func fleet() -> DesiredFleet {

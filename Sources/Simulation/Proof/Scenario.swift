@@ -88,7 +88,7 @@ extension Scenario {
         let sketch = FleetSketch(web: web)
         let small = sizes(sketch) + changes(sketch) + losses(sketch) + hands(sketch)
         return small + upgrades(sketch) + strangers(sketch) + servers(sketch) + [destroy(sketch.fleet())] + maintenance() + severalServers()
-            + atOnce() + peers() + comments() + criticalValues() + replacements() + resizes()
+            + atOnce() + peers() + comments() + criticalValues() + replacements() + resizes() + shareProbes()
     }
 
     private static let victim = "demo-web-n1"

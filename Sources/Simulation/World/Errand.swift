@@ -7,6 +7,7 @@ enum Errand: Sendable {
     case list(Fault.Kind?)
     case probe(String, Fault.Kind?)
     case readShare(String, Fault.Kind?)
+    case answer(ShareQuestion, Fault.Kind?)
     case readCluster(String, Fault.Kind?)
     indirect case effect(Effect, number: Int, Fault.Kind?)
     /// Of the server's name.
@@ -17,7 +18,7 @@ enum Errand: Sendable {
     var delay: Double {
         switch self {
         case .list(.slow(let seconds)), .probe(_, .slow(let seconds)), .readCluster(_, .slow(let seconds)),
-            .readShare(_, .slow(let seconds)):
+            .readShare(_, .slow(let seconds)), .answer(_, .slow(let seconds)):
             seconds
         case .effect(let effect, _, .slow(let seconds)): min(seconds, effect.deadline)
         default: 0
@@ -30,6 +31,7 @@ indirect enum Answer: Sendable {
     case vms([ObservedVM])
     case host(HostProbe)
     case share(Share)
+    case status(Int)
     case cluster(ClusterReading)
     case effect(EffectReply)
     case lease(LeaseAnswer)
@@ -68,6 +70,7 @@ extension WorldState {
             return (list(fault).map(Answer.vms), random.seconds(0.05, 3))
         case .probe(let name, let fault): return (probe(name, fault).map(Answer.host), random.seconds(0.05, 0.4))
         case .readShare(let name, let fault): return (readShare(name, fault).map(Answer.share), random.seconds(0.05, 1))
+        case .answer(let question, let fault): return (answer(to: question, fault).map(Answer.status), random.seconds(0.05, 1))
         case .readCluster(let name, let fault):
             settle()
             report(.clusterAsked(by: id))
@@ -144,12 +147,12 @@ extension WorldState {
         return .success(reading)
     }
 
-    private static let refused = EffectError("connection refused", remedy: .retry(after: nil))
+    static let refused = EffectError("connection refused", remedy: .retry(after: nil))
 
     private static let keysRefused = EffectError(
         "refused exedev with every key", remedy: .refused(.hostRefused("refused exedev with every key", advice: "register the key")))
 
-    private static func refusal(_ fault: Fault.Kind?) -> EffectError? {
+    static func refusal(_ fault: Fault.Kind?) -> EffectError? {
         switch fault {
         case .unreachable: EffectError("timed out", remedy: .retry(after: nil))
         case .refused: EffectError("the host key is another", remedy: .askOperator(advice: "see why"))

@@ -36,6 +36,8 @@ package struct Machine: Hosted, Hashable {
     let overlayAddress: String
     /// Nobody has signed its key.
     var isLockedOut = false
+    /// Nothing listens on its shared port.
+    var isWebDown = false
     /// Another host answers at this address.
     var answersAs: String?
 

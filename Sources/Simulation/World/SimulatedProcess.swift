@@ -51,6 +51,11 @@ extension SimulatedProcess: WorldWriter {
         return share
     }
 
+    package nonisolated(nonsending) func answer(to question: ShareQuestion) async throws(EffectError) -> Int {
+        guard case .status(let status) = try await read(.web(question), { .answer(question, $0) }) else { throw Self.dead }
+        return status
+    }
+
     package nonisolated(nonsending) func readCluster(on vm: ObservedVM) async throws(EffectError) -> ClusterReading {
         var nodes: [NodeReading]?
         defer { world.state.withLock { $0.report(.clusterRead(nodes, by: id)) } }

@@ -47,6 +47,8 @@ package struct WorldState: Sendable {
     var outage: Double?
     var dark: Double?
     var apiOutage: Double?
+    /// Until when exe.dev's HTTPS proxy gets nothing from any VM.
+    var webOutage: Double?
     /// How many requests exe.dev answers with 429 from now on, within a minute.
     var throttled = (count: 0, until: 0.0)
 
