@@ -273,6 +273,22 @@ extension WireTests {
             let guest = try await curl(wire, site + "/", cookie)
             #expect(status(guest) == "200" && guest.lowercased().contains("|x-exedev-email: ann@example.com|"), "\(guest)")
             #expect(status(try await curl(wire, site + ":3000/", cookie)) == "403", "the shared port alone")
+
+            // By a link: who has come by it stays in when it goes.
+            struct Link: Decodable { var token, url: String }
+            let made = try await wire.exec("exedev-ctl", ["share", "add-link", "web-one"])
+            try #require(made.status == 0, "\(made.all)")
+            let link = try JSONDecoder().decode(Link.self, from: Data(made.out.utf8))
+            let bob = try await ["cookie=\"\(self.cookie(wire, site, "?as=bob@example.com"))\""]
+            let carol = try await ["cookie=\"\(self.cookie(wire, site, "?as=carol@example.com"))\""]
+            #expect(status(try await curl(wire, site + "/", bob)) == "403")
+            #expect(status(try await curl(wire, link.url)) == "401", "a link is for who is logged in")
+            #expect(status(try await curl(wire, link.url, bob)) == "200")
+            let shown = try await wire.exec("exedev-ctl", ["share", "show", "web-one"])
+            #expect(shown.out.contains("bob@example.com") && shown.out.contains(#""use_count":1"#), "\(shown.all)")
+            #expect(try await wire.exec("exedev-ctl", ["share", "remove-link", "web-one", link.token]).status == 0)
+            #expect(status(try await curl(wire, link.url, carol)) == "403")
+            #expect(status(try await curl(wire, site + "/", bob)) == "200")
         }
 
         private static func cookie(_ wire: Wire, _ site: String, _ query: String = "") async throws -> String {

@@ -26,10 +26,15 @@ actor VMProxy {
 
     func answer(_ request: HTTPRequest) async -> HTTPResponse {
         guard let host = ProxyHost(request.headers["host"] ?? "") else { return .refusal(404, "the Host header is not VM.exe.xyz") }
-        let vm = await platform.vm(named: host.vm, tag: nil)
+        var vm = await platform.vm(named: host.vm, tag: nil)
         if request.path.hasPrefix("/__exe.dev/"), vm != nil { return own(request, host) }
         let isBrowser = ["GET", "HEAD"].contains(request.method) && request.headers["accept"]?.contains("text/html") == true
         let pass = await pass(request.headers, to: vm)
+        if case .visitor(let visitor) = pass, !visitor.isOwner, let link = ProxyRules.link(query: request.query),
+            let joined = try? await platform.admit(visitor, to: host.vm, by: link)
+        {
+            vm = joined
+        }
         switch ProxyRules.decide(host, vm, pass, isBrowser: isBrowser, now: Date().timeIntervalSince1970) {
         case .toLogin:
             let path = request.path + (request.query.map { "?" + $0 } ?? "")
@@ -93,6 +98,11 @@ actor VMProxy {
 
 extension Platform {
     nonisolated var ownerAsVisitor: Visitor { Visitor(userID: Owner.userID(of: owner.email), email: owner.email) }
+
+    func admit(_ visitor: Visitor, to name: String, by link: String) throws -> VirtualMachine {
+        let use = Sharing.useLink(link, by: visitor.email, at: stamp)
+        return try change { account throws(AccountRefusal) in try account.share(name, [use], isReachable: true) }
+    }
 
     func claim(_ token: String, on vm: VirtualMachine) -> ProxyRules.Claim? {
         ProxyRules.claim(token, on: vm, register, owner: ownerAsVisitor, now: Int(Date().timeIntervalSince1970))

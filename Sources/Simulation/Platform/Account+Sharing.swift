@@ -44,6 +44,8 @@ package enum Sharing: Sendable, Hashable {
     /// Takes the login and leaves the port.
     case demote(String)
     case addLink(String, at: String), removeLink(String)
+    /// Somebody who is logged in comes by it, and stays in when the link goes (doc:sharing).
+    case useLink(String, by: String, at: String)
     case team(Bool), teamIsRoot(Bool)
     case receivesEmail(Bool), replyPolicy(Access.ReplyPolicy)
 }
@@ -93,6 +95,11 @@ extension VirtualMachine {
         case .removeLink(let token):
             guard let place = access.links.firstIndex(where: { $0.token == token }) else { throw .invalid("share link not found") }
             access.links.remove(at: place)
+        case .useLink(let token, let person, let time):
+            guard let place = access.links.firstIndex(where: { $0.token == token }) else { throw .invalid("share link not found") }
+            access.links[place].uses += 1
+            access.links[place].usedAt = time
+            add(Self.address(person), time, false)
         case .team(let isIn): (access.hasTeam, access.teamIsRoot) = (isIn, isIn && access.teamIsRoot)
         case .teamIsRoot(let flag): (access.hasTeam, access.teamIsRoot) = (access.hasTeam || flag, flag)
         case .receivesEmail(let flag): access.receivesEmail = flag

@@ -43,7 +43,8 @@ package struct KeyRegister: Codable, Sendable {
 
     /// Neither those of one VM nor exe.dev's own, of tokens that it made.
     var logins: [Login] {
-        keys.filter { $0.vm == nil && !$0.line.hasPrefix("api-key ") }.map { Login(fingerprint: $0.fingerprint, line: $0.line, tag: $0.tag) }
+        let ofPeople = keys.filter { $0.vm == nil && !$0.line.hasPrefix("api-key ") }
+        return ofPeople.map { Login(fingerprint: $0.fingerprint, line: $0.line, tag: $0.tag) }
     }
 
     func key(line: String) -> Key? { keys.first { $0.line == line } }

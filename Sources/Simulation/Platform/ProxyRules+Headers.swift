@@ -70,6 +70,9 @@ extension ProxyRules {
         return Visitor(userID: Platform.Owner.userID(of: email), email: email, isOwner: false)
     }
 
+    /// The token of the share link that a request came by.
+    static func link(query: String?) -> String? { value(of: "share", query) }
+
     private static func value(of name: String, _ query: String?) -> String? {
         let pair = (query ?? "").split(separator: "&").first { $0.hasPrefix(name + "=") }
         return pair.flatMap { $0.dropFirst(name.count + 1).replacing("+", with: " ").removingPercentEncoding }
