@@ -19,7 +19,7 @@ struct TokenCheck {
         let all = commands.reduce(into: [String]()) { if !$0.contains($1) { $0.append($1) } }
         return Failure(
             "the API token may not run \(words.joined(separator: "; "))",
-            advice: "make one that may: exedev-ctl token mint --cmds='\(all.joined(separator: ","))'")
+            advice: "make one that may: \(TokenNeeds.mint(all))")
     }
 
     /// Nil unless it ends within the hour, or has ended. `now`: seconds since 1970.

@@ -54,9 +54,9 @@ package enum ExeDevError: Error, Sendable, Hashable, CustomStringConvertible {
             .askOperator(
                 advice: "see that it is registered with exe.dev: ssh exe.dev ssh-key list; another one is named with EXE_DEV_SSH_KEY")
         case .tokenRefused(_, let credential):
-            .askOperator(advice: "make a new one\(credential.map { " and put it into \($0.place)" } ?? ""): \(Self.newToken)")
-        case .notAllowed:
-            .askOperator(advice: "make one that may run all that is needed: \(Self.newToken)")
+            .askOperator(advice: "make a new one\(credential.map { " and put it into \($0.place)" } ?? ""): exedev-ctl token mint; \(Self.newToken)")
+        case .notAllowed(let verb, _):
+            .askOperator(advice: "make one that may run \(verb) too: exedev-ctl token mint --cmds='…,\(verb)'; \(Self.newToken)")
         case .misunderstood: .askOperator(advice: "exe.dev's API may have changed: try a newer version of this program")
         case .nameUnavailable(let name):
             .nameTaken(
@@ -81,10 +81,7 @@ package enum ExeDevError: Error, Sendable, Hashable, CustomStringConvertible {
 
     package var closerLook: String { "; exedev-k8s doctor looks closer (\(doctorCheck))" }
 
-    /// Includes every command that this program sends. A token's `cmds` match whole paths (facts/exedev.md §3.2): `share` alone allows nothing.
-    private static let newToken =
-        "ssh exe.dev \"ssh-key generate-api-key --cmds='ls,new,rm,restart,resize,tag,comment,whoami,"
-        + "share show,share port,share set-public,share set-private,share add,share remove'\""
+    private static let newToken = "exedev-ctl token for FLEETFILE tells what a fleet needs"
 
     /// One line: what exe.dev says is not trusted.
     package var description: String { OutsideText.line(text) }

@@ -21,7 +21,10 @@ final class Entrance: Sendable {
     /// `needsKey`: throws while there is no usable key.
     init(identity: Identity, needsKey: Bool) throws {
         self.identity = identity
-        defaultPort = identity.environment["EXE_DEV_SSH_PORT"].flatMap(Int.init)
+        defaultPort = try identity.environment["EXE_DEV_SSH_PORT"].map { text in
+            guard let port = Int(text), 1...65535 ~= port else { throw StateError("EXE_DEV_SSH_PORT is \(text)", advice: "write a port: 22") }
+            return port
+        }
         isAsked = identity.settings.config != .unused
         let hostKeys = isAsked && identity.settings.hostKeys == .standard ? nil : try identity.hostKeys()
         self.hostKeys = hostKeys

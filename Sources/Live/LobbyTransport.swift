@@ -54,8 +54,14 @@ package final class LobbyTransport: ExeDevTransport {
         } catch {
             // As a token that is refused: no retry lets in.
             if case .authenticationRefused = error { return Self.refusal(401, "\(error)") }
-            throw TransportFailure(reason: "\(error)" + (error.advice.map { "; \($0)" } ?? ""), wasSent: error.outcomeUnknown)
+            throw TransportFailure(reason: Self.words(error), wasSent: error.outcomeUnknown)
         }
+    }
+
+    /// With what to do, short enough that an error shows all of it.
+    private static func words(_ error: SSHError) -> String {
+        if case .hostKeyUnknown(_, _, let line) = error { return "\(error); if exe.dev publishes it, add to known_hosts: \(line)" }
+        return "\(error)" + (error.advice.map { "; \($0)" } ?? "")
     }
 
     /// The flag stands before operands, of which some may follow `--`; what `ssh` runs on a VM is not the lobby's.

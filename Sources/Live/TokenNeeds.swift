@@ -31,6 +31,11 @@ package enum TokenNeeds {
         return nodes.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
     }
 
+    /// The command that makes a token which may run these.
+    package static func mint(_ commands: [String]) -> String {
+        "exedev-ctl token mint --exp=30d --cmds='\(commands.joined(separator: ","))' --out=token"
+    }
+
     /// Whatever may come of a fleet file: of its VMs' whole life, and no more.
     package static func commands(of fleet: DesiredFleet) -> [String] {
         var commands = ["ls", "new", "restart", "resize", "tag"]

@@ -14,6 +14,9 @@ package enum Control {
             .man,
         ]
 
+    /// Whether the lobby has it, or a fleet needs it.
+    static func isCommand(_ path: String) -> Bool { Lobby.commands.contains { $0.path == path } || path == "ssh" || path.hasPrefix("ssh ") }
+
     package static func run(_ words: [String]) async -> Int32 {
         signal(SIGPIPE, SIG_IGN)
         do throws(RemoteExit) {
@@ -27,7 +30,7 @@ package enum Control {
         let session = ControlSession(terminal: Terminal(), environment: CommandContext.environment)
         let terminal = session.terminal
         do {
-            if let text = ControlHelp.asked(words) {
+            if let text = try ControlHelp.asked(words) {
                 terminal.out(text)
                 return .done
             }
@@ -48,12 +51,22 @@ package enum Control {
         } catch let error as ExeDevError {
             terminal.say("exedev-ctl: \(error)")
             if let advice = error.remedy.advice { terminal.say("  \(advice)") }
-            terminal.say("  exedev-k8s doctor looks closer: \(error.doctorCheck)")
+            if error.isOfAccess { terminal.say("  exedev-k8s doctor looks closer: \(error.doctorCheck)") }
             if case .observeAgain = error.remedy { terminal.say("  it is not known whether it was done: look before you send it again") }
             return .failed
         } catch {
             terminal.say("exedev-ctl: \(error)")
             return .failed
+        }
+    }
+}
+
+extension ExeDevError {
+    /// Not about what was typed, but about the way to exe.dev.
+    fileprivate var isOfAccess: Bool {
+        switch self {
+        case .lost, .tokenRefused, .notAllowed, .throttled, .serverError, .timedOut, .unreadable: true
+        case .misunderstood, .nameUnavailable, .quotaReached, .notFound, .vmNotReady, .refused: false
         }
     }
 }

@@ -68,7 +68,7 @@ extension ControlCommand {
         run = { arguments, session in
             let operands = try lobby.operands(in: arguments)
             if let danger = lobby.danger, !arguments.has("yes") {
-                try session.confirm("\(lobby.path) \(operands.joined(separator: " ")): \(danger).")
+                try session.confirm("What \(lobby.path) \(operands.joined(separator: " ")) does: \(danger).")
             }
             guard arguments.has("wait") else {
                 return try await session.send(lobby.line(in: arguments, operands), columns: lobby.columns, arguments)

@@ -4,21 +4,22 @@ import FleetCore
 /// Which subcommand is meant, and the help that is printed offline.
 enum ControlHelp {
     /// The text that these words ask for; nil when they ask for none.
-    static func asked(_ words: [String]) -> String? {
+    static func asked(_ words: [String]) throws(UsageError) -> String? {
         let isHelp = { (word: String) in ["help", "--help", "-h"].contains(word) }
         if words.first == "--version" { return "exedev-ctl \(Program.version)" }
         guard let first = words.first else { return overview }
-        if isHelp(first) { return words.count == 1 ? overview : help(of: Array(words.dropFirst())) }
+        if isHelp(first) { return words.count == 1 ? overview : try help(of: Array(words.dropFirst())) }
         // What stands behind a command line, or a VM, is not ours.
         guard !["exec", "ssh", "curl"].contains(first) || words.dropFirst().first.map(isHelp) == true else { return nil }
         guard let at = words.firstIndex(where: { isHelp($0) && $0 != "help" }) else { return nil }
-        return help(of: Array(words[..<at]))
+        return try help(of: Array(words[..<at]))
     }
 
-    private static func help(of words: [String]) -> String {
+    private static func help(of words: [String]) throws(UsageError) -> String {
         if let command = found(words) { return command.help }
-        let family = members(of: words.first ?? "")
-        return family.isEmpty ? overview : rows(family, header: "usage: exedev-ctl \(words[0]) COMMAND")
+        guard let first = words.first(where: { !$0.hasPrefix("-") }) else { return overview }
+        let family = members(of: first)
+        return family.isEmpty ? try command(words).0.help : rows(family, header: "usage: exedev-ctl \(first) COMMAND")
     }
 
     /// The subcommand that `words` begin with, and what follows it. Options may stand before it: `exedev-ctl --json ls`.

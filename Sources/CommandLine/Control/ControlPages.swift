@@ -38,7 +38,7 @@ enum ControlPages {
         }
         let parts = families.sorted { $0.key < $1.key }.map { (typed: $0.key, next: $0.value, isWhole: false) }
         let whole = Control.commands.sorted { $0.path.count > $1.path.count }.map { command in
-            (typed: command.path, next: command.options.map(\.flag) + ["--help"], isWhole: true)
+            (typed: command.path, next: command.choices + command.options.map(\.flag) + ["--help"], isWhole: true)
         }
         return parts + whole
     }
@@ -54,9 +54,12 @@ enum ControlPages {
                 case "$typed" in
             \(cases.joined(separator: "\n"))
                 esac
-                COMPREPLY=($(compgen -W "$next" -- "${COMP_WORDS[COMP_CWORD]}"))
+                local word="${COMP_WORDS[COMP_CWORD]}"
+                # Options are offered behind a dash; without an offer bash completes the name of a file.
+                COMPREPLY=($(compgen -W "$next" -- "$word"))
+                [[ "$word" == -* ]] || COMPREPLY=($(printf '%s\n' "${COMPREPLY[@]}" | grep -v '^-'))
             }
-            complete -F _exedev_ctl exedev-ctl
+            complete -o default -F _exedev_ctl exedev-ctl
             """
     }
 
@@ -117,6 +120,13 @@ enum ControlPages {
     private static func roff(_ text: String) -> String {
         let escaped = text.replacing("\\", with: "\\e").replacing("-", with: "\\-")
         return escaped.hasPrefix(".") || escaped.hasPrefix("'") ? "\\&" + escaped : escaped
+    }
+}
+
+extension ControlCommand {
+    /// The words of an operand like `<bash|zsh|fish>`.
+    fileprivate var choices: [String] {
+        operands.first.map { $0.filter { !"<>[].".contains($0) }.split(separator: "|").map(String.init) }.flatMap { $0.count > 1 ? $0 : nil } ?? []
     }
 }
 

@@ -19,8 +19,18 @@ struct ControlSession: Sendable {
         switch operand {
         case nil: try token(arguments)
         case "-": try ExeDevToken(try lineOnInput(), from: "standard input")
-        case let text?: try ExeDevToken(text, from: "the argument")
+        case let text?:
+            try {
+                try Self.refuseFile(text)
+                return try ExeDevToken(text, from: "the argument")
+            }()
         }
+    }
+
+    /// A token is given as it is, or read from standard input.
+    static func refuseFile(_ operand: String) throws {
+        guard !operand.hasPrefix("exe"), FileManager.default.fileExists(atPath: operand) else { return }
+        throw Failure("\(operand) is a file, and a token is expected", advice: "--token-file \(operand), or - < \(operand)")
     }
 
     func client(_ arguments: Arguments) throws -> ExeDevClient {
@@ -44,7 +54,7 @@ struct ControlSession: Sendable {
     /// Asks on a terminal; throws unless the answer is `yes`.
     func confirm(_ question: String) throws {
         guard terminal.inIsTerminal, terminal.errorIsTerminal else {
-            throw UsageError("nobody can be asked here, and \(question) Add --yes if it shall be done")
+            throw UsageError("nobody can be asked here: --yes does it. \(question)")
         }
         guard terminal.confirms("\(question)\nOnly yes is taken for yes:", answer: "yes") else { throw Failure("nothing was sent") }
     }

@@ -30,13 +30,16 @@ extension ControlCommand {
             "ssh --transport https web-one journalctl -f",
         ], verbatimAfter: 1
     ) { arguments, session in
-        guard let name = arguments.operands.first else { throw UsageError("<vm> is missing") }
-        let command = arguments.operands.count > 1 ? arguments.operands.dropFirst().joined(separator: " ") : nil
+        guard let typed = arguments.operands.first else { throw UsageError("<vm> is missing") }
+        let (name, login) = Self.login(typed)
+        var words = arguments.operands.dropFirst()
+        if words.first == "--" { words = words.dropFirst() }
+        let command = words.isEmpty ? nil : words.joined(separator: " ")
         if arguments.value("transport") == Transport.https.rawValue {
-            throw RemoteExit(status: try await session.runThroughExec(name, command, arguments))
+            throw RemoteExit(status: try await session.runThroughExec(name, command, login: login, arguments))
         }
         let hasTerminal = session.terminal.inIsTerminal && (command == nil || arguments.has("t"))
-        let status = try await session.withVM(name, arguments) { vm, access in
+        let status = try await session.withVM(name, login: login, arguments) { vm, access in
             let raw = hasTerminal ? RawTerminal() : nil
             defer { raw?.restore() }
             // A user's own command may exec or exit: a shell of its own, so that the end can be proved.
@@ -47,6 +50,12 @@ extension ControlCommand {
             return result.exitStatus ?? 128 + Self.number(of: result.signal)
         }
         throw RemoteExit(status: status)
+    }
+
+    /// `[user@]vm`, as OpenSSH takes it.
+    static func login(_ typed: String) -> (vm: String, user: String?) {
+        guard let at = typed.lastIndex(of: "@") else { return (typed, nil) }
+        return (String(typed[typed.index(after: at)...]), String(typed[..<at]))
     }
 
     private static func throughExec(_ option: Arguments.Option) -> Arguments.Option {
@@ -74,13 +83,15 @@ extension ControlCommand {
 
 extension ControlSession {
     /// Through `POST /exec`, which has neither a terminal nor standard input. Returns the exit status.
-    fileprivate func runThroughExec(_ name: String, _ command: String?, _ arguments: Arguments) async throws -> Int32 {
+    fileprivate func runThroughExec(
+        _ name: String, _ command: String?, login: String?, _ arguments: Arguments
+    ) async throws -> Int32 {
         guard let command else { throw UsageError("a shell needs direct SSH: leave out --transport https, or name a command") }
         if let odd = ["t", "key"].first(where: { arguments.has($0) || arguments.value($0) != nil }) {
             throw UsageError("\(odd == "t" ? "-t" : "--key") is of direct SSH: leave it out, or --transport https")
         }
         let stream = try CurlTransport(token: try token(arguments), environment: environment)
-        let remote = RemoteCommand(vm: name, user: arguments.value("l"), line: command)
+        let remote = RemoteCommand(vm: name, user: login ?? arguments.value("l"), line: command)
         do {
             return try await ExeDevClient(transport: stream, waiting: terminal.patience.waits.begin).run(remote, over: stream) {
                 ControlCommand.passOn($0.bytes[...], isError: $0.isError)
@@ -92,11 +103,13 @@ extension ControlSession {
 
     /// The VM of that very name, and the way into it; the host that answers is it.
     func withVM<T>(
-        _ name: String, _ arguments: Arguments, _ body: (VM, ShellAccess) async throws -> T
+        _ name: String, login: String? = nil, _ arguments: Arguments, _ body: (VM, ShellAccess) async throws -> T
     ) async throws -> T {
-        guard let vm = try await client(arguments).find(name) else {
+        guard var vm = try await client(arguments).find(name) else {
             throw Failure("there is no VM \(name)", advice: "exedev-ctl ls shows all")
         }
+        if let refusal = Self.refusal(of: vm) { throw refusal }
+        vm.sshUser = login ?? vm.sshUser
         let access = try shellAccess(arguments)
         do {
             try await access.prove(vm)
@@ -105,7 +118,21 @@ extension ControlSession {
             return value
         } catch {
             await access.close()
+            if let refused = error as? EffectError, case .refused = refused.remedy {
+                throw Failure(
+                    refused.message,
+                    advice: "name the key that exe.dev knows with --key, or register this one: ssh exe.dev ssh-key add; -l names another login")
+            }
             throw Failure.shown(error)
+        }
+    }
+
+    /// Of a VM that cannot answer.
+    private static func refusal(of vm: VM) -> Failure? {
+        switch vm.status {
+        case .paused: Failure("\(vm.name) is paused", advice: "exedev-ctl resume \(vm.name)")
+        case .stopped: Failure("\(vm.name) is stopped", advice: "exedev-ctl restart \(vm.name)")
+        case .running, .starting, .failed, .unknown: nil
         }
     }
 

@@ -41,9 +41,10 @@ extension ControlCommand {
         danger: "every token of this key is void, and it logs nobody in any more"
     ) { arguments, session in
         guard let name = try arguments.operands(upTo: 1).first else { throw UsageError("<name|fingerprint|token> is missing") }
+        try ControlSession.refuseFile(name)
         let key = name.hasPrefix("exe0.") ? try ExeDevToken(name, from: "the argument").signed().signature.publicLine : name
         if !arguments.has("yes") {
-            try session.confirm("token revoke \(key): every token of this key is void, and it logs nobody in any more.")
+            try session.confirm("What token revoke \(key) does: every token of this key is void, and it logs nobody in any more.")
         }
         return try await session.send(.typed(["ssh-key", "remove", key]), arguments)
     }
@@ -54,16 +55,17 @@ extension ControlCommand {
         options: [], examples: ["token for fleet.json"]
     ) { arguments, session in
         let fleet = try CommandContext.readFleet(arguments.path() ?? CommandContext.standardFile, session.terminal).fleet
-        let commands = TokenNeeds.commands(of: fleet)
+        // By whoami doctor tells the account's keys.
+        let commands = TokenNeeds.commands(of: fleet) + ["whoami"]
         session.terminal.out(
             """
             \(commands.joined(separator: ","))
 
             Signed here, with a key of the account:
-              exedev-ctl token mint --exp=30d --cmds='\(commands.joined(separator: ","))' --out=token
+              \(TokenNeeds.mint(commands))
             Or made by exe.dev, for VMs with this fleet's tag alone (it cannot change tags, and sees no other VMs):
-              exedev-ctl token request --transport=ssh --tag=\(fleet.cluster.tag) --exp=30d --out=token
-            exedev-k8s destroy needs rm too.
+              exedev-ctl token request --transport=ssh --tag=\(fleet.cluster.tag) --exp=30d --out=token\
+            \(commands.contains("rm") ? "" : "\nexedev-k8s destroy needs rm too.")
             """)
         return .done
     }

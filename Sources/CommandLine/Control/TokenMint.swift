@@ -8,7 +8,7 @@ extension ControlCommand {
         path: "token mint", operands: [], summary: "signs an API token on this machine with an SSH key that is on the account",
         options: [
             .list("cmds", "the commands that it may run: ls,new,'share show'; may be repeated (else exe.dev's default set, without rm)"),
-            .value("exp", "when it ends: 30d, 2026-12-31, seconds since 1970, or never (30d)"),
+            .value("exp", "when it ends: 45m, 12h, 30d, 1y, 2026-12-31, seconds since 1970, or never (30d)"),
             .value("nbf", "from when on it is valid, written likewise"),
             .value("ctx", "JSON that the VM behind a VM's token is told"),
             .value("vm", "for this VM's HTTPS proxy, not for the lobby"),
@@ -20,7 +20,11 @@ extension ControlCommand {
     ) { arguments, session in
         _ = try arguments.operands(upTo: 0)
         let now = Int(SystemClock().now)
-        let permissions = try Permissions(try TokenRequest(arguments, now: now).payload())
+        let request = try TokenRequest(arguments, now: now)
+        let permissions = try Permissions(try request.payload())
+        for command in request.cmds where !Control.isCommand(command) {
+            session.terminal.say("exedev-ctl: WARNING: \(command) is no command of exe.dev that this program knows")
+        }
         if let end = permissions.expires, end <= max(now, permissions.notBefore ?? 0) { throw UsageError("it would end before it begins") }
         let namespace = try arguments.value("vm").map { vm throws(UsageError) in try Self.proxy(of: vm) } ?? SignedToken.lobby
         let key = try Self.signingKey(arguments, session.environment)
@@ -48,7 +52,7 @@ extension ControlCommand {
 /// What `token mint` is asked for.
 struct TokenRequest {
     private let permissions: String?
-    private let cmds: [String]
+    let cmds: [String]
     private let context: String?
     private let (expires, notBefore): (Int?, Int?)
 

@@ -10,12 +10,12 @@ import Tokens
 
 /// The way to exe.dev, and what we may do there: the 401 and 403 checklists of its API documents (facts/exedev.md §2.3, §3.2).
 extension Doctor {
-    private var isOverSSH: Bool { ((try? PlatformAccess.transport(environment)) ?? fleet?.transport) == .ssh }
+    var isOverSSH: Bool { ((try? PlatformAccess.transport(environment)) ?? fleet?.transport) == .ssh }
 
     mutating func checkToken() {
         let did = "read the API token"
         guard !isOverSSH else {
-            return note(.ok(.token, did, "exe.dev is spoken to over SSH: a registered SSH key speaks for us, and no token"))
+            return note(.ok(.token, did, "exe.dev is spoken to over SSH: an SSH key speaks for us, and no token"))
         }
         let signed: SignedToken
         do {
@@ -30,7 +30,7 @@ extension Doctor {
             return note(.failed(.token, did, "\(error)", advice: "make one: exedev-ctl token for \(fleetFileName) tells how"))
         }
         let (permissions, now) = (signed.permissions, Int(SystemClock().now))
-        let again = "make a new one: exedev-ctl token mint"
+        let again = "make a new one: exedev-ctl token for \(fleetFileName) shows how"
         if signed.signature.namespace != SignedToken.lobby {
             return note(
                 .failed(
@@ -99,6 +99,8 @@ extension Doctor {
 
     /// The 401 checklist: what could be told here was told by the checks before.
     private var refusedAdvice: String {
+        if isOverSSH { return "register it: ssh exe.dev; or name another one with ssh.keyFile or $EXE_DEV_SSH_KEY" }
+        if findings.contains(where: { $0.check == DoctorCheck.token.rawValue && $0.outcome == .failed }) { return "see token, above" }
         guard let signed = try? token?.signed() else {
             return "the key behind it was removed, or it ended: make a new one with exedev-ctl token request"
         }
@@ -106,6 +108,9 @@ extension Doctor {
             "is the key \(fingerprint(Array(signed.signature.publicKey))) on the account? ssh exe.dev ssh-key list; if it is, mint again: the payload must be "
             + "signed byte for byte"
     }
+
+    /// exe.dev does not know who we are (401).
+    var isRefused: Bool { if case .tokenRefused? = introduction?.error { true } else { false } }
 
     mutating func checkClock() {
         guard let date = introduction?.date else { return note(.skipped(.clock, "exe.dev told no time")) }
@@ -134,9 +139,13 @@ extension Doctor {
 
     mutating func checkPermissions() {
         guard let fleet = known(.permissions) else { return }
-        guard !isOverSSH else { return note(.ok(.permissions, "nothing", "a registered SSH key may run every command")) }
+        guard !isOverSSH else {
+            if isRefused { return note(.skipped(.permissions, "exe.dev does not know the SSH key")) }
+            return note(.ok(.permissions, "nothing", "a registered SSH key may run every command"))
+        }
         let did = "compared the token's commands with what the fleet file needs"
         let needed = TokenNeeds.commands(of: fleet)
+        if token?.isSigned == true, (try? token?.signed()) == nil { return note(.skipped(.permissions, "the token cannot be read")) }
         guard let signed = try? token?.signed() else {
             let advice = "exe.dev answers 403 to what it may not: it needs \(needed.joined(separator: ", "))"
             return note(
@@ -149,7 +158,7 @@ extension Doctor {
             return note(
                 .failed(
                     .permissions, did, "the token may not run \(lacking.joined(separator: ", "))",
-                    advice: "exedev-ctl token mint --cmds='\(needed.joined(separator: ","))'"))
+                    advice: TokenNeeds.mint(needed)))
         }
         note(
             .ok(
@@ -193,8 +202,7 @@ extension Doctor {
     mutating func openWorld(_ check: DoctorCheck) -> LiveWorld? {
         if let world { return world }
         do {
-            let context = try CommandContext.open(arguments, file: fleetFileName, waits: waits, needsKey: false) { _ in }
-            world = context.world
+            context = try CommandContext.open(arguments, file: fleetFileName, waits: waits, needsKey: false) { _ in }
             return world
         } catch {
             note(.skipped(check, "\(error)"))

@@ -14,6 +14,12 @@ extension Doctor {
             let (keys, unused) = try login(fleet).offeredKeys()
             let found =
                 keys.map(\.words).joined(separator: "; ") + (unused.isEmpty ? "" : "; not offered: \(unused.joined(separator: "; "))")
+            guard !(isOverSSH && isRefused) else {
+                return note(
+                    .failed(
+                        .sshKey, did, "exe.dev knows none of these: \(found)",
+                        advice: "register one: ssh exe.dev; or name the right one with ssh.keyFile"))
+            }
             let known = introduction?.keys?.compactMap(\.fingerprint)
             guard let known, !known.isEmpty, !keys.contains(where: { known.contains($0.fingerprint) }) else {
                 return note(.ok(.sshKey, did, found))
@@ -101,16 +107,29 @@ extension Doctor {
                     advice: error.advice ?? "exedev-ctl ls \(name) shows whether it runs"))
         case .success(let host):
             let probe = host.probe
-            let version = probe.binaryVersion.map { "k3s \($0)" } ?? "no k3s"
-            note(
-                HostScript.names(probe.hostname, name)
-                    ? .ok(.hosts, "logged in to \(name)", "\(name): \(version), systemd \(probe.systemd)")
-                    : .failed(
-                        .hosts, "logged in to \(name)", "\(name): \(probe.hostname) answered",
-                        advice: "another VM's key or address: see ssh.keyFile"))
+            tellK3s(node, probe)
             tellOverlay(name, probe)
             tellAPI(node, host, servers)
         }
+    }
+
+    private mutating func tellK3s(_ node: DesiredNode, _ probe: HostProbe) {
+        let (name, did) = (node.name, "logged in to \(node.name)")
+        guard HostScript.names(probe.hostname, name) else {
+            return note(
+                .failed(.hosts, did, "\(name): \(probe.hostname) answered", advice: "another VM's key or address: see ssh.keyFile"))
+        }
+        let (unit, state) = node.role == .server ? ("k3s", probe.server) : ("k3s-agent", probe.agent)
+        guard let version = probe.binaryVersion else {
+            return note(.warning(.hosts, did, "\(name): k3s is not installed", advice: "apply installs it"))
+        }
+        guard let state, state.active != "active" else {
+            return note(.ok(.hosts, did, "\(name): k3s \(version), systemd \(probe.systemd)"))
+        }
+        note(
+            .failed(
+                .hosts, did, "\(name): \(unit) is \(state.active) (\(state.sub))\(state.enabled ? "" : " and disabled")",
+                advice: "exedev-ctl ssh \(name) journalctl -u \(unit); apply starts it"))
     }
 
     private mutating func tellOverlay(_ name: String, _ probe: HostProbe) {

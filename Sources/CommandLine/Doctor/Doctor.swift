@@ -37,7 +37,8 @@ struct Doctor {
     var fleet: DesiredFleet?
     var token: ExeDevToken?
     var introduction: Introduction?
-    var world: LiveWorld?
+    var context: CommandContext?
+    var world: LiveWorld? { context?.world }
     var vms: [ObservedVM]?
 
     init(arguments: Arguments, environment: [String: String], waits: Waits) {
@@ -61,6 +62,7 @@ struct Doctor {
         await checkHostKeys()
         await checkHosts()
         await checkShareProbes()
+        await checkPlan()
     }
 
     mutating func note(_ finding: Finding) {

@@ -26,6 +26,8 @@ package enum DoctorCheck: String, Sendable, Hashable, CaseIterable {
     case apiServer = "api-server"
     /// What VMs answer behind exe.dev's HTTPS proxy.
     case shareProbe = "share-probe"
+    /// What blocks the plan, or is waited for in vain.
+    case plan
 }
 
 extension Reason.Code {
