@@ -32,8 +32,9 @@ extension ExeDevClient {
             let reply = try await send(command) { gate throws(TransportFailure) in
                 try await stream.stream(Array(command.line.utf8), silence: Self.silence, gate: gate, take: reader.take)
             }
-            return try reader.end(reply.headers)
+            return try reader.end(reply.trailers)
         } catch {
+            if let exitCode = reader.exitCode { return exitCode }
             // What the reader found wrong is why the exchange ended.
             throw reader.fault.map { .lost(verb: "ssh", reason: $0.text, mayHaveHappened: true) } ?? error
         }
@@ -49,17 +50,20 @@ private final class StreamReader: Sendable {
 
     var fault: StreamReading.Fault? { state.withLock(\.fault) }
 
-    /// False once the answer is no stream.
+    /// Nil while it has not come, and if something wrong came with it.
+    var exitCode: Int32? { state.withLock { $0.fault == nil ? $0.reading.exitCode : nil } }
+
+    /// False once the answer is no stream, or has said its last: some servers' heartbeat would go on.
     @Sendable func take(_ bytes: [UInt8], _ headers: [String: String]) -> Bool {
         state.withLock { state in
             do throws(StreamReading.Fault) { try state.reading.take(bytes, headers: headers, write: write) } catch { state.fault = error }
-            return state.fault == nil
+            return state.fault == nil && state.reading.exitCode == nil
         }
     }
 
-    func end(_ headers: [String: String]) throws(ExeDevError) -> Int32 {
+    func end(_ trailers: [String: String]) throws(ExeDevError) -> Int32 {
         let status: Int32? = state.withLock { state in
-            do throws(StreamReading.Fault) { return try state.reading.end(headers: headers, write: write) } catch {
+            do throws(StreamReading.Fault) { return try state.reading.end(trailers: trailers, write: write) } catch {
                 state.fault = error
                 return nil
             }

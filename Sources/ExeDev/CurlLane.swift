@@ -27,6 +27,8 @@ final class Exchange: @unchecked Sendable {
     let isCancelled = Atomic<Bool>(false)
     var answer: [UInt8] = []
     var headers: [String: String] = [:]
+    var trailers: [String: String] = [:]
+    private var isBehindHead = false
     var isOverCap = false
     /// Takes a response of status 200 in place of `answer`.
     private let flow: Flow?
@@ -73,12 +75,22 @@ final class Exchange: @unchecked Sendable {
         return bytes.count
     }
 
+    /// Of the head, and behind the body once more.
     func takeHeader(_ bytes: UnsafeBufferPointer<UInt8>) {
         let line = String(decoding: bytes, as: UTF8.self)
-        if line.hasPrefix("HTTP/") { status = Int(line.split(separator: " ").dropFirst().first?.prefix(3) ?? "") ?? 0 }
+        if line.hasPrefix("HTTP/") {
+            status = Int(line.split(separator: " ").dropFirst().first?.prefix(3) ?? "") ?? 0
+            (headers, trailers, isBehindHead) = ([:], [:], false)
+        }
+        if line.allSatisfy(\.isNewline) { isBehindHead = true }
         guard let colon = line.firstIndex(of: ":") else { return }
         let value = line[line.index(after: colon)...].drop { $0 == " " }.prefix { !$0.isNewline }
-        headers[line[..<colon].lowercased()] = String(value)
+        let name = line[..<colon].lowercased()
+        if isBehindHead {
+            trailers[name] = trailers[name].map { $0 == value ? $0 : "\($0), \(value)" } ?? String(value)
+        } else {
+            headers[name] = String(value)
+        }
     }
 }
 
@@ -189,7 +201,10 @@ final class Lane: @unchecked Sendable {
         var status = 0
         _ = exedev_curl_get_long(handle, CURLINFO_RESPONSE_CODE, &status)
         switch code {
-        case CURLE_OK: return .success(HTTPReply(status: status, headers: exchange.headers, body: exchange.answer, isTruncated: false))
+        case CURLE_OK:
+            var reply = HTTPReply(status: status, headers: exchange.headers, body: exchange.answer, isTruncated: false)
+            reply.trailers = exchange.trailers
+            return .success(reply)
         case CURLE_PARTIAL_FILE where status != 0, CURLE_WRITE_ERROR where exchange.isOverCap:
             return .success(HTTPReply(status: status, headers: exchange.headers, body: exchange.answer, isTruncated: true))
         case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_CONNECT, CURLE_SSL_CONNECT_ERROR, CURLE_PEER_FAILED_VERIFICATION,

@@ -13,14 +13,15 @@ package final class CurlTransport: StreamingTransport {
     private let next = Atomic<Int>(0)
 
     /// `EXE_DEV_ENDPOINT` of the environment overrides `https://exe.dev/exec`.
-    package convenience init(token: ExeDevToken, environment: [String: String]) throws(EndpointError) {
-        try self.init(token: token, endpoint: environment["EXE_DEV_ENDPOINT"] ?? "https://exe.dev/exec")
+    /// `hiding`: another token that an answer must not take any further.
+    package convenience init(token: ExeDevToken, hiding other: ExeDevToken? = nil, environment: [String: String]) throws(EndpointError) {
+        try self.init(token: token, hiding: other, endpoint: environment["EXE_DEV_ENDPOINT"] ?? "https://exe.dev/exec")
     }
 
-    package init(token: ExeDevToken, endpoint: String) throws(EndpointError) {
+    package init(token: ExeDevToken, hiding other: ExeDevToken? = nil, endpoint: String) throws(EndpointError) {
         self.endpoint = try Self.checked(endpoint)
         self.token = token
-        redaction = Redaction(token.secrets)
+        redaction = Redaction(token.secrets + (other?.secrets ?? []))
         let peer = Lane.peer(of: self.endpoint)
         lanes = (0..<Self.laneCount).map { Lane("exe.dev \($0)", peer: peer) }
     }

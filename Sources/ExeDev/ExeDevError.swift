@@ -54,7 +54,8 @@ package enum ExeDevError: Error, Sendable, Hashable, CustomStringConvertible {
             .askOperator(
                 advice: "see that it is registered with exe.dev: ssh exe.dev ssh-key list; another one is named with EXE_DEV_SSH_KEY")
         case .tokenRefused(_, let credential):
-            .askOperator(advice: "make a new one\(credential.map { " and put it into \($0.place)" } ?? ""): exedev-ctl token mint; \(Self.newToken)")
+            .askOperator(
+                advice: "make a new one\(credential.map { " and put it into \($0.place)" } ?? ""): exedev-ctl token mint; \(Self.newToken)")
         case .notAllowed(let verb, _):
             .askOperator(advice: "make one that may run \(verb) too: exedev-ctl token mint --cmds='…,\(verb)'; \(Self.newToken)")
         case .misunderstood: .askOperator(advice: "exe.dev's API may have changed: try a newer version of this program")

@@ -21,7 +21,7 @@ struct StreamReading {
     private var format: Format?
     /// Of frames the unfinished line, of a document all of it.
     private var held: [UInt8] = []
-    private var exitCode: Int32?
+    private(set) var exitCode: Int32?
 
     /// `headers`: those of the answer, names in lower case.
     mutating func take(_ bytes: [UInt8], headers: [String: String], write: (RemoteOutput) -> Void) throws(Fault) {
@@ -35,14 +35,15 @@ struct StreamReading {
         (format, held) = (.plain, [])
     }
 
-    /// Once the answer has ended.
-    mutating func end(headers: [String: String], write: (RemoteOutput) -> Void) throws(Fault) -> Int32 {
+    /// Once the answer has ended, whole.
+    mutating func end(trailers: [String: String], write: (RemoteOutput) -> Void) throws(Fault) -> Int32 {
         if format == .frames {
-            guard held.isEmpty else { throw Fault(text: "the answer is cut within a frame") }
+            if !held.isEmpty, let last = try? frame(Data(held)) { write(last) }
+            guard held.isEmpty || exitCode != nil else { throw Fault(text: "the answer is cut within a frame") }
             guard let exitCode else { throw Fault(text: "the answer ended without an exit code") }
             return exitCode
         }
-        guard let trailer = headers["x-exe-exit"] else {
+        guard let trailer = trailers["x-exe-exit"] else {
             // An error that exe.dev sent with status 200 is JSON too, and has no exit status.
             throw Fault(text: Body.message(Data(held)) ?? "the answer ended without an exit status")
         }

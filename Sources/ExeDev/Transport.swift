@@ -2,6 +2,8 @@ package struct HTTPReply: Sendable, Hashable {
     package var status: Int
     /// Names in lower case.
     package var headers: [String: String]
+    /// Those that follow the body; of two that differ, both.
+    package var trailers: [String: String] = [:]
     package var body: [UInt8]
     /// The body is shorter than announced, or longer than the limit.
     package var isTruncated: Bool
@@ -33,7 +35,7 @@ package protocol ExeDevTransport: Sendable {
 /// Sends one body to `/exec` whose response comes over hours.
 package protocol StreamingTransport: ExeDevTransport {
     /// A response of status 200 goes to `take` as it comes, with its headers; false ends it. Other responses are returned whole. It ends
-    /// with an error after `silence` without a byte. The reply of a stream has no body; trailers are among its headers.
+    /// with an error after `silence` without a byte. The reply of a stream has no body; its trailers come with it.
     func stream(
         _ body: [UInt8], silence: Duration, gate: @escaping Gate,
         take: @escaping @Sendable (_ bytes: [UInt8], _ headers: [String: String]) -> Bool

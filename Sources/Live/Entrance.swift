@@ -22,7 +22,9 @@ final class Entrance: Sendable {
     init(identity: Identity, needsKey: Bool) throws {
         self.identity = identity
         defaultPort = try identity.environment["EXE_DEV_SSH_PORT"].map { text in
-            guard let port = Int(text), 1...65535 ~= port else { throw StateError("EXE_DEV_SSH_PORT is \(text)", advice: "write a port: 22") }
+            guard let port = Int(text), 1...65535 ~= port else {
+                throw StateError("EXE_DEV_SSH_PORT is \(text)", advice: "write a port: 22")
+            }
             return port
         }
         isAsked = identity.settings.config != .unused

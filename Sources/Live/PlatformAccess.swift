@@ -7,9 +7,10 @@ package struct PlatformAccess: Sendable {
     /// Nil over SSH.
     package let token: ExeDevToken?
 
-    /// `chosen`: by an option; `wish`: by a fleet file, where `EXE_DEV_TRANSPORT` says nothing. `ssh`: keys and hosts' keys, of a fleet file; relative paths begin at `folder`.
+    /// `hiding`: another token, which no answer takes any further. `chosen`: by an option; `wish`: by a fleet file, where `EXE_DEV_TRANSPORT` says nothing. `ssh`: keys and hosts' keys, of a fleet file; relative paths begin at `folder`.
     package init(
-        chosen: Transport? = nil, wish: Transport? = nil, tokenFile: String?, ssh: SSHSettings, folder: String, state: StateDirectory,
+        chosen: Transport? = nil, wish: Transport? = nil, tokenFile: String?, hiding secret: ExeDevToken? = nil, ssh: SSHSettings,
+        folder: String, state: StateDirectory,
         environment: [String: String],
         waits: Waits
     ) throws {
@@ -18,7 +19,7 @@ package struct PlatformAccess: Sendable {
             let token = try ExeDevToken.load(
                 environment: environment, file: tokenFile, credentialsDirectory: environment["CREDENTIALS_DIRECTORY"])
             self.token = token
-            transport = try CurlTransport(token: token, environment: environment)
+            transport = try CurlTransport(token: token, hiding: secret, environment: environment)
         case .ssh:
             token = nil
             transport = try LobbyTransport(ssh, folder: folder, state: state, environment: environment, waits: waits)

@@ -67,7 +67,12 @@ package struct StateDirectory: Sendable {
     }
 
     /// Writes a new file, syncs it and renames it over the old one: a crash leaves the old or the new file, never part of one.
+    /// Throws for what is no file, such as a device: a rename would take its place.
     package static func replace(_ file: String, with bytes: [UInt8]) throws(StateError) {
+        var facts = stat()
+        if lstat(file, &facts) == 0, ![S_IFREG, S_IFLNK].contains(facts.st_mode & S_IFMT) {
+            throw StateError("\(file) is no regular file", advice: "name a file that is not there yet, or an earlier one")
+        }
         let temporary = file + ".new"
         unlink(temporary)
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)

@@ -54,8 +54,8 @@ package enum JSONKeys {
     private struct Walk {
         let document: Data
         var at: Int
-        /// The keys so far of each object that is open; an array has none.
-        var open: [Set<String>?] = []
+        /// The keys so far of each object that is open, in bytes: texts that only look alike are two. An array has none.
+        var open: [Set<[UInt8]>?] = []
         var last: String?
 
         init(_ document: Data) { (self.document, at) = (document, document.startIndex) }
@@ -73,7 +73,7 @@ package enum JSONKeys {
                     at = end - 1
                 case UInt8(ascii: ":"):
                     guard let name = last, !open.isEmpty else { continue }
-                    let isNew = open[open.count - 1]?.insert(name).inserted ?? true
+                    let isNew = open[open.count - 1]?.insert(Array(name.utf8)).inserted ?? true
                     return Key(name: name, depth: open.count, isRepeated: !isNew, value: at + 1)
                 default: break
                 }

@@ -30,7 +30,7 @@ package struct Permissions: Sendable, Hashable {
 
     package init(_ payload: Data) throws(PermissionError) {
         try Self.checkBytes(payload)
-        guard (try? JSONDecoder().decode([String: AnyValue].self, from: payload)) != nil else {
+        guard StrictJSON.isValue(payload), (try? JSONDecoder().decode([String: AnyValue].self, from: payload)) != nil else {
             throw PermissionError("the permissions are not a JSON object")
         }
         if let key = JSONKeys.repeated(in: payload) { throw PermissionError("the permissions have the key \"\(key)\" twice") }

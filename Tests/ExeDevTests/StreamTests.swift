@@ -24,7 +24,8 @@ import Testing
         Case(testDescription: "a signal", parts: ["{\"exit_code\":137}\n"], said: "137"),
         Case(testDescription: "no exit code", parts: ["{\"stdout\":\"aGk=\"}\n"], said: "hi: the answer ended without an exit code"),
         Case(testDescription: "empty", parts: [""], said: ": the answer ended without an exit code"),
-        Case(testDescription: "cut in a frame", parts: ["{\"exit_code\":0}"], said: ": the answer is cut within a frame"),
+        Case(testDescription: "cut in a frame", parts: ["{\"exit_code\":0"], said: ": the answer is cut within a frame"),
+        Case(testDescription: "without the last line break", parts: ["{\"exit_code\":3}"], said: "3"),
         Case(testDescription: "an error later", parts: ["{\"stdout\":\"aGk=\"}\n{\"error\":\"VM is gone\"}\n"], said: "hi: VM is gone"),
         Case(
             testDescription: "after the end", parts: ["{\"exit_code\":0}\n{\"stdout\":\"aGk=\"}\n"],
@@ -150,9 +151,10 @@ private final class Canned: StreamingTransport {
         _ body: [UInt8], silence: Duration, gate: @escaping Gate, take: @escaping @Sendable ([UInt8], [String: String]) -> Bool
     ) async throws(TransportFailure) -> HTTPReply {
         sent.withLock { $0 = String(decoding: body, as: UTF8.self) }
-        var headers = ["content-type": type]
+        let headers = ["content-type": type]
         for part in parts where !take(Array(part.utf8), headers) { throw TransportFailure(reason: "ended by us", wasSent: true) }
-        headers.merge(trailers) { $1 }
-        return HTTPReply(status: 200, headers: headers, body: [], isTruncated: false)
+        var reply = HTTPReply(status: 200, headers: headers, body: [], isTruncated: false)
+        reply.trailers = trailers
+        return reply
     }
 }

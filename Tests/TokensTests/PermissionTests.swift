@@ -15,6 +15,9 @@ import Testing
         ("{\t}", "control character"), ("{\"ctx\":\"\0\"}", "control character"), (#"{"cmds":["ls",7]}"#, "not a list of texts"),
         (#"{"exp":99999999999999999999999}"#, "exp is 9999"), ("{}{}", "not a JSON object"), ("{", "not one JSON object"), ("", "not one"),
         (#"{"cmds":["share  show"]}"#, "one blank"), (#"{"cmds":["ls -l"]}"#, "without flags"), (#"{"cmds":[""]}"#, "a command is words"),
+        (#"{"exp":2000000000,}"#, "not a JSON object"), (#"{"ctx":01}"#, "not a JSON object"), (#"{"ctx":"\ud800"}"#, "not a JSON object"),
+        (#"{"ctx":{"\ud800":1,"\ud800":2}}"#, "not a JSON object"), (#"{"ctx":[1,]}"#, "not a JSON object"),
+        (#"{"ctx":.5}"#, "not a JSON object"), (#"{"ctx":"\x"}"#, "not a JSON object"), (#"{"ctx":nul}"#, "not a JSON object"),
         (#"{"exp":946684799}"#, "years 2000"), (#"{"nbf":4102444801}"#, "years 2000"), (#"{"exp":02000000000}"#, "exp is 0200"),
     ])
     func refuses(payload: String, because: String) {
@@ -25,7 +28,8 @@ import Testing
 
     @Test(arguments: [
         #"{"exp" : 2000000000 , "nbf":1999999999}"#, #"{"ctx":{"exp":[1,{"exp":2}],"b":"\"exp\":1"},"exp":2000000000}"#,
-        #"{"\u0065xp":2000000000,"ctx":[[],{},"",-1.5e3,null]}"#, #"{"exp":2000000000}"#,
+        #"{"\u0065xp":2000000000,"ctx":[[],{},"",-1.5e3,null]}"#,
+        #"{"exp":2000000000,"ctx":{"\u00e9":1,"e\u0301":2,"K":3,"\u212a":4,"\ud83d\ude00":"\/\b"}}"#, #"{"exp":2000000000}"#,
     ])
     func takes(payload: String) throws {
         #expect(try Permissions(Data(payload.utf8)).expires == 2_000_000_000)

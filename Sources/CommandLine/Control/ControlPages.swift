@@ -126,7 +126,9 @@ enum ControlPages {
 extension ControlCommand {
     /// The words of an operand like `<bash|zsh|fish>`.
     fileprivate var choices: [String] {
-        operands.first.map { $0.filter { !"<>[].".contains($0) }.split(separator: "|").map(String.init) }.flatMap { $0.count > 1 ? $0 : nil } ?? []
+        operands.first.map { $0.filter { !"<>[].".contains($0) }.split(separator: "|").map(String.init) }.flatMap {
+            $0.count > 1 ? $0 : nil
+        } ?? []
     }
 }
 

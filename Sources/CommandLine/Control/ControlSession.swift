@@ -33,15 +33,16 @@ struct ControlSession: Sendable {
         throw Failure("\(operand) is a file, and a token is expected", advice: "--token-file \(operand), or - < \(operand)")
     }
 
-    func client(_ arguments: Arguments) throws -> ExeDevClient {
-        ExeDevClient(transport: try access(arguments).transport, waiting: terminal.patience.waits.begin)
+    /// `secret`: another token than the one that it sends, for errors to hide too.
+    func client(_ arguments: Arguments, hiding secret: ExeDevToken? = nil) throws -> ExeDevClient {
+        ExeDevClient(transport: try access(arguments, hiding: secret).transport, waiting: terminal.patience.waits.begin)
     }
 
     /// Over HTTPS or SSH, by `--transport`, else `EXE_DEV_TRANSPORT`.
-    private func access(_ arguments: Arguments) throws -> PlatformAccess {
+    private func access(_ arguments: Arguments, hiding secret: ExeDevToken?) throws -> PlatformAccess {
         let chosen = try arguments.value("transport").map { try PlatformAccess.transport($0, name: "--transport") }
         return try PlatformAccess(
-            chosen: chosen, tokenFile: arguments.value("token-file"), ssh: .ofControl(arguments),
+            chosen: chosen, tokenFile: arguments.value("token-file"), hiding: secret, ssh: .ofControl(arguments),
             folder: FileManager.default.currentDirectoryPath,
             state: try controlState(arguments), environment: environment, waits: terminal.patience.waits)
     }

@@ -28,6 +28,30 @@ struct ProxyAddress: Hashable {
         port = number
     }
 
+    /// The VM that git wants a password for; nil for another host, and for what git itself would not say: a key that stands twice, or a
+    /// character that only looks like the end of a line, by which a URL would name one host and reach another.
+    static func asked(byGit input: [UInt8]) -> ProxyAddress? {
+        guard input.allSatisfy({ $0 == 10 || (32...126).contains($0) }) else { return nil }
+        var fields: [String: String] = [:]
+        for line in input.split(separator: 10) {
+            let pair = String(decoding: line, as: UTF8.self).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            guard pair.count == 2, fields.updateValue(String(pair[1]), forKey: String(pair[0])) == nil else { return nil }
+        }
+        guard fields["protocol"] == "https", let host = fields["host"],
+            host.wholeMatch(of: /[a-z0-9][a-z0-9-]*\.exe\.xyz(:[0-9]{1,5})?/) != nil
+        else { return nil }
+        return try? ProxyAddress(host)
+    }
+
+    /// Settings of curl, which it reads before its arguments. Whatever host a redirect or another argument names, the connection goes to the
+    /// VM's proxy, whose certificate does not fit another host: so no other host is told the token.
+    func curlSettings(token: String, _ environment: [String: String]) -> [String] {
+        let place = environment["EXE_DEV_PROXY"] ?? "\(vm).exe.xyz:"
+        var lines = ["header = \"X-Exedev-Authorization: Bearer \(token)\"", "connect-to = \"::\(place)\"", "globoff"]
+        if let file = environment["EXE_DEV_PROXY_CA"] { lines.append("cacert = \"\(file)\"") }
+        return lines
+    }
+
     var url: String { "https://\(vm).exe.xyz" + (port.map { ":\($0)" } ?? "") + path }
 }
 
@@ -55,15 +79,8 @@ extension ControlCommand {
         guard let verb = try arguments.operands(upTo: 1).first else { throw UsageError("<get|store|erase> is missing") }
         // What git wants to be kept is signed anew each time.
         guard verb == "get" else { return .done }
-        let input = String(decoding: Terminal.input(upTo: 65536) ?? [], as: UTF8.self)
-        let pairs = input.split(whereSeparator: \.isNewline).map {
-            $0.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-        }
-        let fields = Dictionary(pairs.filter { $0.count == 2 }.map { ($0[0], String($0[1])) }, uniquingKeysWith: { $1 })
         // Another host is another helper's.
-        guard fields["protocol"] == "https", let host = fields["host"], host.split(separator: ":")[0].hasSuffix(".exe.xyz"),
-            let address = try? ProxyAddress(host)
-        else { return .done }
+        guard let address = ProxyAddress.asked(byGit: Terminal.input(upTo: 65536) ?? []) else { return .done }
         session.terminal.out("username=exedev\npassword=\(try session.proxyToken(of: address.vm, arguments))")
         return .done
     }
@@ -84,9 +101,7 @@ extension ControlSession {
     /// curl takes this process over: its streams, signals and exit status are the caller's. The token goes through a pipe, not into its arguments,
     /// and no token of ours into its environment.
     fileprivate func becomeCurl(_ address: ProxyAddress, token: String, _ words: [String]) throws -> Never {
-        var lines = ["header = \"X-Exedev-Authorization: Bearer \(token)\""]
-        if let proxy = environment["EXE_DEV_PROXY"] { lines.append("connect-to = \"::\(proxy)\"") }
-        if let file = environment["EXE_DEV_PROXY_CA"] { lines.append("cacert = \"\(file)\"") }
+        let lines = address.curlSettings(token: token, environment)
         let text = Array((lines.joined(separator: "\n") + "\n").utf8)
         var ends: [Int32] = [-1, -1]
         guard pipe(&ends) == 0, write(ends[1], text, text.count) == text.count, close(ends[1]) == 0 else {

@@ -7,6 +7,7 @@ import Reconciler
 import SSH
 import Shell
 import Spawn
+import Synchronization
 
 /// How a program on a VM ended; `exedev-ctl ssh` ends likewise.
 struct RemoteExit: Error { var status: Int32 }
@@ -68,7 +69,10 @@ extension ControlCommand {
     /// Once nobody reads any more the command ends with its connection, as it does under OpenSSH.
     @Sendable fileprivate static func passOn(_ bytes: ArraySlice<UInt8>, isError: Bool) {
         Terminal.passOn(bytes, isError: isError)
-        if !Terminal.hasWritten { exit(ExitStatus.failed.rawValue) }
+        guard !Terminal.hasWritten else { return }
+        // `ssh VM yes | head` ends as usual; a full disk is told.
+        let isPipe = Terminal.outputError.load(ordering: .relaxed) == EPIPE
+        exit((isPipe ? .failed : Terminal.ended(.failed, as: "exedev-ctl")).rawValue)
     }
 
     /// Of a signal as SSH names it (RFC 4254 §6.10).
@@ -121,7 +125,11 @@ extension ControlSession {
             if let refused = error as? EffectError, case .refused = refused.remedy {
                 throw Failure(
                     refused.message,
-                    advice: "name the key that exe.dev knows with --key, or register this one: ssh exe.dev ssh-key add; -l names another login")
+                    advice:
+                        "name the key that exe.dev knows with --key, or register this one: ssh exe.dev ssh-key add; -l names another login")
+            }
+            if let lost = error as? EffectError, case .observeAgain = lost.remedy {
+                throw Failure(lost.message, advice: "it is not known whether it was done: look before you send it again")
             }
             throw Failure.shown(error)
         }

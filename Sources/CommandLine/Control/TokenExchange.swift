@@ -15,7 +15,7 @@ extension ControlCommand {
         let operand = try arguments.operands(upTo: 1).first
         let token = try session.token(operand, arguments)
         let vm = arguments.value("vm").map { ["--vm=\($0)"] } ?? []
-        try await session.handToken(of: .typed(["exe0-to-exe1"] + vm + [token.signedText()]), arguments)
+        try await session.handToken(of: .typed(["exe0-to-exe1"] + vm + [token.signedText()]), hiding: token, arguments)
         return .done
     }
 
@@ -42,7 +42,13 @@ extension ControlCommand {
     ) { arguments, session in
         guard let name = try arguments.operands(upTo: 1).first else { throw UsageError("<name|fingerprint|token> is missing") }
         try ControlSession.refuseFile(name)
-        let key = name.hasPrefix("exe0.") ? try ExeDevToken(name, from: "the argument").signed().signature.publicLine : name
+        let isToken = name == "-" || name.contains("exe0.") || name.contains("exe1.")
+        let token = isToken ? try session.token(name, arguments) : nil
+        guard token?.isSigned != false else {
+            throw Failure(
+                "an exe1 token does not tell its key", advice: "name the key: exedev-ctl ssh-key list shows all, with their fingerprints")
+        }
+        let key = try token?.signed().signature.publicLine ?? name
         if !arguments.has("yes") {
             try session.confirm("What token revoke \(key) does: every token of this key is void, and it logs nobody in any more.")
         }
@@ -73,16 +79,19 @@ extension ControlCommand {
 
 extension ControlSession {
     /// Prints the token in an answer, or the answer as it is where there is none.
-    func handToken(of command: ExeDevCommand, _ arguments: Arguments) async throws {
-        let client = try client(arguments)
+    /// `secret`: a token that the command has, and that no answer takes any further.
+    func handToken(of command: ExeDevCommand, hiding secret: ExeDevToken? = nil, _ arguments: Arguments) async throws {
+        if arguments.has("json"), arguments.value("out") != nil {
+            throw UsageError("--json prints the whole answer, with the token; --out writes the token alone: leave one out")
+        }
+        let client = try client(arguments, hiding: secret)
         let answer = try await terminal.attending { try await client.exec(command) }
         guard !arguments.has("json") else { return terminal.out(answer) }
-        let token = (try? JSONDecoder().decode(TokenReply.self, from: Data(answer.utf8)))?.token
-        let words = answer.split(whereSeparator: \.isWhitespace)
-        guard let text = token ?? (words.count == 1 ? String(words[0]) : nil) else {
+        let text = (try? JSONDecoder().decode(TokenReply.self, from: Data(answer.utf8)))?.token ?? answer
+        guard let token = try? ExeDevToken(text, from: "the answer") else {
             throw Failure("exe.dev answered without a token", advice: "see it whole with --json")
         }
-        try hand(out: text, arguments)
+        try hand(out: token.headerText, arguments)
     }
 
     private struct TokenReply: Decodable { var token: String }

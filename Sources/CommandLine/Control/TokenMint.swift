@@ -61,6 +61,9 @@ struct TokenRequest {
         permissions = arguments.value("permissions")
         cmds = arguments.values("cmds").flatMap { $0.split(separator: ",").map { $0.trimmingBlanks } }
         context = arguments.value("ctx")
+        if let context, !StrictJSON.isValue(Data(context.utf8)) {
+            throw UsageError("--ctx is not one JSON value: write --ctx='{\"role\":\"ci\"}', or --ctx='\"text\"'")
+        }
         let (exp, nbf) = (arguments.value("exp"), arguments.value("nbf"))
         if permissions != nil, !cmds.isEmpty || context != nil || exp != nil || nbf != nil {
             throw UsageError("--permissions is the whole: --cmds, --exp, --nbf and --ctx would be part of it")

@@ -20,9 +20,11 @@ enum TokenMoment {
             return now + count * unit
         }
         if text.utf8.allSatisfy({ (48...57).contains($0) }) { return Int(text) }
-        let time = try? Date(text, strategy: .iso8601)
-        let day = try? Date(text, strategy: Date.ISO8601FormatStyle().year().month().day())
-        return (time ?? day).map { Int($0.timeIntervalSince1970) }
+        // The strategies take a beginning that fits.
+        let isDay = text.wholeMatch(of: /[0-9]{4}-[0-9]{2}-[0-9]{2}/) != nil
+        guard isDay || text.wholeMatch(of: /[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z/) != nil else { return nil }
+        let date = try? Date(isDay ? text + "T00:00:00Z" : text, strategy: .iso8601)
+        return date.map { Int($0.timeIntervalSince1970) }
     }
 
     /// As in `2026-12-31T12:00:00Z (in 30 days)`.

@@ -13,7 +13,9 @@ extension Doctor {
             let held = plan.items.filter { $0.isHeld }
             for item in held { tell(item, did) }
             let steps = plan.actions.count
-            if held.isEmpty { note(.ok(.plan, did, steps == 0 ? "nothing is to be done" : "\(steps) steps are to be done; plan shows them")) }
+            if held.isEmpty {
+                note(.ok(.plan, did, steps == 0 ? "nothing is to be done" : "\(steps) steps are to be done; plan shows them"))
+            }
         } catch {
             note(.failed(.plan, did, "\(Failure.shown(error))", advice: nil))
         }
