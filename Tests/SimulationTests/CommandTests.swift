@@ -274,7 +274,7 @@ import Testing
     @Test(arguments: [
         ("set-region fra", 200, "Frankfurt"), ("set-region xyz", 422, "unknown region"), ("set-region", 422, "usage"),
         ("doc proxy", 200, "# proxy"), ("billing plan", 200, "max_vms"), ("billing usage", 200, "usage"), ("pool list", 200, "pools"),
-        ("integrations list --available", 200, "integrations"), ("team vm ls", 200, "vms"), ("help all", 200, "share add-link"),
+        ("integrations list --available", 200, "http-proxy"), ("team vm ls", 200, "vms"), ("help all", 200, "share add-link"),
         ("browser --qr", 200, "url"), ("whoami", 200, "o@example.com"), ("ssh-key rename a", 422, "usage"),
         ("egress none1", 422, "not found"),
     ])
