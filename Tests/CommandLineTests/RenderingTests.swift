@@ -38,7 +38,7 @@ import Testing
                 then, up to: prepare host → install k3s
 
                 ! old-n1: resume it: exedev-ctl resume old-n1
-                exedev-k8s doctor looks closer: quota
+                exedev-k8s doctor looks closer: hosts
                 """)
     }
 

@@ -31,6 +31,9 @@ import Tokens
     @Test(arguments: [
         (["--exp=soon"], "--exp takes a span"), (["--exp=7"], "years 2000"), (["--permissions={}", "--cmds=ls"], "is the whole"),
         (["--cmds="], "names no command"), (["--nbf=1.5d"], "--nbf takes a span"),
+        (["--exp=2026-12-31 23:59"], "--exp takes a span"), (["--exp=2026-12-31T23:59Z"], "--exp takes a span"),
+        (["--exp=2026-12-31x"], "--exp takes a span"), (["--exp=2026-13-31"], "--exp takes a span"),
+        ([#"--ctx=1,"cmds":["rm"]"#], "one JSON value"),
     ])
     func badRequestsAreExplained(words: [String], because: String) throws {
         let arguments = try Arguments(words, options: ControlCommand.tokenMint.options)
@@ -142,7 +145,7 @@ import Tokens
                 + "share set-public (demo-web-n1)")
         let all = #"{"cmds":["ls","new","rm","share show","share port","share set-public","share add"]}"#
         #expect(try Self.check(all).refusal(of: Self.plan, Self.fleet) == nil)
-        #expect(refusal.advice?.contains("token mint --cmds='ls,new,restart,resize,tag,rm,comment,share show,share port") == true)
+        #expect(refusal.advice?.contains("token mint --exp=30d --cmds='ls,new,restart,resize,tag,rm,comment,share show,share port") == true)
     }
 
     @Test func aTokenThatEndsWithinTheHourIsWarnedOf() throws {

@@ -85,7 +85,7 @@ private final class DyingServer: Sendable {
     // {"exp":1700000000} and {"exp":4000000000}
     let ended = try await refusal("exe0.eyJleHAiOjE3MDAwMDAwMDB9.c2ln")
     #expect(ended.text == "exe.dev refused the API token of /etc/exedev/token (401): invalid token; it ended at 2023-11-14T22:13:20Z")
-    #expect(ended.advice.hasPrefix("make a new one and put it into /etc/exedev/token: ssh exe.dev \"ssh-key generate-api-key"))
+    #expect(ended.advice.hasPrefix("make a new one and put it into /etc/exedev/token: exedev-ctl token mint; exedev-ctl token for"))
     for token in ["exe0.eyJleHAiOjQwMDAwMDAwMDB9.c2ln", "exe0.e30.c2ln", "exe1.opaque"] {
         #expect(try await refusal(token).text == "exe.dev refused the API token of /etc/exedev/token (401): invalid token")
     }

@@ -187,6 +187,60 @@ import Testing
             ], platform())
     }
 
+    @Test func pools() async throws {
+        func pool(_ name: String, _ cpus: Int, _ most: Int, _ vms: String = "") -> String {
+            #"{"pool_id":"pool-1","name":"\#(name)","cpus":\#(cpus),"memory_gib":\#(cpus * 2),"region":"lax","max_vms":\#(most),"vms":[\#(vms)]}"#
+        }
+        let even = Self.error("--cpus must be an even number from 4 through 512")
+        try await check(
+            [
+                ("pool new fast", 422, even), ("pool new fast --cpus=7", 422, even), ("pool new fast --cpus=2", 422, even),
+                ("pool new fast --cpus=8", 200, pool("fast", 8, 200)), ("pool hosts", 200, #"{"hosts":[]}"#),
+                ("pool new fast --cpus=8", 422, Self.error(#"pool name "fast" is not available"#)),
+                ("new --name=web-two --pool=slow", 422, Self.error(#"pool "slow" not found"#)),
+                ("ls web-two", 200, #"{"vms":[]}"#), ("pool resize fast --max-vms=1", 200, pool("fast", 8, 1)),
+                (
+                    "pool adopt --vm=web-one --pool=fast", 200,
+                    #"{"vm_name":"web-one","pool_id":"pool-1","pool_name":"fast"}"#
+                ),
+                ("new --name=web-two --pool=fast", 422, Self.error(#"pool "fast" is full: 1 VMs"#)),
+                ("cp web-one web-two --pool=fast", 422, Self.error(#"pool "fast" is full: 1 VMs"#)),
+                ("pool rename fast swift", 200, pool("swift", 8, 1, #""web-one""#)),
+                ("pool list swift --usage --range=24h", 200, #"{"pools":[\#(pool("swift", 8, 1, #""web-one""#))],"range":"24h"}"#),
+                ("pool delete swift", 422, Self.error(#"pool "swift" has 1 VMs: use --force"#)),
+                ("pool detach --vm=web-one", 200, #"{"vm_name":"web-one","standalone":true}"#),
+                ("pool detach --vm=web-one", 422, Self.error(#"VM "web-one" is in no pool"#)),
+                ("pool delete swift", 200, #"{"status":"deleted","name":"swift"}"#), ("pool list", 200, #"{"pools":[]}"#),
+            ], platform())
+    }
+
+    @Test func integrations() async throws {
+        func row(_ name: String, _ attachments: String = "") -> String {
+            #"{"name":"\#(name)","type":"http-proxy","target":"https://a.example","attachments":[\#(attachments)]}"#
+        }
+        try await check(
+            [
+                ("integrations add tea", 422, Self.error(#"unknown integration type "tea""#)),
+                (
+                    "integrations add http-proxy --name=api --target=https://a.example --bearer secret --peer", 200,
+                    row("api")
+                ),
+                ("integrations add http-proxy --name=api", 422, Self.error(#"integration name "api" is not available"#)),
+                (
+                    "integrations attach api web-one", 422,
+                    Self.error(#"invalid attachment "web-one": use vm:NAME, tag:TAG or auto:all"#)
+                ),
+                ("integrations attach api tag:ci --for=1h", 200, row("api", #""tag:ci""#)),
+                ("integrations rename api web", 200, row("web", #""tag:ci""#)),
+                ("integrations list", 200, #"{"integrations":[\#(row("web", #""tag:ci""#))]}"#),
+                ("integrations detach web auto:all", 422, Self.error(#""web" is not attached to auto:all"#)),
+                ("integrations detach web tag:ci", 200, row("web")), ("integrations test web", 200, #"{"name":"web","ok":true}"#),
+                ("integrations remove web", 200, #"{"name":"web","removed":true}"#),
+                ("integrations test web", 422, Self.error(#"integration "web" not found"#)),
+                ("integrations catalog git", 200, #"{"catalog":["github"]}"#),
+            ], platform())
+    }
+
     @Test func aMachinesOwnCommands() async throws {
         let shelley = #"{"error":"shelley_not_installed","message":"the VM's image has not opted into Shelley","#
         try await check(
@@ -220,7 +274,7 @@ import Testing
     @Test(arguments: [
         ("set-region fra", 200, "Frankfurt"), ("set-region xyz", 422, "unknown region"), ("set-region", 422, "usage"),
         ("doc proxy", 200, "# proxy"), ("billing plan", 200, "max_vms"), ("billing usage", 200, "usage"), ("pool list", 200, "pools"),
-        ("integrations list --available", 200, "integrations"), ("team vm ls", 200, "vms"), ("help all", 200, "share add-link"),
+        ("integrations list --available", 200, "http-proxy"), ("team vm ls", 200, "vms"), ("help all", 200, "share add-link"),
         ("browser --qr", 200, "url"), ("whoami", 200, "o@example.com"), ("ssh-key rename a", 422, "usage"),
         ("egress none1", 422, "not found"),
     ])

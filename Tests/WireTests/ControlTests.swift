@@ -200,7 +200,7 @@ extension WireTests {
                     return (ended.status, ended.all)
                 }
                 #expect(try await ctl("new", "--name=other-one", "--no-email").status == 0)
-                // The simulator's first token may not do this; one that is minted for it may.
+                // A token for these commands alone.
                 let (owner, key, short) = (wire.folder + "/owner", wire.folder + "/tagged", wire.folder + "/short")
                 let mint = try await ctl(
                     "token", "mint", "--cmds=ssh-key generate-api-key,ssh-key remove,exe0-to-exe1,ls", "--out", owner)

@@ -100,9 +100,9 @@ actor ExecService {
         HTTPResponse(status: reply.status, headers: reply.headers, body: Data(reply.body.utf8))
     }
 
-    /// Values of `--env` may be secrets, so may those of the registry.
+    /// Values of `--env` may be secrets, so may those of the registry and of integrations.
     private func log(_ status: Int, _ words: [String]) {
-        let secret = ["env", "registry-auth", "setup-script"]
+        let secret = ["env", "registry-auth", "setup-script", "bearer", "header"]
         let shown = words.indices.map { place in
             let name = words[place].drop { $0 == "-" }
             if place > 0, secret.contains(String(words[place - 1].drop { $0 == "-" })) { return "…" }

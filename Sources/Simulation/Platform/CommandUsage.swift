@@ -85,12 +85,39 @@ struct CommandUsage: Sendable {
         "invite activity": CommandUsage("invite activity"),
     ]
 
+    /// Of the SDK's `integrations.add` and `edit`.
+    private static let integrationValues: Set<String> = [
+        "bearer", "comment", "fields", "for", "header", "host-key", "name", "repository", "strip-prefix", "target",
+    ]
+    private static let integrationSwitches: Set<String> = ["act-as-user", "default", "no-auth", "peer", "readonly", "team"]
+
     private static let services: [String: CommandUsage] = [
         "billing plan": CommandUsage("billing plan [--all]", switches: ["all"]),
         "billing usage": CommandUsage("billing usage [--range=cycle|24h|7d|30d] [--group=vm]", values: ["range", "group"]),
         "pool list": CommandUsage("pool list [pool] [--usage [--range=live|24h|7d|30d]]", values: ["range"], switches: ["usage"]),
+        "pool new": CommandUsage("pool new <name> --cpus=N [--region=CODE] [--max-vms=N]", values: ["cpus", "region", "max-vms"]),
+        "pool adopt": CommandUsage("pool adopt --vm=VM --pool=POOL", values: ["vm", "pool"]),
+        "pool detach": CommandUsage("pool detach --vm=VM [--poolless]", values: ["vm"], switches: ["poolless"]),
+        "pool resize": CommandUsage(
+            "pool resize <name> [--cpus=N] [--max-vms=N] [--force]", values: ["cpus", "max-vms"], switches: ["force"]),
+        "pool rename": CommandUsage("pool rename <old> <new>"),
+        "pool delete": CommandUsage("pool delete <name> [--force]", switches: ["force"]),
+        "pool hosts": CommandUsage("pool hosts"),
         "integrations list": CommandUsage(
             "integrations list [--usage] [--available]", switches: ["usage", "available"], tags: true),
+        "integrations add": CommandUsage(
+            "integrations add <type> [--name=NAME] [flags]", values: integrationValues.union(["attach"]), switches: integrationSwitches),
+        "integrations edit": CommandUsage(
+            "integrations edit <name> [flags]", values: integrationValues.union(["webhook-url"]),
+            switches: integrationSwitches.union(["clear-header"])),
+        "integrations remove": CommandUsage("integrations remove <name> [--team]", switches: ["team"]),
+        "integrations test": CommandUsage("integrations test <name> [--team]", switches: ["team"]),
+        "integrations rename": CommandUsage("integrations rename <old> <new> [--team]", switches: ["team"]),
+        "integrations attach": CommandUsage(
+            "integrations attach <name> <vm:NAME|tag:TAG|auto:all> [--team] [--for=DURATION | --until=TIME]", values: ["for", "until"],
+            switches: ["team"]),
+        "integrations detach": CommandUsage("integrations detach <name> <vm:NAME|tag:TAG|auto:all> [--team]", switches: ["team"]),
+        "integrations catalog": CommandUsage("integrations catalog [word]"),
         "team": CommandUsage("team"),
         "team members": CommandUsage("team members"),
         "team add": CommandUsage("team add <email> [user|admin|billing_owner]"),

@@ -1,7 +1,7 @@
 import Foundation
 import K3s
 
-/// Commands that concern no VM, or little of one. Of pools, teams, billing and integrations only the shape is documented: there are none.
+/// Commands that concern no VM, or little of one. Of billing only the shape is documented.
 extension Platform {
     static let regions = [
         "pdx": "Portland, USA", "lax": "Los Angeles, USA", "nyc": "New York, USA", "dal": "Dallas, USA", "fra": "Frankfurt, Germany",
@@ -17,8 +17,6 @@ extension Platform {
         case "browser": .json(.object([("url", "https://exe.dev/auth/simulated")]))
         case "billing plan": .json(.object([("plan", "Personal"), ("max_vms", .number(min(account.quota, 25)))]))
         case "billing usage": .json(.object([("usage", .list([]))]))
-        case "pool list": .json(.object([("pools", .list([]))]))
-        case "integrations list": .json(.object([("integrations", .list([]))]))
         default: .failure(404, "unknown command")
         }
     }

@@ -103,6 +103,8 @@ package actor Platform {
         case "domain": .json(try domains(call))
         case "ssh-key", "exe0-to-exe1": .json(try keys(call))
         case "defaults", "invite", "team": try preferences(call)
+        case "pool": .json(try pools(call))
+        case "integrations": .json(try integrations(call))
         default:
             if let machine = try await answerOfMachine(call) { machine } else { try await other(call) }
         }

@@ -39,15 +39,19 @@ extension Platform {
 
     func create(_ call: Invocation) async throws -> JSON {
         try check(call)
-        let vm = try await make(Self.new(call), copying: nil)
-        return created(vm)
+        return created(try await make(Self.new(call), copying: nil, pool: call.value("pool")))
     }
 
     /// It may be renamed while its machine is made.
-    private func make(_ new: NewVM, copying source: VirtualMachine?) async throws -> VirtualMachine {
+    private func make(_ new: NewVM, copying source: VirtualMachine?, pool: String?) async throws -> VirtualMachine {
         let time = stamp
         let vm = try change { account throws(AccountRefusal) in
-            try account.create(new, createdAt: { _ in time }, host: { $0 })
+            // Nothing of it stays if the pool does not take it.
+            var next = account
+            let vm = try next.create(new, createdAt: { _ in time }, host: { $0 })
+            if let pool { try next.preferences.move(vm.index, into: pool) }
+            account = next
+            return vm
         }
         do {
             try await machines.create(vm, copying: source)
@@ -72,7 +76,6 @@ extension Platform {
     /// A new machine with the source's disk as it is; what has not reached it is lost.
     func copy(_ call: Invocation) async throws -> JSON {
         let (source, began) = (try named(call.words.first), now())
-        if let pool = call.value("pool") { throw AccountRefusal.invalid("pool \"\(pool)\" not found") }
         var new = NewVM(name: call.words.dropFirst().first ?? Self.someName(), comment: source.comment, make: source.make.value)
         new.make.cpu = call.value("cpu") ?? new.make.cpu
         new.make.memory = call.value("memory") ?? new.make.memory
@@ -84,7 +87,7 @@ extension Platform {
         guard VirtualMachine.bytes(new.make.disk) ?? 0 >= VirtualMachine.bytes(source.make.disk) ?? 0 else {
             throw AccountRefusal.invalid("disk can only grow: it has \(source.make.disk)")
         }
-        let vm = try await make(new, copying: source)
+        let vm = try await make(new, copying: source, pool: call.value("pool"))
         let ssh = destination(of: vm)
         var fields: [(String, JSON)] = [
             ("name", .string(vm.name)), ("state", "starting"), ("source", .string(source.name)),
@@ -95,7 +98,7 @@ extension Platform {
         fields += [
             ("created_at", .string(vm.createdAt)), ("egress_policy", .string(vm.make.egress)), ("elapsed", .decimal(now() - began)),
         ]
-        return .object(fields)
+        return .object(fields + membership(of: vm))
     }
 
     private static func someName() -> String { "box-\(String(UInt32.random(in: 0 ... .max), radix: 36))" }
@@ -117,7 +120,6 @@ extension Platform {
     private func check(_ call: Invocation) throws(AccountRefusal) {
         try checkSetupScript(call.value("setup-script") ?? "")
         for pair in call.values("env") where !pair.contains("=") { throw .invalid("--env needs KEY=VALUE") }
-        if let pool = call.value("pool") { throw .invalid("pool \"\(pool)\" not found") }
         try Self.check(Self.new(call).make)
     }
 
@@ -144,7 +146,7 @@ extension Platform {
         fields += [("ssh_port", .number(sshPort)), ("https_url", .string(Self.url(vm))), ("proxy_port", .number(vm.port))]
         if !vm.comment.isEmpty { fields.append(("comment", .string(vm.comment))) }
         fields += [("created_at", .string(vm.createdAt)), ("egress_policy", .string(vm.make.egress))]
-        return .object(fields)
+        return .object(fields + membership(of: vm))
     }
 
     /// 200 even when every VM failed; failures come as lines of their own before the summary (SDK integration tests).
@@ -154,7 +156,11 @@ extension Platform {
         var missing: [String] = []
         for name in names {
             guard account.place(of: name).map({ isVisible(account.hosts[$0]) }) ?? true,
-                let vm = try change({ account throws(AccountRefusal) in account.remove(name) })
+                let vm = try change({ account throws(AccountRefusal) in
+                    let vm = account.remove(name)
+                    if let vm { try account.preferences.move(vm.index, into: nil) }
+                    return vm
+                })
             else {
                 missing.append(name)
                 continue

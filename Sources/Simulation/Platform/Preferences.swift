@@ -1,4 +1,4 @@
-/// What an account keeps that is of no VM: its defaults, its team, its invitation.
+/// What an account keeps that is of no VM: its defaults, its team, its invitation, pools, integrations.
 package struct Preferences: Codable, Sendable, Hashable {
     struct Member: Codable, Sendable, Hashable {
         var email: String
@@ -16,6 +16,10 @@ package struct Preferences: Codable, Sendable, Hashable {
     var defaults: [String: [String: String]] = [:]
     var team = Team()
     var reward = "standard"
+    var pools: [Pool] = []
+    /// How many there ever were.
+    var poolsMade = 0
+    var integrations: [Integration] = []
 
     package init() {}
 }
