@@ -118,12 +118,16 @@ import Testing
                 "vm_name: web-one", "port:    8080.0", "sso:     -", "", "users:", "EMAIL", "kim@example.com",
             ])
         #expect(AnswerText(columns: []).lines(of: [Data(#"[]"#.utf8)]) == ["-"])
+        let wide = #"{"vms":[{"vm_name":"a","comment":"\#(String(repeating: "x", count: 900_000))"},{"vm_name":"b","comment":""}]}"#
+        let table = AnswerText(columns: []).lines(of: [Data(wide.utf8)])
+        #expect(table.allSatisfy { $0.count < 250 } && table[1].hasSuffix("x…") && table[2] == "b        -")
     }
 
     /// What bash offers behind each of these, by bash itself.
     @Test(arguments: [
         ("sha", "share"), ("share set-p", "set-public set-private"), ("share add one --r", "--root"), ("token ", "mint inspect"),
         ("new --sta", "--standalone"), ("pool delete x --f", "--force"),
+        ("completion ", "bash zsh fish"),
     ])
     func bashCompletes(typed: String, offers: String) async throws {
         let folder = FileManager.default.temporaryDirectory.path() + "exedev-completion-" + UUID().uuidString

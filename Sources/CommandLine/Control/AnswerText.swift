@@ -30,8 +30,14 @@ struct AnswerText {
         for row in rows { for member in row where !keys.contains(member.key) { keys.append(member.key) } }
         let chosen = columns.filter(keys.contains)
         if !chosen.isEmpty { keys = chosen }
-        let cells = rows.map { row in keys.map { key in row.first { $0.key == key }?.value.words ?? "-" } }
+        let cells = rows.map { row in keys.map { key in row.first { $0.key == key }.map { Self.cell($0.value) } ?? "-" } }
         return aligned([keys.map { $0.uppercased().replacing("_", with: "-") }] + cells)
+    }
+
+    /// A long text would make every row as wide; --json has all of it.
+    private static func cell(_ value: JSONTree) -> String {
+        let words = value.words
+        return words.utf8.count > 200 ? words.prefix(199) + "…" : words
     }
 
     /// Two blanks between columns, none behind the last.

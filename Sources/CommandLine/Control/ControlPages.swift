@@ -70,11 +70,13 @@ enum ControlPages {
             let before = words.dropLast().map { "__fish_seen_subcommand_from \($0)" }
             let condition = before.isEmpty ? "__fish_use_subcommand" : before.joined(separator: "; and ")
             lines.append("complete -c exedev-ctl -n '\(condition)' -a \(words.last!) -d '\(fishText(command.summary))'")
+            if command.path == "scp" { lines.append("complete -c exedev-ctl -n '__fish_seen_subcommand_from scp' -F") }
             let inside = words.map { "__fish_seen_subcommand_from \($0)" }.joined(separator: "; and ")
             for option in command.options {
                 let name = option.name.count == 1 ? "-s \(option.name)" : "-l \(option.name)"
                 lines.append(
-                    "complete -c exedev-ctl -n '\(inside)' \(name)\(option.takesValue ? " -r" : "") -d '\(fishText(option.meaning))'")
+                    "complete -c exedev-ctl -n '\(inside)' \(name)\(option.takesValue ? " -r" : "")\(option.isPath ? " -F" : "") -d '\(fishText(option.meaning))'"
+                )
             }
         }
         return lines.joined(separator: "\n")
@@ -126,9 +128,8 @@ enum ControlPages {
 extension ControlCommand {
     /// The words of an operand like `<bash|zsh|fish>`.
     fileprivate var choices: [String] {
-        operands.first.map { $0.filter { !"<>[].".contains($0) }.split(separator: "|").map(String.init) }.flatMap {
-            $0.count > 1 ? $0 : nil
-        } ?? []
+        let words = (operands.first ?? "").filter { !"<>[].".contains($0) }.split(separator: "|").map(String.init)
+        return words.count > 1 ? words : []
     }
 }
 

@@ -8,7 +8,10 @@ extension Lobby {
             path: "ls", operands: ["[name|pattern]"], summary: "lists VMs; a plain name also matches VMs whose names begin with it",
             flags: [.flag("l", "sizes and images too"), .value("group", "KEY", "none, tag, region or type")],
             examples: ["ls", "ls 'web-*'", "ls -l web-one"], isRead: true,
-            columns: ["vm_name", "status", "region", "tags", "comment", "created_at", "image", "allocated_cpus", "ssh_dest"]),
+            columns: [
+                "vm_name", "status", "region", "tags", "comment", "created_at", "image", "allocated_cpus", "memory_capacity_bytes",
+                "disk_capacity_bytes", "ssh_dest",
+            ]),
         LobbyCommand(
             path: "new", operands: [], summary: "creates a VM",
             flags: [.value("name", "NAME", "its name; without one exe.dev chooses"), .value("image", "IMAGE", "container image (exeuntu)")]
