@@ -70,7 +70,7 @@ package struct StateDirectory: Sendable {
     /// Throws for what is no file, such as a device: a rename would take its place.
     package static func replace(_ file: String, with bytes: [UInt8]) throws(StateError) {
         var facts = stat()
-        if lstat(file, &facts) == 0, ![S_IFREG, S_IFLNK].contains(facts.st_mode & S_IFMT) {
+        if lstat(file, &facts) == 0, [S_IFCHR, S_IFBLK, S_IFIFO, S_IFSOCK].contains(facts.st_mode & S_IFMT) {
             throw StateError("\(file) is no regular file", advice: "name a file that is not there yet, or an earlier one")
         }
         let temporary = file + ".new"
