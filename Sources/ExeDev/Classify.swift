@@ -22,6 +22,8 @@ enum Classify {
     /// The error of a command that ran and failed, by its message.
     static func refusal(_ command: ExeDevCommand, _ text: String) -> ExeDevError {
         let low = text.lowercased()
+        // What a program on a VM printed is no word of exe.dev.
+        if !command.parsed.isRemote, let ended = ended(low, command) { return ended }
         if case .new(let vm) = command, low.contains("not available") { return .nameUnavailable(vm.name) }
         if low.contains("failed to connect") || low.contains("failed to dial") || low.contains("handshake failed")
             || low.contains("failed to create session") || low.contains("failed to run command on vm") || low.contains("is not running")
@@ -32,6 +34,16 @@ enum Classify {
         if case .new = command, low.contains("maximum number of vms") || low.contains("vm limit") { return .quotaReached(text) }
         if low.contains("unknown command") { return .misunderstood(verb: command.verb, status: 404, text) }
         return .refused(verb: command.verb, text)
+    }
+
+    /// What is 504 or 429 over HTTPS, and over SSH comes in words alone. Only a whole text is taken for 429, as it is sent again.
+    private static func ended(_ low: String, _ command: ExeDevCommand) -> ExeDevError? {
+        if low.contains("command timed out") || low.contains("deadline exceeded") && !low.contains("failed to") {
+            return .timedOut(verb: command.verb, mayHaveHappened: command.isMutating)
+        }
+        let whole = low.split { $0.isWhitespace || $0 == "." }.joined(separator: " ")
+        let isThrottled = ["slow down", "too many requests", "rate limit exceeded", "rate limited"].contains(whole)
+        return isThrottled ? .throttled(verb: command.verb, retryAfter: nil) : nil
     }
 
     /// Whether the text says that the VM is not there, and not merely that something else was not found. `name`: nil for any VM.

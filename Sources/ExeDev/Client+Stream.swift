@@ -14,7 +14,7 @@ package struct RemoteCommand: Sendable, Hashable {
     }
 
     /// Lexed twice: by exe.dev, and the last word by the VM's shell (facts/exedev.md §2.2).
-    var command: ExeDevCommand { .typed(["ssh"] + (user.map { ["-l", $0] } ?? []) + [vm, line]) }
+    package var command: ExeDevCommand { .typed(["ssh"] + (user.map { ["-l", $0] } ?? []) + [vm, line]) }
 }
 
 extension ExeDevClient {
@@ -26,8 +26,14 @@ extension ExeDevClient {
     package func run(
         _ remote: RemoteCommand, over stream: any StreamingTransport, write: @escaping @Sendable (RemoteOutput) -> Void
     ) async throws(ExeDevError) -> Int32 {
+        try await run(remote.command, over: stream, write: write)
+    }
+
+    /// The same for a line of `ssh` as typed.
+    package func run(
+        _ command: ExeDevCommand, over stream: any StreamingTransport, write: @escaping @Sendable (RemoteOutput) -> Void
+    ) async throws(ExeDevError) -> Int32 {
         let reader = StreamReader(write)
-        let command = remote.command
         do throws(ExeDevError) {
             let reply = try await send(command) { gate throws(TransportFailure) in
                 try await stream.stream(Array(command.line.utf8), silence: Self.silence, gate: gate, take: reader.take)

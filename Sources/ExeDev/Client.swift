@@ -132,8 +132,12 @@ package struct ExeDevClient: Sendable {
         if let documents = Body.documents(reply.body) {
             if !mixed || documents.allSatisfy({ Body.error($0) != nil }) { try refuseErrors(documents, command) }
             if command.isMutating { try refuseOthers(documents, command) }
-        } else if command.isMutating, reply.body.allSatisfy({ [9, 10, 13, 32].contains($0) }) {
-            throw .unreadable(verb: command.verb, "it is empty", mayHaveHappened: true)
+        } else if command.isMutating {
+            let isEmpty = reply.body.allSatisfy { [9, 10, 13, 32].contains($0) }
+            guard !isEmpty, !ExeDevAnswer(reply.body).isUnreadable(for: command.parsed) else {
+                let excerpt = String(decoding: reply.body.prefix(120), as: UTF8.self)
+                throw .unreadable(verb: command.verb, isEmpty ? "it is empty" : excerpt, mayHaveHappened: true)
+            }
         }
         return String(decoding: reply.body, as: UTF8.self)
     }

@@ -88,27 +88,21 @@ package enum ExeDevCommand: Sendable, Hashable {
         [size.cpu.map { "--cpu=\($0)" }, size.memory.map { "--memory=\($0)" }, size.disk.map { "--disk=\($0)" }].compactMap(\.self)
     }
 
+    /// As the lobby takes it apart.
+    package var parsed: LobbyLine { LobbyLine(line) }
+
     /// The command without its arguments, for messages: arguments may be secret.
-    package var verb: String {
-        let words = line.split(separator: " ").map(String.init)
-        return Lobby.command(of: words)?.path ?? words.first ?? ""
-    }
+    package var verb: String { parsed.verb }
 
     /// Whether sending it twice may have two effects.
     package var isMutating: Bool {
         switch self {
         case .ls, .whoami, .shareShow, .help: false
-        case .raw(let line): !Self.isRead(line.split(separator: " ").map(String.init))
+        case .raw: !parsed.isRead
         case .new, .rm, .restart, .resize, .tag, .comment, .sharePort, .shareSetPublic, .shareSetPrivate, .shareAdd, .shareRemove: true
         }
     }
 
-    private static func isRead(_ words: [String]) -> Bool {
-        words.isEmpty || words.contains("--help") || Lobby.command(of: words)?.isRead == true
-    }
-
     /// exe.dev cuts a command at 30 s, `cp` at 5.5 minutes (facts/exedev.md §2.3); we wait a little longer than it does.
-    package var deadline: Duration {
-        .seconds(Lobby.command(of: line.split(separator: " ").map(String.init))?.deadline ?? 35)
-    }
+    package var deadline: Duration { .seconds(parsed.command?.deadline ?? 35) }
 }

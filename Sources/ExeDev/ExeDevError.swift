@@ -8,7 +8,7 @@ package enum ExeDevError: Error, Sendable, Hashable, CustomStringConvertible {
     case tokenRefused(String, Credential?)
     /// 403.
     case notAllowed(verb: String, String)
-    /// 400, 404, 405, 413: the server does not understand the request.
+    /// 400, 404, 405, 413, a redirect: the server does not understand the request.
     case misunderstood(verb: String, status: Int, String)
     /// 429, after all retries.
     case throttled(verb: String, retryAfter: Double?)
@@ -58,7 +58,7 @@ package enum ExeDevError: Error, Sendable, Hashable, CustomStringConvertible {
                 advice: "make a new one\(credential.map { " and put it into \($0.place)" } ?? ""): exedev-ctl token mint; \(Self.newToken)")
         case .notAllowed(let verb, _):
             .askOperator(advice: "make one that may run \(verb) too: exedev-ctl token mint --cmds='…,\(verb)'; \(Self.newToken)")
-        case .misunderstood: .askOperator(advice: "exe.dev's API may have changed: try a newer version of this program")
+        case .misunderstood(_, let status, _): .askOperator(advice: Self.advice(status))
         case .nameUnavailable(let name):
             .nameTaken(
                 advice:
@@ -66,6 +66,15 @@ package enum ExeDevError: Error, Sendable, Hashable, CustomStringConvertible {
             )
         case .quotaReached: .askOperator(advice: "remove VMs that are not needed, or ask exe.dev for a larger plan")
         case .refused(let verb, _): .askOperator(advice: "read its message; exedev-ctl exec '\(verb) --help' shows the usage")
+        }
+    }
+
+    private static func advice(_ status: Int) -> String {
+        switch status {
+        case 300..<400: "EXE_DEV_ENDPOINT may be wrong: it answers with a redirect"
+        case 400: "see the quoting of the command line"
+        case 413: "a command has at most \(ExeDevCommand.mostBytes / 1024) KiB"
+        default: "exe.dev's API may have changed: try a newer version of this program"
         }
     }
 

@@ -1,4 +1,4 @@
-package import FoundationEssentials
+import FoundationEssentials
 import Shell
 
 /// A VM in the output of `ls` or `new`. Only the name and a way to reach it are certain (facts/exedev.md §8.16).
@@ -165,38 +165,6 @@ struct RemovalReply: Decodable {
     enum CodingKeys: String, CodingKey {
         case deleted, failed, errors
         case notFound = "not_found"
-    }
-}
-
-/// The body of an answer with status 200, before it is believed.
-package struct ExeDevAnswer: Sendable {
-    /// One JSON value, or one of each line; nil for a text.
-    package let values: [Data]?
-
-    package init(_ body: String) { values = Body.documents(Array(body.utf8)) }
-
-    /// What of `command` was not done although exe.dev answered 200: an error in whatever document, something in `failed`, no VM of the name
-    /// that was asked for (facts/exedev.md §1). Nil: all was done.
-    package func complaint(about command: ExeDevCommand) -> String? {
-        let words = command.line.split(separator: " ").map(String.init)
-        let errors = (values ?? []).compactMap(Body.message)
-        if !errors.isEmpty { return "exe.dev \(command.verb): \(OutsideText.line(errors.joined(separator: "; ")))" }
-        let failed = (values ?? []).flatMap { (try? JSONDecoder().decode(FailureReply.self, from: $0))?.names ?? [] }
-        if !failed.isEmpty { return "exe.dev \(command.verb): not done for \(OutsideText.line(failed.joined(separator: ", ")))" }
-        let names = words.dropFirst().filter { !$0.hasPrefix("-") }
-        guard words.first == "ls", let name = names.first,
-            let rows = values?.compactMap({ try? JSONDecoder().decode(ListReply.self, from: $0) }),
-            !rows.isEmpty, rows.allSatisfy(\.vms.isEmpty)
-        else { return nil }
-        return "there is no VM \(name)"
-    }
-
-    /// `failed`: names, or `status: "failed"`.
-    private struct FailureReply: Decodable {
-        var failed: [String]?
-        var status: String?
-
-        var names: [String] { status == "failed" ? ["what was asked for"] : failed ?? [] }
     }
 }
 

@@ -66,10 +66,13 @@ package final class LobbyTransport: ExeDevTransport {
 
     /// The flag stands before operands, of which some may follow `--`; what `ssh` runs on a VM is not the lobby's.
     static func asJSON(_ line: String) -> String {
-        let words = line.split(separator: " ").map(String.init)
-        guard let first = words.first, first != "ssh" else { return line }
-        let path = Lobby.command(of: words)?.path ?? first
-        return line.hasPrefix(path) ? path + " --json" + line.dropFirst(path.count) : line + " --json"
+        let parsed = LobbyLine(line)
+        guard let first = parsed.words.first, !parsed.isRemote else { return line }
+        let path = parsed.command?.path ?? first
+        if line.hasPrefix(path) { return path + " --json" + line.dropFirst(path.count) }
+        // Its first words are quoted, or stand apart.
+        let words = path.split(separator: " ").map(String.init)
+        return ExeDevCommand.typed(words + ["--json"] + parsed.words.dropFirst(words.count)).line
     }
 
     static func reply(to result: ExecResult) -> HTTPReply {

@@ -196,6 +196,19 @@ import Testing
         #expect(simulated.suffix(3) == ["connect-to = \"::127.0.0.1:9\"", "globoff", "cacert = \"/ca\""])
     }
 
+    /// Nothing else is sent than what was typed.
+    @Test func bytesOfNoTextAreRefused() throws {
+        #expect(try Control.text(Array("ä".utf8), of: "argument 1") == "ä")
+        #expect {
+            try Control.text([0x61, 0xff], of: "argument 2")
+        } throws: { "\($0)" == "argument 2 is no UTF-8 text" }
+    }
+
+    /// Neither is sent: there is no token here, nor is one asked for.
+    @Test(arguments: [["exec", ""], ["exec", " \t"], ["exec"]]) func anEmptyLineIsBadUsage(words: [String]) async throws {
+        #expect(await Control.run(words.map { Array($0.utf8) }) == 64)
+    }
+
     /// What is the remote command's is not ours.
     @Test func optionsBehindTheVMAreTheCommands() throws {
         let (command, rest) = try ControlHelp.command(["ssh", "-t", "web-one", "ls", "--key", "-l", "--json"])

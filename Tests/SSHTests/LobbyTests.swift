@@ -23,6 +23,28 @@ import Testing
         #expect(reply.status == status && String(decoding: reply.body, as: UTF8.self) == body)
     }
 
+    /// What came without a status of HTTP is judged as if it had one.
+    @Test(
+        arguments: [
+            (0, "{\"vm_name\":\"web-one\",\"co", "comment web-one x", .observeAgain), (0, "", "comment web-one x", .observeAgain),
+            (1, "{\"error\":\"command timed out\"}", "rm web-one", .observeAgain), (1, "command timed out\n", "rm web-one", .observeAgain),
+            (1, "slow down\n", "rm web-one", .retry(after: nil)), (1, "busy: slow down\n", "ssh web-one x", nil),
+            (1, "slow down\n", "ssh web-one x", nil), (1, "command timed out\n", "ssh web-one x", nil),
+        ] as [(Int32, String, String, ExeDevError.Remedy?)])
+    func anEndIsJudged(exit: Int32, out: String, line: String, remedy: ExeDevError.Remedy?) async {
+        let reply = LobbyTransport.reply(to: ExecResult(stdout: Array(out.utf8), stderr: [], exitStatus: exit))
+        let client = ExeDevClient(transport: Answering(reply: reply), sleep: { _ in })
+        let error = await #expect(throws: ExeDevError.self) { try await client.exec(.raw(line), mixed: true) }
+        // Nil: the operator's to read.
+        if let remedy { #expect(error?.remedy == remedy) } else { #expect(error?.remedy.advice != nil, "\(String(describing: error))") }
+    }
+
+    private struct Answering: ExeDevTransport {
+        let reply: HTTPReply
+
+        func post(_ body: [UInt8], deadline: Duration) async throws(TransportFailure) -> HTTPReply { reply }
+    }
+
     @Test(
         arguments: [
             ("exe.dev", "exe.dev", nil, nil), ("root@127.0.0.1:2222", "127.0.0.1", 2222, "root"), ("a@b@h", "h", nil, "a@b"),
@@ -35,6 +57,8 @@ import Testing
     @Test(arguments: [
         ("ls -l 'a b'", "ls --json -l 'a b'"), ("comment -- web-one -x", "comment --json -- web-one -x"), ("whoami", "whoami --json"),
         ("share show web-one", "share show --json web-one"), ("ssh web-one uname", "ssh web-one uname"), ("newer -x", "newer --json -x"),
+        ("'comment' -- web-one '-x y'", "comment --json -- web-one '-x y'"), (" share  show a", "share show --json a"),
+        ("ls\tweb-one", "ls --json\tweb-one"), ("'ssh' web-one uname", "'ssh' web-one uname"),
     ])
     func theFlagStandsBeforeOperands(line: String, sent: String) { #expect(LobbyTransport.asJSON(line) == sent) }
 

@@ -1,4 +1,5 @@
 import Foundation
+import Shell
 import Spawn
 import Testing
 import Tokens

@@ -115,7 +115,16 @@ extension WireTests {
                     let lost = try await run("echo hi")
                     #expect(lost.status == 1 && lost.err.contains("not known whether it was done"), "\(fault): \(lost.all)")
                 }
+                let unknown = try await wire.exec("exedev-ctl", ["exec", "ssh web-one true"])
+                #expect(unknown.status == 1 && unknown.err.contains("not known whether it was done"), "\(unknown.all)")
                 try wire.set(faults: "{}")
+                let typed = try await wire.exec("exedev-ctl", ["exec", "ssh web-one 'echo out; exit 7'"])
+                #expect(typed.status == 7 && typed.out == "out\n", "\(typed.all)")
+                let bytes = try await ChildProcess(
+                    ["sh", "-c", "\(wire.programs)/exedev-ctl exec \"comment web-one $(printf '\\377')\""],
+                    environment: wire.environment, folder: wire.folder
+                ).ended()
+                #expect(bytes.status == 64 && bytes.all.contains("argument 2 is no UTF-8 text"), "\(bytes.all)")
                 let missing = try await wire.exec("exedev-ctl", ["ssh", "--transport=https", "nobody", "true"])
                 #expect(missing.status == 1 && missing.err.contains("not found"), "\(missing.all)")
                 #expect(try await wire.exec("exedev-ctl", ["ssh", "--transport=https", "web-one"]).status == 64, "there is no shell")

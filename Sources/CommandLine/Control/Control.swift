@@ -17,19 +17,27 @@ package enum Control {
     /// Whether the lobby has it, or a fleet needs it.
     static func isCommand(_ path: String) -> Bool { Lobby.commands.contains { $0.path == path } || path == "ssh" || path.hasPrefix("ssh ") }
 
-    package static func run(_ words: [String]) async -> Int32 {
+    /// `arguments`: as they were handed over, without the name of the program.
+    package static func run(_ arguments: [[UInt8]]) async -> Int32 {
         signal(SIGPIPE, SIG_IGN)
         do throws(RemoteExit) {
-            return Terminal.ended(try await status(of: words), as: "exedev-ctl").rawValue
+            return Terminal.ended(try await status(of: arguments), as: "exedev-ctl").rawValue
         } catch {
             return Terminal.hasWritten ? error.status : ExitStatus.failed.rawValue
         }
     }
 
-    private static func status(of words: [String]) async throws(RemoteExit) -> ExitStatus {
+    /// Of bytes that are no UTF-8 something else would be sent than was typed.
+    static func text(_ bytes: [UInt8], of place: String) throws(UsageError) -> String {
+        guard let text = String(validating: bytes, as: UTF8.self) else { throw UsageError("\(place) is no UTF-8 text") }
+        return text
+    }
+
+    private static func status(of given: [[UInt8]]) async throws(RemoteExit) -> ExitStatus {
         let session = ControlSession(terminal: Terminal(), environment: CommandContext.environment)
         let terminal = session.terminal
         do {
+            let words = try given.enumerated().map { try text($1, of: "argument \($0 + 1)") }
             if let text = try ControlHelp.asked(words) {
                 terminal.out(text)
                 return .done
@@ -78,6 +86,9 @@ extension ControlCommand {
     ) { arguments, session in
         let operands = try arguments.operands(upTo: 1)
         guard let line = operands.first else { throw UsageError("one command line is expected") }
-        return try await session.send(.raw(line == "-" ? try session.lineOnInput() : line), arguments)
+        let command = ExeDevCommand.raw(line == "-" ? try session.lineOnInput() : line)
+        guard !command.parsed.words.isEmpty else { throw UsageError("the command line is empty") }
+        if let status = try await session.remoteStatus(of: command, arguments) { throw RemoteExit(status: status) }
+        return try await session.send(command, arguments)
     }
 }

@@ -77,12 +77,24 @@ struct ControlSession: Sendable {
 }
 
 extension ControlSession {
+    /// Of a line of `ssh` over HTTPS, whose output comes as it is: the exit status. Nil for any other.
+    func remoteStatus(of command: ExeDevCommand, _ arguments: Arguments) async throws -> Int32? {
+        guard command.parsed.isRemote, let stream = try access(arguments).transport as? any StreamingTransport else { return nil }
+        return try await run(command, over: stream)
+    }
+
+    func run(_ command: ExeDevCommand, over stream: any StreamingTransport) async throws -> Int32 {
+        try await ExeDevClient(transport: stream, waiting: terminal.patience.waits.begin).run(command, over: stream) {
+            ControlCommand.passOn($0.bytes[...], isError: $0.isError)
+        }
+    }
+
     /// A command line on standard input, without the line break that ends it.
     func lineOnInput() throws -> String {
         guard let bytes = Terminal.input(upTo: ExeDevCommand.mostBytes) else {
             throw Failure("standard input has more than \(ExeDevCommand.mostBytes) bytes", advice: "exe.dev takes no longer command")
         }
-        let text = String(decoding: bytes, as: UTF8.self)
+        let text = try Control.text(bytes, of: "standard input")
         return text.hasSuffix("\n") ? String(text.dropLast()) : text
     }
 }

@@ -67,7 +67,7 @@ extension ControlCommand {
     }
 
     /// Once nobody reads any more the command ends with its connection, as it does under OpenSSH.
-    @Sendable fileprivate static func passOn(_ bytes: ArraySlice<UInt8>, isError: Bool) {
+    @Sendable static func passOn(_ bytes: ArraySlice<UInt8>, isError: Bool) {
         Terminal.passOn(bytes, isError: isError)
         guard !Terminal.hasWritten else { return }
         // `ssh VM yes | head` ends as usual; a full disk is told.
@@ -96,13 +96,7 @@ extension ControlSession {
         }
         let stream = try CurlTransport(token: try token(arguments), environment: environment)
         let remote = RemoteCommand(vm: name, user: login ?? arguments.value("l"), line: command)
-        do {
-            return try await ExeDevClient(transport: stream, waiting: terminal.patience.waits.begin).run(remote, over: stream) {
-                ControlCommand.passOn($0.bytes[...], isError: $0.isError)
-            }
-        } catch {
-            throw Failure.shown(error)
-        }
+        return try await run(remote.command, over: stream)
     }
 
     /// The VM of that very name, and the way into it; the host that answers is it.

@@ -6,7 +6,7 @@ extension Lobby {
     static let account: [LobbyCommand] = [
         LobbyCommand(
             path: "whoami", operands: [], summary: "shows the account and its SSH keys", examples: ["whoami"], isRead: true,
-            columns: ["name", "fingerprint", "current", "public_key"]),
+            columns: ["name", "fingerprint", "current", "public_key"], answersJSON: true),
         LobbyCommand(
             path: "ssh-key list", operands: [], summary: "lists the account's SSH keys", examples: ["ssh-key list"], isRead: true,
             columns: ["name", "fingerprint", "current", "tag", "vm", "public_key"]),

@@ -7,13 +7,13 @@ extension Lobby {
     private static let domains: [LobbyCommand] = [
         LobbyCommand(
             path: "domain add", operands: ["<vm>", "<domain>"], summary: "serves a VM under a domain of yours",
-            flags: [.flag("wildcard", "and all names below it")], examples: ["domain add web-one www.example.com"]),
+            flags: [.flag("wildcard", "and all names below it")], examples: ["domain add web-one www.example.com"], answersJSON: true),
         LobbyCommand(
             path: "domain ls", operands: ["[vm]"], summary: "lists a VM's domains", flags: [.flag("a", "of all VMs")],
             examples: ["domain ls -a"], isRead: true),
         LobbyCommand(
             path: "domain rm", operands: ["<vm>", "<domain>"], summary: "ends what domain add began",
-            examples: ["domain rm web-one www.example.com"], danger: "the domain is not served any more"),
+            examples: ["domain rm web-one www.example.com"], danger: "the domain is not served any more", answersJSON: true),
     ]
 
     private static let integrations: [LobbyCommand] = [
@@ -83,6 +83,6 @@ extension Lobby {
         LobbyCommand(path: "billing usage", operands: [], summary: "shows what was used", isRead: true, isOpen: true),
         LobbyCommand(path: "billing", operands: ["[word]..."], summary: "what is paid for", isOpen: true),
         LobbyCommand(path: "invite", operands: ["[word]..."], summary: "invites somebody to exe.dev", isOpen: true),
-        LobbyCommand(path: "shelley install", operands: ["<vm>"], summary: "installs the agent Shelley on a VM"),
+        LobbyCommand(path: "shelley install", operands: ["<vm>"], summary: "installs the agent Shelley on a VM", answersJSON: true),
     ]
 }

@@ -30,6 +30,8 @@ package struct LobbyCommand: Sendable {
     package var columns: [String] = []
     /// Seconds after which exe.dev ends it, and a little more (facts/exedev.md §2.3).
     package var deadline = 35
+    /// By its documents it answers with an object; what others answer is a text, or is not known.
+    package var answersJSON = false
 
     /// How many operands it takes; `most`: nil is any number.
     package var arity: (least: Int, most: Int?) {
@@ -61,7 +63,8 @@ package enum Lobby {
 
     /// The command that a line begins with, the longest one; nil for one that is not known.
     package static func command(of words: some Sequence<String>) -> LobbyCommand? {
-        let first = Array(words.prefix(3))
+        // A word with a blank in it was quoted, and is none of a path.
+        let first = Array(words.prefix(3).prefix { !$0.contains(" ") })
         return (1...3).reversed().lazy.filter { $0 <= first.count }.compactMap { byPath[first.prefix($0).joined(separator: " ")] }.first
     }
 }

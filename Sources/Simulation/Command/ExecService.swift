@@ -1,5 +1,6 @@
 import Foundation
 import HTTPServer
+import Shell
 import Tokens
 
 /// `POST /exec`: the rules before a command runs, the faults around it, and the log that tests read.
