@@ -23,26 +23,18 @@ extension ExeDevClient {
 
     /// Runs it for as long as it takes and returns its exit status, 128 and the signal for a signal. `write` gets what it prints as it comes.
     /// Throws when the answer ends without an exit status: then what became of it is not known.
-    package func run(
-        _ remote: RemoteCommand, over stream: any StreamingTransport, write: @escaping @Sendable (RemoteOutput) -> Void
-    ) async throws(ExeDevError) -> Int32 {
-        try await run(remote.command, over: stream, write: write)
+    package func run(_ remote: RemoteCommand, write: @escaping @Sendable (RemoteOutput) -> Void) async throws(ExeDevError) -> Int32 {
+        try await run(remote.command, write: write)
     }
 
     /// The same for a line of `ssh` as typed.
-    package func run(
-        _ command: ExeDevCommand, over stream: any StreamingTransport, write: @escaping @Sendable (RemoteOutput) -> Void
-    ) async throws(ExeDevError) -> Int32 {
+    package func run(_ command: ExeDevCommand, write: @escaping @Sendable (RemoteOutput) -> Void) async throws(ExeDevError) -> Int32 {
         let reader = StreamReader(write)
-        do throws(ExeDevError) {
-            let reply = try await send(command) { gate throws(TransportFailure) in
-                try await stream.stream(Array(command.line.utf8), silence: Self.silence, gate: gate, take: reader.take)
-            }
-            return try reader.end(reply.trailers)
-        } catch {
-            if let exitCode = reader.exitCode { return exitCode }
-            // What the reader found wrong is why the exchange ended.
-            throw reader.fault.map { .lost(verb: "ssh", reason: $0.text, mayHaveHappened: true) } ?? error
+        let reply = try await send(command) { gate throws(TransportFailure) in
+            try await transport.stream(Array(command.line.utf8), silence: Self.silence, gate: gate, take: reader.take)
+        }
+        do throws(StreamReading.Fault) { return try reader.end(reply.trailers) } catch {
+            throw .lost(verb: "ssh", reason: transport.redacted(error.text), mayHaveHappened: true)
         }
     }
 }
@@ -54,11 +46,6 @@ private final class StreamReader: Sendable {
 
     init(_ write: @escaping @Sendable (RemoteOutput) -> Void) { self.write = write }
 
-    var fault: StreamReading.Fault? { state.withLock(\.fault) }
-
-    /// Nil while it has not come, and if something wrong came with it.
-    var exitCode: Int32? { state.withLock { $0.fault == nil ? $0.reading.exitCode : nil } }
-
     /// False once the answer is no stream, or has said its last: some servers' heartbeat would go on.
     @Sendable func take(_ bytes: [UInt8], _ headers: [String: String]) -> Bool {
         state.withLock { state in
@@ -67,14 +54,13 @@ private final class StreamReader: Sendable {
         }
     }
 
-    func end(_ trailers: [String: String]) throws(ExeDevError) -> Int32 {
-        let status: Int32? = state.withLock { state in
-            do throws(StreamReading.Fault) { return try state.reading.end(trailers: trailers, write: write) } catch {
-                state.fault = error
-                return nil
+    func end(_ trailers: [String: String]) throws(StreamReading.Fault) -> Int32 {
+        let result: Result<Int32, StreamReading.Fault> = state.withLock { state in
+            if let fault = state.fault { return .failure(fault) }
+            do throws(StreamReading.Fault) { return .success(try state.reading.end(trailers: trailers, write: write)) } catch {
+                return .failure(error)
             }
         }
-        guard let status else { throw .lost(verb: "ssh", reason: "the answer has no end", mayHaveHappened: true) }
-        return status
+        return try result.get()
     }
 }

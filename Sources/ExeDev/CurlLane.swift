@@ -29,6 +29,8 @@ final class Exchange: @unchecked Sendable {
     var headers: [String: String] = [:]
     var trailers: [String: String] = [:]
     private var isBehindHead = false
+    /// Whoever takes the response has ended it.
+    private(set) var hasEnough = false
     var isOverCap = false
     /// Takes a response of status 200 in place of `answer`.
     private let flow: Flow?
@@ -65,6 +67,7 @@ final class Exchange: @unchecked Sendable {
             let isWanted = flow.take(Array(bytes), headers)
             // Whoever took it may have waited for a reader.
             lastHeard = .now
+            hasEnough = !isWanted
             return isWanted ? bytes.count : 0
         }
         guard answer.count + bytes.count <= cap else {
@@ -201,7 +204,8 @@ final class Lane: @unchecked Sendable {
         var status = 0
         _ = exedev_curl_get_long(handle, CURLINFO_RESPONSE_CODE, &status)
         switch code {
-        case CURLE_OK:
+        case CURLE_OK,
+            CURLE_WRITE_ERROR where exchange.hasEnough:
             var reply = HTTPReply(status: status, headers: exchange.headers, body: exchange.answer, isTruncated: false)
             reply.trailers = exchange.trailers
             return .success(reply)

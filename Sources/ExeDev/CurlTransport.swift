@@ -4,7 +4,7 @@ import Synchronization
 
 /// `POST /exec` by libcurl: TLS is always verified, connections stay open, responses are bounded.
 /// libcurl's easy interface blocks, so it runs on a few serial queues of its own and never on Swift's cooperative threads.
-package final class CurlTransport: StreamingTransport {
+package final class CurlTransport: ExeDevTransport {
     private static let laneCount = 4
     private let endpoint: String
     private let token: ExeDevToken
@@ -38,7 +38,8 @@ package final class CurlTransport: StreamingTransport {
     }
 
     package func post(_ body: [UInt8], deadline: Duration, gate: @escaping Gate) async throws(TransportFailure) -> HTTPReply {
-        try await send(Exchange(body: body, headerLines: headers, deadline: deadline, cap: 8 << 20, gate: gate))
+        let lane = lanes[next.add(1, ordering: .relaxed).newValue & (Self.laneCount - 1)]
+        return try await send(Exchange(body: body, headerLines: headers, deadline: deadline, cap: 8 << 20, gate: gate), on: lane)
     }
 
     package func stream(
@@ -46,15 +47,18 @@ package final class CurlTransport: StreamingTransport {
     ) async throws(TransportFailure) -> HTTPReply {
         let flow = Flow(silence: silence, take: take)
         // Zero is none.
-        return try await send(Exchange(body: body, headerLines: headers, deadline: .zero, cap: 8 << 20, gate: gate, flow: flow))
+        let exchange = Exchange(body: body, headerLines: headers, deadline: .zero, cap: 8 << 20, gate: gate, flow: flow)
+        // On a lane of its own, for it may take hours.
+        return try await send(exchange, on: Lane("exe.dev stream", peer: Lane.peer(of: endpoint)))
     }
+
+    package func redacted(_ text: String) -> String { redaction.text(Array(text.utf8)) }
 
     private var headers: [String] {
         ["Authorization: Bearer " + token.text, "Content-Type: text/plain", "Accept: application/json, application/x-ndjson"]
     }
 
-    private func send(_ exchange: Exchange) async throws(TransportFailure) -> HTTPReply {
-        let lane = lanes[next.add(1, ordering: .relaxed).newValue & (Self.laneCount - 1)]
+    private func send(_ exchange: Exchange, on lane: Lane) async throws(TransportFailure) -> HTTPReply {
         var reply = try await lane.send(exchange, to: endpoint)
         // An answer that repeats the token must not take it any further.
         reply.body = redaction.apply(to: reply.body)

@@ -38,7 +38,8 @@ struct StreamReading {
     /// Once the answer has ended, whole.
     mutating func end(trailers: [String: String], write: (RemoteOutput) -> Void) throws(Fault) -> Int32 {
         if format == .frames {
-            if !held.isEmpty, let last = try? frame(Data(held)) { write(last) }
+            // The body is whole, so its last line is too, unless it is none.
+            if !held.isEmpty, exitCode == nil, held.last == UInt8(ascii: "}"), let last = try frame(Data(held)) { write(last) }
             guard held.isEmpty || exitCode != nil else { throw Fault(text: "the answer is cut within a frame") }
             guard let exitCode else { throw Fault(text: "the answer ended without an exit code") }
             return exitCode

@@ -30,16 +30,14 @@ package protocol ExeDevTransport: Sendable {
     func post(_ body: [UInt8], deadline: Duration) async throws(TransportFailure) -> HTTPReply
     /// The same, but sends nothing if `gate` returns false right before sending.
     func post(_ body: [UInt8], deadline: Duration, gate: @escaping Gate) async throws(TransportFailure) -> HTTPReply
-}
-
-/// Sends one body to `/exec` whose response comes over hours.
-package protocol StreamingTransport: ExeDevTransport {
-    /// A response of status 200 goes to `take` as it comes, with its headers; false ends it. Other responses are returned whole. It ends
-    /// with an error after `silence` without a byte. The reply of a stream has no body; its trailers come with it.
+    /// Sends one body whose response comes over hours. A response of status 200 goes to `take` as it comes, with its headers; false ends it in
+    /// order. Other responses are returned whole. Fails after `silence` without a byte. The reply of a stream has no body, but its trailers.
     func stream(
         _ body: [UInt8], silence: Duration, gate: @escaping Gate,
         take: @escaping @Sendable (_ bytes: [UInt8], _ headers: [String: String]) -> Bool
     ) async throws(TransportFailure) -> HTTPReply
+    /// A text of exe.dev without our secrets.
+    func redacted(_ text: String) -> String
 }
 
 /// Whether a request that has waited may still be sent.
@@ -51,6 +49,14 @@ extension TransportFailure {
 
 extension ExeDevTransport {
     package var credential: Credential? { nil }
+
+    package func redacted(_ text: String) -> String { text }
+
+    package func stream(
+        _ body: [UInt8], silence: Duration, gate: @escaping Gate, take: @escaping @Sendable ([UInt8], [String: String]) -> Bool
+    ) async throws(TransportFailure) -> HTTPReply {
+        throw TransportFailure(reason: "exe.dev sends streams over HTTPS alone", wasSent: false)
+    }
 
     /// For transports without a queue.
     package func post(_ body: [UInt8], deadline: Duration, gate: @escaping Gate) async throws(TransportFailure) -> HTTPReply {

@@ -39,7 +39,7 @@ package final class HTTPStream: Sendable {
 
     package func write(_ bytes: some Sequence<UInt8>) {
         state.withLock { state in
-            guard state.phase == .open else { return }
+            guard state.phase == .open, !state.isAbandoned else { return }
             state.bytes += bytes
             state.resume()
         }

@@ -17,12 +17,14 @@ package enum SSHError: Error, Sendable, Hashable, CustomStringConvertible {
     /// The command was still running at its deadline.
     case deadlineExceeded(target: String, seconds: Int)
     case cancelled(commandSent: Bool)
+    /// What the command was to read could not be read here to its end. It may have run.
+    case inputFailed(reason: String)
 
     /// The command may have run, partly or completely.
     package var outcomeUnknown: Bool {
         switch self {
         case .disconnected(_, _, let sent), .cancelled(let sent): sent
-        case .deadlineExceeded: true
+        case .deadlineExceeded, .inputFailed: true
         default: false
         }
     }
@@ -59,6 +61,7 @@ package enum SSHError: Error, Sendable, Hashable, CustomStringConvertible {
         case .disconnected(let target, let reason, _): "\(target): the connection ended: \(reason)"
         case .deadlineExceeded(let target, let seconds): "\(target): the step was not done in \(seconds) s"
         case .cancelled: "cancelled"
+        case .inputFailed(let reason): reason
         }
     }
 }

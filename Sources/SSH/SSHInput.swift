@@ -7,6 +7,10 @@ package final class SSHInput: Sendable {
     private struct State {
         var bytes: [UInt8] = []
         var isEnded = false
+        /// Why there is no more, although this was not all.
+        var failure: String?
+        /// Bytes that were read.
+        var count = 0
         var wake: (@Sendable () -> Void)?
     }
 
@@ -17,7 +21,15 @@ package final class SSHInput: Sendable {
     private let room = DispatchSemaphore(value: 0)
     private let descriptor: Int32
 
-    package init(descriptor: Int32) { self.descriptor = descriptor }
+    private let atEnd: @Sendable (Int) throws -> [UInt8]
+
+    /// `atEnd` gets the count of all bytes once the end was read, and gives what is sent behind them; it throws when these were not all.
+    package init(descriptor: Int32, atEnd: @escaping @Sendable (_ count: Int) throws -> [UInt8] = { _ in [] }) {
+        (self.descriptor, self.atEnd) = (descriptor, atEnd)
+    }
+
+    /// Not all could be read.
+    package var hasFailed: Bool { state.withLock { $0.failure != nil } }
 
     /// `wake` is called when there is more, or the end.
     func start(wake: @escaping @Sendable () -> Void) {
@@ -27,23 +39,39 @@ package final class SSHInput: Sendable {
             while true {
                 let count = read(descriptor, &chunk, chunk.count)
                 if count < 0 && errno == EINTR { continue }
+                let last = count > 0 ? nil : end(errno: count < 0 ? errno : 0)
                 let (isFull, wake) = state.withLock { state in
-                    if count > 0 { state.bytes += chunk[..<count] } else { state.isEnded = true }
+                    state.bytes += last?.bytes ?? Array(chunk[..<count])
+                    state.count += max(0, count)
+                    (state.isEnded, state.failure) = (last != nil, last?.failure)
                     return (state.bytes.count >= Self.most, state.wake)
                 }
                 wake?()
-                if count <= 0 { return }
+                if last != nil { return }
                 if isFull { room.wait() }
             }
         }
     }
 
-    /// What was read since the last time, and whether that is all.
-    func take() -> (bytes: [UInt8], isEnded: Bool) {
-        let (bytes, isEnded, wasFull) = state.withLock { state in
-            defer { state.bytes = [] }
-            return (state.bytes, state.isEnded, state.bytes.count >= Self.most)
+    /// What is sent behind all. Input that was closed before we began is empty, and a terminal that is gone has ended.
+    private func end(errno code: Int32) -> (bytes: [UInt8], failure: String?) {
+        guard code == 0 || code == EBADF || code == EIO && isatty(descriptor) == 1 else {
+            return ([], "standard input cannot be read: \(String(cString: strerror(code)))")
         }
+        do {
+            return (try atEnd(state.withLock { $0.count }), nil)
+        } catch {
+            return ([], "\(error)")
+        }
+    }
+
+    /// What was read since the last time, and whether that is all. Throws when no more can be read.
+    func take() throws(SSHError) -> (bytes: [UInt8], isEnded: Bool) {
+        let (bytes, isEnded, failure, wasFull) = state.withLock { state in
+            defer { state.bytes = [] }
+            return (state.bytes, state.isEnded, state.failure, state.bytes.count >= Self.most)
+        }
+        if let failure { throw .inputFailed(reason: failure) }
         if wasFull { room.signal() }
         return (bytes, isEnded)
     }

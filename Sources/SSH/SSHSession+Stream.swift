@@ -97,7 +97,7 @@ private struct Feed {
     mutating func send(from input: SSHInput, to channel: OpaquePointer, _ error: () -> String) throws(SSHError) {
         isHalfSent = false
         while true {
-            if bytes.isEmpty { (bytes, isEnded) = isEnded ? ([], true) : input.take() }
+            if bytes.isEmpty { (bytes, isEnded) = isEnded ? ([], true) : try input.take() }
             guard !bytes.isEmpty else { break }
             let count = bytes.withUnsafeBytes {
                 libssh2_channel_write_ex(channel, 0, $0.baseAddress!.assumingMemoryBound(to: CChar.self), min($0.count, 32768))
@@ -107,7 +107,8 @@ private struct Feed {
                 return
             }
             // Who reads nothing more has its reasons; what it answers is still read.
-            guard count > 0 else { return bytes = [] }
+            // Nothing is sent behind a gap.
+            guard count > 0 else { return (bytes, isEnded, endIsSent) = ([], true, true) }
             bytes.removeFirst(count)
         }
         if isEnded, !endIsSent { endIsSent = libssh2_channel_send_eof(channel) == 0 }

@@ -17,13 +17,11 @@ struct ControlSession: Sendable {
     /// The token that an operand is, or `-` reads from standard input; without one that of `token(_:)`.
     func token(_ operand: String?, _ arguments: Arguments) throws -> ExeDevToken {
         switch operand {
-        case nil: try token(arguments)
-        case "-": try ExeDevToken(try lineOnInput(), from: "standard input")
+        case nil: return try token(arguments)
+        case "-": return try ExeDevToken(try lineOnInput(), from: "standard input")
         case let text?:
-            try {
-                try Self.refuseFile(text)
-                return try ExeDevToken(text, from: "the argument")
-            }()
+            try Self.refuseFile(text)
+            return try ExeDevToken(text, from: "the argument")
         }
     }
 
@@ -79,12 +77,13 @@ struct ControlSession: Sendable {
 extension ControlSession {
     /// Of a line of `ssh` over HTTPS, whose output comes as it is: the exit status. Nil for any other.
     func remoteStatus(of command: ExeDevCommand, _ arguments: Arguments) async throws -> Int32? {
-        guard command.parsed.isRemote, let stream = try access(arguments).transport as? any StreamingTransport else { return nil }
-        return try await run(command, over: stream)
+        guard command.parsed.isRemote, case let access = try access(arguments, hiding: nil), access.token != nil else { return nil }
+        return try await run(command, over: access.transport)
     }
 
-    func run(_ command: ExeDevCommand, over stream: any StreamingTransport) async throws -> Int32 {
-        try await ExeDevClient(transport: stream, waiting: terminal.patience.waits.begin).run(command, over: stream) {
+    /// `transport`: HTTPS.
+    func run(_ command: ExeDevCommand, over transport: any ExeDevTransport) async throws -> Int32 {
+        try await ExeDevClient(transport: transport, waiting: terminal.patience.waits.begin).run(command) {
             ControlCommand.passOn($0.bytes[...], isError: $0.isError)
         }
     }

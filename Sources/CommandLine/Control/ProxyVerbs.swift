@@ -46,8 +46,13 @@ struct ProxyAddress: Hashable {
     /// Settings of curl, which it reads before its arguments. Whatever host a redirect or another argument names, the connection goes to the
     /// VM's proxy, whose certificate does not fit another host: so no other host is told the token.
     func curlSettings(token: String, _ environment: [String: String]) -> [String] {
+        // What is set to nothing is not set.
+        let environment = environment.filter { !$0.value.isEmpty }
         let place = environment["EXE_DEV_PROXY"] ?? "\(vm).exe.xyz:"
-        var lines = ["header = \"X-Exedev-Authorization: Bearer \(token)\"", "connect-to = \"::\(place)\"", "globoff"]
+        var lines = [
+            "header = \"X-Exedev-Authorization: Bearer \(token)\"", "connect-to = \"::\(place)\"", "proto = \"=https\"",
+            "proto-redir = \"=https\"", "globoff",
+        ]
         if let file = environment["EXE_DEV_PROXY_CA"] { lines.append("cacert = \"\(file)\"") }
         return lines
     }
@@ -109,6 +114,11 @@ extension ControlSession {
         }
         for name in environment.keys where name.hasPrefix("EXE_DEV_") { unsetenv(name) }
         var arguments = (["curl", "-K", "/dev/fd/\(ends[0])"] + words + [address.url]).map { strdup($0) } + [nil]
+        // Swift's threads block signals, and SIGPIPE is ignored here: curl is to end by them.
+        var none = sigset_t()
+        sigemptyset(&none)
+        pthread_sigmask(SIG_SETMASK, &none, nil)
+        signal(SIGPIPE, SIG_DFL)
         execvp("curl", &arguments)
         throw Failure("curl cannot be run: \(String(cString: strerror(errno)))", advice: "install curl")
     }

@@ -94,9 +94,8 @@ extension ControlSession {
         if let odd = ["t", "key"].first(where: { arguments.has($0) || arguments.value($0) != nil }) {
             throw UsageError("\(odd == "t" ? "-t" : "--key") is of direct SSH: leave it out, or --transport https")
         }
-        let stream = try CurlTransport(token: try token(arguments), environment: environment)
-        let remote = RemoteCommand(vm: name, user: login ?? arguments.value("l"), line: command)
-        return try await run(remote.command, over: stream)
+        let transport = try CurlTransport(token: try token(arguments), environment: environment)
+        return try await run(RemoteCommand(vm: name, user: login ?? arguments.value("l"), line: command).command, over: transport)
     }
 
     /// The VM of that very name, and the way into it; the host that answers is it.

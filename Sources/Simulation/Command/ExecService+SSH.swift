@@ -25,7 +25,9 @@ extension ExecService {
         guard await platform.machines.answersSSH(vm) else { return plain(.failure(422, "failed to connect to VM: connection refused")) }
         let session = RemoteSession(
             ssh: [
-                "ssh", "-q", "-o", "BatchMode=yes", "-o", "UserKnownHostsFile=\(state.knownHosts)", "-o", "HostKeyAlias=exe.dev",
+                "ssh", "-q", "-o", "BatchMode=yes", "-o", "UserKnownHostsFile=\(state.knownHosts)", "-o", "HostKeyAlias=exe.dev", "-o",
+                "ConnectTimeout=10",
+                "-o", "ServerAliveInterval=15",
                 "-i", state.clientKey, "-p", "\(platform.sshPort)", "exedev@\(vm.sshAddress)",
             ], command: call.command, heartbeat: faults?.heartbeatMilliseconds ?? 30000, fault: fault)
         let isNew = request.headers["accept"]?.contains("application/x-ndjson") == true

@@ -108,6 +108,7 @@ actor ExecService {
             let name = words[place].drop { $0 == "-" }
             if place > 0, secret.contains(String(words[place - 1].drop { $0 == "-" })) { return "…" }
             if let flag = secret.first(where: { name.hasPrefix($0 + "=") }) { return "--\(flag)=…" }
+            if words[place].contains("exe0.") || words[place].contains("exe1.") { return "…" }
             return words[place].replacing("\n", with: " ")
         }
         guard let file = fopen(state.requests, "a") else { return }

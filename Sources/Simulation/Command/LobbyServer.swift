@@ -65,7 +65,7 @@ struct LobbyServer {
     func stop() {
         guard let text = try? String(contentsOfFile: pidFile, encoding: .utf8),
             let process = pid_t(text.trimmingCharacters(in: .whitespacesAndNewlines)),
-            let line = try? String(contentsOfFile: "/proc/\(process)/cmdline", encoding: .utf8), line.contains("sshd")
+            let line = try? String(contentsOfFile: "/proc/\(process)/cmdline", encoding: .utf8), line.contains(folder + "/sshd_config")
         else { return }
         kill(process, SIGKILL)
         while kill(process, 0) == 0, let stat = try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8),
@@ -100,7 +100,10 @@ struct LobbyServer {
 
     /// `ssh` on a VM: its frames become this session's streams as they come, its exit code this session's status.
     private func passOn(_ typed: String) throws -> Int32 {
-        let frames = ["-sN", "-H", "Accept: application/x-ndjson", "--data-binary", typed]
+        let file = folder + "/" + UUID().uuidString
+        try state.write(Data(typed.utf8), to: file)
+        defer { unlink(file) }
+        let frames = ["-sN", "-H", "Accept: application/x-ndjson", "--data-binary", "@" + file]
         let program = try PipedProgram(["curl"] + curl + frames, .printsToUs)
         let answer = FileHandle(fileDescriptor: program.descriptor)
         var (pending, status) = (Data(), Int32?.none)

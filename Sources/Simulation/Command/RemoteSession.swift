@@ -14,6 +14,7 @@ struct RemoteSession: Sendable {
 
     /// What is told to who accepts no frames, and in how many seconds (facts/exedev.md §2.4).
     private static let plainSeconds = 30.0
+    private static let mostPlainBytes = 64 << 20
 
     /// `answer` is called once; a stream goes on behind it. Blocks until the command has ended.
     func run(asFrames: Bool, answer: (HTTPResponse) -> Void) {
@@ -68,7 +69,7 @@ struct RemoteSession: Sendable {
         let end = ContinuousClock.now + .seconds(Self.plainSeconds)
         while !outlets.areClosed {
             for piece in outlets.read(milliseconds: 100) { body += piece.bytes }
-            guard ContinuousClock.now < end else {
+            guard ContinuousClock.now < end, body.count <= Self.mostPlainBytes else {
                 // What runs there goes on; our end of it is closed.
                 program.kill()
                 _ = program.ended()
