@@ -60,6 +60,9 @@ package struct ExeDevAnswer: Sendable {
         !trees.contains { $0.members?["deleted"]?.list?.contains { $0.text.map { Self.matches($0, name) } ?? false } == true }
     }
 
+    /// What a change was not done for, by its own answer.
+    var refusal: String? { failures.isEmpty ? nil : "not done for \(failures.text)" }
+
     private var failures: Failures {
         var failures = Failures()
         for members in trees.compactMap(\.members) {

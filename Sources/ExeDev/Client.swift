@@ -132,6 +132,9 @@ package struct ExeDevClient: Sendable {
         if let documents = Body.documents(reply.body) {
             if !mixed || documents.allSatisfy({ Body.error($0) != nil }) { try refuseErrors(documents, command) }
             if command.isMutating { try refuseOthers(documents, command) }
+            if !mixed, command.isMutating, let refusal = ExeDevAnswer(reply.body).refusal {
+                throw .refused(verb: command.verb, refusal)
+            }
         } else if command.isMutating {
             let isEmpty = reply.body.allSatisfy { [9, 10, 13, 32].contains($0) }
             guard !isEmpty, !ExeDevAnswer(reply.body).isUnreadable(for: command.parsed) else {

@@ -71,6 +71,13 @@ import Testing
         await #expect(throws: ExeDevError.self) { try await ScriptedTransport([.success(bytes)]).client.exec(.raw("rm a"), mixed: true) }
     }
 
+    /// Who does not look at the answer is told.
+    @Test(arguments: [#"{"status":"error","message":"no host"}"#, #"{"vm_name":"a","failed":["no host"]}"#])
+    func whatFailedIsRefused(body: String) async {
+        let error = await #expect(throws: ExeDevError.self) { try await ScriptedTransport(200, body).client.exec(.shareSetPublic("a")) }
+        #expect(error.map { "\($0)" }?.contains("no host") == true && error?.remedy.advice != nil, "\(String(describing: error))")
+    }
+
     /// Commands whose answers are texts, or not documented.
     @Test(arguments: ["pool new a", "browser", "frob", "ssh a 'echo {'"]) func isPassedOn(line: String) async throws {
         let text = line.hasPrefix("ssh") ? "{" : "done"
