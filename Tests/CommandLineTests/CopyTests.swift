@@ -167,5 +167,13 @@ import Testing
         let after = try await end.content
         #expect(ended.status == CopyScript.Status.said.rawValue && ended.err == "exedev-ctl: x: File too large\n", "\(ended.all)")
         #expect(after == "./x=old ")
+        let join = CopyScript.take(try CopyPlace("new"), name: "src", isFolder: true, mode: "640", proof: proof)
+        let give = "mkdir src; head -c 100000 /dev/zero > src/f; tar -C src -cf - ."
+        let folder = try await end.run(
+            "{ \(give); printf %s '\(String(decoding: proof.trailer(7), as: UTF8.self))'; } | (cd w; ulimit -f 1; trap '' XFSZ; \(join))")
+        let then = try await end.content
+        #expect(
+            folder.status == CopyScript.Status.said.rawValue && folder.err.hasSuffix("exedev-ctl: new: File too large\n"), "\(folder.all)")
+        #expect(then == "./x=old ")
     }
 }

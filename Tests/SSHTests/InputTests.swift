@@ -12,6 +12,7 @@ import Testing
         struct NotAll: Error, CustomStringConvertible { var description: String { "not all" } }
         let sshd = try RealSSHD()
         let client = try sshd.client()
+        _ = try await client.sh(sshd.target, "true")
         let folder = open("/", O_RDONLY | O_DIRECTORY)
         defer { close(folder) }
         let torso = try #require(FileHandle(forReadingAtPath: "/etc/passwd"))
@@ -29,6 +30,7 @@ import Testing
     @Test func whatIsSentBehindAll() async throws {
         let sshd = try RealSSHD()
         let client = try sshd.client()
+        _ = try await client.sh(sshd.target, "true")
         let heard = Mutex<[UInt8]>([])
         var ends: [Int32] = [-1, -1]
         _ = pipe(&ends)
