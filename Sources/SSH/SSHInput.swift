@@ -53,9 +53,10 @@ package final class SSHInput: Sendable {
         }
     }
 
-    /// What is sent behind all. Input that was closed before we began is empty, and a terminal that is gone has ended.
+    /// What is sent behind all. Input that was closed before we began is empty (its number may then be the runtime's epoll, which nobody
+    /// reads: EINVAL), and a terminal that is gone has ended.
     private func end(errno code: Int32) -> (bytes: [UInt8], failure: String?) {
-        guard code == 0 || code == EBADF || code == EIO && isatty(descriptor) == 1 else {
+        guard [0, EBADF, EINVAL].contains(code) || code == EIO && isatty(descriptor) == 1 else {
             return ([], "standard input cannot be read: \(String(cString: strerror(code)))")
         }
         do {

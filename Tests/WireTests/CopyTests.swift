@@ -110,6 +110,10 @@ extension WireTests {
                     let ended = try await ctl(words)
                     #expect(ended.status == 0 && ended.all.isEmpty, "\(words): \(ended.all)")
                 }
+                let closed = try await here("exec \(wire.programs)/exedev-ctl ssh web-one cat <&-")
+                #expect(closed.status == 0 && closed.all.isEmpty, "closed input is empty: \(closed.all)")
+                let folder = try await here("exec \(wire.programs)/exedev-ctl ssh web-one cat < /")
+                #expect(folder.status == 1 && folder.err.contains("standard input cannot be read: Is a directory"), "\(folder.all)")
                 #expect(try await here("ls -A").out == "-dash\n-dash3\n-de\nd\nf\nfifo\n", "nothing else was made")
                 let there = try await wire.exec("exedev-ctl", ["ssh", "web-one", "ls; ls -d .part-*; cat ./-dash2"])
                 #expect(there.out == "-dash\n-dash2\n-dd\nd\nf\nfifo\ndash\n", "\(there.all)")
