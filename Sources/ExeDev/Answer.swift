@@ -8,6 +8,8 @@ package struct ExeDevAnswer: Sendable {
     package let values: [Data]?
     private let trees: [JSONValue]
     private let isTorn: Bool
+    /// Of a proxy on the way: no command answers with one.
+    private let isPage: Bool
 
     package init(_ body: String) { self.init(Array(body.utf8)) }
 
@@ -16,10 +18,14 @@ package struct ExeDevAnswer: Sendable {
         trees = (values ?? []).compactMap { try? JSONDecoder().decode(JSONValue.self, from: $0) }
         let first = bytes.first { ![9, 10, 13, 32].contains($0) }
         isTorn = values == nil && (first == UInt8(ascii: "{") || first == UInt8(ascii: "["))
+        let begin = String(decoding: bytes.prefix(200), as: UTF8.self).lowercased()
+        isPage = values == nil && (begin.contains("<!doctype html") || begin.contains("<html"))
     }
 
     /// It is not what the command answers with: a page, a text, or JSON without its end. What a program on a VM prints may be anything.
-    func isUnreadable(for line: LobbyLine) -> Bool { values == nil && !line.isRemote && (isTorn || line.expectsJSON) }
+    func isUnreadable(for line: LobbyLine) -> Bool {
+        values == nil && !line.isRemote && (isPage || (isTorn && !line.answersText) || line.expectsJSON)
+    }
 
     /// What of `command` was not done although exe.dev answered 200, or what the answer does not prove (facts/exedev.md §1). Nil: all was done.
     package func complaint(about command: ExeDevCommand) -> String? {

@@ -66,13 +66,28 @@ package struct StateDirectory: Sendable {
         }
     }
 
-    /// Writes a new file, syncs it and renames it over the old one: a crash leaves the old or the new file, never part of one.
-    /// Throws for what is no file, such as a device: a rename would take its place.
-    package static func replace(_ file: String, with bytes: [UInt8]) throws(StateError) {
+    private static func refuseDevice(_ file: String) throws(StateError) {
         var facts = stat()
         if lstat(file, &facts) == 0, [S_IFCHR, S_IFBLK, S_IFIFO, S_IFSOCK].contains(facts.st_mode & S_IFMT) {
             throw StateError("\(file) is no regular file", advice: "name a file that is not there yet, or an earlier one")
         }
+    }
+
+    /// Throws where `replace` would, as far as that can be told before.
+    package static func canReplace(_ file: String) throws(StateError) {
+        try refuseDevice(file)
+        var facts = stat()
+        if stat(file, &facts) == 0, facts.st_mode & S_IFMT == S_IFDIR {
+            throw StateError("\(file) is a folder", advice: "name a file in it")
+        }
+        let folder = file.lastIndex(of: "/").map { String(file[...$0]) } ?? "."
+        guard access(folder, W_OK) == 0 else { throw .system(folder) }
+    }
+
+    /// Writes a new file, syncs it and renames it over the old one: a crash leaves the old or the new file, never part of one.
+    /// Throws for what is no file, such as a device: a rename would take its place.
+    package static func replace(_ file: String, with bytes: [UInt8]) throws(StateError) {
+        try refuseDevice(file)
         let temporary = file + ".new"
         unlink(temporary)
         let descriptor = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)

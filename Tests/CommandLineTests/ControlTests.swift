@@ -127,7 +127,7 @@ import Testing
     @Test(arguments: [
         ("sha", "share"), ("share set-p", "set-public set-private"), ("share add one --r", "--root"), ("token ", "mint inspect"),
         ("new --sta", "--standalone"), ("pool delete x --f", "--force"),
-        ("completion ", "bash zsh fish"),
+        ("completion ", "bash zsh fish"), ("git-credential g", "get"),
     ])
     func bashCompletes(typed: String, offers: String) async throws {
         let folder = FileManager.default.temporaryDirectory.path() + "exedev-completion-" + UUID().uuidString
@@ -174,6 +174,7 @@ import Testing
     @Test(
         arguments: [
             ("protocol=https\nhost=web-one.exe.xyz\n\n", "web-one"), ("protocol=https\nhost=web-one.exe.xyz:3000\npath=r\n", "web-one"),
+            ("capability[]=authtype\ncapability[]=state\nprotocol=https\nhost=web-one.exe.xyz\npath=ä\n", "web-one"),
             ("protocol=http\nhost=web-one.exe.xyz\n", nil), ("protocol=https\nhost=evil.example\n", nil),
             ("protocol=https\nhost=evil.example\nusername=u\u{b}host=web-one.exe.xyz\n", nil),
             ("protocol=https\nhost=evil.example\nusername=u\rhost=web-one.exe.xyz\n", nil),

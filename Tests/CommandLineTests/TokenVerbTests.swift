@@ -30,7 +30,7 @@ import Tokens
 
     @Test(arguments: [
         (["--exp=soon"], "--exp takes a span"), (["--exp=7"], "years 2000"), (["--permissions={}", "--cmds=ls"], "is the whole"),
-        (["--cmds="], "names no command"), (["--nbf=1.5d"], "--nbf takes a span"),
+        (["--cmds="], "names no command"), (["--cmds=,"], "names no command"), (["--nbf=1.5d"], "--nbf takes a span"),
         (["--exp=2026-12-31 23:59"], "--exp takes a span"), (["--exp=2026-12-31T23:59Z"], "--exp takes a span"),
         (["--exp=2026-12-31x"], "--exp takes a span"), (["--exp=2026-13-31"], "--exp takes a span"),
         ([#"--ctx=1,"cmds":["rm"]"#], "one JSON value"),
@@ -85,7 +85,8 @@ import Tokens
         let (key, socket) = (folder + "/key", folder + "/agent")
         let started = try await Self.program(["ssh-agent", "-a", socket], in: folder)
         let id = try #require(Int32(started.out.split(separator: ";")[2].split(separator: "=").last ?? ""))
-        defer { kill(id, SIGTERM) }
+        // It has our blocked signals.
+        defer { kill(id, SIGKILL) }
         _ = try await Self.program(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], in: folder)
         let environment = Self.environment.merging(["SSH_AUTH_SOCK": socket]) { $1 }
         _ = try await ChildProcess(["ssh-add", "-q", key], environment: environment, folder: folder).ended()

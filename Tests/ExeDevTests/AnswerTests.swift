@@ -34,7 +34,9 @@ import Testing
         ("restart a", #"{"status":"restarted","vm_name":"a"}"#, nil), ("restart a", "done", "exe.dev restart: \(torn)"),
         ("restart a", "{}", "exe.dev restart: the answer says nothing: " + unknown),
         ("domain add a b", #"{"error":"DNS","vm_name":"a","domain":"b"}"#, "exe.dev domain add: DNS"),
-        ("pool new a", "done", nil), ("pool new a", #"{"pool":"#, "exe.dev pool new: \(torn)"), ("browser", "https://exe.dev/x", nil),
+        ("pool new a", "done", nil), ("pool new a", "<HTML>busy", "exe.dev pool new: \(torn)"),
+        ("ssh-key remove a", "<!DOCTYPE html>", "exe.dev ssh-key remove: \(torn)"), ("vm-logs a", "[    0.000000] Linux version", nil),
+        ("doc proxy", "[Docs](x)", nil), ("pool new a", #"{"pool":"#, "exe.dev pool new: \(torn)"), ("browser", "https://exe.dev/x", nil),
         ("grant-support-root a on", "root access", nil), ("frob", "[1,", "exe.dev frob: \(torn)"),
         ("share add-link --qr a", "a code", nil), ("restart --help", "usage", nil), ("ssh a 'echo {'", "{", nil),
     ]

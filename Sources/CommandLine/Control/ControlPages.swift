@@ -128,8 +128,9 @@ enum ControlPages {
 extension ControlCommand {
     /// The words of an operand like `<bash|zsh|fish>`.
     fileprivate var choices: [String] {
-        let words = (operands.first ?? "").filter { !"<>[].".contains($0) }.split(separator: "|").map(String.init)
-        return words.count > 1 ? words : []
+        // Other commands' operands are placeholders.
+        guard ["completion", "git-credential"].contains(path) else { return [] }
+        return (operands.first ?? "").filter { !"<>".contains($0) }.split(separator: "|").map(String.init)
     }
 }
 

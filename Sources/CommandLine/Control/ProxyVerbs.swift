@@ -2,6 +2,7 @@ import ExeDev
 import FoundationEssentials
 import Glibc
 import Live
+import Tokens
 
 /// A VM behind exe.dev's HTTPS proxy: `https://VM.exe.xyz`, where a token of the VM lets in (facts/exedev.md §7).
 struct ProxyAddress: Hashable {
@@ -31,10 +32,12 @@ struct ProxyAddress: Hashable {
     /// The VM that git wants a password for; nil for another host, and for what git itself would not say: a key that stands twice, or a
     /// character that only looks like the end of a line, by which a URL would name one host and reach another.
     static func asked(byGit input: [UInt8]) -> ProxyAddress? {
-        guard input.allSatisfy({ $0 == 10 || (32...126).contains($0) }) else { return nil }
+        guard input.allSatisfy({ $0 == 10 || ($0 >= 32 && $0 != 127) }) else { return nil }
         var fields: [String: String] = [:]
         for line in input.split(separator: 10) {
             let pair = String(decoding: line, as: UTF8.self).split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+            // Those may come several times: git 2.46 names its capabilities so.
+            if pair[0].hasSuffix("[]") { continue }
             guard pair.count == 2, fields.updateValue(String(pair[1]), forKey: String(pair[0])) == nil else { return nil }
         }
         guard fields["protocol"] == "https", let host = fields["host"],
@@ -95,12 +98,23 @@ extension ControlSession {
     /// A token that the VM's proxy takes.
     fileprivate func proxyToken(of vm: String, _ arguments: Arguments) throws -> String {
         if let file = arguments.value("token-file") {
-            let token = try ExeDevToken.load(environment: [:], file: file, credentialsDirectory: nil)
-            return token.headerText
+            return try Self.checked(ExeDevToken.load(environment: [:], file: file, credentialsDirectory: nil), of: vm)
         }
-        if let text = environment["EXE_DEV_VM_TOKEN"] { return try ExeDevToken(text, from: "$EXE_DEV_VM_TOKEN").headerText }
+        if let text = environment["EXE_DEV_VM_TOKEN"], !text.isEmpty {
+            return try Self.checked(ExeDevToken(text, from: "$EXE_DEV_VM_TOKEN"), of: vm)
+        }
         let key = try ControlCommand.signingKey(arguments, environment)
         return try ProxyToken.sign(vm: vm, key: key, SignatureProgram(environment: environment), now: SystemClock().now).text
+    }
+
+    /// A signed token says whose it is: another VM, which may be anybody's, is not told it.
+    private static func checked(_ token: ExeDevToken, of vm: String) throws -> String {
+        guard token.isSigned else { return token.headerText }
+        let namespace = try token.signed().signature.namespace
+        guard namespace == SignedToken.proxy(of: vm) else {
+            throw Failure("the token of \(token.place) is for \(namespace), not for \(vm)", advice: "exedev-ctl token mint --vm=\(vm)")
+        }
+        return token.headerText
     }
 
     /// curl takes this process over: its streams, signals and exit status are the caller's. The token goes through a pipe, not into its arguments,

@@ -84,6 +84,8 @@ extension ControlSession {
         if arguments.has("json"), arguments.value("out") != nil {
             throw UsageError("--json prints the whole answer, with the token; --out writes the token alone: leave one out")
         }
+        // A token that could not be kept would be lost, and would stay valid.
+        if let file = arguments.value("out") { try StateDirectory.canReplace(file) }
         let client = try client(arguments, hiding: secret)
         let answer = try await terminal.attending { try await client.exec(command) }
         guard !arguments.has("json") else { return terminal.out(answer) }

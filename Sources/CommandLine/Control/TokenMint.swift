@@ -68,7 +68,9 @@ struct TokenRequest {
         if permissions != nil, !cmds.isEmpty || context != nil || exp != nil || nbf != nil {
             throw UsageError("--permissions is the whole: --cmds, --exp, --nbf and --ctx would be part of it")
         }
-        if arguments.values("cmds").contains(where: { $0.isEmpty }) || cmds.contains("") { throw UsageError("--cmds names no command") }
+        if !arguments.values("cmds").isEmpty, cmds.isEmpty || cmds.contains("") || arguments.values("cmds").contains("") {
+            throw UsageError("--cmds names no command")
+        }
         let end = exp ?? "30d"
         expires = end == "never" ? nil : try TokenMoment.seconds(end, option: "exp", now: now)
         notBefore = try nbf.map { text throws(UsageError) in try TokenMoment.seconds(text, option: "nbf", now: now) }

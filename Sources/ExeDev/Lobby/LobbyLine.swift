@@ -52,6 +52,9 @@ package struct LobbyLine: Sendable {
     /// The command without its arguments.
     package var verb: String { command?.path ?? words.first.map { String($0.prefix { !$0.isWhitespace }) } ?? "" }
 
+    /// A page of documentation or a log, which may begin like JSON.
+    var answersText: Bool { command.map { $0.isRead && !$0.answersJSON } ?? false }
+
     /// Its answer must be JSON. A code that is drawn is text.
     var expectsJSON: Bool { command?.answersJSON == true && !asksForHelp && !has("qr") }
 }

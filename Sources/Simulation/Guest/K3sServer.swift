@@ -99,9 +99,10 @@ actor K3sServer {
     private func lookAround() async throws {
         guard cluster.etcd != nil else { return }
         alive = await K3sPeers.answering(cluster, but: node.name)
-        let before = cluster
-        if leader == node.name { cluster.settle(up: up, now: GuestHost.now) } else { copy = await K3sPeers.newest(copy, but: node.name) }
-        if cluster != before { try await publishCopy(isNew: leader == node.name) }
+        // A learner that it promotes may lead from then on: the others hear of it from this one.
+        let (before, leads) = (cluster, leader == node.name)
+        if leads { cluster.settle(up: up, now: GuestHost.now) } else { copy = await K3sPeers.newest(copy, but: node.name) }
+        if cluster != before { try await publishCopy(isNew: leads) }
         _ = try K3sPeers.checked(copy, node.name)
     }
 
@@ -122,8 +123,10 @@ actor K3sServer {
     private func handedOn(_ path: String, _ user: String, _ body: Data) async -> (status: Int, body: String)? {
         guard let leader else { return (503, "etcdserver: request timed out") }
         guard leader != node.name else { return nil }
+        // Two that each take the other for the leader would ask each other for ever.
+        guard !Self.isHandedOn else { return (503, "etcdserver: leader changed") }
         guard let address = cluster.nodes[leader]?.registration.address else { return (503, "etcdserver: no leader") }
-        return await K3sPeers.ask(address, path, user: user, body: body) ?? (503, "etcdserver: leader changed")
+        return await K3sPeers.ask(address, path + "?" + Self.handedOn, user: user, body: body) ?? (503, "etcdserver: leader changed")
     }
 
     private func heartbeat(own password: String) async -> (status: Int, body: String) {
@@ -156,7 +159,14 @@ actor K3sServer {
 
     // MARK: what it answers
 
+    private static let handedOn = "handed-on"
+    @TaskLocal private static var isHandedOn = false
+
     private func answer(_ request: HTTPRequest) async -> HTTPResponse {
+        await Self.$isHandedOn.withValue(request.query == Self.handedOn) { await respond(to: request) }
+    }
+
+    private func respond(to request: HTTPRequest) async -> HTTPResponse {
         switch (request.method, request.path) {
         case ("GET", "/cacerts"): return text(200, cluster.certificate)
         case ("GET", "/ping"): return text(200, "pong")
