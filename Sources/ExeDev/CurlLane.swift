@@ -29,7 +29,7 @@ final class Exchange: @unchecked Sendable {
     var headers: [String: String] = [:]
     var trailers: [String: String] = [:]
     private var isBehindHead = false
-    /// Whoever takes the response has ended it.
+    /// `take` wants no more of the response.
     private(set) var hasEnough = false
     var isOverCap = false
     /// Takes a response of status 200 in place of `answer`.
@@ -65,7 +65,7 @@ final class Exchange: @unchecked Sendable {
         lastHeard = .now
         if let flow, status == 200 {
             let isWanted = flow.take(Array(bytes), headers)
-            // Whoever took it may have waited for a reader.
+            // `take` may have waited for a reader.
             lastHeard = .now
             hasEnough = !isWanted
             return isWanted ? bytes.count : 0

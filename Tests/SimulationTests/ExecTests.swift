@@ -104,7 +104,7 @@ import Tokens
         for line in beyond { #expect(await served.say(line, token: token).status == 403, "\(line)") }
     }
 
-    /// Whoever holds the key of one VM, or of another one's tag, gets no further.
+    /// The key of one VM, or of another one's tag, opens nothing else.
     @Test func keysOfAVMAreForItsProxyOnly() async throws {
         let served = try Served()
         defer { served.end() }

@@ -1,7 +1,7 @@
 import FoundationEssentials
 import Shell
 
-/// What ends the bytes of a copy that came whole: nothing else can (a torso lacks it, whoever cut it and wherever).
+/// What ends the bytes of a copy that came whole. A copy that was cut lacks it.
 struct CopyProof: Sendable {
     let nonce: String
 

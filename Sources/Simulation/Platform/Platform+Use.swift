@@ -13,7 +13,7 @@ extension Platform {
     /// A day of samples once a minute, and some more.
     private static let keptSamples = 2000
 
-    /// Takes one sample of each VM that runs; whoever holds the platform calls it now and then.
+    /// Takes one sample of each VM that runs; `Serve` calls it each minute.
     package func sample() async {
         for vm in account.hosts where vm.status(at: now()) == .running {
             guard let use = await machines.use(of: vm) else { continue }
