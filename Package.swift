@@ -89,7 +89,7 @@ let package = Package(
         tests("LifecycleTests", on: ["FleetCore", "K3s"]),
         tests("FleetCoreTests", on: ["FleetCore", "K3s", "Shell"]),
         tests("ReconcilerTests", on: ["Simulation", "Reconciler", "FleetCore", "K3s", "Shell"]),
-        tests("ExeDevTests", on: ["ExeDev", "HTTPServer", "Shell"]),
+        tests("ExeDevTests", on: ["ExeDev", "HTTPServer", "Shell", "TestSupport"]),
         tests("SSHTests", on: ["ExeDev", "FleetCore", "Live", "Reconciler", "SSH", "TestSupport"]),
         tests("HTTPServerTests", on: ["HTTPServer"]),
         tests(

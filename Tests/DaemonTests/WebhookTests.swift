@@ -4,6 +4,7 @@ import Glibc
 import HTTPServer
 import K3s
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import Live
@@ -21,19 +22,8 @@ final class Receiver: Sendable {
 
     /// `answer` is given how many requests came before.
     init(_ answer: @escaping @Sendable (Int) -> Answer) throws {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let size = length
-        let code = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(descriptor, $0, size) | listen(descriptor, 8) | getsockname(descriptor, $0, &length)
-            }
-        }
-        try #require(code == 0)
-        port = UInt16(bigEndian: address.sin_port)
+        let (descriptor, port) = try Loopback.listen()
+        self.port = port
         let taken = Log<HTTPRequest>()
         self.taken = taken
         server = try HTTPServer(listeningOn: descriptor, bodyLimit: 1 << 20) { request in

@@ -2,6 +2,7 @@ import Dispatch
 import ExeDev
 import Glibc
 import Synchronization
+import TestSupport
 import Testing
 
 /// Answers the first four requests with keep-alive, and closes the connection on the fifth without a response.
@@ -14,19 +15,8 @@ private final class DyingServer: Sendable {
 
     init(_ status: String = "200 OK", _ body: [UInt8] = Array("{}".utf8)) throws {
         (self.status, self.body) = (status, body)
-        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let size = length
-        let code = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(listener, $0, size) | listen(listener, 8) | getsockname(listener, $0, &length)
-            }
-        }
-        try #require(code == 0)
-        port = UInt16(bigEndian: address.sin_port)
+        let (listener, port) = try Loopback.listen()
+        self.port = port
         DispatchQueue.global().async { [self] in
             while case let connection = accept(listener, nil, nil), connection >= 0 {
                 DispatchQueue.global().async { self.serve(connection) }

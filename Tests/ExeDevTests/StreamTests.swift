@@ -3,6 +3,7 @@ import Foundation
 import Glibc
 import HTTPServer
 import Synchronization
+import TestSupport
 import Testing
 
 /// What `ssh` through `/exec` answers, in both of its formats.
@@ -113,24 +114,13 @@ import Testing
     private static func serve(
         _ body: @escaping @Sendable (HTTPStream) async -> Void, type: @escaping @Sendable () -> String
     ) throws -> (UInt16, HTTPServer) {
-        let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let size = length
-        let code = withUnsafeMutablePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(listener, $0, size) | listen(listener, 8) | getsockname(listener, $0, &length)
-            }
-        }
-        try #require(code == 0)
+        let (listener, port) = try Loopback.listen()
         let server = try HTTPServer(listeningOn: listener, bodyLimit: 65536) { _ in
             let stream = HTTPStream()
             Task { await body(stream) }
             return HTTPResponse(status: 200, headers: ["Content-Type": type()], body: Data(), ending: .streamed(stream))
         }
-        return (UInt16(bigEndian: address.sin_port), server)
+        return (port, server)
     }
 }
 
