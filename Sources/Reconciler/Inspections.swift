@@ -86,7 +86,7 @@ extension Run {
         for target in inspections.waiting where reads.underWay < fleet.limits.hostsAtOnce && mayBegin(target) {
             inspections.took(target)
             guard let vm = target.vm.flatMap({ facts.observed.vms?[$0] }) else { continue }
-            reads.begin(target)
+            reads.begin(target, at: moment.uptime)
             due.append((target, vm))
         }
         return due

@@ -4,7 +4,9 @@ import K3s
 /// What the run remembers of its reads. Two of them concern everything and are asked for at every turn, so they stand apart.
 struct Reads {
     struct Note {
-        /// When it last ended; like all times of the schedule on the monotonic clock.
+        /// When it was last begun; like all times of the schedule on the monotonic clock.
+        var begunAt: Double?
+        /// When it last ended.
         var endedAt: Double?
         /// When it last showed something new, or was asked for again.
         var changedAt: Double?
@@ -58,9 +60,9 @@ struct Reads {
         }
     }
 
-    mutating func begin(_ target: ReadTarget) {
+    mutating func begin(_ target: ReadTarget, at uptime: Double) {
         underWay += 1
-        _ = change(target) { $0.isUnderWay = true }
+        _ = change(target) { ($0.isUnderWay, $0.begunAt) = (true, uptime) }
     }
 
     /// False when its answer is too old to be of use.

@@ -109,6 +109,7 @@ extension Run {
         case .cluster:
             facts.observed.outdated.formIntersection(missedByLook)
             facts.readAt = clusterAskedAt.map { (min($0.wall, moment.wall), $0.uptime) }
+        case .host(let name, .unreachable): facts.notes[name, default: .init()].unreachedAt = reads.host(name)?.begunAt
         case .answered(let question, let answer): note(answer, to: question)
         case .host, .share, .failed: break
         }

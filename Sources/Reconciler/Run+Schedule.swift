@@ -26,25 +26,25 @@ extension Run {
         let pendingWork = pendingWork
         var due: [(ReadTarget, ObservedVM?)] = []
         if isDue(reads.vms, pendingWork.vms, uptime) {
-            reads.begin(.vms)
+            reads.begin(.vms, at: uptime)
             listAskedAt = moment.wall
             due.append((.vms, nil))
         }
         if isDue(reads.cluster, pendingWork.cluster, uptime), let server {
-            reads.begin(.cluster)
+            reads.begin(.cluster, at: uptime)
             (missedByLook, clusterAskedAt, clusterAskedOf) = ([], moment, server.name)
             due.append((.cluster, server))
         }
         for (name, interval) in pendingWork.hosts {
             guard let note = reads.host(name), isDue(note, interval, uptime), let vm = facts.observed.vms?[name] else { continue }
-            reads.begin(.host(name))
+            reads.begin(.host(name), at: uptime)
             due.append((.host(name), vm))
         }
         for (question, interval) in pendingWork.webs where mayAsk {
             guard let note = reads.web(question.vm), isDue(note, interval, uptime), let vm = facts.observed.vms?[question.vm] else {
                 continue
             }
-            reads.begin(.web(question))
+            reads.begin(.web(question), at: uptime)
             due.append((.web(question), vm))
         }
         return due + inspectionsDue(moment)

@@ -13,6 +13,7 @@ import Testing
         situation.facts.observed.hosts[name] = .unreachable("timed out")
         situation.facts.notes[name, default: .init()].troubledSince = now - max(seconds, 180)
         situation.facts.notes[name]?.seemsDeadSince = now - seconds
+        situation.facts.notes[name]?.unreachedAt = now
     }
 
     private static func allow(_ situation: inout Situation, _ policy: ReplacePolicy = .agents) {
@@ -37,6 +38,10 @@ import Testing
 
     private static let verdicts: [Row] = [
         Row("silent and out of reach for a moment", "wait NodeSilent") { die(&$0, for: 179) },
+        Row("its host was last asked before the time was over", "wait NodeSilent") {
+            die(&$0, for: 200)
+            $0.facts.notes[web]?.unreachedAt = now - 21
+        },
         Row("dead: restarted once", "act startVM NodeDead") { die(&$0) },
         Row("its kubelet alone is silent", "blocked WaitTimedOut") {
             die(&$0)

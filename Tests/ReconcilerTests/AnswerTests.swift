@@ -125,7 +125,7 @@ import Testing
     @Test func anAnswerFromBeforeAStepIsNoAnswer() throws {
         var reads = Reads([Self.web: 0])
         let question = ShareQuestion(vm: Self.web, probe: ShareProbe(path: "/", status: 200), isPublic: true)
-        reads.begin(.web(question))
+        reads.begin(.web(question), at: 0)
         #expect(!reads.isIdle(.web(question)))
         reads.stale(.web(question))
         reads.spoil(.web(question))
@@ -144,8 +144,8 @@ import Testing
         var run = Run(fleet: few, ledger: program.world.state.withLock { $0.ledger(for: few) }, repeats: true)
         run.facts.observed.vms = [:]
         #expect(run.mayAsk)
-        run.reads.begin(.vms)
-        run.reads.begin(.cluster)
+        run.reads.begin(.vms, at: 0)
+        run.reads.begin(.cluster, at: 0)
         #expect(!run.mayAsk)
     }
 }

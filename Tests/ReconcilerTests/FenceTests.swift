@@ -71,7 +71,7 @@ import Testing
             ledger: Ledger(cluster: "demo", clusterID: "c1", clusterCIDR: "10.244.0.0/16", serviceCIDR: "10.245.0.0/16"), repeats: true)
         run.note(.observed(.vms, .vms([])), at: Moment(clock), tell: { _ in })
         #expect(run.facts.observed.vms != nil)
-        run.reads.begin(.vms)
+        run.reads.begin(.vms, at: 0)
         if sign != .takeover {
             run.sleepers = [clock.uptime + 5]
             clock.pass(seconds: 60)

@@ -16,7 +16,7 @@ import Testing
         run.decide(at: Moment(clock))
         let action = try #require(run.plan.actions.first)
         run.begin(action, at: Moment(clock))
-        run.reads.begin(.vms)
+        run.reads.begin(.vms, at: 0)
         let vm = ObservedVM(
             name: action.node, status: .running, tags: [fleet.cluster.tag], address: .init(host: "h", port: nil, user: nil),
             createdAt: "then", url: nil)
@@ -92,7 +92,7 @@ import Testing
         #expect(run.facts.observed.hosts[node.name] != nil)
         let action = Action.createVM(CreateVM(node: node.name, vm: node.vm, ownerTag: fleet.cluster.tag))
         run.begin(action, at: Moment(clock))
-        run.reads.begin(.host(node.name))
+        run.reads.begin(.host(node.name), at: 0)
         let vm = ObservedVM(
             name: node.name, status: .running, tags: [fleet.cluster.tag], address: .init(host: "h", port: nil, user: nil),
             createdAt: "later", url: nil)
@@ -132,7 +132,7 @@ import Testing
             fleet: fleet, ledger: Ledger(cluster: "demo", clusterID: "c1", clusterCIDR: "10.244.0.0/16", serviceCIDR: "10.245.0.0/16"),
             repeats: true)
         run.facts.ledger.attempts[name] = .init(count: 1, notBefore: clock.now + 7, failure: "it failed", failedAt: clock.now)
-        run.reads.begin(.vms)
+        run.reads.begin(.vms, at: 0)
         run.note(.observed(.vms, .vms([])), at: Moment(clock), tell: { _ in })
         run.decide(at: Moment(clock))
         #expect(run.plan.items.first { $0.node == name }?.decision.action == nil)

@@ -33,10 +33,12 @@ enum Death {
 
     // MARK: the witnesses
 
-    /// For long enough.
+    /// For long enough, and its host was asked once more after that time: its last answer may be half a minute old.
     static func isWitnessed(_ want: DesiredNode, _ node: NodeFacts, _ facts: FleetFacts) -> Bool {
         guard isSeeming(node, facts), let since = node.seemsDeadSince else { return false }
-        return facts.uptime - since >= Planner.startDeadline(want.role)
+        var heardAt = facts.uptime
+        if case .unreachable? = node.host { heardAt = node.unreachedAt ?? since }
+        return heardAt - since >= Planner.startDeadline(want.role)
     }
 
     /// Both say so now.

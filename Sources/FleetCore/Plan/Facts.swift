@@ -54,6 +54,8 @@ package struct FleetFacts: Sendable {
         package var troubledSince: Double?
         /// Since when both witnesses of `Death` call it dead, by `uptime`; in a daemon over many passes.
         package var seemsDeadSince: Double?
+        /// When its host was last asked in vain, by `uptime`.
+        package var unreachedAt: Double?
         /// Its action was refused, so that it needs the operator.
         package var refusal: Reason?
         /// It told k3s to start once more there, because the cluster lacked its node.

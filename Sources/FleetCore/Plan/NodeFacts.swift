@@ -34,6 +34,8 @@ package struct NodeFacts: Sendable {
     var troubledSince: Double?
     /// Since when it seems dead, by `uptime`.
     var seemsDeadSince: Double?
+    /// When its host was last asked in vain, by `uptime`.
+    var unreachedAt: Double?
     /// An action of ours changed its node after the cluster was read.
     var isOutdated: Bool
 
@@ -47,7 +49,7 @@ package struct NodeFacts: Sendable {
             attempt: facts.ledger.attempts[name], refusal: note?.refusal, wasRepaired: note?.wasRepaired ?? false,
             patches: note?.patches ?? 0,
             wasRestarted: note?.wasRestarted ?? false, started: note?.started, asked: note?.asked, commanded: note?.commanded,
-            troubledSince: note?.troubledSince, seemsDeadSince: note?.seemsDeadSince,
+            troubledSince: note?.troubledSince, seemsDeadSince: note?.seemsDeadSince, unreachedAt: note?.unreachedAt,
             isOutdated: facts.observed.outdated.contains(name))
     }
 
