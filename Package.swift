@@ -8,6 +8,9 @@ let house: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
+/// What the tests compute with for minutes is optimised in their build, too.
+let optimised: [SwiftSetting] = [.unsafeFlags(["-O"], .when(configuration: .debug))]
+
 /// A library of the product. It imports only what stands in `on`; TidyTests holds the arrows.
 func library(_ name: String, on dependencies: [Target.Dependency] = [], _ settings: [SwiftSetting] = []) -> Target {
     .target(name: name, dependencies: dependencies, swiftSettings: house + settings)
@@ -55,13 +58,15 @@ let package = Package(
         shim("CMicrohttpd", pkgConfig: "libmicrohttpd", apt: "libmicrohttpd-dev"),
         .systemLibrary(name: "CSpawn"),
         // layer 1: pure
-        library("Shell"),
+        library("Shell", on: [], optimised),
         library("Tokens"),
-        library("K3s", on: ["Shell"]),
-        library("FleetCore", on: ["K3s", "Shell"]),
+        library("K3s", on: ["Shell"], optimised),
+        library("FleetCore", on: ["K3s", "Shell"], optimised),
         // layer 2: what it takes to touch the world
         // Its functions stay where they are called: each change of executor and back would cost more than most of what they do.
-        library("Reconciler", on: ["Digest", "FleetCore", "K3s", "Shell"], [.enableUpcomingFeature("NonisolatedNonsendingByDefault")]),
+        library(
+            "Reconciler", on: ["Digest", "FleetCore", "K3s", "Shell"],
+            optimised + [.enableUpcomingFeature("NonisolatedNonsendingByDefault")]),
         library("ExeDev", on: ["CLibcurl", "Files", "Shell", "Tokens"]),
         library("SSH", on: ["CLibssh2", "CLibcrypto", "Digest", "Files"]),
         library("HTTPServer", on: ["CMicrohttpd"]),
@@ -70,7 +75,8 @@ let package = Package(
         library("Spawn", on: ["CSpawn"]),
         // layer 3: the two pairs of hands
         library("Live", on: ["Digest", "Files", "Reconciler", "ExeDev", "SSH", "Spawn", "FleetCore", "K3s", "Shell", "Tokens"]),
-        library("Simulation", on: ["Digest", "Reconciler", "FleetCore", "K3s", "HTTPServer", "Shell", "Spawn", "Tokens"]),
+        library(
+            "Simulation", on: ["Digest", "Reconciler", "FleetCore", "K3s", "HTTPServer", "Shell", "Spawn", "Tokens"], optimised),
         // layer 4
         library("Daemon", on: ["HTTPServer", "Live", "Reconciler", "FleetCore", "K3s", "Shell"]),
         library(

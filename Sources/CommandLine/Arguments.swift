@@ -94,7 +94,10 @@ struct Arguments {
 
     /// The operands; throws when there are more than `count`.
     func operands(upTo count: Int) throws(UsageError) -> [String] {
-        guard operands.count <= count else { throw UsageError("did not expect \(operands[count])") }
+        guard operands.count <= count else {
+            let hint = operands[count].hasSuffix(".json") ? "; a fleet file is named by --file" : ""
+            throw UsageError("did not expect \(operands[count])\(hint)")
+        }
         return operands
     }
 

@@ -65,7 +65,8 @@ struct Secrets: Sendable {
     /// What hosts will need of this machine. `mayWrite`: the caller has the lock of the state directory.
     func credentials(mayWrite: Bool) -> Credentials {
         do throws(StateError) {
-            return Credentials(missing: overlayKey.problem, registries: try registriesDigest(mayWrite: mayWrite))
+            let loss = state.tokenLoss().map { Reason.credentialMissing($0.message, advice: $0.advice ?? "") }
+            return Credentials(missing: loss ?? overlayKey.problem, registries: try registriesDigest(mayWrite: mayWrite))
         } catch {
             return Credentials(
                 missing: .credentialMissing(error.message, advice: error.advice ?? "see the state directory"), registries: nil)

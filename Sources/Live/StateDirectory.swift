@@ -26,9 +26,10 @@ package struct StateDirectory: Sendable {
 
     // MARK: generated secrets
 
-    /// The secret's text. Generates it from the kernel's randomness if it does not exist.
+    /// The secret's text. Generates it from the kernel's randomness if it does not exist; a token of a cluster that stands cannot be made anew.
     package func secret(_ name: SecretName) throws(StateError) -> String {
         let file = path + "/" + name.rawValue
+        if Self.clusterTokens.contains(name), let loss = tokenLoss() { throw loss }
         if let bytes = try Self.read(file) { return String(decoding: bytes, as: UTF8.self) }
         let text = Self.randomHex(bytes: 32)
         try create()
@@ -39,6 +40,19 @@ package struct StateDirectory: Sendable {
     /// The secret's text, if it exists.
     func knownSecret(_ name: SecretName) -> String? {
         (try? Self.read(path + "/" + name.rawValue))?.map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    private static let clusterTokens = [SecretName.serverToken, .agentToken]
+
+    /// A token of the cluster is lost or empty although the cluster was founded with it: with another one nobody joins.
+    package func tokenLoss() -> StateError? {
+        let lost = Self.clusterTokens.filter { name in
+            access(path + "/" + name.rawValue, F_OK) != 0 || knownSecret(name)?.allSatisfy(\.isWhitespace) == true
+        }
+        guard let first = lost.first, let ledger = try? loadLedger(remark: { _ in }), ledger.caHash != nil else { return nil }
+        return StateError(
+            "\(path)/\(first.rawValue) is lost: the cluster was founded with it, and nobody can join without it",
+            advice: "exedev-k8s recover fetches it from a server")
     }
 
     /// Keeps the tokens of a cluster that was founded from another state directory.

@@ -281,6 +281,31 @@ import Testing
         #expect(throws: Never.self) { _ = try FleetLock(in: state, verb: "apply") }
     }
 
+    /// With another token nobody joins: one of a cluster that stands is missed, and never made anew.
+    @Test func missesATokenOfAFoundedCluster() throws {
+        let folder = NSTemporaryDirectory() + "token-" + UUID().uuidString
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let state = try StateDirectory(base: folder, cluster: "demo")
+        var ledger = Ledger(cluster: "demo", clusterID: "new", clusterCIDR: "10.244.0.0/16", serviceCIDR: "10.245.0.0/16")
+        ledger.founder = "demo-cp-n1"
+        try state.store(ledger)
+        #expect(state.tokenLoss() == nil, "its founding may have ended before a token was made")
+        let made = try (state.secret(.serverToken), state.secret(.agentToken))
+        ledger.caHash = "abc"
+        try state.store(ledger)
+        #expect(state.tokenLoss() == nil)
+        #expect(try state.secret(.agentToken) == made.1)
+        for text in ["", "\n"] {
+            try Data(text.utf8).write(to: URL(fileURLWithPath: state.path + "/server-token"))
+            let loss = "\(state.path)/server-token is lost: the cluster was founded with it, and nobody can join without it"
+            #expect(state.tokenLoss()?.message == loss)
+        }
+        try FileManager.default.removeItem(atPath: state.path + "/server-token")
+        let error = #expect(throws: StateError.self) { try state.secret(.serverToken) }
+        #expect(error?.advice == "exedev-k8s recover fetches it from a server")
+        #expect(access(state.path + "/server-token", F_OK) != 0, "none was made")
+    }
+
     /// `recover` writes where there is nothing of a cluster, and nowhere else.
     @Test func knowsALostLedger() throws {
         let folder = NSTemporaryDirectory() + "lost-" + UUID().uuidString

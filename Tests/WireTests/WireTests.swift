@@ -247,6 +247,12 @@ import Testing
             for name in Self.names { before.append(try await wire.inside(name, started).out) }
             let there = try await wire.k8s("recover", "--confirm=wire")
             #expect(there.status == 1 && there.all.contains("recover is for one that is lost"), "\(there.all)")
+            try FileManager.default.removeItem(atPath: wire.state + "/wire/agent-token")
+            let doctor = try await wire.k8s("doctor")
+            #expect(doctor.status == 1 && doctor.out.contains("wire/agent-token is lost"), "\(doctor.all)")
+            let fetched = try await wire.k8s("recover", "--confirm=wire")
+            #expect(fetched.status == 0 && fetched.out.contains("The ledger is there"), "\(fetched.all)")
+            #expect(try String(contentsOfFile: wire.state + "/wire/agent-token", encoding: .utf8) == tokens[1])
             try FileManager.default.removeItem(atPath: wire.state)
             let lost = try await wire.k8s("apply", "--yes")
             #expect(lost.status == 1 && lost.all.contains("recover"), "\(lost.all)")

@@ -39,6 +39,7 @@ extension Doctor {
             if !facts.isWritable {
                 return note(.failed(.state, did, "\(state.path) cannot be written by this user", advice: "run as its owner"))
             }
+            if let loss = state.tokenLoss() { throw loss }
             let summary =
                 "\(state.path): \(ledger.nodes.count) nodes in the ledger, \(facts.freeBytes >> 20) MiB free"
                 + (facts.isLocked ? ", in use by another run" : "") + (state.pause().map { "; the fleet is \($0.words)" } ?? "")

@@ -21,6 +21,7 @@ extension Verb {
 
     private static func rebuild(_ context: CommandContext, _ arguments: Arguments, _ terminal: Terminal) async throws -> ExitStatus {
         guard try context.state.lacksLedger() else {
+            if context.state.tokenLoss() != nil { return try await refetchTokens(context, arguments, terminal) }
             throw Failure(
                 "\(context.state.path) has the ledger of a cluster; recover is for one that is lost",
                 advice: "run plan; if that ledger is of another cluster, move the folder away first")
@@ -32,6 +33,16 @@ extension Verb {
         try context.state.keep(record)
         try context.state.store(recovered.ledger)
         terminal.say("The ledger of \(context.fleet.cluster.name) is written to \(context.state.path). Run plan, then apply.")
+        return .done
+    }
+
+    /// The ledger is whole, and stays.
+    private static func refetchTokens(_ context: CommandContext, _ arguments: Arguments, _ terminal: Terminal) async throws -> ExitStatus {
+        let (_, record, _) = try await found(context)
+        terminal.out("The ledger is there; the tokens of \(context.fleet.cluster.name) are not. A server has them.")
+        guard try agrees(context, arguments, terminal) else { return .failed }
+        try context.state.keep(record)
+        terminal.say("The tokens of \(context.fleet.cluster.name) are written to \(context.state.path). Run plan, then apply.")
         return .done
     }
 

@@ -49,6 +49,7 @@ package enum Program {
 
     private static func status(of words: [String]) async -> ExitStatus {
         let terminal = Terminal()
+        if words.count == 2, words[0] == "help" { return await status(of: [words[1], "--help"]) }
         guard let name = words.first, name != "help", name != "--help", name != "-h" else {
             terminal.out(help)
             return words.isEmpty ? .usage : .done
