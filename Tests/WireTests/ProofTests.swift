@@ -17,8 +17,8 @@ extension WireTests {
 
         @Test func noFaultAtAnyStepDoesHarm() async throws {
             // Every fault and every pair of crashes is `exedev-sim prove` alone.
-            async let first = Self.sim("prove", "--every", "48", "--part", "1/2")
-            async let second = Self.sim("prove", "--every", "48", "--part", "2/2")
+            async let first = Self.sim("prove", "--every", "144", "--part", "1/2")
+            async let second = Self.sim("prove", "--every", "144", "--part", "2/2")
             for ended in [try await first, try await second] { #expect(ended.status == 0, "\(ended.all)") }
         }
 
