@@ -24,6 +24,11 @@ import Testing
         }
     }
 
+    private static func leaving(_ situation: inout Situation, _ stage: LeaveStage) {
+        let web = situation.facts.fleet.nodes.first { $0.name == Situation.web }!
+        situation.facts.ledger.nodes[web.name] = .leaving(Situation.instance(of: web), stage)
+    }
+
     static let rows = [
         row("settled", "settled") { _ in },
         row("a configuration waits", "wait WindowClosed") { $0.instance { $0.configuration = .digest("old") } },
@@ -98,6 +103,13 @@ import Testing
         row("one that is wanted again is uncordoned", "act uncordon WantedAgain") { situation in
             situation.node { ($0.unschedulable, $0.annotations[NodePatch.removing]) = (true, "yes") }
             situation.facts.ledger.removalBegun(Situation.web)
+        },
+        row("one that was drained is set up at once", "act install WantedAgain") { situation in
+            situation.node { ($0.unschedulable, $0.annotations[NodePatch.removing]) = (true, "yes") }
+            leaving(&situation, .drained)
+        },
+        row("one that came back after its Node was deleted serves", "wait WindowClosed") { situation in
+            leaving(&situation, .nodeDeleted)
         },
     ]
 

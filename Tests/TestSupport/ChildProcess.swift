@@ -32,13 +32,21 @@ package final class ChildProcess: Sendable {
         posix_spawn_file_actions_addopen(&actions, 0, inFile, O_RDONLY, 0)
         posix_spawn_file_actions_addopen(&actions, 1, outFile, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
         posix_spawn_file_actions_addopen(&actions, 2, errFile, O_WRONLY | O_CREAT | O_TRUNC, 0o600)
+        // The threads of tests block signals, and a child that inherits that cannot be ended by SIGTERM.
+        var attributes = posix_spawnattr_t()
+        var unblocked = sigset_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        sigemptyset(&unblocked)
+        posix_spawnattr_setsigmask(&attributes, &unblocked)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
         // What other tests have open is none of its business.
         for descriptor in Int32(3)..<1024 where fcntl(descriptor, F_GETFD) >= 0 { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
         var arguments = words.map { strdup($0) } + [nil]
         var variables = environment.map { strdup($0.key + "=" + $0.value) } + [nil]
         defer { (arguments + variables).forEach { free($0) } }
         var process: pid_t = 0
-        let code = posix_spawnp(&process, words[0], &actions, nil, &arguments, &variables)
+        let code = posix_spawnp(&process, words[0], &actions, &attributes, &arguments, &variables)
         guard code == 0 else { throw CannotStart(description: "cannot run \(words[0]): errno \(code)") }
         id = process
     }

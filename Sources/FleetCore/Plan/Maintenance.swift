@@ -37,7 +37,8 @@ extension NodeFacts {
         if node?.annotations[NodeAnnotation.maintenance] != nil || instance.maintenance?.upgradedTo != nil { return true }
         return switch leaveStage {
         case .begun: node?.isOursToDrain ?? true
-        case .drained, .stopped, .nodeDeleted: true
+        // A Node that came back after it was deleted, or that somebody gave back, serves.
+        case .drained, .stopped, .nodeDeleted: action.isDestructive || (node?.isOursToDrain ?? true)
         case nil, .returning:
             if case .install = action { instance.configuration == .unknown } else { node?.isOursToDrain ?? false }
         }
