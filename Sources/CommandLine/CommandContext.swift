@@ -33,7 +33,7 @@ struct CommandContext {
         let (text, fleet) = try readFleet(file, report)
         let state = try StateDirectory(base: stateBase(arguments), cluster: fleet.cluster.name)
         let world = try LiveWorld(
-            fleet: fleet, fleetFolder: folder(of: file), state: state, environment: environment,
+            fleet: fleet, fleetFolder: folder(of: file), state: state, environment: environment(arguments),
             tokenFile: arguments.value("token-file"), waits: waits, needsKey: needsKey)
         return CommandContext(fleetText: text, fleet: fleet, state: state, world: world)
     }
@@ -58,6 +58,15 @@ struct CommandContext {
     }
 
     static var environment: [String: String] { OperatorPath.expanded(in: ProcessInfo.processInfo.environment) }
+
+    /// With what an option says instead of a variable.
+    static func environment(_ arguments: Arguments) throws -> [String: String] {
+        guard let transport = arguments.value("transport") else { return environment }
+        do { _ = try PlatformAccess.transport(transport, name: "--transport") } catch {
+            throw UsageError("\(error.message): \(error.advice ?? "")")
+        }
+        return environment.merging(["EXE_DEV_TRANSPORT": transport]) { $1 }
+    }
 
     /// The folder of the fleets' state directories. Absolute at once: a relative path would mean another cluster in each working directory.
     static func stateBase(_ arguments: Arguments) throws -> String {

@@ -24,14 +24,14 @@ enum Classify {
         let low = text.lowercased()
         // What a program on a VM printed is no word of exe.dev.
         if !command.parsed.isRemote, let ended = ended(low, command) { return ended }
-        if case .new(let vm) = command, low.contains("not available") { return .nameUnavailable(vm.name) }
+        if let name = command.parsed.newName, low.contains("not available") { return .nameUnavailable(name) }
         if low.contains("failed to connect") || low.contains("failed to dial") || low.contains("handshake failed")
             || low.contains("failed to create session") || low.contains("failed to run command on vm") || low.contains("is not running")
         {
             return .vmNotReady(verb: command.verb, text)
         }
         if isNotFound(text, nil) { return .notFound(verb: command.verb, text) }
-        if case .new = command, low.contains("maximum number of vms") || low.contains("vm limit") { return .quotaReached(text) }
+        if command.parsed.makesVM, low.contains("maximum number of vms") || low.contains("vm limit") { return .quotaReached(text) }
         if low.contains("unknown command") { return .misunderstood(verb: command.verb, status: 404, text) }
         return .refused(verb: command.verb, text)
     }

@@ -62,7 +62,8 @@ package enum ExeDevError: Error, Sendable, Hashable, CustomStringConvertible {
         case .nameUnavailable(let name):
             .nameTaken(
                 advice:
-                    "VM names are global on exe.dev, and a tag-scoped key sees its own VMs only: if \(name) is not yours, choose another vmPrefix"
+                    "VM names are global on exe.dev, and a tag-scoped key sees its own VMs only: if \(name) is not yours, choose another name "
+                    + "(vmPrefix in a fleet file)"
             )
         case .quotaReached: .askOperator(advice: "remove VMs that are not needed, or ask exe.dev for a larger plan")
         case .refused(let verb, _): .askOperator(advice: "read its message; exedev-ctl exec '\(verb) --help' shows the usage")
@@ -107,7 +108,7 @@ package enum ExeDevError: Error, Sendable, Hashable, CustomStringConvertible {
         case .throttled(let verb, _): "exe.dev \(verb): too many requests (429)"
         case .serverError(let verb, let status, _): "exe.dev \(verb): server error (\(status))"
         case .timedOut(let verb, _): "exe.dev \(verb): the command took longer than exe.dev allows (504)"
-        case .quotaReached(let text): "exe.dev new: the plan's quota is reached: \(text)"
+        case .quotaReached(let text): "the plan's quota of VMs is reached: \(text)"
         case .nameUnavailable(let name): "the VM name \(name) is not available"
         case .notFound(let verb, let text), .vmNotReady(let verb, let text), .refused(let verb, let text): "exe.dev \(verb): \(text)"
         case .unreadable(let verb, let text, _): "exe.dev \(verb): the answer cannot be read: \(text)"

@@ -43,10 +43,23 @@ extension ExeDevClient {
         return introduction
     }
 
+    /// How many VMs the account's plan allows; nil where exe.dev does not tell: the JSON of `billing plan` is undocumented, and a tag-scoped key
+    /// may not ask (facts/exedev.md §1.4).
+    package func planLimit() async -> Int? {
+        guard let text = try? await exec(.typed(["billing", "plan"])) else { return nil }
+        return (try? JSONDecoder().decode(AccountPlan.self, from: Data(text.utf8)))?.limit
+    }
+
     /// Of a date as HTTP writes it; nil for what is none.
     private func moment(_ date: String) -> Double? {
         let seconds = curl_getdate(date, nil)
         return seconds < 0 ? nil : Double(seconds)
+    }
+
+    private struct AccountPlan: Decodable {
+        var limit: Int?
+
+        enum CodingKeys: String, CodingKey { case limit = "max_vms" }
     }
 
     private struct Account: Decodable {

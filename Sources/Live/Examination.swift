@@ -29,11 +29,18 @@ extension LiveWorld {
 /// Our SSH keys and what vouches for hosts, without a token and without any host.
 package struct LoginExamination {
     private let identity: Identity
+    private let secrets: Secrets
 
     /// `fleetFolder`: of the fleet file.
     package init(_ fleet: DesiredFleet, fleetFolder: String, state: StateDirectory, environment: [String: String]) {
         identity = Identity(settings: fleet.ssh, folder: fleetFolder, state: state, environment: environment)
+        secrets = Secrets(
+            state: state, overlayKey: OverlayKey(overlay: fleet.cluster.overlay, folder: fleetFolder, environment: environment),
+            registries: fleet.cluster.registrySecrets, token: nil)
     }
+
+    /// Why hosts could not be sent what they need of this machine; nil when all is there.
+    package var missingSecret: Reason? { secrets.credentials(mayWrite: false).missing }
 
     /// The keys that are offered to hosts, in words and with their fingerprints, and why others are not.
     package func offeredKeys() throws -> (keys: [(words: String, fingerprint: String)], unused: [String]) {

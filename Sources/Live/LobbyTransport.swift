@@ -41,6 +41,8 @@ package final class LobbyTransport: ExeDevTransport {
     }
 
     package func post(_ body: [UInt8], deadline: Duration, gate: @escaping Gate) async throws(TransportFailure) -> HTTPReply {
+        // Sent, it would end the connection, and nobody would know what it had done.
+        guard body.count <= ExeDevCommand.mostBytes else { return Self.refusal(413, "the command has \(body.count) bytes") }
         let entry: Entrance.Entry
         do throws(EffectError) { entry = try await entrance.entry(to: address) } catch {
             throw TransportFailure(reason: error.message, wasSent: false)

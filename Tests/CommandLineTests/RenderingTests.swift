@@ -1,5 +1,6 @@
 import FleetCore
 import Foundation
+import K3s
 import Live
 import Reconciler
 import Testing
@@ -148,6 +149,33 @@ import Testing
         let error = #expect(throws: UsageError.self) { try Arguments(["--jsn"], options: [.flag("json", ""), .value("out", "")]) }
         #expect(error?.description == "unknown option --jsn; did you mean --json?")
         #expect(throws: UsageError.self) { try Arguments(["--yes=maybe"], options: [.flag("yes", "")]) }
+    }
+
+    @Test func anOptionGoesBeforeAVariable() throws {
+        let options = [Arguments.Option.value("transport", "")]
+        #expect(try CommandContext.environment(Arguments(["--transport=ssh"], options: options))["EXE_DEV_TRANSPORT"] == "ssh")
+        let error = #expect(throws: UsageError.self) {
+            try CommandContext.environment(Arguments(["--transport=foo"], options: options))
+        }
+        #expect(error?.description == "--transport is foo: write https or ssh")
+    }
+
+    @Test func warnsOfMoreVMsThanTheUsualPlanAllows() throws {
+        let text = """
+            {apiVersion: "exedev-k8s/v1", cluster: {name: "demo", k3s: "v1.34.9+k3s1", servers: 1}, pools: {web: {nodes: 4}}}
+            """
+        let fleet = try #require(FleetFile.parse(text, file: "fleet.json").fleet)
+        func vm(_ name: String) -> ObservedVM {
+            let address = ObservedVM.Address(host: "h", port: nil, user: nil)
+            return ObservedVM(name: name, status: .running, tags: [], address: address, createdAt: nil, url: nil)
+        }
+        func vms(_ count: Int) -> [ObservedVM] { (0..<count).map { vm("other-\($0)") } }
+        #expect(VMQuota(of: fleet, vms(20)).warning == nil)
+        #expect(
+            VMQuota(of: fleet, vms(21)).warning
+                == "21 VMs are there and 5 are to come: more than the 25 of the usual plan; see exedev-ctl billing plan")
+        let ours = fleet.nodes.map { vm($0.name) }
+        #expect(VMQuota(of: fleet, vms(21) + ours).warning == nil, "nothing is to come")
     }
 
     /// Every option that names a file or a folder understands `~/`, also behind a `=`, where no shell expands it.

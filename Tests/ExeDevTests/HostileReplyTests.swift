@@ -1,4 +1,5 @@
 import ExeDev
+import Foundation
 import Testing
 
 /// What exe.dev, or what stands between it and us, may answer. Nothing of it may be taken for less VMs than there are, or for done.
@@ -119,6 +120,28 @@ import Testing
         await #expect(throws: ExeDevError.quotaReached(text)) {
             try await ScriptedTransport(422, #"{"error":"\#(text)"}"#).client.create(vm)
         }
+    }
+
+    /// Whoever typed the command is told the same as a fleet.
+    @Test(arguments: [
+        ("new --name=web-n1", #"VM name "web-n1" is not available"#, ExeDevError.nameUnavailable("web-n1")),
+        ("new --image x --name web-n1", "this name is not available", .nameUnavailable("web-n1")),
+        ("cp web-n1 web-n2", "VM name is not available", .nameUnavailable("web-n2")),
+        ("rename web-n1 web-n2", "not available", .nameUnavailable("web-n2")),
+        ("new", "the image is not available", .refused(verb: "new", "the image is not available")),
+        ("comment web-n1 'not available'", "not available", .refused(verb: "comment", "not available")),
+        ("cp web-n1", "You have reached the maximum number of VMs.", .quotaReached("You have reached the maximum number of VMs.")),
+        ("rm web-n1", "maximum number of VMs", .refused(verb: "rm", "maximum number of VMs")),
+    ]) func typedCommandsAreToldTheSame(line: String, text: String, error: ExeDevError) async throws {
+        let body = String(decoding: try JSONEncoder().encode(["error": text]), as: UTF8.self)
+        await #expect(throws: error) { try await ScriptedTransport(422, body).client.exec(.raw(line)) }
+    }
+
+    @Test(arguments: [
+        (200, #"{"plan":"Personal","max_vms":50}"#, 50), (200, #"{"plan":"Personal"}"#, nil), (200, "Personal", nil),
+        (200, "", nil), (403, #"{"error":"not permitted"}"#, nil),
+    ]) func theLimitOfThePlanIsReadWhereItIsTold(status: Int, body: String, limit: Int?) async {
+        #expect(await ScriptedTransport(status, body).client.planLimit() == limit)
     }
 
     /// Terminals and logs get one line of it, without control characters.

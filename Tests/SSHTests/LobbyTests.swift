@@ -1,5 +1,6 @@
 import ExeDev
 import FleetCore
+import Foundation
 import Reconciler
 import Testing
 
@@ -75,6 +76,20 @@ import Testing
             return
         }
         #expect(Hosts.effect(error, mutates: true).remedy == .retry(after: nil))
+    }
+
+    /// What exe.dev would cut is not sent.
+    @Test func aCommandThatIsTooLongIsNotSent() async throws {
+        let folder = NSTemporaryDirectory() + "long-" + UUID().uuidString
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        try RealSSHD.run("/usr/bin/ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", folder + "/key"])
+        let transport = try LobbyTransport(
+            SSHSettings(keyFile: "key", user: nil, hostKeys: .standard, config: .unused), folder: folder,
+            state: StateDirectory(base: folder, cluster: "demo"), environment: ["EXE_DEV_LOBBY": "127.0.0.1:1"],
+            waits: Waits())
+        let reply = try await transport.post(Array(repeating: 97, count: 65_537), deadline: .seconds(5))
+        #expect(reply.status == 413)
     }
 
     @Test(arguments: ["", ":22", "h:x", "h:70000", "h:1:2"]) func whatIsNone(text: String) {

@@ -59,6 +59,7 @@ package enum Control {
         } catch let error as ExeDevError {
             terminal.say("exedev-ctl: \(error)")
             if let advice = error.remedy.advice { terminal.say("  \(advice)") }
+            if case .notFound = error { terminal.say("  exedev-ctl ls shows the VMs; a tag-scoped key sees those with its tag only") }
             if error.isOfAccess { terminal.say("  exedev-k8s doctor looks closer: \(error.doctorCheck)") }
             if case .observeAgain = error.remedy { terminal.say("  it is not known whether it was done: look before you send it again") }
             return .failed
@@ -73,8 +74,8 @@ extension ExeDevError {
     /// Not about what was typed, but about the way to exe.dev.
     fileprivate var isOfAccess: Bool {
         switch self {
-        case .lost, .tokenRefused, .notAllowed, .throttled, .serverError, .timedOut, .unreadable: true
-        case .misunderstood, .nameUnavailable, .quotaReached, .notFound, .vmNotReady, .refused: false
+        case .lost, .tokenRefused, .notAllowed, .throttled, .serverError, .timedOut, .unreadable, .quotaReached, .vmNotReady: true
+        case .misunderstood, .nameUnavailable, .notFound, .refused: false
         }
     }
 }

@@ -79,6 +79,7 @@ extension Doctor {
             let began = SystemClock().uptime
             let introduction = await client.introduce()
             self.introduction = introduction
+            if introduction.error == nil { planLimit = await client.planLimit() }
             let took = Int((SystemClock().uptime - began) * 1000)
             let did = "sent whoami"
             switch introduction.error {
@@ -183,14 +184,15 @@ extension Doctor {
             let vms = try await world.reader.listVMs()
             self.vms = vms
             let ours = vms.filter { $0.tags.contains(fleet.cluster.tag) }
-            let missing = fleet.nodes.filter { node in !vms.contains { $0.name == node.name } }.count
-            let (did, usual) = ("counted VMs with ls", 25)
-            let found = "\(vms.count) VMs, \(ours.count) of this fleet; \(missing) to create, limits.maxVMs is \(fleet.limits.maxVMs)"
-            guard vms.count + missing <= usual else {
+            let quota = VMQuota(of: fleet, vms)
+            let (did, wanted) = ("counted VMs with ls", max(quota.total, fleet.limits.maxVMs))
+            let plan = planLimit.map { "the \($0) of the account's plan" } ?? "the \(VMQuota.usual) of the usual plan"
+            let found = "\(vms.count) VMs, \(ours.count) of this fleet; \(quota.coming) to create, limits.maxVMs is \(fleet.limits.maxVMs)"
+            guard wanted <= planLimit ?? VMQuota.usual else {
                 return note(
                     .warning(
-                        .quota, did, found + ": more than the \(usual) of the usual plan",
-                        advice: "see that the plan allows \(vms.count + missing): exedev-ctl billing plan"))
+                        .quota, did, found + ": more than \(plan)",
+                        advice: "see that the plan allows \(wanted): exedev-ctl billing plan"))
             }
             note(.ok(.quota, did, found))
         } catch {

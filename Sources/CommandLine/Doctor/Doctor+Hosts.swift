@@ -46,12 +46,16 @@ extension Doctor {
         } catch {
             note(.failed(.hostKey, did, "\(error)", advice: nil))
         }
-        guard let world = openWorld(.secrets) else { return }
-        let credentials = world.credentials()
-        if let missing = credentials.missing {
-            note(.failed(.secrets, "looked for the secrets that hosts need", missing.text, advice: missing.advice))
-        } else {
-            note(.ok(.secrets, "looked for the secrets that hosts need", "all are there"))
+    }
+
+    mutating func checkSecrets() {
+        guard let fleet = known(.secrets) else { return }
+        let did = "looked for the secrets that hosts need"
+        do {
+            guard let missing = try login(fleet).missingSecret else { return note(.ok(.secrets, did, "all are there")) }
+            note(.failed(.secrets, did, missing.text, advice: missing.advice))
+        } catch {
+            note(.failed(.secrets, did, "\(error)", advice: nil))
         }
     }
 

@@ -10,7 +10,7 @@ extension Verb {
         operands: "[options]", options: Arguments.Option.common
     ) { arguments, terminal in
         _ = try arguments.operands(upTo: 0)
-        var doctor = Doctor(arguments: arguments, environment: CommandContext.environment, waits: terminal.patience.waits)
+        var doctor = Doctor(arguments: arguments, environment: try CommandContext.environment(arguments), waits: terminal.patience.waits)
         let isText = !arguments.has("json")
         await doctor.examine { if isText { terminal.out($0.text) } }
         if !isText { terminal.out(DoctorDocument(findings: doctor.findings).prettyJSON) }
@@ -37,6 +37,8 @@ struct Doctor {
     var fleet: DesiredFleet?
     var token: ExeDevToken?
     var introduction: Introduction?
+    /// How many VMs the account's plan allows, where exe.dev tells.
+    var planLimit: Int?
     var context: CommandContext?
     var world: LiveWorld? { context?.world }
     var vms: [ObservedVM]?
@@ -60,6 +62,7 @@ struct Doctor {
         await checkQuota()
         checkKeys()
         await checkHostKeys()
+        checkSecrets()
         await checkHosts()
         await checkShareProbes()
         await checkPlan()

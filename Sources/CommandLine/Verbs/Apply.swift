@@ -58,6 +58,7 @@ extension Verb {
         try refuse(before.pause, arguments, terminal)
         try refuse(replacing, in: before.plan)
         try context.requireToken(before.plan, terminal)
+        context.tellQuota(before, terminal)
         guard try saved != nil || agrees(arguments, terminal) else { return .failed }
         let progress = ProgressLines(terminal: terminal)
         let clock = SystemClock()

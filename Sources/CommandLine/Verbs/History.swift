@@ -6,7 +6,7 @@ import Shell
 extension Verb {
     static let history = Verb(
         name: "history", summary: "show every step that was sent, the newest last; reads the audit log only", operands: "[options]",
-        options: Arguments.Option.common.filter { $0.name != "token-file" } + [
+        options: Arguments.Option.common.filter { !["token-file", "transport"].contains($0.name) } + [
             .value("node", "only this node"),
             .value("run", "only this run; the beginning of its id is enough"),
             .value("since", "only later than so long ago (90s, 30m, 2h, 7d) or than a time (2026-11-24T05:00:00Z)"),

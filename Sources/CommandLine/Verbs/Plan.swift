@@ -33,6 +33,7 @@ extension Verb {
             for node in document.nodes { if let script = node.script { terminal.out("\n# \(node.node)\n" + script) } }
         }
         context.tellToken(result.plan, terminal)
+        context.tellQuota(result, terminal)
         await context.world.close()
         return result.plan.isSettled ? .done : .changes
     }

@@ -31,7 +31,7 @@ extension Verb {
         do {
             let access = try PlatformAccess(
                 tokenFile: arguments.value("token-file"), ssh: .ofControl(arguments), folder: FileManager.default.currentDirectoryPath,
-                state: broken.state, environment: CommandContext.environment, waits: terminal.patience.waits)
+                state: broken.state, environment: CommandContext.environment(arguments), waits: terminal.patience.waits)
             vms = try await LiveWorld.listVMs(access, waits: terminal.patience.waits)
         } catch {
             terminal.say("exe.dev's list cannot be shown: \(error)")

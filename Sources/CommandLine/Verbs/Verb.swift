@@ -31,6 +31,7 @@ extension Arguments.Option {
         .path("file", "the fleet file (default fleet.json)"),
         .path("state", "where the ledger and the fleet's secrets live (default $STATE_DIRECTORY or ~/.local/state/exedev-k8s)"),
         .path("token-file", "a file with the exe.dev API token (else $EXE_DEV_API_KEY)"),
+        .value("transport", "https, or ssh: with a registered key and no token (else $EXE_DEV_TRANSPORT)"),
         .flag("json", "print JSON on standard output"),
     ]
 }

@@ -8,8 +8,8 @@ package struct LobbyLine: Sendable {
     /// Nil for one that is not known.
     package let command: LobbyCommand?
     package private(set) var operands: [String] = []
-    /// Without dashes.
-    private var flags: Set<String> = []
+    /// By their names without dashes; the value may be empty.
+    private var flags: [String: String] = [:]
     /// `--help` as a word of the lobby's own command.
     package private(set) var asksForHelp = false
 
@@ -33,15 +33,27 @@ package struct LobbyLine: Sendable {
             let parts = word.drop { $0 == "-" }.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             let name = String(parts[0])
             if word == "--help" { asksForHelp = true }
-            flags.insert(name)
+            flags[name] = parts.count == 2 ? String(parts[1]) : ""
             guard parts.count == 1, word != "--help" else { continue }
             let known = command?.flags.first { $0.name == name }
             // Of a flag that is not known here it may be the value.
-            if known.map({ $0.value != nil }) ?? (rest.first == "--help") { rest = rest.dropFirst() }
+            if known.map({ $0.value != nil }) ?? (rest.first == "--help") { flags[name] = rest.popFirst() ?? "" }
         }
     }
 
-    package func has(_ flag: String) -> Bool { flags.contains(flag) }
+    package func has(_ flag: String) -> Bool { flags[flag] != nil }
+
+    /// The name of the VM that it makes; nil where exe.dev chooses one.
+    var newName: String? {
+        switch command?.path {
+        case "new": flags["name"].flatMap { $0.isEmpty ? nil : $0 }
+        case "cp", "rename": operands.count == 2 ? operands[1] : nil
+        default: nil
+        }
+    }
+
+    /// It makes a VM, which the plan may not allow.
+    var makesVM: Bool { command?.path == "new" || command?.path == "cp" }
 
     /// `ssh`: a program on a VM, by exe.dev.
     package var isRemote: Bool { words.first == "ssh" }
