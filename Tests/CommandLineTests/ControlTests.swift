@@ -1,5 +1,6 @@
 import ExeDev
 import Foundation
+import Shell
 import TestSupport
 import Testing
 
@@ -221,3 +222,21 @@ import Testing
         #expect(try ControlHelp.asked(["ssh", "--help"]) != nil)
     }
 }
+    /// What sshd would run as `SHELL -c COMMAND`: the same output and status, and no success without the mark behind it.
+    @Test(arguments: ["dash", "bash", "fish", "tcsh"].filter { FileManager.default.isExecutableFile(atPath: "/usr/bin/" + $0) })
+    func theLoginShellRunsTheCommand(shell: String) async throws {
+        let folder = FileManager.default.temporaryDirectory.path()
+        let environment = ["PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "SHELL": "/usr/bin/" + shell]
+        for command in [
+            "[[ 1 == 1 ]] && echo yes", "echo {1..3}", "diff <(echo a) <(echo a)", "echo \"$SHELL\" 'a!b' ü '\\n' 100%; echo err >&2",
+            "echo a\necho b\n\n", "exit 0", "exec true", "exit 7", "exec sh -c 'exit 3'", "-x", "nope!!", "printf '%s\\\\n' 'x y'",
+        ] {
+            func run(_ line: String) async throws -> ChildProcess.Ended {
+                try await ChildProcess(["/usr/bin/" + shell, "-c", line], environment: environment, folder: folder).ended()
+            }
+            let (plain, framed) = (try await run(command), try await run(ofLoginShell(command) + " && printf '\\036END'"))
+            #expect(framed.status == plain.status && framed.err == plain.err, "\(shell) \(command): \(plain.all) \(framed.all)")
+            #expect(framed.out == plain.out + (plain.status == 0 ? "\u{1e}END" : ""), "\(shell) \(command)")
+        }
+    }
+

@@ -50,6 +50,8 @@ extension WireTests {
                 let run = try await wire.exec("exedev-ctl", ["ssh", "web-one", "cat; uname -n; echo err >&2; exit 7"], input: "in\n")
                 #expect(run.status == 7 && run.out == "in\nweb-one\n" && run.err == "err\n", "\(run.all)")
                 #expect(try await wire.exec("exedev-ctl", ["ssh", "web-one", "exit", "0"]).status == 0)
+                let bash = try await wire.exec("exedev-ctl", ["ssh", "web-one", "[[ 1 == 1 ]] && echo {1..3} 'a!b' \"$0\""])
+                #expect(bash.status == 0 && bash.out == "1 2 3 a!b /bin/bash\n", "the login's shell: \(bash.all)")
                 let (file, back) = (wire.folder + "/a b", wire.folder + "/back")
                 let bytes = Data((0..<500_000).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 9) })
                 try bytes.write(to: URL(fileURLWithPath: file))
