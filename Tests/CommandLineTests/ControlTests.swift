@@ -59,6 +59,13 @@ import Testing
         ("invite kim@example.com", "invite kim@example.com"), ("shelley install one", "shelley install one"),
     ]
 
+    /// A script arrives as it was typed (facts/exedev.md §1.2).
+    @Test func backslashesOfASetupScriptAreDoubled() throws {
+        let words = ["new", "--name=abcde", "--setup-script=#!/bin/sh\nprintf 'a\\nb'", "--comment=a\\b"]
+        let parsed = ExeDevCommand.raw(try Self.line(words)).parsed
+        #expect(parsed.words == ["new", "--name=abcde", "--comment=a\\b", "--setup-script=#!/bin/sh\nprintf 'a\\\\nb'"])
+    }
+
     @Test(arguments: lines) func sendsWhatIsTyped(typed: String, sent: String) throws {
         #expect(try Self.line(typed.split(separator: " ").map(String.init)) == sent)
     }
