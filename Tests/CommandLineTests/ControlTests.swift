@@ -170,7 +170,8 @@ import Testing
 
     @Test(
         arguments: [
-            ("web-one:", "web-one", "."), ("web-one:/a b", "web-one", "/a b"), ("web-one:~/x", "web-one", "x"), ("./a:b", nil, "./a:b"),
+            ("web-one:", "web-one", "."), ("web-one:~", "web-one", "."), ("web-one:~/", "web-one", "."), ("web-one:./~", "web-one", "./~"),
+            ("web-one:/a b", "web-one", "/a b"), ("web-one:~/x", "web-one", "x"), ("./a:b", nil, "./a:b"),
             ("/a:b", nil, "/a:b"), ("plain", nil, "plain"),
         ] as [(String, String?, String)])
     func anEndOfACopy(typed: String, vm: String?, path: String) throws {
