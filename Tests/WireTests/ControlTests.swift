@@ -166,8 +166,8 @@ extension WireTests {
                 try wire.write(pools: ["web": "nodes: 1"])
                 let apply = try await wire.k8s("apply", "--yes")
                 #expect(apply.status == 0, "\(apply.all)")
-                let remote = try await wire.exec("exedev-ctl", ["exec", "ssh wire-cp-n1 'uname -n; exit 3'"])
-                #expect(remote.status == 1 && remote.all.contains("wire-cp-n1"), "\(remote.all)")
+                let remote = try await wire.exec("exedev-ctl", ["exec", "ssh wire-cp-n1 'uname -n; echo err >&2; exit 3'"])
+                #expect(remote.status == 3 && remote.out == "wire-cp-n1\n" && remote.err == "err\n", "\(remote.all)")
                 let doctor = try await wire.k8s("doctor")
                 #expect(doctor.status == 0 && doctor.out.contains("is spoken to over SSH"), "\(doctor.all)")
                 // A key for one tag logs in too, and sees no more; one that was removed does not.
