@@ -108,6 +108,30 @@ import Testing
     }
 
     @Test(arguments: ["rm", "share set-public", "ssh-key remove", "pool delete", "restart", "domain rm"])
+    @Test func oneLetterIsNearNoOther() {
+        #expect {
+            try Arguments(["-p"], options: ControlCommand.scp.options)
+        } throws: { "\($0)" == "unknown option -p" }
+    }
+
+    /// What is asked names what will be changed; nil where nothing is asked.
+    @Test(
+        arguments: [
+            ("pool detach --vm=web-one", "What pool detach --vm=web-one does: the VM moves, and may be paid for by itself."),
+            ("team disable", "What team disable does: the team ends."),
+            ("rm one two", "What rm one two does: the VMs and their disks are gone; there is no undelete."),
+            ("share add-link one", "What share add-link one does: the link opens the VM's port to everybody who has it."),
+            ("share add one kim --root", "What share add --root one kim does: they may do and read everything on the VM."),
+            ("share add one a@example.com", nil), ("share add one a@example.com --root=false", nil), ("ls one", nil),
+        ] as [(String, String?)])
+    func whatIsAskedNamesTheWholeLine(typed: String, question: String?) throws {
+        let (command, rest) = try ControlHelp.command(typed.split(separator: " ").map(String.init))
+        let lobby = try #require(Lobby.command(of: command.path.split(separator: " ").map(String.init)))
+        let arguments = try Arguments(rest, options: command.options, passesOn: command.isOpen)
+        #expect(lobby.question(arguments, try lobby.operands(in: arguments)) == question)
+        #expect(question == nil || command.options.contains { $0.name == "yes" })
+    }
+
     func whatCannotBeTakenBackAsks(path: String) throws {
         let command = try ControlHelp.command(path.split(separator: " ").map(String.init)).0
         #expect(command.danger != nil && command.options.contains { $0.name == "yes" })
