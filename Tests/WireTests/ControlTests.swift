@@ -218,6 +218,17 @@ extension WireTests {
                 #expect(mint.status == 0, "\(mint.all)")
                 let request = try await ctl("token", "request", "--tag=fleet-wire", "--label=wire", "--out", key, "--token-file", owner)
                 #expect(request.status == 0, "\(request.all)")
+                // Two keys of one name: which one is meant, only the operator knows.
+                let lister = wire.folder + "/lister"
+                #expect(try await ctl("token", "mint", "--cmds=ssh-key list,ssh-key remove", "--out", lister).status == 0)
+                for _ in 1...2 {
+                    #expect(try await ctl("token", "request", "--label=twin", "--out", short, "--token-file", owner).status == 0)
+                }
+                let twins = try await ctl("token", "revoke", "twin", "--yes", "--token-file", lister)
+                #expect(twins.status == 1 && twins.all.contains("2 keys are called twin"), "\(twins.all)")
+                let print = try #require(twins.all.matches(of: /SHA256:[^, \n]+/).first.map { String($0.0) }, "\(twins.all)")
+                #expect(try await ctl("token", "revoke", print, "--yes", "--token-file", lister).status == 0)
+                #expect(try await ctl("token", "revoke", "twin", "--yes", "--token-file", lister).status == 0, "one is left")
                 let exchange = try await ctl("token", "exchange", "--out", short, "--token-file", owner)
                 #expect(exchange.status == 0, "\(exchange.all)")
                 #expect(try await ctl("ls", "other-one", "--token-file", short).status == 0)
