@@ -78,7 +78,8 @@ import Testing
     @Test(arguments: [
         ("rm", "<vm>... is missing"), ("share add one", "<email|team> is missing"), ("restart one two", "did not expect two"),
         ("new --nam x", "did you mean --name"), ("share", "share needs one of show, port"), ("resart", "did you mean restart"),
-        ("new --name", "--name needs a value"),
+        ("new --name", "--name needs a value"), ("ls -l=1", "-l is given or not; it does not take 1"),
+        ("tag -d one ci -l", "unknown option -l"),
     ])
     func badUsageIsExplained(typed: String, because: String) {
         #expect {
@@ -107,7 +108,6 @@ import Testing
         #expect(throws: UsageError.self) { try ControlHelp.asked(["help", "nope"]) }
     }
 
-    @Test(arguments: ["rm", "share set-public", "ssh-key remove", "pool delete", "restart", "domain rm"])
     @Test func oneLetterIsNearNoOther() {
         #expect {
             try Arguments(["-p"], options: ControlCommand.scp.options)
@@ -132,6 +132,7 @@ import Testing
         #expect(question == nil || command.options.contains { $0.name == "yes" })
     }
 
+    @Test(arguments: ["rm", "share set-public", "ssh-key remove", "pool delete", "restart", "domain rm"])
     func whatCannotBeTakenBackAsks(path: String) throws {
         let command = try ControlHelp.command(path.split(separator: " ").map(String.init)).0
         #expect(command.danger != nil && command.options.contains { $0.name == "yes" })
@@ -189,7 +190,9 @@ import Testing
     ])
     func anAddressBehindTheProxy(typed: String, url: String) throws { #expect(try ProxyAddress(typed).url == url) }
 
-    @Test(arguments: ["", "/x", "web_one", "web-one:x", "web-one:70000", "evil.example.com", "a@b", "web-one.exe.xyz.evil.com"])
+    @Test(arguments: [
+        "", "/x", "web_one", "web-one:x", "web-one:70000", "evil.example.com", "a@b", "web-one.exe.xyz.evil.com", "http://web-one.exe.xyz/",
+    ])
     func whatIsNoVMIsRefused(typed: String) { #expect(throws: UsageError.self) { try ProxyAddress(typed) } }
 
     @Test(
@@ -232,28 +235,6 @@ import Testing
         #expect(simulated[1] == "connect-to = \"::127.0.0.1:9\"" && simulated.last == "cacert = \"/ca\"")
     }
 
-    /// Nothing else is sent than what was typed.
-    @Test func bytesOfNoTextAreRefused() throws {
-        #expect(try Control.text(Array("ä".utf8), of: "argument 1") == "ä")
-        #expect {
-            try Control.text([0x61, 0xff], of: "argument 2")
-        } throws: { "\($0)" == "argument 2 is no UTF-8 text" }
-    }
-
-    /// Neither is sent: there is no token here, nor is one asked for.
-    @Test(arguments: [["exec", ""], ["exec", " \t"], ["exec"]]) func anEmptyLineIsBadUsage(words: [String]) async throws {
-        #expect(await Control.run(words.map { Array($0.utf8) }) == 64)
-    }
-
-    /// What is the remote command's is not ours.
-    @Test func optionsBehindTheVMAreTheCommands() throws {
-        let (command, rest) = try ControlHelp.command(["ssh", "-t", "web-one", "ls", "--key", "-l", "--json"])
-        let arguments = try Arguments(rest, options: command.options, passesOn: command.isOpen, verbatimAfter: command.verbatimAfter)
-        #expect(arguments.has("t") && arguments.operands == ["web-one", "ls", "--key", "-l", "--json"])
-        #expect(try ControlHelp.asked(["ssh", "web-one", "ls", "--help"]) == nil)
-        #expect(try ControlHelp.asked(["ssh", "--help"]) != nil)
-    }
-}
     /// What sshd would run as `SHELL -c COMMAND`: the same output and status, and no success without the mark behind it.
     @Test(arguments: ["dash", "bash", "fish", "tcsh"].filter { FileManager.default.isExecutableFile(atPath: "/usr/bin/" + $0) })
     func theLoginShellRunsTheCommand(shell: String) async throws {
@@ -272,3 +253,26 @@ import Testing
         }
     }
 
+    /// Nothing else is sent than what was typed.
+    @Test func bytesOfNoTextAreRefused() throws {
+        #expect(try Control.text(Array("ä".utf8), of: "argument 1") == "ä")
+        #expect {
+            try Control.text([0x61, 0xff], of: "argument 2")
+        } throws: { "\($0)" == "argument 2 is no UTF-8 text" }
+    }
+
+    /// Neither is sent: there is no token here, nor is one asked for.
+    @Test(arguments: [["exec", ""], ["exec", " \t"], ["exec"], ["ls", "--transport", "foo"], ["ssh", "--transport=foo", "one"]])
+    func anEmptyLineIsBadUsage(words: [String]) async throws {
+        #expect(await Control.run(words.map { Array($0.utf8) }) == 64)
+    }
+
+    /// What is the remote command's is not ours.
+    @Test func optionsBehindTheVMAreTheCommands() throws {
+        let (command, rest) = try ControlHelp.command(["ssh", "-t", "web-one", "ls", "--key", "-l", "--json"])
+        let arguments = try Arguments(rest, options: command.options, passesOn: command.isOpen, verbatimAfter: command.verbatimAfter)
+        #expect(arguments.has("t") && arguments.operands == ["web-one", "ls", "--key", "-l", "--json"])
+        #expect(try ControlHelp.asked(["ssh", "web-one", "ls", "--help"]) == nil)
+        #expect(try ControlHelp.asked(["ssh", "--help"]) != nil)
+    }
+}
