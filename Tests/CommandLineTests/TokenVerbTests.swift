@@ -209,5 +209,8 @@ import Tokens
                 "ls", "new", "restart", "resize", "tag", "rm", "comment", "share show", "share port", "share set-public", "share add",
                 "share remove",
             ])
+        #expect(
+            TokenNeeds.request(["ls", "share show"], tag: "fleet-demo")
+                == "exedev-ctl token request --transport=ssh --tag=fleet-demo --cmds='ls,share show' --exp=30d --out=token")
     }
 }

@@ -37,6 +37,8 @@ extension WireTests {
                 let refused = try await ctl("rm", "web-one", "--yes", "--token-file", file)
                 #expect(refused.status == 1 && refused.all.contains("(403)") && refused.all.contains("permissions"), "\(refused.all)")
                 let report = try await ctl("token", "inspect", "--token-file", file)
+                let nowhere = try await ctl("token", "for", "nope.json")
+                #expect(nowhere.status == 1 && nowhere.all.contains("exedev-ctl token for FILE"), "\(nowhere.all)")
                 #expect(report.status == 0 && report.all.contains("may run:    ls, share show"), "\(report.all)")
                 #expect(try await ctl("rm", "web-one", "--yes").status == 0)
             }

@@ -90,7 +90,7 @@ extension ControlCommand {
             Signed here, with a key of the account:
               \(TokenNeeds.mint(commands))
             Or made by exe.dev, for VMs with this fleet's tag alone (it cannot change tags, and sees no other VMs):
-              exedev-ctl token request --transport=ssh --tag=\(fleet.cluster.tag) --cmds='\(commands.joined(separator: ","))' --exp=30d --out=token\
+              \(TokenNeeds.request(commands, tag: fleet.cluster.tag))\
             \(commands.contains("rm") ? "" : "\nexedev-k8s destroy needs rm too.")
             """)
         return .done
