@@ -54,11 +54,13 @@ struct Arguments {
                     operands.append(word)
                     continue
                 }
-                let hint = nearest(String(name), in: options.map(\.name)).map { "; did you mean --\($0)?" } ?? ""
+                // One letter is as near to each other one.
+                let near = name.count > 1 ? nearest(String(name), in: options.map(\.name)).flatMap { known[$0] } : nil
+                let hint = near.map { "; did you mean \($0.flag)?" } ?? ""
                 throw UsageError("unknown option \(word)\(hint)")
             }
             if !option.takesValue {
-                try set(option.name, word)
+                try set(option, word)
             } else if let equals = word.firstIndex(of: "=") {
                 add(String(word[word.index(after: equals)...]), to: option)
             } else if let value = rest.first, !value.hasPrefix("-") || value == "-" {
@@ -66,9 +68,9 @@ struct Arguments {
                 rest.removeFirst()
             } else if let value = rest.first {
                 // A forgotten value would swallow the next option: `--state --json`.
-                throw UsageError("--\(option.name) needs a value, and \(value) looks like an option; write --\(option.name)=VALUE")
+                throw UsageError("\(option.flag) needs a value, and \(value) looks like an option; write \(option.flag)=VALUE")
             } else {
-                throw UsageError("--\(option.name) needs a value")
+                throw UsageError("\(option.flag) needs a value")
             }
         }
     }
@@ -78,11 +80,11 @@ struct Arguments {
     }
 
     /// `--flag`, `--flag=true` or `--flag=false`; the last one counts.
-    private mutating func set(_ flag: String, _ word: String) throws(UsageError) {
+    private mutating func set(_ option: Option, _ word: String) throws(UsageError) {
         switch word.firstIndex(of: "=").map({ word[word.index(after: $0)...] }) {
-        case nil, "true": flags.insert(flag)
-        case "false": flags.remove(flag)
-        case let value?: throw UsageError("--\(flag) is given or not; it does not take \(value)")
+        case nil, "true": flags.insert(option.name)
+        case "false": flags.remove(option.name)
+        case let value?: throw UsageError("\(option.flag) is given or not; it does not take \(value)")
         }
     }
 

@@ -102,7 +102,7 @@ package enum ExeDevError: Error, Sendable, Hashable, CustomStringConvertible {
         case .lost(let verb, let reason, _): "exe.dev \(verb): \(reason)"
         case .tokenRefused(let text, let credential):
             "exe.dev refused the \(credential?.kind.rawValue ?? "API token")\(credential.map { " of \($0.place)" } ?? "") (401): \(text)"
-                + (credential?.ended.map { "; it ended at \($0)" } ?? "")
+                + (credential?.reasons ?? "")
         case .notAllowed(let verb, let text): "the API token may not run \(verb) (403): \(text)"
         case .misunderstood(let verb, let status, let text): "exe.dev did not take \(verb) (\(status)): \(text)"
         case .throttled(let verb, _): "exe.dev \(verb): too many requests (429)"

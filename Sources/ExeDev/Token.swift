@@ -22,12 +22,15 @@ package struct ExeDevToken: Sendable, CustomStringConvertible, CustomDebugString
 
     /// What a message may say of it. `now`: seconds since 1970.
     func credential(now: Double) -> Credential {
-        let ended = ends.flatMap { $0 <= now ? Date(timeIntervalSince1970: $0).ISO8601Format() : nil }
-        return Credential(place: place, ended: ended)
+        // An `exe1` token is opaque.
+        let permissions = try? SignedToken.permissions(of: text)
+        let day = { (moment: Int) in Date(timeIntervalSince1970: Double(moment)).ISO8601Format() }
+        var credential = Credential(place: place, ended: permissions?.expires.flatMap { Double($0) <= now ? day($0) : nil })
+        credential.begins = permissions?.notBefore.flatMap { Double($0) > now ? day($0) : nil }
+        let namespace = (try? SignedToken(text))?.signature.namespace
+        credential.foreign = namespace.flatMap { $0 == SignedToken.lobby ? nil : $0 }
+        return credential
     }
-
-    /// Seconds since 1970; nil for one that does not end, and for an `exe1` token, which is opaque.
-    private var ends: Double? { (try? SignedToken.permissions(of: text))?.expires.map(Double.init) }
 
     /// An `exe0` token; an `exe1` token is opaque.
     package var isSigned: Bool { text.hasPrefix("exe0.") }
@@ -87,6 +90,19 @@ package struct Credential: Sendable, Hashable {
     package var kind: Kind
     /// When it ended, by our clock and its own payload; nil when it has not, or nobody can tell.
     package var ended: String?
+    /// When it begins, likewise; nil when it has.
+    package var begins: String?
+    /// What it was signed for, where that is not exe.dev itself.
+    package var foreign: String?
+
+    /// Why it may have been refused, as far as it tells itself.
+    var reasons: String {
+        let reasons = [
+            ended.map { "; it ended at \($0)" }, begins.map { "; it begins at \($0)" },
+            foreign.map { "; it was signed for \($0), not for \(SignedToken.lobby)" },
+        ]
+        return reasons.compactMap(\.self).joined()
+    }
 
     package enum Kind: String, Sendable {
         case token = "API token"

@@ -2,7 +2,7 @@ package import ExeDev
 package import FleetCore
 import FoundationEssentials
 import Reconciler
-import SSH
+package import SSH
 
 /// exe.dev's lobby over SSH: `ssh exe.dev <command> --json`, which needs a registered key and no token. Statuses and errors are those of
 /// `POST /exec`: what ended with a nonzero status is a 422, whose JSON stands on standard error (facts/exedev.md §1.1, §10.10).
@@ -57,6 +57,29 @@ package final class LobbyTransport: ExeDevTransport {
             // As a token that is refused: no retry lets in.
             if case .authenticationRefused = error { return Self.refusal(401, "\(error)") }
             throw TransportFailure(reason: Self.words(error), wasSent: error.outcomeUnknown)
+        }
+    }
+
+    /// A line of `ssh` as it is typed: what the program on the VM prints goes to `write`, with whether that is standard error. Returns its
+    /// exit status. Throws when it came to no end: then what became of it is not known.
+    package func run(
+        _ command: ExeDevCommand, input: SSHInput, write: @escaping @Sendable (ArraySlice<UInt8>, Bool) -> Void
+    ) async throws(ExeDevError) -> Int32 {
+        let entry: Entrance.Entry
+        do throws(EffectError) { entry = try await entrance.entry(to: address) } catch {
+            throw .lost(verb: command.verb, reason: error.message, mayHaveHappened: false)
+        }
+        do throws(SSHError) {
+            let result = try await client.stream(
+                on: entry.target, access: entry.access, command: command.line, isOfShell: false, input: input, write: write)
+            guard let status = result.exitStatus else {
+                throw .disconnected(
+                    target: "\(entry.target)", reason: "the command was ended by \(result.signal ?? "a signal")", commandSent: true)
+            }
+            return status
+        } catch {
+            if case .authenticationRefused = error { throw .tokenRefused("\(error)", credential) }
+            throw .lost(verb: command.verb, reason: Self.words(error), mayHaveHappened: error.outcomeUnknown)
         }
     }
 

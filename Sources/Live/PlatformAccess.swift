@@ -6,6 +6,8 @@ package struct PlatformAccess: Sendable {
     package let transport: any ExeDevTransport
     /// Nil over SSH.
     package let token: ExeDevToken?
+    /// Nil over HTTPS.
+    package let lobby: LobbyTransport?
 
     /// `hiding`: another token, which no answer takes any further. `chosen`: by an option; `wish`: by a fleet file, where `EXE_DEV_TRANSPORT` says nothing. `ssh`: keys and hosts' keys, of a fleet file; relative paths begin at `folder`.
     package init(
@@ -18,11 +20,11 @@ package struct PlatformAccess: Sendable {
         case .https:
             let token = try ExeDevToken.load(
                 environment: environment, file: tokenFile, credentialsDirectory: environment["CREDENTIALS_DIRECTORY"])
-            self.token = token
+            (self.token, lobby) = (token, nil)
             transport = try CurlTransport(token: token, hiding: secret, environment: environment)
         case .ssh:
-            token = nil
-            transport = try LobbyTransport(ssh, folder: folder, state: state, environment: environment, waits: waits)
+            let lobby = try LobbyTransport(ssh, folder: folder, state: state, environment: environment, waits: waits)
+            (token, self.lobby, transport) = (nil, lobby, lobby)
         }
     }
 

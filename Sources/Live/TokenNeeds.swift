@@ -36,6 +36,11 @@ package enum TokenNeeds {
         "exedev-ctl token mint --exp=30d --cmds='\(commands.joined(separator: ","))' --out=token"
     }
 
+    /// The command that lets exe.dev make one, for VMs with this tag alone.
+    package static func request(_ commands: [String], tag: String) -> String {
+        "exedev-ctl token request --transport=ssh --tag=\(tag) --cmds='\(commands.joined(separator: ","))' --exp=30d --out=token"
+    }
+
     /// Whatever may come of a fleet file: of its VMs' whole life, and no more.
     package static func commands(of fleet: DesiredFleet) -> [String] {
         var commands = ["ls", "new", "restart", "resize", "tag"]

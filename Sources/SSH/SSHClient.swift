@@ -92,12 +92,14 @@ package actor SSHClient {
     }
 
     /// Runs a command, or with none the login's shell, and passes its streams on until it ends. See `SSHSession.stream`.
+    /// `isOfShell`: as of `run`.
     package func stream(
-        on target: SSHTarget, access: SSHAccess? = nil, command: String?, terminal: SSHTerminal? = nil, input: SSHInput,
+        on target: SSHTarget, access: SSHAccess? = nil, command: String?, isOfShell: Bool = true, terminal: SSHTerminal? = nil,
+        input: SSHInput,
         write: @escaping @Sendable (ArraySlice<UInt8>, Bool) -> Void
     ) async throws(SSHError) -> ExecResult {
         let session = try await session(for: target, access)
-        return try await session.stream(command, terminal: terminal, input: input, write: write)
+        return try await session.stream(command, isOfShell: isOfShell, terminal: terminal, input: input, write: write)
     }
 
     /// Closes the session of a host that no longer exists.

@@ -4,15 +4,16 @@ import CLibssh2
 extension SSHSession {
     /// `command`: of a POSIX shell; nil is the login's shell. `write` gets what it prints, and whether that is standard error. The result has no output.
     func stream(
-        _ command: String?, terminal: SSHTerminal?, input: SSHInput, write: @Sendable (ArraySlice<UInt8>, Bool) -> Void
+        _ command: String?, isOfShell: Bool, terminal: SSHTerminal?, input: SSHInput, write: @Sendable (ArraySlice<UInt8>, Bool) -> Void
     ) async throws(SSHError) -> ExecResult {
+        let isProven = isOfShell && command != nil && terminal == nil
         await takeTurn()
         defer { passTurn() }
         do throws(SSHError) {
             let channel = try await open(.deadline(.seconds(30)))
-            try await begin(channel, command, terminal)
+            try await begin(channel, command.map { $0 + (isProven ? EndOfStream.proof : "") }, terminal)
             input.start { [weak self] in Task { await self?.wake() } }
-            return try await converse(channel, EndOfStream(isProven: command != nil && terminal == nil), terminal, input, write)
+            return try await converse(channel, EndOfStream(isProven: isProven), terminal, input, write)
         } catch {
             close()
             throw error
@@ -31,10 +32,9 @@ extension SSHSession {
             }
             guard code == 0 else { throw .disconnected(target: "\(target)", reason: lastError, commandSent: false) }
         }
-        let line = command.map { $0 + (terminal == nil ? EndOfStream.proof : "") }
         let code = try await untilDone(deadline, during: "starting the command", sent: true) {
-            guard let line else { return libssh2_channel_process_startup(channel, "shell", 5, nil, 0) }
-            return libssh2_channel_process_startup(channel, "exec", 4, line, UInt32(line.utf8.count))
+            guard let command else { return libssh2_channel_process_startup(channel, "shell", 5, nil, 0) }
+            return libssh2_channel_process_startup(channel, "exec", 4, command, UInt32(command.utf8.count))
         }
         guard code == 0 else { throw .disconnected(target: "\(target)", reason: lastError, commandSent: true) }
     }

@@ -42,6 +42,12 @@ package struct SignedToken: Sendable, Hashable {
     /// What a token of the lobby is signed for, and one of a VM's HTTPS proxy (facts/exedev.md §3.2).
     package static let lobby = "v0@exe.dev"
     package static func proxy(of vm: String) -> String { "v0@\(vm).exe.xyz" }
+
+    /// The VM whose proxy, or web terminal, takes tokens that are signed for `namespace`; nil for one of the lobby, and for what nothing takes.
+    package static func vm(of namespace: String) -> String? {
+        guard let match = namespace.wholeMatch(of: /v0@([a-z0-9][a-z0-9-]*)(\.xterm)?\.exe\.xyz/) else { return nil }
+        return String(match.1)
+    }
 }
 
 /// A signature as `ssh-keygen -Y sign` makes it (PROTOCOL.sshsig of OpenSSH).

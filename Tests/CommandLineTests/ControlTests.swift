@@ -1,5 +1,6 @@
 import ExeDev
 import Foundation
+import Shell
 import TestSupport
 import Testing
 
@@ -58,6 +59,13 @@ import Testing
         ("invite kim@example.com", "invite kim@example.com"), ("shelley install one", "shelley install one"),
     ]
 
+    /// A script arrives as it was typed (facts/exedev.md §1.2).
+    @Test func backslashesOfASetupScriptAreDoubled() throws {
+        let words = ["new", "--name=abcde", "--setup-script=#!/bin/sh\nprintf 'a\\nb'", "--comment=a\\b"]
+        let parsed = ExeDevCommand.raw(try Self.line(words)).parsed
+        #expect(parsed.words == ["new", "--name=abcde", "--comment=a\\b", "--setup-script=#!/bin/sh\nprintf 'a\\\\nb'"])
+    }
+
     @Test(arguments: lines) func sendsWhatIsTyped(typed: String, sent: String) throws {
         #expect(try Self.line(typed.split(separator: " ").map(String.init)) == sent)
     }
@@ -70,7 +78,8 @@ import Testing
     @Test(arguments: [
         ("rm", "<vm>... is missing"), ("share add one", "<email|team> is missing"), ("restart one two", "did not expect two"),
         ("new --nam x", "did you mean --name"), ("share", "share needs one of show, port"), ("resart", "did you mean restart"),
-        ("new --name", "--name needs a value"),
+        ("new --name", "--name needs a value"), ("ls -l=1", "-l is given or not; it does not take 1"),
+        ("tag -d one ci -l", "unknown option -l"),
     ])
     func badUsageIsExplained(typed: String, because: String) {
         #expect {
@@ -97,6 +106,30 @@ import Testing
         #expect(try ControlHelp.asked(["comment", "one", "help"]) == nil)
         #expect(try ControlHelp.asked(["share", "--help"])?.contains("share set-public") == true)
         #expect(throws: UsageError.self) { try ControlHelp.asked(["help", "nope"]) }
+    }
+
+    @Test func oneLetterIsNearNoOther() {
+        #expect {
+            try Arguments(["-p"], options: ControlCommand.scp.options)
+        } throws: { "\($0)" == "unknown option -p" }
+    }
+
+    /// What is asked names what will be changed; nil where nothing is asked.
+    @Test(
+        arguments: [
+            ("pool detach --vm=web-one", "What pool detach --vm=web-one does: the VM moves, and may be paid for by itself."),
+            ("team disable", "What team disable does: the team ends."),
+            ("rm one two", "What rm one two does: the VMs and their disks are gone; there is no undelete."),
+            ("share add-link one", "What share add-link one does: the link opens the VM's port to everybody who has it."),
+            ("share add one kim --root", "What share add --root one kim does: they may do and read everything on the VM."),
+            ("share add one a@example.com", nil), ("share add one a@example.com --root=false", nil), ("ls one", nil),
+        ] as [(String, String?)])
+    func whatIsAskedNamesTheWholeLine(typed: String, question: String?) throws {
+        let (command, rest) = try ControlHelp.command(typed.split(separator: " ").map(String.init))
+        let lobby = try #require(Lobby.command(of: command.path.split(separator: " ").map(String.init)))
+        let arguments = try Arguments(rest, options: command.options, passesOn: command.isOpen)
+        #expect(lobby.question(arguments, try lobby.operands(in: arguments)) == question)
+        #expect(question == nil || command.options.contains { $0.name == "yes" })
     }
 
     @Test(arguments: ["rm", "share set-public", "ssh-key remove", "pool delete", "restart", "domain rm"])
@@ -157,12 +190,15 @@ import Testing
     ])
     func anAddressBehindTheProxy(typed: String, url: String) throws { #expect(try ProxyAddress(typed).url == url) }
 
-    @Test(arguments: ["", "/x", "web_one", "web-one:x", "web-one:70000", "evil.example.com", "a@b", "web-one.exe.xyz.evil.com"])
+    @Test(arguments: [
+        "", "/x", "web_one", "web-one:x", "web-one:70000", "evil.example.com", "a@b", "web-one.exe.xyz.evil.com", "http://web-one.exe.xyz/",
+    ])
     func whatIsNoVMIsRefused(typed: String) { #expect(throws: UsageError.self) { try ProxyAddress(typed) } }
 
     @Test(
         arguments: [
-            ("web-one:", "web-one", "."), ("web-one:/a b", "web-one", "/a b"), ("web-one:~/x", "web-one", "x"), ("./a:b", nil, "./a:b"),
+            ("web-one:", "web-one", "."), ("web-one:~", "web-one", "."), ("web-one:~/", "web-one", "."), ("web-one:./~", "web-one", "./~"),
+            ("web-one:/a b", "web-one", "/a b"), ("web-one:~/x", "web-one", "x"), ("./a:b", nil, "./a:b"),
             ("/a:b", nil, "/a:b"), ("plain", nil, "plain"),
         ] as [(String, String?, String)])
     func anEndOfACopy(typed: String, vm: String?, path: String) throws {
@@ -199,6 +235,24 @@ import Testing
         #expect(simulated[1] == "connect-to = \"::127.0.0.1:9\"" && simulated.last == "cacert = \"/ca\"")
     }
 
+    /// What sshd would run as `SHELL -c COMMAND`: the same output and status, and no success without the mark behind it.
+    @Test(arguments: ["dash", "bash", "fish", "tcsh"].filter { FileManager.default.isExecutableFile(atPath: "/usr/bin/" + $0) })
+    func theLoginShellRunsTheCommand(shell: String) async throws {
+        let folder = FileManager.default.temporaryDirectory.path()
+        let environment = ["PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "SHELL": "/usr/bin/" + shell]
+        for command in [
+            "[[ 1 == 1 ]] && echo yes", "echo {1..3}", "diff <(echo a) <(echo a)", "echo \"$SHELL\" 'a!b' ü '\\n' 100%; echo err >&2",
+            "echo a\necho b\n\n", "exit 0", "exec true", "exit 7", "exec sh -c 'exit 3'", "-x", "nope!!", "printf '%s\\\\n' 'x y'",
+        ] {
+            func run(_ line: String) async throws -> ChildProcess.Ended {
+                try await ChildProcess(["/usr/bin/" + shell, "-c", line], environment: environment, folder: folder).ended()
+            }
+            let (plain, framed) = (try await run(command), try await run(ofLoginShell(command) + " && printf '\\036END'"))
+            #expect(framed.status == plain.status && framed.err == plain.err, "\(shell) \(command): \(plain.all) \(framed.all)")
+            #expect(framed.out == plain.out + (plain.status == 0 ? "\u{1e}END" : ""), "\(shell) \(command)")
+        }
+    }
+
     /// Nothing else is sent than what was typed.
     @Test func bytesOfNoTextAreRefused() throws {
         #expect(try Control.text(Array("ä".utf8), of: "argument 1") == "ä")
@@ -208,7 +262,8 @@ import Testing
     }
 
     /// Neither is sent: there is no token here, nor is one asked for.
-    @Test(arguments: [["exec", ""], ["exec", " \t"], ["exec"]]) func anEmptyLineIsBadUsage(words: [String]) async throws {
+    @Test(arguments: [["exec", ""], ["exec", " \t"], ["exec"], ["ls", "--transport", "foo"], ["ssh", "--transport=foo", "one"]])
+    func anEmptyLineIsBadUsage(words: [String]) async throws {
         #expect(await Control.run(words.map { Array($0.utf8) }) == 64)
     }
 

@@ -13,6 +13,7 @@ import Testing
             (["one:dir/..", "here"], true, "name the folder itself"), (["one:.", "here"], true, "name the folder itself"),
             (["..", "one:"], true, "name the folder itself"), (["a/./", "one:"], true, "name the folder itself"),
             (["/", "one:"], true, "name the folder itself"), (["a", "@one:b"], false, "the name of a VM"),
+            (["a", "one:~kim/b"], false, "a file of that name is ./~kim/b"),
         ] as [([String], Bool, String)])
     func whatIsNoCopyIsExplained(operands: [String], isFolder: Bool, because: String) {
         #expect {

@@ -33,6 +33,7 @@ import Tokens
         (["--cmds="], "names no command"), (["--cmds=,"], "names no command"), (["--nbf=1.5d"], "--nbf takes a span"),
         (["--exp=2026-12-31 23:59"], "--exp takes a span"), (["--exp=2026-12-31T23:59Z"], "--exp takes a span"),
         (["--exp=2026-12-31x"], "--exp takes a span"), (["--exp=2026-13-31"], "--exp takes a span"),
+        (["--exp=2027-02-30"], "--exp takes a span"), (["--nbf=2027-02-29T12:00:00Z"], "--nbf takes a span"),
         ([#"--ctx=1,"cmds":["rm"]"#], "one JSON value"),
     ])
     func badRequestsAreExplained(words: [String], because: String) throws {
@@ -100,6 +101,52 @@ import Tokens
         }
     }
 
+    /// A token that a new key has signed.
+    private static func token(_ permissions: String, _ namespace: String) async throws -> ExeDevToken {
+        let folder = try folder()
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let key = folder + "/key"
+        #expect(try await program(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], in: folder).status == 0)
+        let permissions = try Permissions(Data(permissions.utf8))
+        let signature = try SignatureProgram(environment: environment).sign(permissions, namespace: namespace, key: key)
+        return try ExeDevToken(SignedToken(permissions, signature).text, from: "here")
+    }
+
+    @Test func aReportNamesWhatNothingTakes() async throws {
+        let program = SignatureProgram(environment: Self.environment)
+        let old = try await TokenReport(Self.token("{}", "v1@exe.dev"), fleet: nil, now: Self.now, program)
+        #expect(old.problems == ["nothing takes tokens for v1@exe.dev: exe.dev's are for v0@exe.dev, a VM's for v0@VM.exe.xyz"])
+        for namespace in ["v0@web-one.exe.xyz", "v0@web-one.xterm.exe.xyz"] {
+            let report = try await TokenReport(Self.token("{}", namespace), fleet: nil, now: Self.now, program)
+            #expect(report.problems.isEmpty && report.commands == nil && !report.text.contains("may run"), "\(report.text)")
+        }
+    }
+
+    @Test func anExchangeFitsItsToken() async throws {
+        let (own, vm) = (try await Self.token("{}", SignedToken.lobby), try await Self.token("{}", SignedToken.proxy(of: "web-one")))
+        try ControlCommand.check(own, isFor: nil)
+        try ControlCommand.check(vm, isFor: "web-one")
+        try ControlCommand.check(ExeDevToken("exe1.abc", from: "here"), isFor: "web-one")
+        for (token, wish, advice) in [
+            (own, "web-one" as String?, "exedev-ctl token mint --vm=web-one makes the right one"),
+            (vm, nil, "exedev-ctl token mint makes the right one; --vm=web-one exchanges this one"),
+            (vm, "web-two", "exedev-ctl token mint --vm=web-two makes the right one"),
+        ] {
+            let failure = #expect(throws: Failure.self) { try ControlCommand.check(token, isFor: wish) }
+            #expect(failure.map { "\($0)" }?.contains(advice) == true, "\(String(describing: failure))")
+        }
+    }
+
+    @Test(arguments: [
+        #"{"ssh_keys":[{"name":"a","public_key":"x","fingerprint":"SHA256:1"},{"name":"a","fingerprint":"SHA256:2","tag":"t"}]}"#,
+        #"[{"name":"a","fingerprint":"SHA256:1"},{"name":"a","fingerprint":"SHA256:2"}]"#,
+        #"{"name":"a","fingerprint":"SHA256:1"}"# + "\n" + #"{"name":"a","fingerprint":"SHA256:2"}"#,
+    ])
+    func keysAreReadInWhateverShape(answer: String) {
+        #expect(KeyRow.all(in: answer) == [KeyRow(name: "a", fingerprint: "SHA256:1"), KeyRow(name: "a", fingerprint: "SHA256:2")])
+        #expect(KeyRow.all(in: "no keys").isEmpty)
+    }
+
     @Test func aReportNamesWhatIsWrong() async throws {
         let vector = try ExeDevToken(
             "exe0.eyJleHAiOjIwMDAwMDAwMDAsImNtZHMiOlsibHMiLCJuZXciLCJybSJdfQ.U1NIU0lHAAAAAQAAADMAAAALc3NoLWVkMjU1MTkAAAAgA6EHv_POEL4d"
@@ -162,5 +209,8 @@ import Tokens
                 "ls", "new", "restart", "resize", "tag", "rm", "comment", "share show", "share port", "share set-public", "share add",
                 "share remove",
             ])
+        #expect(
+            TokenNeeds.request(["ls", "share show"], tag: "fleet-demo")
+                == "exedev-ctl token request --transport=ssh --tag=fleet-demo --cmds='ls,share show' --exp=30d --out=token")
     }
 }

@@ -57,6 +57,7 @@ import Testing
         ("ls a", #"{"vms":null,"shared_vms":[{"vm_name":"a"}]}"#, nil), ("ls --help", #"{"usage":"ls"}"#, nil), ("whoami", "{}", nil),
         ("whoami", "<html>", "exe.dev whoami: the answer cannot be read"), ("doc x", "a page", nil),
         ("stat a", #"{"name":"a","status":"failed","points":null}"#, nil), ("ssh-key list", "[]", nil),
+        ("ssh-key list", "", "exe.dev ssh-key list: the answer cannot be read"),
     ]
 
     @Test(arguments: removals + changes + reads) func saysWhetherEverythingWasDone(line: String, body: String, complaint: String?) {

@@ -81,6 +81,25 @@ private final class DyingServer: Sendable {
     }
 }
 
+/// What a token tells of itself is said where exe.dev says only that it is invalid.
+@Test func whyATokenIsRefusedIsRead() async throws {
+    let server = try DyingServer("401 Unauthorized", Array(#"{"error":"invalid token"}"#.utf8))
+    func refusal(_ token: String) async throws -> String {
+        let token = try ExeDevToken(token, from: "/etc/exedev/token")
+        let client = ExeDevClient(transport: try CurlTransport(token: token, endpoint: "http://127.0.0.1:\(server.port)/exec"))
+        return "\(try #require(await #expect(throws: ExeDevError.self) { try await client.restart("x") }))"
+    }
+    let later = try await refusal("exe0.eyJuYmYiOjQwMDAwMDAwMDB9.c2ln")
+    #expect(later == "exe.dev refused the API token of /etc/exedev/token (401): invalid token; it begins at 2096-10-02T07:06:40Z")
+    // For v1@exe.dev.
+    let foreign = try await refusal(
+        "exe0.e30.U1NIU0lHAAAAAQAAADMAAAALc3NoLWVkMjU1MTkAAAAgA6EHv_POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbgAAA"
+            + "AKdjFAZXhlLmRldgAAAAAAAAAGc2hhNTEyAAAAUwAAAAtzc2gtZWQyNTUxOQAAAEBYt2gfmEzKodpm85_F5n1PN1P0rU8_Jd8YES"
+            + "sX1E2v_aqaP2wxZYG9gPKwyjMWWwW-pCRC7CdMXvMMvMQpdVML"
+    )
+    #expect(foreign.hasSuffix("invalid token; it was signed for v1@exe.dev, not for v0@exe.dev"))
+}
+
 /// A proxy on the way may compress what nobody asked to be compressed.
 @Test func aCompressedAnswerIsRead() async throws {
     // gzip of {"error":"said in gzip"}

@@ -37,6 +37,8 @@ extension WireTests {
                 let refused = try await ctl("rm", "web-one", "--yes", "--token-file", file)
                 #expect(refused.status == 1 && refused.all.contains("(403)") && refused.all.contains("permissions"), "\(refused.all)")
                 let report = try await ctl("token", "inspect", "--token-file", file)
+                let nowhere = try await ctl("token", "for", "nope.json")
+                #expect(nowhere.status == 1 && nowhere.all.contains("exedev-ctl token for FILE"), "\(nowhere.all)")
                 #expect(report.status == 0 && report.all.contains("may run:    ls, share show"), "\(report.all)")
                 #expect(try await ctl("rm", "web-one", "--yes").status == 0)
             }
@@ -50,6 +52,8 @@ extension WireTests {
                 let run = try await wire.exec("exedev-ctl", ["ssh", "web-one", "cat; uname -n; echo err >&2; exit 7"], input: "in\n")
                 #expect(run.status == 7 && run.out == "in\nweb-one\n" && run.err == "err\n", "\(run.all)")
                 #expect(try await wire.exec("exedev-ctl", ["ssh", "web-one", "exit", "0"]).status == 0)
+                let bash = try await wire.exec("exedev-ctl", ["ssh", "web-one", "[[ 1 == 1 ]] && echo {1..3} 'a!b' \"$0\""])
+                #expect(bash.status == 0 && bash.out == "1 2 3 a!b /bin/bash\n", "the login's shell: \(bash.all)")
                 let (file, back) = (wire.folder + "/a b", wire.folder + "/back")
                 let bytes = Data((0..<500_000).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 9) })
                 try bytes.write(to: URL(fileURLWithPath: file))
@@ -164,8 +168,8 @@ extension WireTests {
                 try wire.write(pools: ["web": "nodes: 1"])
                 let apply = try await wire.k8s("apply", "--yes")
                 #expect(apply.status == 0, "\(apply.all)")
-                let remote = try await wire.exec("exedev-ctl", ["exec", "ssh wire-cp-n1 'uname -n; exit 3'"])
-                #expect(remote.status == 1 && remote.all.contains("wire-cp-n1"), "\(remote.all)")
+                let remote = try await wire.exec("exedev-ctl", ["exec", "ssh wire-cp-n1 'uname -n; echo err >&2; exit 3'"])
+                #expect(remote.status == 3 && remote.out == "wire-cp-n1\n" && remote.err == "err\n", "\(remote.all)")
                 let doctor = try await wire.k8s("doctor")
                 #expect(doctor.status == 0 && doctor.out.contains("is spoken to over SSH"), "\(doctor.all)")
                 // A key for one tag logs in too, and sees no more; one that was removed does not.
@@ -216,6 +220,17 @@ extension WireTests {
                 #expect(mint.status == 0, "\(mint.all)")
                 let request = try await ctl("token", "request", "--tag=fleet-wire", "--label=wire", "--out", key, "--token-file", owner)
                 #expect(request.status == 0, "\(request.all)")
+                // Two keys of one name: which one is meant, only the operator knows.
+                let lister = wire.folder + "/lister"
+                #expect(try await ctl("token", "mint", "--cmds=ssh-key list,ssh-key remove", "--out", lister).status == 0)
+                for _ in 1...2 {
+                    #expect(try await ctl("token", "request", "--label=twin", "--out", short, "--token-file", owner).status == 0)
+                }
+                let twins = try await ctl("token", "revoke", "twin", "--yes", "--token-file", lister)
+                #expect(twins.status == 1 && twins.all.contains("2 keys are called twin"), "\(twins.all)")
+                let print = try #require(twins.all.matches(of: /SHA256:[^, \n]+/).first.map { String($0.0) }, "\(twins.all)")
+                #expect(try await ctl("token", "revoke", print, "--yes", "--token-file", lister).status == 0)
+                #expect(try await ctl("token", "revoke", "twin", "--yes", "--token-file", lister).status == 0, "one is left")
                 let exchange = try await ctl("token", "exchange", "--out", short, "--token-file", owner)
                 #expect(exchange.status == 0, "\(exchange.all)")
                 #expect(try await ctl("ls", "other-one", "--token-file", short).status == 0)

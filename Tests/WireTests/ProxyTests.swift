@@ -276,7 +276,7 @@ extension WireTests {
 
             // By a link: who has come by it stays in when it goes.
             struct Link: Decodable { var token, url: String }
-            let made = try await wire.exec("exedev-ctl", ["share", "add-link", "web-one"])
+            let made = try await wire.exec("exedev-ctl", ["share", "add-link", "web-one", "--yes"])
             try #require(made.status == 0, "\(made.all)")
             let link = try JSONDecoder().decode(Link.self, from: Data(made.out.utf8))
             let bob = try await ["cookie=\"\(self.cookie(wire, site, "?as=bob@example.com"))\""]

@@ -1,6 +1,7 @@
 import ExeDev
 import FoundationEssentials
 import Live
+import Shell
 
 /// A subcommand of `exedev-ctl`: what parsing, help, completion and the man page are made of.
 struct ControlCommand: Sendable {
@@ -63,13 +64,13 @@ extension ControlCommand {
             flag.value == nil ? .flag(flag.name, flag.meaning) : .value(flag.name, flag.meaning)
         }
         options += .control
+        let dangerous = lobby.flags.first { $0.danger != nil }
+        if danger == nil { danger = dangerous.flatMap { flag in flag.danger.map { "with \(flag.spelling) \($0)" } } }
         if danger != nil { options.append(.flag("yes", "do not ask")) }
         if path == "new" { options += [.flag("wait", "until SSH answers there")] + .shell.filter { ["key", "l"].contains($0.name) } }
         run = { arguments, session in
             let operands = try lobby.operands(in: arguments)
-            if let danger = lobby.danger, !arguments.has("yes") {
-                try session.confirm("What \(lobby.path) \(operands.joined(separator: " ")) does: \(danger).")
-            }
+            if let question = lobby.question(arguments, operands), !arguments.has("yes") { try session.confirm(question) }
             guard arguments.has("wait") else {
                 return try await session.send(lobby.line(in: arguments, operands), columns: lobby.columns, arguments)
             }
@@ -88,6 +89,12 @@ extension LobbyCommand {
         if isOpen { return given }
         if given.count < arity.least { throw UsageError("\(operands[given.count]) is missing") }
         return try arguments.operands(upTo: arity.most ?? .max)
+    }
+
+    /// What is asked before it is sent, with the whole line; nil where nothing is.
+    func question(_ arguments: Arguments, _ operands: [String]) -> String? {
+        guard let danger = danger ?? flags.first(where: { $0.danger != nil && arguments.has($0.name) })?.danger else { return nil }
+        return "What \(OutsideText.line(line(in: arguments, operands).line, limit: ExeDevCommand.mostBytes)) does: \(danger)."
     }
 
     func line(in arguments: Arguments, _ operands: [String]) -> ExeDevCommand {

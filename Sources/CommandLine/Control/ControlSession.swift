@@ -1,7 +1,9 @@
 import ExeDev
 import FleetCore
 import FoundationEssentials
+import Glibc
 import Live
+import SSH
 
 /// What a subcommand of `exedev-ctl` works with.
 struct ControlSession: Sendable {
@@ -38,7 +40,9 @@ struct ControlSession: Sendable {
 
     /// Over HTTPS or SSH, by `--transport`, else `EXE_DEV_TRANSPORT`.
     private func access(_ arguments: Arguments, hiding secret: ExeDevToken?) throws -> PlatformAccess {
-        let chosen = try arguments.value("transport").map { try PlatformAccess.transport($0, name: "--transport") }
+        let chosen = try arguments.value("transport").map { text throws(UsageError) in
+            do throws(StateError) { return try PlatformAccess.transport(text, name: "--transport") } catch { throw UsageError("\(error)") }
+        }
         return try PlatformAccess(
             chosen: chosen, tokenFile: arguments.value("token-file"), hiding: secret, ssh: .ofControl(arguments),
             folder: FileManager.default.currentDirectoryPath,
@@ -75,10 +79,14 @@ struct ControlSession: Sendable {
 }
 
 extension ControlSession {
-    /// Of a line of `ssh` over HTTPS, whose output comes as it is: the exit status. Nil for any other.
+    /// Of a line of `ssh`, whose output comes as it is: the exit status. Nil for any other.
     func remoteStatus(of command: ExeDevCommand, _ arguments: Arguments) async throws -> Int32? {
-        guard command.parsed.isRemote, case let access = try access(arguments, hiding: nil), access.token != nil else { return nil }
-        return try await run(command, over: access.transport)
+        guard command.parsed.isRemote else { return nil }
+        let access = try access(arguments, hiding: nil)
+        guard let lobby = access.lobby else { return try await run(command, over: access.transport) }
+        // As over HTTPS, which has no standard input.
+        let nothing = SSHInput(descriptor: open("/dev/null", O_RDONLY | O_CLOEXEC))
+        return try await lobby.run(command, input: nothing, write: ControlCommand.passOn)
     }
 
     /// `transport`: HTTPS.

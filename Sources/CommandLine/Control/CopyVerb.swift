@@ -27,8 +27,11 @@ struct CopyPlace: Hashable, Sendable {
             throw UsageError("\(text) does not begin with the name of a VM")
         }
         let rest = String(text[text.index(after: colon)...])
-        // `~/` is what a relative path means there.
-        let path = rest.hasPrefix("~/") ? String(rest.dropFirst(2)) : rest
+        // The home folder is what a relative path begins at there.
+        let path = rest == "~" ? "" : rest.hasPrefix("~/") ? String(rest.dropFirst(2)) : rest
+        if path == rest, rest.hasPrefix("~") {
+            throw UsageError("\(text): another user's home folder is written as its path; a file of that name is ./\(rest)")
+        }
         (vm, login, self.path) = (name, user, path.isEmpty ? "." : path)
     }
 

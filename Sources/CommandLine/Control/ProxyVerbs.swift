@@ -14,6 +14,7 @@ struct ProxyAddress: Hashable {
 
     /// `web-one`, `web-one:3000/health`; `https://web-one.exe.xyz/health` too.
     init(_ text: String) throws(UsageError) {
+        if text.hasPrefix("http://") { throw UsageError("VMs are behind HTTPS alone: write https\(text.dropFirst(4))") }
         var rest = text.hasPrefix("https://") ? text.dropFirst(8) : text[...]
         let slash = rest.firstIndex(of: "/") ?? rest.endIndex
         (path, rest) = (slash == rest.endIndex ? "/" : String(rest[slash...]), rest[..<slash])

@@ -44,7 +44,7 @@ extension ControlCommand {
             let raw = hasTerminal ? RawTerminal() : nil
             defer { raw?.restore() }
             // A user's own command may exec or exit: a shell of its own, so that the end can be proved.
-            let line = command.map { hasTerminal ? $0 : "sh -c \(quoted($0))" }
+            let line = command.map { hasTerminal ? $0 : ofLoginShell($0) }
             let result = try await access.stream(
                 vm, command: line, terminal: hasTerminal ? RawTerminal.ofOurs : nil, input: SSHInput(descriptor: STDIN_FILENO),
                 write: Self.passOn)

@@ -2,6 +2,7 @@ import ExeDev
 import FleetCore
 import FoundationEssentials
 import Live
+import Shell
 import Tokens
 
 extension ControlCommand {
@@ -14,9 +15,23 @@ extension ControlCommand {
     ) { arguments, session in
         let operand = try arguments.operands(upTo: 1).first
         let token = try session.token(operand, arguments)
+        try Self.check(token, isFor: arguments.value("vm"))
         let vm = arguments.value("vm").map { ["--vm=\($0)"] } ?? []
         try await session.handToken(of: .typed(["exe0-to-exe1"] + vm + [token.signedText()]), hiding: token, arguments)
         return .done
+    }
+
+    /// What is signed for a VM is exchanged for that VM alone, and the other way round.
+    static func check(_ token: ExeDevToken, isFor vm: String?) throws {
+        guard token.isSigned, case let namespace = try token.signed().signature.namespace,
+            namespace != vm.map(SignedToken.proxy) ?? SignedToken.lobby
+        else { return }
+        let wish = vm.map { "--vm=\($0) takes one that is signed for \(SignedToken.proxy(of: $0))" }
+        let mint = "exedev-ctl token mint" + (vm.map { " --vm=\($0)" } ?? "") + " makes the right one"
+        let other = vm == nil ? SignedToken.vm(of: namespace).map { "; --vm=\($0) exchanges this one" } : nil
+        throw Failure(
+            "the token of \(token.place) is signed for \(namespace); \(wish ?? "without --vm one for \(SignedToken.lobby) is taken")",
+            advice: mint + (other ?? ""))
     }
 
     static let tokenRequest = ControlCommand(
@@ -49,6 +64,7 @@ extension ControlCommand {
                 "an exe1 token does not tell its key", advice: "name the key: exedev-ctl ssh-key list shows all, with their fingerprints")
         }
         let key = try token?.signed().signature.publicLine ?? name
+        if token == nil { try await session.checkUnique(name, arguments) }
         if !arguments.has("yes") {
             try session.confirm("What token revoke \(key) does: every token of this key is void, and it logs nobody in any more.")
         }
@@ -60,7 +76,11 @@ extension ControlCommand {
         summary: "prints the least permissions that a fleet file needs, and how to make the token",
         options: [], examples: ["token for fleet.json"]
     ) { arguments, session in
-        let fleet = try CommandContext.readFleet(arguments.path() ?? CommandContext.standardFile, session.terminal).fleet
+        let file = try arguments.path() ?? CommandContext.standardFile
+        guard FileManager.default.fileExists(atPath: file) else {
+            throw Failure("there is no file \(file)", advice: "name a fleet file: exedev-ctl token for FILE; fleet.example.json is one")
+        }
+        let fleet = try CommandContext.readFleet(file, session.terminal).fleet
         // By whoami doctor tells the account's keys.
         let commands = TokenNeeds.commands(of: fleet) + ["whoami"]
         session.terminal.out(
@@ -70,7 +90,7 @@ extension ControlCommand {
             Signed here, with a key of the account:
               \(TokenNeeds.mint(commands))
             Or made by exe.dev, for VMs with this fleet's tag alone (it cannot change tags, and sees no other VMs):
-              exedev-ctl token request --transport=ssh --tag=\(fleet.cluster.tag) --exp=30d --out=token\
+              \(TokenNeeds.request(commands, tag: fleet.cluster.tag))\
             \(commands.contains("rm") ? "" : "\nexedev-k8s destroy needs rm too.")
             """)
         return .done
@@ -78,6 +98,18 @@ extension ControlCommand {
 }
 
 extension ControlSession {
+    /// Throws when several keys have the name: exe.dev would take one of them. A token that may not list keys cannot tell.
+    fileprivate func checkUnique(_ name: String, _ arguments: Arguments) async throws {
+        let client = try client(arguments)
+        let answer: String
+        do { answer = try await terminal.attending { try await client.exec(.raw("ssh-key list")) } } catch ExeDevError.notAllowed { return }
+        let same = KeyRow.all(in: answer).filter { $0.name == name }
+        guard same.count > 1 else { return }
+        let prints = same.compactMap(\.fingerprint).joined(separator: ", ")
+        throw Failure(
+            "\(same.count) keys are called \(name)", advice: "name the one that is meant by its fingerprint: \(OutsideText.line(prints))")
+    }
+
     /// Prints the token in an answer, or the answer as it is where there is none.
     /// `secret`: a token that the command has, and that no answer takes any further.
     func handToken(of command: ExeDevCommand, hiding secret: ExeDevToken? = nil, _ arguments: Arguments) async throws {
@@ -97,4 +129,23 @@ extension ControlSession {
     }
 
     private struct TokenReply: Decodable { var token: String }
+}
+
+/// A key in the answer of `ssh-key list`, whose shape is not documented: objects with these members, wherever they stand.
+struct KeyRow: Hashable {
+    var name: String
+    var fingerprint: String?
+
+    static func all(in answer: String) -> [KeyRow] { (ExeDevAnswer(answer).values ?? []).flatMap { all(in: JSONTree($0)) } }
+
+    private static func all(in tree: JSONTree) -> [KeyRow] {
+        switch tree {
+        case .list(let elements): return elements.flatMap(all)
+        case .object(let members):
+            let text = { (key: String) in members.first { $0.key == key }.map(\.value.words) }
+            if let name = text("name"), let print = text("fingerprint") { return [KeyRow(name: name, fingerprint: print)] }
+            return members.flatMap { all(in: $0.value) }
+        default: return []
+        }
+    }
 }

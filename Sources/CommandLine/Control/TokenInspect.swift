@@ -48,16 +48,23 @@ struct TokenReport: Encodable {
         kind = "exe0: permissions that an SSH key has signed"
         signedBy = "\(signature.keyKind) \(fingerprint(Array(signature.publicKey)))"
         namespace = signature.namespace
-        commands = permissions.commands
+        let isOfLobby = signature.namespace == SignedToken.lobby
+        // A VM's proxy runs no commands.
+        commands = SignedToken.vm(of: signature.namespace) == nil ? permissions.commands : nil
         context = permissions.context
         notBefore = permissions.notBefore.map { TokenMoment.words($0, now: now) }
         ends = permissions.expires.map { TokenMoment.words($0, now: now) } ?? "never"
+        if !isOfLobby, SignedToken.vm(of: signature.namespace) == nil {
+            problems.append(
+                "nothing takes tokens for \(signature.namespace): exe.dev's are for \(SignedToken.lobby), a VM's for v0@VM.exe.xyz")
+        }
         if try !program.isGood(signed) { problems.append("the signature is not that key's: the token is damaged or forged") }
         if let begin = permissions.notBefore, now < begin { problems.append("it is not valid yet") }
         if let end = permissions.expires, now >= end { problems.append("it has ended") }
         guard let fleet else { return }
-        if signature.namespace != SignedToken.lobby {
+        guard isOfLobby else {
             problems.append("it is for \(signature.namespace.dropFirst(3)), not for exe.dev itself, which a fleet needs")
+            return
         }
         lacks = TokenNeeds.commands(of: fleet).filter { !permissions.allows($0) }
         if let lacks, !lacks.isEmpty { problems.append("the fleet \(fleet.cluster.name) needs \(lacks.joined(separator: ", ")) too") }

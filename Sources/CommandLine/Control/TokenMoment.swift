@@ -23,8 +23,10 @@ enum TokenMoment {
         // The strategies take a beginning that fits.
         let isDay = text.wholeMatch(of: /[0-9]{4}-[0-9]{2}-[0-9]{2}/) != nil
         guard isDay || text.wholeMatch(of: /[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z/) != nil else { return nil }
-        let date = try? Date(isDay ? text + "T00:00:00Z" : text, strategy: .iso8601)
-        return date.map { Int($0.timeIntervalSince1970) }
+        let whole = isDay ? text + "T00:00:00Z" : text
+        // They also take the 30th of February, for the 2nd of March.
+        guard let date = try? Date(whole, strategy: .iso8601), date.ISO8601Format() == whole else { return nil }
+        return Int(date.timeIntervalSince1970)
     }
 
     /// As in `2026-12-31T12:00:00Z (in 30 days)`.

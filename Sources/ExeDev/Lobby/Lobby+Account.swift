@@ -9,7 +9,7 @@ extension Lobby {
             columns: ["name", "fingerprint", "current", "public_key"], answersJSON: true),
         LobbyCommand(
             path: "ssh-key list", operands: [], summary: "lists the account's SSH keys", examples: ["ssh-key list"], isRead: true,
-            columns: ["name", "fingerprint", "current", "tag", "vm", "public_key"]),
+            columns: ["name", "fingerprint", "current", "tag", "vm", "public_key"], answersJSON: true),
         LobbyCommand(
             path: "ssh-key add", operands: ["<public-key>"], summary: "lets an SSH key in; its comment is its name",
             flags: scope + [.value("ssh-user", "USER", "the login name on that VM")],

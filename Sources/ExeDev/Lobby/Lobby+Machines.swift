@@ -19,7 +19,7 @@ extension Lobby {
                 + sizes + [
                     .list("tag", "TAG", "a tag; may be repeated"), .value("comment", "TEXT", "a note, 200 bytes at most"),
                     .list("env", "KEY=VALUE", "an environment variable; may be repeated"),
-                    .value("setup-script", "TEXT", "a script for the first boot, 10 KiB at most"),
+                    .script("setup-script", "TEXT", "a script for the first boot, 10 KiB at most"),
                     .list("integration", "NAME", "an integration to attach; may be repeated"),
                     .value("egress", "POLICY", "integrations or all"), .value("pool", "NAME", "the pool to create it in"),
                     .flag("no-pool", "outside of any pool"), .flag("standalone", "with CPUs and memory of its own"),

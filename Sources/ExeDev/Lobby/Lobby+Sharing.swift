@@ -1,6 +1,4 @@
 extension Lobby {
-    private static let link = "it opens the VM's port to everybody who has it"
-
     static let sharing: [LobbyCommand] = [
         LobbyCommand(
             path: "share show", operands: ["<vm>"], summary: "shows who reaches a VM's port", examples: ["share show web-one"],
@@ -18,15 +16,16 @@ extension Lobby {
         LobbyCommand(
             path: "share add", operands: ["<vm>", "<email|team>"], summary: "shares a VM's port with a person or a team",
             flags: [
-                .flag("root", "a shell with root's rights too"), .value("message", "TEXT", "what the e-mail says"),
+                .flag("root", "a shell with root's rights too", danger: "they may do and read everything on the VM"),
+                .value("message", "TEXT", "what the e-mail says"),
                 .flag("qr", "print a QR code"),
             ], examples: ["share add web-one kim@example.com"], answersJSON: true),
         LobbyCommand(
             path: "share remove", operands: ["<vm>", "<email|team>"], summary: "ends what share add began",
             flags: [.flag("root", "only root's rights")], examples: ["share remove web-one kim@example.com"], answersJSON: true),
         LobbyCommand(
-            path: "share add-link", operands: ["<vm>"], summary: "makes a link: \(link)", flags: [.flag("qr", "print a QR code")],
-            examples: ["share add-link web-one"], answersJSON: true),
+            path: "share add-link", operands: ["<vm>"], summary: "makes a link to a VM's port", flags: [.flag("qr", "print a QR code")],
+            examples: ["share add-link web-one"], danger: "the link opens the VM's port to everybody who has it", answersJSON: true),
         LobbyCommand(
             path: "share remove-link", operands: ["<vm>", "<token>"], summary: "voids a link",
             examples: ["share remove-link web-one TOKEN"], answersJSON: true),
@@ -35,6 +34,7 @@ extension Lobby {
             flags: [.value("reply-policy", "POLICY", "all, known, owner or none")], examples: ["share receive-email web-one on"],
             answersJSON: true),
         LobbyCommand(
-            path: "share access", operands: ["<allow|disallow>", "[word]..."], summary: "the older spelling of --root", isOpen: true),
+            path: "share access", operands: ["<allow|disallow>", "[word]..."], summary: "the older spelling of --root",
+            danger: "who is allowed may do and read everything on the VM", isOpen: true),
     ]
 }

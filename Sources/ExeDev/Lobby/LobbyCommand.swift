@@ -7,6 +7,10 @@ package struct LobbyCommand: Sendable {
         package var meaning: String
         /// May be given several times.
         package var isList = false
+        /// exe.dev makes a line break of `\n` in it: each backslash is doubled to arrive (facts/exedev.md §1.2; SDK 0.4.0).
+        package var doublesBackslashes = false
+        /// What cannot be taken back once it is given.
+        package var danger: String?
 
         /// As it is typed and sent: `-l`, `--name`.
         package var spelling: String { (name.count == 1 ? "-" : "--") + name }
@@ -41,7 +45,9 @@ package struct LobbyCommand: Sendable {
 
     /// The line to send: `path --flag=value … operands`, each word quoted (SDK 0.4.0, `_wire.py`).
     package func line(flags: [(flag: Flag, value: String?)], operands: [String]) -> ExeDevCommand {
-        let given = flags.map { $0.flag.spelling + ($0.value.map { "=\($0)" } ?? "") }
+        let given = flags.map { flag, value in
+            flag.spelling + (value.map { "=" + (flag.doublesBackslashes ? $0.replacing("\\", with: "\\\\") : $0) } ?? "")
+        }
         let mark = operands.contains { $0.hasPrefix("-") } ? ["--"] : []
         return .typed(path.split(separator: " ").map(String.init) + given + mark + operands)
     }
@@ -52,7 +58,12 @@ extension LobbyCommand.Flag {
     static func list(_ name: String, _ value: String, _ meaning: String) -> Self {
         .init(name: name, value: value, meaning: meaning, isList: true)
     }
-    static func flag(_ name: String, _ meaning: String) -> Self { .init(name: name, meaning: meaning) }
+    static func script(_ name: String, _ value: String, _ meaning: String) -> Self {
+        .init(name: name, value: value, meaning: meaning, doublesBackslashes: true)
+    }
+    static func flag(_ name: String, _ meaning: String, danger: String? = nil) -> Self {
+        .init(name: name, meaning: meaning, danger: danger)
+    }
 }
 
 /// Every command of exe.dev's lobby that is documented (facts/exedev.md §1, 2026-11).
