@@ -27,6 +27,31 @@ struct KeyTests {
         #expect(await platform.run(["ssh-key", "remove", "desk"]) == .failure(422, "SSH key \"desk\" not found"))
     }
 
+    /// Who logs in on a VM: the account's keys, and those for its tag or for it, also when they come after it.
+    @Test func aVMAdmitsTheKeysThatAreForIt() async throws {
+        let machines = PaperMachines()
+        let platform = platform(machines, owner: "ssh-ed25519 OWNER")
+        func admitted(_ name: String) async -> String {
+            await machines.keys[name, default: []].map { $0.split(separator: " ")[1].lowercased() }.joined(separator: " ")
+        }
+        _ = try await platform.say("new --name=web-one --tag=ci")
+        _ = try await platform.say("ssh-key generate-api-key --label=none")
+        for (line, one, two) in [
+            ("new --name=web-two", "owner", "owner"), ("ssh-key add 'ssh-ed25519 AAAA all'", "owner aaaa", "owner aaaa"),
+            ("ssh-key add --tag=ci 'ssh-ed25519 BBBB ci'", "owner aaaa bbbb", "owner aaaa"),
+            ("ssh-key add --vm=web-two 'ssh-ed25519 CCCC two'", "owner aaaa bbbb", "owner aaaa cccc"),
+            ("tag web-two ci", "owner aaaa bbbb", "owner aaaa bbbb cccc"), ("tag -d web-one ci", "owner aaaa", "owner aaaa bbbb cccc"),
+            ("ssh-key remove simulator", "aaaa", "aaaa bbbb cccc"), ("rename web-two web-ten", "aaaa", "aaaa bbbb cccc"),
+            ("ssh-key remove all", "", "bbbb cccc"), ("ssh-key remove two", "", "bbbb"),
+            ("cp web-ten web-two", "", "bbbb"),
+        ] {
+            #expect(try await platform.say(line).status == 200, "\(line)")
+            let now = [await admitted("web-one"), await admitted("web-two")]
+            #expect(now == [one, two], "\(line)")
+        }
+        #expect(await admitted("v2") == "bbbb", "what a copy inherits is by its tags too")
+    }
+
     @Test func aTagScopedKeySeesItsOwn() async throws {
         let platform = platform()
         _ = await platform.run(["new", "--name=other-one"])

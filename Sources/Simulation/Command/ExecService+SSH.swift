@@ -28,7 +28,7 @@ extension ExecService {
                 "ssh", "-q", "-o", "BatchMode=yes", "-o", "UserKnownHostsFile=\(state.knownHosts)", "-o", "HostKeyAlias=exe.dev", "-o",
                 "ConnectTimeout=10",
                 "-o", "ServerAliveInterval=15",
-                "-i", state.clientKey, "-p", "\(platform.sshPort)", "exedev@\(vm.sshAddress)",
+                "-i", state.proxyKey, "-o", "IdentitiesOnly=yes", "-p", "\(platform.sshPort)", "exedev@\(vm.sshAddress)",
             ], command: call.command, heartbeat: faults?.heartbeatMilliseconds ?? 30000, fault: fault)
         let isNew = request.headers["accept"]?.contains("application/x-ndjson") == true
         return await withCheckedContinuation { continuation in

@@ -13,6 +13,14 @@ package struct KeyRegister: Codable, Sendable {
         var tag: String?
         var vm: String?
 
+        /// exe.dev's own, of a token that it made: nobody logs in with it.
+        var isOfToken: Bool { line.hasPrefix("api-key ") }
+
+        /// Whether it logs in on the VM (facts/exedev.md §5).
+        func admits(_ host: VirtualMachine) -> Bool {
+            !isOfToken && (tag.map(host.tags.contains) ?? true) && host.name == vm ?? host.name
+        }
+
         var fingerprint: String {
             let blob = line.split(separator: " ").last.flatMap { Data(base64Encoded: String($0)) } ?? Data(line.utf8)
             return "SHA256:" + Data(sha256([UInt8](blob))).base64EncodedString().filter { $0 != "=" }
@@ -43,7 +51,7 @@ package struct KeyRegister: Codable, Sendable {
 
     /// Neither those of one VM nor exe.dev's own, of tokens that it made.
     var logins: [Login] {
-        let ofPeople = keys.filter { $0.vm == nil && !$0.line.hasPrefix("api-key ") }
+        let ofPeople = keys.filter { $0.vm == nil && !$0.isOfToken }
         return ofPeople.map { Login(fingerprint: $0.fingerprint, line: $0.line, tag: $0.tag) }
     }
 

@@ -3,16 +3,18 @@ import Tokens
 
 /// SSH keys and tokens.
 extension Platform {
-    func keys(_ call: Invocation) throws -> JSON {
+    func keys(_ call: Invocation) async throws -> JSON {
         switch call.path {
         case "ssh-key list": return .object([("ssh_keys", .list(register.keys.map(row)))])
         case "ssh-key add":
             let (typed, scope) = (call.words.joined(separator: " "), try scope(of: call))
             let key = try changeKeys { register throws(AccountRefusal) in try register.add(typed, tag: scope.tag, vm: scope.vm) }
+            await admit(where: key.admits)
             return .object([("status", "added"), ("name", .string(key.name)), ("fingerprint", .string(key.fingerprint))])
         case "ssh-key remove":
             let which = try operand(call, 0)
             let key = try changeKeys { register throws(AccountRefusal) in try register.remove(which, scope: Self.scope) }
+            await admit(where: key.admits)
             return .object([("status", "removed"), ("name", .string(key.name)), ("fingerprint", .string(key.fingerprint))])
         case "ssh-key rename":
             let (old, new) = (try operand(call, 0), try operand(call, 1))
@@ -21,6 +23,24 @@ extension Platform {
         case "ssh-key generate-api-key": return try generate(call)
         default: return try exchange(try operand(call, 0), vm: call.value("vm"))
         }
+    }
+
+    /// Who logs in on a VM, whatever it is called by then.
+    func keys(of vm: VirtualMachine) -> MachineKeys {
+        { [self] in await linesNow(of: vm) }
+    }
+
+    private func linesNow(of vm: VirtualMachine) -> [String] { lines(of: account.place(index: vm.index).map { account.hosts[$0] } ?? vm) }
+
+    func lines(of vm: VirtualMachine) -> [String] { register.keys.filter { $0.admits(vm) }.map(\.line) }
+
+    /// Tells the VM who logs in, if that is no longer `before`.
+    func admit(to vm: VirtualMachine, unless before: [String]) async {
+        if linesNow(of: vm) != before { await machines.admit(keys(of: vm), to: vm) }
+    }
+
+    private func admit(where isConcerned: (VirtualMachine) -> Bool) async {
+        for vm in account.hosts where isConcerned(vm) { await machines.admit(keys(of: vm), to: vm) }
     }
 
     /// What a new key is for. One that is made with a tag-scoped key is no more than that.

@@ -73,7 +73,7 @@ package actor Platform {
     /// and lost its memory meanwhile boots when it is resumed.
     package func resume() async {
         for vm in account.hosts {
-            try? await machines.create(vm, copying: nil)
+            try? await machines.create(vm, from: .image(setup: nil), keys: keys(of: vm))
         }
         await machines.end(allBut: account.hosts)
     }
@@ -101,7 +101,7 @@ package actor Platform {
         switch call.path.split(separator: " ").first {
         case "share": .json(try await share(call))
         case "domain": .json(try domains(call))
-        case "ssh-key", "exe0-to-exe1": .json(try keys(call))
+        case "ssh-key", "exe0-to-exe1": .json(try await keys(call))
         case "defaults", "invite", "team": try preferences(call)
         case "pool": .json(try pools(call))
         case "integrations": .json(try integrations(call))
@@ -122,7 +122,7 @@ package actor Platform {
         case "restart": .json(try await restart(call))
         case "pause": .json(try await pause(call))
         case "resume": .json(try await unpause(call))
-        case "tag": .json(try tag(call))
+        case "tag": .json(try await tag(call))
         case "comment": .json(try comment(call))
         case "stat": .json(try stat(call))
         case "egress": .json(try egress(call))
