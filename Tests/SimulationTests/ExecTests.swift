@@ -104,6 +104,18 @@ import Tokens
         for line in beyond { #expect(await served.say(line, token: token).status == 403, "\(line)") }
     }
 
+    @Test(arguments: [
+        ("ssh", 422, "usage: ssh"), ("ssh -l root", 422, "usage: ssh"), ("ssh --help", 200, #""command":"ssh""#),
+        ("ssh -x web-one", 422, "unknown flag: --x"), ("ssh -l root --json none-one id", 422, #"VM \"none-one\" not found"#),
+        ("ssh --l=root -- none-one --help", 422, #"VM \"none-one\" not found"#),
+    ])
+    func sshWithoutAVM(line: String, status: Int, says: String) async throws {
+        let served = try Served()
+        defer { served.end() }
+        let answer = await served.say(line)
+        #expect(answer.status == status && answer.body.contains(says), "\(answer)")
+    }
+
     /// The key of one VM, or of another one's tag, opens nothing else.
     @Test func keysOfAVMAreForItsProxyOnly() async throws {
         let served = try Served()

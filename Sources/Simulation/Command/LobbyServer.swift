@@ -113,6 +113,11 @@ struct LobbyServer {
                 let line = pending[..<end]
                 pending = Data(pending[(end + 1)...])
                 guard let frame = try? JSONSerialization.jsonObject(with: line) as? [String: Any] else { continue }
+                // Help is no stream.
+                if frame["usage"] != nil {
+                    try FileHandle.standardOutput.write(contentsOf: line + Data("\n".utf8))
+                    status = 0
+                }
                 for (key, stream) in [("stdout", FileHandle.standardOutput), ("stderr", FileHandle.standardError)] {
                     try (frame[key] as? String).flatMap { Data(base64Encoded: $0) }.map { try stream.write(contentsOf: $0) }
                 }
