@@ -62,6 +62,31 @@ enum MachineScript {
             done
         }
 
+        # ROOT: every user of this machine, and whom images commonly have, logs in as the login user; root becomes it once it is in, since its
+        # name cannot be another's.
+        put_logins() {
+            [ ! -e "$1/etc/ssh/login" ] || return 0
+            for login in ubuntu debian admin user $(awk -F : '$3 >= 1000 && $3 < 60000 { print $1 }' /etc/passwd); do
+                grep -q "^$login:" "$1/etc/passwd" || echo "$login:x:1000:1000::/home/exedev:/bin/bash" >> "$1/etc/passwd" || return 1
+                grep -q "^$login:" "$1/etc/shadow" || echo "$login:*:1::::::" >> "$1/etc/shadow" || return 1
+            done
+            sed -i -e 's/^PermitRootLogin .*/PermitRootLogin prohibit-password/' -e '/^AllowUsers /d' "$1/etc/ssh/sshd_config"
+            printf '%s\n' 'Match User root' 'ForceCommand exec /etc/ssh/login' >> "$1/etc/ssh/sshd_config"
+            cat > "$1/etc/ssh/login" << 'LOGIN'
+        #!/bin/sh
+        export HOME=/home/exedev USER=exedev LOGNAME=exedev SHELL=/bin/bash
+        [ ! -t 0 ] || chown exedev "$(tty)"
+        case ${SSH_ORIGINAL_COMMAND-} in
+        '') set -- "$SHELL" -l ;;
+        internal-sftp) set -- /usr/lib/openssh/sftp-server ;;
+        *) set -- "$SHELL" -c "$SSH_ORIGINAL_COMMAND" ;;
+        esac
+        unset SSH_ORIGINAL_COMMAND SHLVL
+        cd && exec setpriv --reuid 1000 --regid 1000 --init-groups "$@"
+        LOGIN
+            chmod 0755 "$1/etc/ssh/login"
+        }
+
         put_setup() { # ROOT TEXT: what runs as the login user at the first boot, and is gone once it went well
             mkdir -p "$1/exe.dev" "$1/etc/systemd/system/multi-user.target.wants" || return 1
             printf '%s' "$2" > "$1/exe.dev/setup" && chmod 0755 "$1/exe.dev/setup" || return 1
@@ -113,6 +138,7 @@ enum MachineScript {
                 printf '127.0.0.1 localhost\n127.0.1.1 %s.exe.xyz %s\n10.42.0.1 gateway\n' "$host" "$host" > "$directory/root/etc/hosts"
                 : > "$directory/root/etc/resolv.conf"
                 install -m 0600 "$keys/host_ed25519" "$directory/root/etc/ssh/ssh_host_ed25519_key"
+                put_logins "$directory/root" || exit 1
                 [ -z "$setup" ] || put_setup "$directory/root" "$setup" || exit 1
                 : > "$directory/prepared"
             fi
