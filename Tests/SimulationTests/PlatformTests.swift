@@ -199,6 +199,13 @@ struct PlatformTests {
 }
 
 struct HelpTests {
+    @Test func aStateThatIsAFileIsSaid() async throws {
+        let file = NSTemporaryDirectory() + "state-\(UUID().uuidString)"
+        try "x".write(toFile: file, atomically: false, encoding: .utf8)
+        defer { try? FileManager.default.removeItem(atPath: file) }
+        #expect(await SimulatorCommand.run(arguments: ["up", "--state", file]) == 1)
+    }
+
     @Test(arguments: Faults.Kind.allCases) func everyFaultIsExplained(kind: Faults.Kind) {
         #expect(SimulatorCommand.help.contains("  \(kind.rawValue) "))
     }
