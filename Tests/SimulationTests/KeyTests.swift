@@ -69,6 +69,28 @@ struct KeyTests {
         #expect(await platform.run(["ls"]).body.components(separatedBy: "vm_name").count == 3)
     }
 
+    /// A default name is not that of another key, also after one has gone.
+    @Test func defaultLabelsDiffer() async throws {
+        let platform = platform()
+        func label() async throws -> String { value("label", try await platform.say("ssh-key generate-api-key")) }
+        var labels = [try await label(), try await label()]
+        _ = try await platform.say("ssh-key remove api-key-1")
+        labels += [try await label(), try await label()]
+        #expect(labels == ["api-key-1", "api-key-2", "api-key-1", "api-key-3"])
+        #expect(value("name", try await platform.say("ssh-key add 'ssh-ed25519 AAAA'")) == "key-1")
+    }
+
+    /// The one that sends the command.
+    @Test func oneKeyIsCurrent() async throws {
+        let platform = platform(owner: "ssh-ed25519 OWNER")
+        let added = try await platform.say("ssh-key add 'ssh-ed25519 AAAA laptop'")
+        for (key, name) in [(nil, "simulator"), (value("fingerprint", added), "laptop")] {
+            let rows = await platform.run(["whoami"], key: key).body.components(separatedBy: "},{")
+            let current = rows.filter { $0.contains(#""current":true"#) }
+            #expect(current.count == 1 && current[0].contains(#""name":"\#(name)""#), "\(rows)")
+        }
+    }
+
     @Test func anAPIKeyEndsWithItsTimeAndItsKey() async throws {
         let clock = PaperClock()
         let platform = platform(clock: clock)

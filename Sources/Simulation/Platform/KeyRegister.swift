@@ -57,10 +57,17 @@ package struct KeyRegister: Codable, Sendable {
 
     func key(line: String) -> Key? { keys.first { $0.line == line } }
 
+    /// For one that is given none.
+    func freeName(_ kind: String) -> String {
+        var number = 1
+        while keys.contains(where: { $0.name == "\(kind)-\(number)" }) { number += 1 }
+        return "\(kind)-\(number)"
+    }
+
     mutating func add(_ typed: String, tag: String?, vm: String?) throws(AccountRefusal) -> Key {
         let words = typed.split(whereSeparator: \.isWhitespace).map(String.init)
         guard words.count >= 2, words[0].contains("-"), Data(base64Encoded: words[1]) != nil else { throw .invalid("invalid public key") }
-        let key = Key(name: words.count > 2 ? words[2] : "key-\(keys.count + 1)", line: "\(words[0]) \(words[1])", tag: tag, vm: vm)
+        let key = Key(name: words.count > 2 ? words[2] : freeName("key"), line: "\(words[0]) \(words[1])", tag: tag, vm: vm)
         guard self.key(line: key.line) == nil else { throw .invalid("this key is registered already") }
         keys.append(key)
         return key
@@ -123,6 +130,8 @@ package struct Principal: Sendable {
     var permissions: Permissions?
     /// Only VMs with this tag are there for it.
     var tag: String?
+    /// The fingerprint of its key.
+    var key: String
 
     /// `vm`: of an `ssh`. Without a list of its own a tag-scoped key may all that such keys may.
     func allows(_ command: String, vm: String? = nil) -> Bool {

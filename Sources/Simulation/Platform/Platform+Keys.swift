@@ -57,7 +57,7 @@ extension Platform {
     func row(_ key: KeyRegister.Key) -> JSON {
         var fields: [(String, JSON)] = [
             ("name", .string(key.name)), ("public_key", .string(key.line)), ("fingerprint", .string(key.fingerprint)),
-            ("current", .bool(key.line == owner.publicKey)),
+            ("current", .bool(Self.sender.map { $0 == key.fingerprint } ?? (key.line == owner.publicKey))),
         ]
         if let tag = key.tag { fields.append(("tag", .string(tag))) }
         if let vm = key.vm { fields.append(("vm", .string(vm))) }
@@ -76,7 +76,7 @@ extension Platform {
             }
             ends = now + count * unit
         }
-        let label = call.value("label") ?? "api-key-\(register.keys.count)"
+        let label = call.value("label") ?? register.freeName("api-key")
         let token = try changeKeys { register throws(AccountRefusal) in
             register.generate(label: label, cmds: cmds, ends: ends, tag: scope.tag, vm: scope.vm)
         }
@@ -100,19 +100,22 @@ extension Platform {
         return .object([("token", .string(token.text))])
     }
 
-    package func key(line: String) -> (tag: String?, isOfVM: Bool)? { register.key(line: line).map { ($0.tag, $0.vm != nil) } }
+    package func key(line: String) -> (fingerprint: String, tag: String?, isOfVM: Bool)? {
+        register.key(line: line).map { ($0.fingerprint, $0.tag, $0.vm != nil) }
+    }
 
     /// Those that log in to the lobby.
     package var logins: [KeyRegister.Login] { register.logins }
 
     /// Of who logged in to the lobby over SSH: all that the key may.
     package func principal(login fingerprint: String) -> Principal? {
-        register.logins.first { $0.fingerprint == fingerprint }.map { Principal(permissions: nil, tag: $0.tag) }
+        register.logins.first { $0.fingerprint == fingerprint }.map { Principal(permissions: nil, tag: $0.tag, key: fingerprint) }
     }
 
     /// Of an `exe1` token for `/exec`.
     package func principal(exe1 text: String, now: Int) -> Principal? {
         guard let token = register.issued(text, at: now), token.namespace == SignedToken.lobby else { return nil }
-        return Principal(permissions: token.permissions.flatMap { try? Permissions(Data($0.utf8)) }, tag: token.tag)
+        let permissions = token.permissions.flatMap { try? Permissions(Data($0.utf8)) }
+        return Principal(permissions: permissions, tag: token.tag, key: token.fingerprint)
     }
 }

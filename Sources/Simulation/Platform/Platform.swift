@@ -26,6 +26,8 @@ package actor Platform {
     private let saveKeys: @Sendable (KeyRegister) throws -> Void
     /// Of a tag-scoped key that sends the command under way: other VMs are not there for it.
     @TaskLocal static var scope: String?
+    /// The fingerprint of the key that sends it.
+    @TaskLocal static var sender: String?
     private let foreignNames: @Sendable () -> Set<String>
     private let save: @Sendable (State) throws -> Void
     /// The names of the world outside that are aliases, and what for.
@@ -51,9 +53,9 @@ package actor Platform {
         self.save = save
     }
 
-    /// What the command line in `words` answers; `tag`: of the tag-scoped key that sends it.
-    package func run(_ words: [String], tag: String? = nil) async -> Reply {
-        await Self.$scope.withValue(tag) { await run(words) }
+    /// What the command line in `words` answers. `tag`: of the tag-scoped key that sends it. `key`: its fingerprint; nil is the owner's.
+    package func run(_ words: [String], tag: String? = nil, key: String? = nil) async -> Reply {
+        await Self.$sender.withValue(key) { await Self.$scope.withValue(tag) { await run(words) } }
     }
 
     private func run(_ words: [String]) async -> Reply {

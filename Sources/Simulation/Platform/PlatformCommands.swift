@@ -17,6 +17,7 @@ extension Platform {
         var fields: [(String, JSON)] = [("vm_name", .string(vm.name))] + destination(of: vm)
         fields.append(("https_url", .string(Self.url(vm))))
         fields.append(("status", .string(vm.status(at: now()).rawValue)))
+        let region = vm.region ?? Self.firstRegion
         fields += [("region", .string(region)), ("region_display", .string(Self.regions[region] ?? region))]
         if !vm.tags.isEmpty { fields.append(("tags", .strings(vm.tags))) }
         if !vm.comment.isEmpty { fields.append(("comment", .string(vm.comment))) }
@@ -48,8 +49,12 @@ extension Platform {
         let vm = try change { account throws(AccountRefusal) in
             // Nothing of it stays if the pool does not take it.
             var next = account
-            let vm = try next.create(new, createdAt: { _ in time }, host: { $0 })
-            if let pool { try next.preferences.move(vm.index, into: pool) }
+            var vm = try next.create(new, createdAt: { _ in time }, host: { $0 })
+            if let pool {
+                try next.preferences.move(vm.index, into: pool)
+                vm.region = next.preferences.pools[try next.preferences.pool(pool)].region
+                if let place = next.place(index: vm.index) { next.hosts[place] = vm }
+            }
             account = next
             return vm
         }
@@ -141,8 +146,16 @@ extension Platform {
 
     private static func check(_ make: VirtualMachine.Make) throws(AccountRefusal) {
         if (Int(make.cpu) ?? 0) < 1 { throw .invalid("invalid --cpu") }
-        for size in [make.memory, make.disk] where VirtualMachine.bytes(size) == nil { throw .invalid("invalid size \"\(size)\"") }
+        try check(make.memory, "memory", floor: VirtualMachine.leastMemory)
+        try check(make.disk, "disk", floor: VirtualMachine.leastDisk)
+        // `ls` prints this name, and `new` refuses it (facts/exedev.md §4).
+        if make.image == "boldsoftware/exeuntu" { throw .invalid("failed to pull image \"\(make.image)\"") }
         try check(egress: make.egress)
+    }
+
+    static func check(_ size: String, _ what: String, floor: String) throws(AccountRefusal) {
+        guard let bytes = VirtualMachine.bytes(size) else { throw .invalid("invalid size \"\(size)\"") }
+        guard bytes >= VirtualMachine.bytes(floor) ?? 0 else { throw .invalid("invalid --\(what) \"\(size)\": the minimum is \(floor)") }
     }
 
     static func check(egress policy: String) throws(AccountRefusal) {
