@@ -104,6 +104,14 @@ import Tokens
         for line in beyond { #expect(await served.say(line, token: token).status == 403, "\(line)") }
     }
 
+    /// What the lobby says over SSH without `--json` is no JSON.
+    @Test func anAnswerForPeople() {
+        let body = #"{"vms":[{"vm_name":"web-one","tags":["a","b"]},{"vm_name":"web-two"}],"n":2}"# + "\ntext\n"
+        let text = "n: 2\nvms:\n  - tags:\n      - a\n      - b\n    vm_name: web-one\n  - vm_name: web-two\ntext\n"
+        #expect(ReadableAnswer.text(body) == text)
+        #expect(LobbyServer.asksForJSON("ls --json") && !LobbyServer.asksForJSON("comment web-one -- --json"))
+    }
+
     @Test(arguments: [
         ("ssh", 422, "usage: ssh"), ("ssh -l root", 422, "usage: ssh"), ("ssh --help", 200, #""command":"ssh""#),
         ("ssh -x web-one", 422, "unknown flag: --x"), ("ssh -l root --json none-one id", 422, #"VM \"none-one\" not found"#),
