@@ -66,11 +66,12 @@ enum MachineScript {
         # name cannot be another's.
         put_logins() {
             [ ! -e "$1/etc/ssh/login" ] || return 0
-            for login in ubuntu debian admin user $(awk -F : '$3 >= 1000 && $3 < 60000 { print $1 }' /etc/passwd); do
+            logins="ubuntu debian admin user $(awk -F : '$3 >= 1000 && $3 < 60000 { print $1 }' /etc/passwd | tr '\n' ' ')"
+            for login in $logins; do
                 grep -q "^$login:" "$1/etc/passwd" || echo "$login:x:1000:1000::/home/exedev:/bin/bash" >> "$1/etc/passwd" || return 1
                 grep -q "^$login:" "$1/etc/shadow" || echo "$login:*:1::::::" >> "$1/etc/shadow" || return 1
             done
-            sed -i -e 's/^PermitRootLogin .*/PermitRootLogin prohibit-password/' -e '/^AllowUsers /d' "$1/etc/ssh/sshd_config"
+            sed -i -e 's/^PermitRootLogin .*/PermitRootLogin prohibit-password/' -e "s/^AllowUsers .*/AllowUsers exedev root $logins/" "$1/etc/ssh/sshd_config"
             printf '%s\n' 'Match User root' 'ForceCommand exec /etc/ssh/login' >> "$1/etc/ssh/sshd_config"
             cat > "$1/etc/ssh/login" << 'LOGIN'
         #!/bin/sh
