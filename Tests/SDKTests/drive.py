@@ -121,6 +121,8 @@ def commands(vm):
         check("download", lambda: vm.download("/tmp/drive.py", folder + "/back") or open(folder + "/back").read(), lambda text: text == open(__file__).read())
     plain = check("ssh in the older format", lambda: post("ssh sdk-one 'echo out; exit 3'"), lambda reply: reply.status_code == 200)
     check("ssh in the older format is text", lambda: (plain.headers["content-type"].split(";")[0], plain.text), lambda said: said == ("text/plain", "out\n"))
+    killed = check("ssh of a command that a signal ends", lambda: post("ssh sdk-one 'kill -9 $$'", Accept="application/x-ndjson"), lambda reply: reply.status_code == 200)
+    check("its status is 128 and the signal's number", lambda: killed.text.strip().splitlines()[-1], lambda line: line.replace(" ", "") == '{"exit_code":137}')
     stream = check("ssh in the newer format", lambda: post("ssh sdk-one 'exit 3'", Accept="application/x-ndjson"), lambda reply: reply.status_code == 200)
     check("ssh in the newer format ends with its status", lambda: stream.text.strip().splitlines()[-1], lambda line: line.replace(" ", "") == '{"exit_code":3}')
 

@@ -60,6 +60,7 @@ import Testing
         ("share show web-one", "share show --json web-one"), ("ssh web-one uname", "ssh web-one uname"), ("newer -x", "newer --json -x"),
         ("'comment' -- web-one '-x y'", "comment --json -- web-one '-x y'"), (" share  show a", "share show --json a"),
         ("ls\tweb-one", "ls --json\tweb-one"), ("'ssh' web-one uname", "'ssh' web-one uname"),
+        ("ssh web-one --help", "ssh web-one --help"), ("ssh --help", "ssh --json --help"),
     ])
     func theFlagStandsBeforeOperands(line: String, sent: String) { #expect(LobbyTransport.asJSON(line) == sent) }
 

@@ -171,6 +171,11 @@ import Testing
         try await check(
             [
                 ("team", 200, #"{"team_id":"team-1","team_name":"simulated","role":"owner"}"#), ("team x", 422, Self.error("usage: team")),
+                ("team usage", 200, #"{"usage":[]}"#), ("team settings", 200, #"{"vm_placement":"default","standalone":"off"}"#),
+                ("team settings standalone admins-only", 200, #"{"vm_placement":"default","standalone":"admins-only"}"#),
+                ("team settings vm-placement poolless", 200, #"{"vm_placement":"poolless","standalone":"admins-only"}"#),
+                ("team settings vm-placement pool fast", 422, Self.error(#"pool "fast" not found"#)),
+                ("team settings standalone some", 422, Self.error("usage: team settings standalone [off|admins-only|all-users]")),
                 ("team rename ours", 200, #"{"team_id":"team-1","team_name":"ours","role":"owner"}"#),
                 ("team add kim@example.org", 200, #"{"email":"kim@example.org","role":"user"}"#), ("team add kim", 422, usage),
                 ("team add kim@example.org", 422, Self.error("kim@example.org is already a member of the team")),
@@ -255,6 +260,14 @@ import Testing
                 ),
                 ("new --name=web-two --image=ubuntu:24.04 --pool=fast", 422, Self.error(#"pool "fast" not found"#)),
                 ("new --name=web-two --egress=none", 422, Self.error(#"invalid egress policy "none""#)),
+                ("new --name=web-two --memory=512MB", 422, Self.error(#"invalid --memory "512MB": the minimum is 2GB"#)),
+                ("new --name=web-two --cpu=1 --disk=5GB", 422, Self.error(#"invalid --disk "5GB": the minimum is 10GB"#)),
+                ("resize web-one --memory=1GB", 422, Self.error(#"invalid --memory "1GB": the minimum is 2GB"#)),
+                (
+                    "new --name=web-two --image=boldsoftware/exeuntu", 422,
+                    Self.error(#"failed to pull image "boldsoftware/exeuntu""#)
+                ),
+                ("ssh", 422, Self.error("usage: ssh [-l user] [user@]<vm> [command]")),
                 ("cp web-one web-two --disk=10GB", 422, Self.error("disk can only grow: it has 20GB")),
                 ("ls --group=colour", 422, Self.error("usage: ls [-l] [--group=none|tag|region|type] [name|pattern]")),
                 ("resize web-one", 422, Self.error("nothing to resize: use --cpu, --memory or --disk")),
@@ -269,6 +282,19 @@ import Testing
         let other = platform()
         _ = try await other.say("new --name=web-two --image=ubuntu:24.04")
         #expect(try await other.say("shelley install web-two").body.hasPrefix(shelley))
+    }
+
+    /// A VM stays where it was made: in the region of its day, or in that of its pool.
+    @Test func regions() async throws {
+        let platform = platform()
+        let lines = [
+            "new --name=web-one --memory=2048MB --disk=10GB", "pool new fast --cpus=8 --region=syd", "set-region fra", "new --name=web-two",
+            "new --name=web-ten --pool=fast",
+        ]
+        for line in lines { #expect(try await platform.say(line).status == 200, "\(line)") }
+        for (name, region) in [("web-one", "lax"), ("web-two", "fra"), ("web-ten", "syd")] {
+            #expect(try await platform.say("ls \(name)").body.contains(#""region":"\#(region)""#), "\(name)")
+        }
     }
 
     @Test(arguments: [

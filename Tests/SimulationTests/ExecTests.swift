@@ -104,6 +104,26 @@ import Tokens
         for line in beyond { #expect(await served.say(line, token: token).status == 403, "\(line)") }
     }
 
+    /// What the lobby says over SSH without `--json` is no JSON.
+    @Test func anAnswerForPeople() {
+        let body = #"{"vms":[{"vm_name":"web-one","tags":["a","b"]},{"vm_name":"web-two"}],"n":2}"# + "\ntext\n"
+        let text = "n: 2\nvms:\n  - tags:\n      - a\n      - b\n    vm_name: web-one\n  - vm_name: web-two\ntext\n"
+        #expect(ReadableAnswer.text(body) == text)
+        #expect(LobbyServer.asksForJSON("ls --json") && !LobbyServer.asksForJSON("comment web-one -- --json"))
+    }
+
+    @Test(arguments: [
+        ("ssh", 422, "usage: ssh"), ("ssh -l root", 422, "usage: ssh"), ("ssh --help", 200, #""command":"ssh""#),
+        ("ssh -x web-one", 422, "unknown flag: --x"), ("ssh -l root --json none-one id", 422, #"VM \"none-one\" not found"#),
+        ("ssh --l=root -- none-one --help", 422, #"VM \"none-one\" not found"#),
+    ])
+    func sshWithoutAVM(line: String, status: Int, says: String) async throws {
+        let served = try Served()
+        defer { served.end() }
+        let answer = await served.say(line)
+        #expect(answer.status == status && answer.body.contains(says), "\(answer)")
+    }
+
     /// The key of one VM, or of another one's tag, opens nothing else.
     @Test func keysOfAVMAreForItsProxyOnly() async throws {
         let served = try Served()

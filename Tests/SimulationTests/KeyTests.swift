@@ -27,6 +27,31 @@ struct KeyTests {
         #expect(await platform.run(["ssh-key", "remove", "desk"]) == .failure(422, "SSH key \"desk\" not found"))
     }
 
+    /// Who logs in on a VM: the account's keys, and those for its tag or for it, also when they come after it.
+    @Test func aVMAdmitsTheKeysThatAreForIt() async throws {
+        let machines = PaperMachines()
+        let platform = platform(machines, owner: "ssh-ed25519 OWNER")
+        func admitted(_ name: String) async -> String {
+            await machines.keys[name, default: []].map { $0.split(separator: " ")[1].lowercased() }.joined(separator: " ")
+        }
+        _ = try await platform.say("new --name=web-one --tag=ci")
+        _ = try await platform.say("ssh-key generate-api-key --label=none")
+        for (line, one, two) in [
+            ("new --name=web-two", "owner", "owner"), ("ssh-key add 'ssh-ed25519 AAAA all'", "owner aaaa", "owner aaaa"),
+            ("ssh-key add --tag=ci 'ssh-ed25519 BBBB ci'", "owner aaaa bbbb", "owner aaaa"),
+            ("ssh-key add --vm=web-two 'ssh-ed25519 CCCC two'", "owner aaaa bbbb", "owner aaaa cccc"),
+            ("tag web-two ci", "owner aaaa bbbb", "owner aaaa bbbb cccc"), ("tag -d web-one ci", "owner aaaa", "owner aaaa bbbb cccc"),
+            ("ssh-key remove simulator", "aaaa", "aaaa bbbb cccc"), ("rename web-two web-ten", "aaaa", "aaaa bbbb cccc"),
+            ("ssh-key remove all", "", "bbbb cccc"), ("ssh-key remove two", "", "bbbb"),
+            ("cp web-ten web-two", "", "bbbb"),
+        ] {
+            #expect(try await platform.say(line).status == 200, "\(line)")
+            let now = [await admitted("web-one"), await admitted("web-two")]
+            #expect(now == [one, two], "\(line)")
+        }
+        #expect(await admitted("v2") == "bbbb", "what a copy inherits is by its tags too")
+    }
+
     @Test func aTagScopedKeySeesItsOwn() async throws {
         let platform = platform()
         _ = await platform.run(["new", "--name=other-one"])
@@ -42,6 +67,28 @@ struct KeyTests {
         #expect(await platform.run(["new", "--name=other-one"], tag: "ci") == .failure(422, "VM name \"other-one\" is not available"))
         #expect(await platform.run(["tag", "own-one", "x"], tag: "ci").status == 403)
         #expect(await platform.run(["ls"]).body.components(separatedBy: "vm_name").count == 3)
+    }
+
+    /// A default name is not that of another key, also after one has gone.
+    @Test func defaultLabelsDiffer() async throws {
+        let platform = platform()
+        func label() async throws -> String { value("label", try await platform.say("ssh-key generate-api-key")) }
+        var labels = [try await label(), try await label()]
+        _ = try await platform.say("ssh-key remove api-key-1")
+        labels += [try await label(), try await label()]
+        #expect(labels == ["api-key-1", "api-key-2", "api-key-1", "api-key-3"])
+        #expect(value("name", try await platform.say("ssh-key add 'ssh-ed25519 AAAA'")) == "key-1")
+    }
+
+    /// The one that sends the command.
+    @Test func oneKeyIsCurrent() async throws {
+        let platform = platform(owner: "ssh-ed25519 OWNER")
+        let added = try await platform.say("ssh-key add 'ssh-ed25519 AAAA laptop'")
+        for (key, name) in [(nil, "simulator"), (value("fingerprint", added), "laptop")] {
+            let rows = await platform.run(["whoami"], key: key).body.components(separatedBy: "},{")
+            let current = rows.filter { $0.contains(#""current":true"#) }
+            #expect(current.count == 1 && current[0].contains(#""name":"\#(name)""#), "\(rows)")
+        }
     }
 
     @Test func anAPIKeyEndsWithItsTimeAndItsKey() async throws {

@@ -9,6 +9,9 @@ actor PaperMachines: Machines {
     /// The host names that guests have, by the names of their machines.
     private(set) var hostNames: [String: String] = [:]
     private(set) var copies: [String: String] = [:]
+    /// Who logs in, and what runs at the first boot.
+    private(set) var keys: [String: [String]] = [:]
+    private(set) var setups: [String: String] = [:]
     /// The memory of paused ones is lost.
     var isCold = false
     private var use: MachineUse?
@@ -18,11 +21,18 @@ actor PaperMachines: Machines {
 
     init(answers: Bool = true, gate: Gate? = nil) { (self.answers, self.gate) = (answers, gate) }
 
-    func create(_ vm: VirtualMachine, copying source: VirtualMachine?) async {
+    func create(_ vm: VirtualMachine, from origin: MachineOrigin, keys: @escaping MachineKeys) async {
         await gate?.pass()
         if !vm.isPaused { running.insert(vm.machine) }
-        (hostNames[vm.machine], copies[vm.machine]) = (vm.name, source?.machine)
+        hostNames[vm.machine] = vm.name
+        switch origin {
+        case .image(let setup): setups[vm.machine] = setup
+        case .copy(let source): copies[vm.machine] = source.machine
+        }
+        await admit(keys, to: vm)
     }
+
+    func admit(_ keys: @escaping MachineKeys, to vm: VirtualMachine) async { self.keys[vm.machine] = await keys() }
 
     func remove(_ vm: VirtualMachine) {
         running.remove(vm.machine)

@@ -172,10 +172,26 @@ struct PlatformTests {
         #expect(await platform.run(["stat", "web-one", "--range=8d"]).status == 422)
     }
 
+    /// What runs at the first boot: of `new`, else of the account; of exeuntu alone.
+    @Test func setupScripts() async throws {
+        let machines = PaperMachines()
+        let platform = platform(machines)
+        _ = try await platform.say("defaults write dev.exe new.setup-script 'echo all'")
+        for (line, script) in [
+            (#"new --name=vm-aa '--setup-script=printf "a\\nb"\necho \t'"#, "printf \"a\\nb\"\necho \\t"),
+            ("new --name=vm-ab '--setup-script=echo a\necho b'", "echo a\necho b"), ("new --name=vm-ac", "echo all"),
+            ("new --name=vm-ad --image=debian:12 --setup-script=x", nil as String?),
+        ] {
+            _ = try await platform.say(line)
+            let name = line.dropFirst("new --name=".count).prefix(5)
+            #expect(await machines.setups[String(name)] == script, "\(line)")
+        }
+    }
+
     /// A serve that was killed in the middle of `rm`.
     @Test func whatNoVMOwnsAnyMoreIsEndedAtTheStart() async throws {
         let machines = PaperMachines()
-        await machines.create(VirtualMachine(name: "gone-vm", index: 7, createdAt: ""), copying: nil)
+        await machines.create(VirtualMachine(name: "gone-vm", index: 7, createdAt: ""), from: .image(setup: nil), keys: { [] })
         let platform = platform(machines)
         await platform.resume()
         #expect(await machines.running.isEmpty)
@@ -183,6 +199,13 @@ struct PlatformTests {
 }
 
 struct HelpTests {
+    @Test func aStateThatIsAFileIsSaid() async throws {
+        let file = NSTemporaryDirectory() + "state-\(UUID().uuidString)"
+        try "x".write(toFile: file, atomically: false, encoding: .utf8)
+        defer { try? FileManager.default.removeItem(atPath: file) }
+        #expect(await SimulatorCommand.run(arguments: ["up", "--state", file]) == 1)
+    }
+
     @Test(arguments: Faults.Kind.allCases) func everyFaultIsExplained(kind: Faults.Kind) {
         #expect(SimulatorCommand.help.contains("  \(kind.rawValue) "))
     }

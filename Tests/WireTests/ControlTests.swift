@@ -44,16 +44,48 @@ extension WireTests {
             }
         }
 
+        /// Who logs in on a VM: any name, with a key while it is registered. What `new` was given has run by then, or soon after.
+        private func logins(_ wire: Wire) async throws {
+            let key = wire.folder + "/second"
+            let made = try await ChildProcess(
+                ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "second", "-f", key], environment: wire.environment,
+                folder: wire.folder
+            ).ended()
+            #expect(made.status == 0, "\(made.all)")
+            let line = try String(contentsOfFile: key + ".pub", encoding: .utf8).trimmingCharacters(in: .newlines)
+            func login(_ name: String) async throws -> ChildProcess.Ended {
+                let words = try wire.ssh(["-o", "IdentitiesOnly=yes", "-i", key, "-l", name], to: "web-one").map {
+                    $0 == wire.environment["EXE_DEV_SSH_KEY"] ? key : $0.hasPrefix("exedev@") ? String($0.dropFirst(7)) : $0
+                }
+                return try await ChildProcess(words + ["whoami; cd; pwd"], environment: wire.environment, folder: wire.folder).ended()
+            }
+            #expect(try await login("exedev").status == 255)
+            for flags in [[], ["--vm=web-one"]] {
+                let added = try await wire.exec("exedev-ctl", ["ssh-key", "add"] + flags + [line])
+                #expect(added.status == 0, "\(added.all)")
+                for name in ["exedev", "root", "ubuntu"] {
+                    let said = try await login(name)
+                    #expect(said.out == "exedev\n/home/exedev\n", "\(name): \(said.all)")
+                }
+                #expect(try await wire.exec("exedev-ctl", ["ssh-key", "remove", "second", "--yes"]).status == 0)
+                #expect(try await login("exedev").status == 255)
+            }
+            let setup = "until [ ! -e /exe.dev/setup ]; do sleep 0.2; done; cat /tmp/out"
+            #expect(try await wire.exec("exedev-ctl", ["ssh", "web-one", setup]).out == "set up by exedev\n")
+        }
+
         /// `ssh` and `scp` of exedev-ctl: streams, exit statuses, files both ways.
         @Test func commandsAndFilesOnAVM() async throws {
             try await Wire.run { wire in
-                let made = try await wire.exec("exedev-ctl", ["new", "--name=web-one", "--no-email", "--wait"])
+                let setup = "#!/bin/sh\necho set up by $(whoami) > /tmp/out\n"
+                let made = try await wire.exec("exedev-ctl", ["new", "--name=web-one", "--no-email", "--wait", "--setup-script", setup])
                 #expect(made.status == 0, "\(made.all)")
                 let run = try await wire.exec("exedev-ctl", ["ssh", "web-one", "cat; uname -n; echo err >&2; exit 7"], input: "in\n")
                 #expect(run.status == 7 && run.out == "in\nweb-one\n" && run.err == "err\n", "\(run.all)")
                 #expect(try await wire.exec("exedev-ctl", ["ssh", "web-one", "exit", "0"]).status == 0)
                 let bash = try await wire.exec("exedev-ctl", ["ssh", "web-one", "[[ 1 == 1 ]] && echo {1..3} 'a!b' \"$0\""])
                 #expect(bash.status == 0 && bash.out == "1 2 3 a!b /bin/bash\n", "the login's shell: \(bash.all)")
+                try await logins(wire)
                 let (file, back) = (wire.folder + "/a b", wire.folder + "/back")
                 let bytes = Data((0..<500_000).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 9) })
                 try bytes.write(to: URL(fileURLWithPath: file))

@@ -56,7 +56,7 @@ package struct LobbyLine: Sendable {
     var makesVM: Bool { command?.path == "new" || command?.path == "cp" }
 
     /// `ssh`: a program on a VM, by exe.dev.
-    package var isRemote: Bool { words.first == "ssh" }
+    package var isRemote: Bool { words.first == "ssh" && words.dropFirst().first != "--help" }
 
     /// It changes nothing, however often it is sent.
     package var isRead: Bool { isWhole && (words.isEmpty || asksForHelp || command?.isRead == true) }

@@ -4,11 +4,13 @@ import HTTPServer
 /// `ssh` through `/exec` (facts/exedev.md §2.4): NDJSON frames as they come for who accepts them; else text with both streams mixed, 30 s at
 /// most, and the exit status in a trailer.
 extension ExecService {
-    /// `ssh [-l user] [user@]vm [command…]`; nil when no VM is named.
+    /// `ssh [-l user] [user@]vm [command…]`; nil when no VM is named, or when help is asked for.
     static func sshCall(_ words: [String]) -> (vm: String, command: String)? {
         var rest = words.dropFirst()
-        if rest.first == "-l" { rest = rest.dropFirst(2) }
-        if rest.first == "--" { rest = rest.dropFirst() }
+        while let flag = rest.first, flag.hasPrefix("-l") || flag == "--l" || flag.hasPrefix("--l=") || flag == "--json" {
+            rest = rest.dropFirst(flag == "-l" || flag == "--l" ? 2 : 1)
+        }
+        if rest.first == "--" { rest = rest.dropFirst() } else if rest.first?.hasPrefix("-") == true { return nil }
         guard let target = rest.popFirst() else { return nil }
         return (target.split(separator: "@").last.map(String.init) ?? target, rest.joined(separator: " "))
     }
@@ -28,7 +30,7 @@ extension ExecService {
                 "ssh", "-q", "-o", "BatchMode=yes", "-o", "UserKnownHostsFile=\(state.knownHosts)", "-o", "HostKeyAlias=exe.dev", "-o",
                 "ConnectTimeout=10",
                 "-o", "ServerAliveInterval=15",
-                "-i", state.clientKey, "-p", "\(platform.sshPort)", "exedev@\(vm.sshAddress)",
+                "-i", state.proxyKey, "-o", "IdentitiesOnly=yes", "-p", "\(platform.sshPort)", "exedev@\(vm.sshAddress)",
             ], command: call.command, heartbeat: faults?.heartbeatMilliseconds ?? 30000, fault: fault)
         let isNew = request.headers["accept"]?.contains("application/x-ndjson") == true
         return await withCheckedContinuation { continuation in

@@ -47,7 +47,7 @@ actor ExecService {
         if command == "ssh", let call = words.flatMap(Self.sshCall) {
             return await ssh(call, tag: principal.tag, request, faults, rule?.fault)
         }
-        var response = plain(await platform.run(words ?? [], tag: principal.tag))
+        var response = plain(await platform.run(words ?? [], tag: principal.tag, key: principal.key))
         switch rule?.fault {
         case .lostReply: response.ending = .dropped
         case .truncate: response.ending = .truncated
@@ -88,7 +88,7 @@ actor ExecService {
         guard let token = try? SignedToken(text), token.permissions.isValid(at: now), token.signature.namespace == SignedToken.lobby,
             let key = await platform.key(line: token.signature.publicLine), !key.isOfVM, await signatures.isGood(token)
         else { return nil }
-        return Principal(permissions: token.permissions, tag: key.tag)
+        return Principal(permissions: token.permissions, tag: key.tag, key: key.fingerprint)
     }
 
     /// Whether there is a token among the words with another's signature.

@@ -1,5 +1,6 @@
 import Foundation
 import Glibc
+import Shell
 import Spawn
 
 /// exe.dev's lobby over a real sshd: each command line goes to `/exec`, as whose key logged in. It has no terminal, no files, no forwarding.
@@ -91,8 +92,14 @@ struct LobbyServer {
         // What became of it is not known: a session that ends without a status says so.
         if !status.hasPrefix("2"), !status.hasPrefix("4") { kill(getpid(), SIGKILL) }
         let out = status == "200" ? FileHandle.standardOutput : FileHandle.standardError
-        try out.write(contentsOf: Data(body.utf8))
+        let isReadable = status == "200" && !Self.asksForJSON(typed)
+        try out.write(contentsOf: Data((isReadable ? ReadableAnswer.text(String(body)) : String(body)).utf8))
         return status == "200" ? 0 : 1
+    }
+
+    static func asksForJSON(_ typed: String) -> Bool {
+        guard let words = try? Lexer.words(of: typed), let call = try? Invocation(words) else { return false }
+        return call.has("json")
     }
 
     /// The options that name the place, and who we are.
@@ -113,6 +120,11 @@ struct LobbyServer {
                 let line = pending[..<end]
                 pending = Data(pending[(end + 1)...])
                 guard let frame = try? JSONSerialization.jsonObject(with: line) as? [String: Any] else { continue }
+                // Help is no stream.
+                if frame["usage"] != nil {
+                    try FileHandle.standardOutput.write(contentsOf: line + Data("\n".utf8))
+                    status = 0
+                }
                 for (key, stream) in [("stdout", FileHandle.standardOutput), ("stderr", FileHandle.standardError)] {
                     try (frame[key] as? String).flatMap { Data(base64Encoded: $0) }.map { try stream.write(contentsOf: $0) }
                 }

@@ -18,8 +18,11 @@ struct RemoteSession: Sendable {
 
     /// `answer` is called once; a stream goes on behind it. Blocks until the command has ended.
     func run(asFrames: Bool, answer: (HTTPResponse) -> Void) {
-        // The number of the shell comes first: exe.dev kills it when the client closes the connection.
-        let line = "echo $$ >&2; exec \"$SHELL\" -c " + Self.quoted(command)
+        // The number of the shell comes first: exe.dev kills it when the client closes the connection. The shell around it makes 128+N of
+        // its end by a signal, which OpenSSH tells as 255, and says nothing of its own.
+        let inner = Self.quoted("echo $$ >&2; exec \"$SHELL\" -c \"$1\"")
+        let around = "exec 3>&2 2> /dev/null; sh -c \(inner) sh \"$1\" 2>&3 3>&-; exit $?"
+        let line = "exec sh -c \(Self.quoted(around)) sh \(Self.quoted(command))"
         guard let program = try? WatchedProgram(ssh + [line], environment: ["PATH": "/usr/bin:/bin", "HOME": "/root"]) else {
             return answer(Self.failure(422, "failed to create session"))
         }

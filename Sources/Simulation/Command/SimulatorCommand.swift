@@ -66,6 +66,10 @@ package enum SimulatorCommand {
             return wrong("a verb is missing or unknown")
         }
         guard let state = state(Array(arguments.dropFirst())) else { return wrong("usage: exedev-sim \(verb) [--state DIR]") }
+        var isFolder: ObjCBool = false
+        if FileManager.default.fileExists(atPath: state.path, isDirectory: &isFolder), !isFolder.boolValue {
+            return failed("--state needs a folder, and \(OutsideText.line(state.path)) is a file")
+        }
         guard getuid() == 0 else { return failed("root is needed to make VMs") }
         do {
             return try await run(verb, state, installScript)

@@ -22,6 +22,8 @@ struct StateDirectory: Sendable {
 
     var keys: String { path + "/keys" }
     var clientKey: String { keys + "/client_ed25519" }
+    /// With which `/exec` logs in on VMs; it is no key of the account.
+    var proxyKey: String { keys + "/proxy_ed25519" }
     var hostKey: String { keys + "/host_ed25519" }
     var vms: String { path + "/vms" }
     var script: String { path + "/machine.sh" }
@@ -95,7 +97,7 @@ extension StateDirectory {
             try files.createDirectory(atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         }
         try write(Data(MachineScript.text.utf8), to: script)
-        for key in [clientKey, hostKey] where !files.fileExists(atPath: key) {
+        for key in [clientKey, hostKey, proxyKey] where !files.fileExists(atPath: key) {
             try Subprocess.check("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-C", "exedev-sim", "-f", key])
         }
         if let settings = read(Settings.self, at: settings) { return settings }

@@ -62,6 +62,41 @@ enum MachineScript {
             done
         }
 
+        # ROOT: every user of this machine, and whom images commonly have, logs in as the login user; root becomes it once it is in, since its
+        # name cannot be another's.
+        put_logins() {
+            [ ! -e "$1/etc/ssh/login" ] || return 0
+            logins="ubuntu debian admin user $(awk -F : '$3 >= 1000 && $3 < 60000 { print $1 }' /etc/passwd | tr '\n' ' ')"
+            for login in $logins; do
+                grep -q "^$login:" "$1/etc/passwd" || echo "$login:x:1000:1000::/home/exedev:/bin/bash" >> "$1/etc/passwd" || return 1
+                grep -q "^$login:" "$1/etc/shadow" || echo "$login:*:1::::::" >> "$1/etc/shadow" || return 1
+            done
+            sed -i -e 's/^PermitRootLogin .*/PermitRootLogin prohibit-password/' -e "s/^AllowUsers .*/AllowUsers exedev root $logins/" "$1/etc/ssh/sshd_config"
+            printf '%s\n' 'Match User root' 'ForceCommand exec /etc/ssh/login' >> "$1/etc/ssh/sshd_config"
+            cat > "$1/etc/ssh/login" << 'LOGIN'
+        #!/bin/sh
+        export HOME=/home/exedev USER=exedev LOGNAME=exedev SHELL=/bin/bash
+        [ ! -t 0 ] || chown exedev "$(tty)"
+        case ${SSH_ORIGINAL_COMMAND-} in
+        '') set -- "$SHELL" -l ;;
+        internal-sftp) set -- /usr/lib/openssh/sftp-server ;;
+        *) set -- "$SHELL" -c "$SSH_ORIGINAL_COMMAND" ;;
+        esac
+        unset SSH_ORIGINAL_COMMAND SHLVL
+        cd && exec setpriv --reuid 1000 --regid 1000 --init-groups "$@"
+        LOGIN
+            chmod 0755 "$1/etc/ssh/login"
+        }
+
+        put_setup() { # ROOT TEXT: what runs as the login user at the first boot, and is gone once it went well
+            mkdir -p "$1/exe.dev" "$1/etc/systemd/system/multi-user.target.wants" || return 1
+            printf '%s' "$2" > "$1/exe.dev/setup" && chmod 0755 "$1/exe.dev/setup" || return 1
+            printf '%s\n' '[Unit]' 'Description=The setup script of new' 'ConditionPathExists=/exe.dev/setup' 'After=network.target' \
+                '[Service]' 'Type=oneshot' 'User=exedev' 'WorkingDirectory=~' 'SyslogIdentifier=exe-setup' 'ExecStart=/exe.dev/setup' \
+                'ExecStartPost=+/bin/rm -f /exe.dev/setup' > "$1/etc/systemd/system/exe-setup.service" || return 1
+            ln -sf ../exe-setup.service "$1/etc/systemd/system/multi-user.target.wants/exe-setup.service"
+        }
+
         case $verb in
         gateway) # the netns that stands for exe.dev's network: no forwarding, so VMs cannot reach each other
             for limit in user_instances user_watches; do
@@ -77,8 +112,8 @@ enum MachineScript {
             ip -n "$gateway" link add tailnet type bridge
             ip -n "$gateway" link set tailnet up
             ;;
-        prepare) # NAME INDEX ADDRESS DIRECTORY IMAGE KEYS HOSTNAME SOURCE: network and root, as often as you like
-            index=$4 address=$5 directory=$6 image=$7 keys=$8 host=$9 source=${10}
+        prepare) # NAME INDEX ADDRESS DIRECTORY IMAGE KEYS HOSTNAME SOURCE SETUP: network and root, as often as you like
+            index=$4 address=$5 directory=$6 image=$7 keys=$8 host=$9 source=${10} setup=${11}
             if [ ! -e "/run/netns/$netns" ]; then
                 ip netns add "$netns" || exit 1
                 ip -n "$gateway" link del "v$index" 2>/dev/null
@@ -104,7 +139,8 @@ enum MachineScript {
                 printf '127.0.0.1 localhost\n127.0.1.1 %s.exe.xyz %s\n10.42.0.1 gateway\n' "$host" "$host" > "$directory/root/etc/hosts"
                 : > "$directory/root/etc/resolv.conf"
                 install -m 0600 "$keys/host_ed25519" "$directory/root/etc/ssh/ssh_host_ed25519_key"
-                install -m 0644 "$keys/client_ed25519.pub" "$directory/root/etc/ssh/authorized_keys"
+                put_logins "$directory/root" || exit 1
+                [ -z "$setup" ] || put_setup "$directory/root" "$setup" || exit 1
                 : > "$directory/prepared"
             fi
             ;;
@@ -152,6 +188,12 @@ enum MachineScript {
             exec 9> "$4/supervisor.lock"
             flock -n 9 && exit 1
             exit 0
+            ;;
+        admit) # NAME DIRECTORY LINES: who logs in; nobody where there is no machine
+            folder=$4/root/etc/ssh
+            [ -d "$folder" ] || exit 0
+            printf '%s\n' "$5" > "$folder/authorized_keys.new" || exit 1
+            chmod 0644 "$folder/authorized_keys.new" && mv "$folder/authorized_keys.new" "$folder/authorized_keys"
             ;;
         rename) # NAME HOSTNAME DIRECTORY: for now, and for its next boot
             host=$4 directory=$5

@@ -20,14 +20,29 @@ final class NspawnMachines: Machines {
         running = Routes(relay)
     }
 
-    func create(_ vm: VirtualMachine, copying source: VirtualMachine?) async throws {
+    func create(_ vm: VirtualMachine, from origin: MachineOrigin, keys: @escaping MachineKeys) async throws {
+        var (source, setup) = ("", "")
+        switch origin {
+        case .image(let script): setup = script ?? ""
+        case .copy(let vm): source = directory(of: vm)
+        }
         try await turns.alone(with: vm.machine) {
             try await script(
-                "prepare", vm.machine, "\(vm.index)", vm.address, directory(of: vm), image.path, state.keys, vm.name,
-                source.map(directory) ?? "")
+                "prepare", vm.machine, "\(vm.index)", vm.address, directory(of: vm), image.path, state.keys, vm.name, source, setup)
+            try await write(await keys(), for: vm)
             if !vm.isPaused { try await start(vm) }
             await running.add(vm)
         }
+    }
+
+    func admit(_ keys: @escaping MachineKeys, to vm: VirtualMachine) async {
+        await turns.alone(with: vm.machine) { try? await write(await keys(), for: vm) }
+    }
+
+    /// Beside them that of exe.dev itself, for `ssh` through `/exec`.
+    private func write(_ keys: [String], for vm: VirtualMachine) async throws {
+        let own = try String(contentsOfFile: state.proxyKey + ".pub", encoding: .utf8)
+        try await script("admit", vm.machine, directory(of: vm), (keys + [own]).joined(separator: "\n"))
     }
 
     func remove(_ vm: VirtualMachine) async {

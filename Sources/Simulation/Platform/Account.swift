@@ -110,7 +110,7 @@ extension Account {
     package mutating func create(_ new: NewVM, createdAt: (Int) -> String, host: (VirtualMachine) -> Host) throws(AccountRefusal) -> Host {
         try check(new)
         var vm = VirtualMachine(name: new.name, index: nextIndex, createdAt: createdAt(nextIndex), make: new.make)
-        (vm.tags, vm.comment) = (new.tags, new.comment)
+        (vm.tags, vm.comment, vm.region) = (new.tags, new.comment, region)
         // One that was renamed may be called like this VM. No name is as short as this.
         if hosts.contains(where: { $0.vm.machine == new.name }) { vm.rename(new.name, machine: "v\(nextIndex)") }
         nextIndex += 1

@@ -124,6 +124,10 @@ struct CommandUsage: Sendable {
         "team remove": CommandUsage("team remove <email> [--transfer-vms-to=EMAIL]", values: ["transfer-vms-to"]),
         "team role": CommandUsage("team role <email> <user|admin|billing_owner>"),
         "team rename": CommandUsage("team rename <name>"),
+        "team usage": CommandUsage("team usage"),
+        "team settings": CommandUsage("team settings"),
+        "team settings vm-placement": CommandUsage("team settings vm-placement [default|pool <name>|member-pool|poolless]"),
+        "team settings standalone": CommandUsage("team settings standalone [off|admins-only|all-users]"),
         "team vm ls": CommandUsage(
             "team vm ls [-l] [--group=tag|region|type|user|access] [name|pattern]", values: ["group"], switches: ["l"], tags: true),
     ]

@@ -13,6 +13,14 @@ package struct KeyRegister: Codable, Sendable {
         var tag: String?
         var vm: String?
 
+        /// exe.dev's own, of a token that it made: nobody logs in with it.
+        var isOfToken: Bool { line.hasPrefix("api-key ") }
+
+        /// Whether it logs in on the VM (facts/exedev.md §5).
+        func admits(_ host: VirtualMachine) -> Bool {
+            !isOfToken && (tag.map(host.tags.contains) ?? true) && host.name == vm ?? host.name
+        }
+
         var fingerprint: String {
             let blob = line.split(separator: " ").last.flatMap { Data(base64Encoded: String($0)) } ?? Data(line.utf8)
             return "SHA256:" + Data(sha256([UInt8](blob))).base64EncodedString().filter { $0 != "=" }
@@ -43,16 +51,23 @@ package struct KeyRegister: Codable, Sendable {
 
     /// Neither those of one VM nor exe.dev's own, of tokens that it made.
     var logins: [Login] {
-        let ofPeople = keys.filter { $0.vm == nil && !$0.line.hasPrefix("api-key ") }
+        let ofPeople = keys.filter { $0.vm == nil && !$0.isOfToken }
         return ofPeople.map { Login(fingerprint: $0.fingerprint, line: $0.line, tag: $0.tag) }
     }
 
     func key(line: String) -> Key? { keys.first { $0.line == line } }
 
+    /// For one that is given none.
+    func freeName(_ kind: String) -> String {
+        var number = 1
+        while keys.contains(where: { $0.name == "\(kind)-\(number)" }) { number += 1 }
+        return "\(kind)-\(number)"
+    }
+
     mutating func add(_ typed: String, tag: String?, vm: String?) throws(AccountRefusal) -> Key {
         let words = typed.split(whereSeparator: \.isWhitespace).map(String.init)
         guard words.count >= 2, words[0].contains("-"), Data(base64Encoded: words[1]) != nil else { throw .invalid("invalid public key") }
-        let key = Key(name: words.count > 2 ? words[2] : "key-\(keys.count + 1)", line: "\(words[0]) \(words[1])", tag: tag, vm: vm)
+        let key = Key(name: words.count > 2 ? words[2] : freeName("key"), line: "\(words[0]) \(words[1])", tag: tag, vm: vm)
         guard self.key(line: key.line) == nil else { throw .invalid("this key is registered already") }
         keys.append(key)
         return key
@@ -115,6 +130,8 @@ package struct Principal: Sendable {
     var permissions: Permissions?
     /// Only VMs with this tag are there for it.
     var tag: String?
+    /// The fingerprint of its key.
+    var key: String
 
     /// `vm`: of an `ssh`. Without a list of its own a tag-scoped key may all that such keys may.
     func allows(_ command: String, vm: String? = nil) -> Bool {

@@ -3,16 +3,18 @@ import Tokens
 
 /// SSH keys and tokens.
 extension Platform {
-    func keys(_ call: Invocation) throws -> JSON {
+    func keys(_ call: Invocation) async throws -> JSON {
         switch call.path {
         case "ssh-key list": return .object([("ssh_keys", .list(register.keys.map(row)))])
         case "ssh-key add":
             let (typed, scope) = (call.words.joined(separator: " "), try scope(of: call))
             let key = try changeKeys { register throws(AccountRefusal) in try register.add(typed, tag: scope.tag, vm: scope.vm) }
+            await admit(where: key.admits)
             return .object([("status", "added"), ("name", .string(key.name)), ("fingerprint", .string(key.fingerprint))])
         case "ssh-key remove":
             let which = try operand(call, 0)
             let key = try changeKeys { register throws(AccountRefusal) in try register.remove(which, scope: Self.scope) }
+            await admit(where: key.admits)
             return .object([("status", "removed"), ("name", .string(key.name)), ("fingerprint", .string(key.fingerprint))])
         case "ssh-key rename":
             let (old, new) = (try operand(call, 0), try operand(call, 1))
@@ -21,6 +23,24 @@ extension Platform {
         case "ssh-key generate-api-key": return try generate(call)
         default: return try exchange(try operand(call, 0), vm: call.value("vm"))
         }
+    }
+
+    /// Who logs in on a VM, whatever it is called by then.
+    func keys(of vm: VirtualMachine) -> MachineKeys {
+        { [self] in await linesNow(of: vm) }
+    }
+
+    private func linesNow(of vm: VirtualMachine) -> [String] { lines(of: account.place(index: vm.index).map { account.hosts[$0] } ?? vm) }
+
+    func lines(of vm: VirtualMachine) -> [String] { register.keys.filter { $0.admits(vm) }.map(\.line) }
+
+    /// Tells the VM who logs in, if that is no longer `before`.
+    func admit(to vm: VirtualMachine, unless before: [String]) async {
+        if linesNow(of: vm) != before { await machines.admit(keys(of: vm), to: vm) }
+    }
+
+    private func admit(where isConcerned: (VirtualMachine) -> Bool) async {
+        for vm in account.hosts where isConcerned(vm) { await machines.admit(keys(of: vm), to: vm) }
     }
 
     /// What a new key is for. One that is made with a tag-scoped key is no more than that.
@@ -37,7 +57,7 @@ extension Platform {
     func row(_ key: KeyRegister.Key) -> JSON {
         var fields: [(String, JSON)] = [
             ("name", .string(key.name)), ("public_key", .string(key.line)), ("fingerprint", .string(key.fingerprint)),
-            ("current", .bool(key.line == owner.publicKey)),
+            ("current", .bool(Self.sender.map { $0 == key.fingerprint } ?? (key.line == owner.publicKey))),
         ]
         if let tag = key.tag { fields.append(("tag", .string(tag))) }
         if let vm = key.vm { fields.append(("vm", .string(vm))) }
@@ -56,7 +76,7 @@ extension Platform {
             }
             ends = now + count * unit
         }
-        let label = call.value("label") ?? "api-key-\(register.keys.count)"
+        let label = call.value("label") ?? register.freeName("api-key")
         let token = try changeKeys { register throws(AccountRefusal) in
             register.generate(label: label, cmds: cmds, ends: ends, tag: scope.tag, vm: scope.vm)
         }
@@ -80,19 +100,22 @@ extension Platform {
         return .object([("token", .string(token.text))])
     }
 
-    package func key(line: String) -> (tag: String?, isOfVM: Bool)? { register.key(line: line).map { ($0.tag, $0.vm != nil) } }
+    package func key(line: String) -> (fingerprint: String, tag: String?, isOfVM: Bool)? {
+        register.key(line: line).map { ($0.fingerprint, $0.tag, $0.vm != nil) }
+    }
 
     /// Those that log in to the lobby.
     package var logins: [KeyRegister.Login] { register.logins }
 
     /// Of who logged in to the lobby over SSH: all that the key may.
     package func principal(login fingerprint: String) -> Principal? {
-        register.logins.first { $0.fingerprint == fingerprint }.map { Principal(permissions: nil, tag: $0.tag) }
+        register.logins.first { $0.fingerprint == fingerprint }.map { Principal(permissions: nil, tag: $0.tag, key: fingerprint) }
     }
 
     /// Of an `exe1` token for `/exec`.
     package func principal(exe1 text: String, now: Int) -> Principal? {
         guard let token = register.issued(text, at: now), token.namespace == SignedToken.lobby else { return nil }
-        return Principal(permissions: token.permissions.flatMap { try? Permissions(Data($0.utf8)) }, tag: token.tag)
+        let permissions = token.permissions.flatMap { try? Permissions(Data($0.utf8)) }
+        return Principal(permissions: permissions, tag: token.tag, key: token.fingerprint)
     }
 }

@@ -15,6 +15,7 @@ extension Platform {
         case "set-region": .json(try setRegion(operand(call, 0)))
         case "doc": .text("# \(call.words.first ?? "exe.dev")\n\nThis is a simulator; see exe.dev's own documents.\n")
         case "browser": .json(.object([("url", "https://exe.dev/auth/simulated")]))
+        case "ssh": throw usage(call)
         case "billing plan": .json(.object([("plan", "Personal"), ("max_vms", .number(min(account.quota, 25)))]))
         case "billing usage": .json(.object([("usage", .list([]))]))
         default: .failure(404, "unknown command")
@@ -69,5 +70,6 @@ extension Platform {
         return .object([("region", .string(code)), ("region_display", .string(name))])
     }
 
-    var region: String { account.region ?? "lax" }
+    var region: String { account.region ?? Self.firstRegion }
+    static let firstRegion = "lax"
 }

@@ -4,7 +4,7 @@ extension Platform {
         switch call.path.split(separator: " ").first {
         case "defaults": return .json(try defaults(call))
         case "invite": return try invite(call)
-        default: return try team(call)
+        default: return call.path.hasPrefix("team settings") ? .json(try teamSettings(call)) : try team(call)
         }
     }
 
@@ -57,6 +57,9 @@ extension Platform {
         switch call.path {
         case "team members": return .lines([row(owner.email, "owner")] + account.preferences.team.members.map { row($0.email, $0.role) })
         case "team vm ls": return .json(try list(call))
+        case "team usage":
+            guard call.words.isEmpty else { throw usage(call) }
+            return .json(.object([("usage", .list([]))]))
         case "team rename":
             let name = try operand(call, 0)
             try change { account throws(AccountRefusal) in account.preferences.team.name = name }
@@ -79,6 +82,26 @@ extension Platform {
         }
         let known = account.preferences.team
         return .json(.object([("team_id", .string(known.id)), ("team_name", .string(known.name)), ("role", "owner")]))
+    }
+
+    /// Where VMs of members are made, and who may make standalone ones.
+    private func teamSettings(_ call: Invocation) throws -> JSON {
+        let text = call.words.joined(separator: " ")
+        switch call.path {
+        case "team settings vm-placement" where !text.isEmpty:
+            let isPool = call.words.count == 2 && call.words[0] == "pool"
+            guard isPool || ["default", "member-pool", "poolless"].contains(text) else { throw usage(call) }
+            try change { account throws(AccountRefusal) in
+                if isPool { _ = try account.preferences.pool(call.words[1]) }
+                account.preferences.team.placement = text
+            }
+        case "team settings standalone" where !text.isEmpty:
+            guard ["off", "admins-only", "all-users"].contains(text) else { throw usage(call) }
+            try change { account throws(AccountRefusal) in account.preferences.team.standalone = text }
+        default: guard text.isEmpty else { throw usage(call) }
+        }
+        let team = account.preferences.team
+        return .object([("vm_placement", .string(team.placement ?? "default")), ("standalone", .string(team.standalone ?? "off"))])
     }
 
     private func member(_ email: String) -> Preferences.Member? { account.preferences.team.members.first { $0.email == email } }

@@ -4,6 +4,7 @@ extension Platform {
     func resize(_ call: Invocation) throws -> JSON {
         let vm = try named(call.words.first)
         let (cpu, memory, disk) = (call.value("cpu"), call.value("memory"), call.value("disk"))
+        if let memory { try Self.check(memory, "memory", floor: VirtualMachine.leastMemory) }
         let outcome = try change { account throws(AccountRefusal) in
             try account.resize(vm.name, cpu: cpu, memory: memory, disk: disk)
         }

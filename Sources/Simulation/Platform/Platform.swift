@@ -26,6 +26,8 @@ package actor Platform {
     private let saveKeys: @Sendable (KeyRegister) throws -> Void
     /// Of a tag-scoped key that sends the command under way: other VMs are not there for it.
     @TaskLocal static var scope: String?
+    /// The fingerprint of the key that sends it.
+    @TaskLocal static var sender: String?
     private let foreignNames: @Sendable () -> Set<String>
     private let save: @Sendable (State) throws -> Void
     /// The names of the world outside that are aliases, and what for.
@@ -51,9 +53,9 @@ package actor Platform {
         self.save = save
     }
 
-    /// What the command line in `words` answers; `tag`: of the tag-scoped key that sends it.
-    package func run(_ words: [String], tag: String? = nil) async -> Reply {
-        await Self.$scope.withValue(tag) { await run(words) }
+    /// What the command line in `words` answers. `tag`: of the tag-scoped key that sends it. `key`: its fingerprint; nil is the owner's.
+    package func run(_ words: [String], tag: String? = nil, key: String? = nil) async -> Reply {
+        await Self.$sender.withValue(key) { await Self.$scope.withValue(tag) { await run(words) } }
     }
 
     private func run(_ words: [String]) async -> Reply {
@@ -73,7 +75,7 @@ package actor Platform {
     /// and lost its memory meanwhile boots when it is resumed.
     package func resume() async {
         for vm in account.hosts {
-            try? await machines.create(vm, copying: nil)
+            try? await machines.create(vm, from: .image(setup: nil), keys: keys(of: vm))
         }
         await machines.end(allBut: account.hosts)
     }
@@ -101,7 +103,7 @@ package actor Platform {
         switch call.path.split(separator: " ").first {
         case "share": .json(try await share(call))
         case "domain": .json(try domains(call))
-        case "ssh-key", "exe0-to-exe1": .json(try keys(call))
+        case "ssh-key", "exe0-to-exe1": .json(try await keys(call))
         case "defaults", "invite", "team": try preferences(call)
         case "pool": .json(try pools(call))
         case "integrations": .json(try integrations(call))
@@ -122,7 +124,7 @@ package actor Platform {
         case "restart": .json(try await restart(call))
         case "pause": .json(try await pause(call))
         case "resume": .json(try await unpause(call))
-        case "tag": .json(try tag(call))
+        case "tag": .json(try await tag(call))
         case "comment": .json(try comment(call))
         case "stat": .json(try stat(call))
         case "egress": .json(try egress(call))

@@ -17,6 +17,7 @@ extension Platform {
         var fields: [(String, JSON)] = [("vm_name", .string(vm.name))] + destination(of: vm)
         fields.append(("https_url", .string(Self.url(vm))))
         fields.append(("status", .string(vm.status(at: now()).rawValue)))
+        let region = vm.region ?? Self.firstRegion
         fields += [("region", .string(region)), ("region_display", .string(Self.regions[region] ?? region))]
         if !vm.tags.isEmpty { fields.append(("tags", .strings(vm.tags))) }
         if !vm.comment.isEmpty { fields.append(("comment", .string(vm.comment))) }
@@ -39,22 +40,26 @@ extension Platform {
 
     func create(_ call: Invocation) async throws -> JSON {
         try check(call)
-        return created(try await make(Self.new(call), copying: nil, pool: call.value("pool")))
+        return created(try await make(Self.new(call), from: .image(setup: setupScript(of: call)), pool: call.value("pool")))
     }
 
     /// It may be renamed while its machine is made.
-    private func make(_ new: NewVM, copying source: VirtualMachine?, pool: String?) async throws -> VirtualMachine {
+    private func make(_ new: NewVM, from origin: MachineOrigin, pool: String?) async throws -> VirtualMachine {
         let time = stamp
         let vm = try change { account throws(AccountRefusal) in
             // Nothing of it stays if the pool does not take it.
             var next = account
-            let vm = try next.create(new, createdAt: { _ in time }, host: { $0 })
-            if let pool { try next.preferences.move(vm.index, into: pool) }
+            var vm = try next.create(new, createdAt: { _ in time }, host: { $0 })
+            if let pool {
+                try next.preferences.move(vm.index, into: pool)
+                vm.region = next.preferences.pools[try next.preferences.pool(pool)].region
+                if let place = next.place(index: vm.index) { next.hosts[place] = vm }
+            }
             account = next
             return vm
         }
         do {
-            try await machines.create(vm, copying: source)
+            try await machines.create(vm, from: origin, keys: keys(of: vm))
         } catch {
             try change { account throws(AccountRefusal) in
                 if let place = account.place(index: vm.index) { account.hosts.remove(at: place) }
@@ -87,7 +92,7 @@ extension Platform {
         guard VirtualMachine.bytes(new.make.disk) ?? 0 >= VirtualMachine.bytes(source.make.disk) ?? 0 else {
             throw AccountRefusal.invalid("disk can only grow: it has \(source.make.disk)")
         }
-        let vm = try await make(new, copying: source, pool: call.value("pool"))
+        let vm = try await make(new, from: .copy(of: source), pool: call.value("pool"))
         let ssh = destination(of: vm)
         var fields: [(String, JSON)] = [
             ("name", .string(vm.name)), ("state", "starting"), ("source", .string(source.name)),
@@ -117,6 +122,18 @@ extension Platform {
             make: make)
     }
 
+    /// Without one of its own the account's default; another image has nothing that would run it (facts/exedev.md §1.2).
+    private func setupScript(of call: Invocation) -> String? {
+        guard Self.new(call).make.image.hasPrefix("exeuntu") else { return nil }
+        let text = call.value("setup-script") ?? account.preferences.defaults["dev.exe"]?["new.setup-script"] ?? ""
+        return text.isEmpty ? nil : Self.unescaped(text)
+    }
+
+    /// `\n` is a newline and `\\` one backslash, so that clients double theirs.
+    private static func unescaped(_ text: String) -> String {
+        text.split(separator: #"\\"#, omittingEmptySubsequences: false).map { $0.replacing(#"\n"#, with: "\n") }.joined(separator: #"\"#)
+    }
+
     private func check(_ call: Invocation) throws(AccountRefusal) {
         try checkSetupScript(call.value("setup-script") ?? "")
         for pair in call.values("env") where !pair.contains("=") { throw .invalid("--env needs KEY=VALUE") }
@@ -129,8 +146,16 @@ extension Platform {
 
     private static func check(_ make: VirtualMachine.Make) throws(AccountRefusal) {
         if (Int(make.cpu) ?? 0) < 1 { throw .invalid("invalid --cpu") }
-        for size in [make.memory, make.disk] where VirtualMachine.bytes(size) == nil { throw .invalid("invalid size \"\(size)\"") }
+        try check(make.memory, "memory", floor: VirtualMachine.leastMemory)
+        try check(make.disk, "disk", floor: VirtualMachine.leastDisk)
+        // `ls` prints this name, and `new` refuses it (facts/exedev.md §4).
+        if make.image == "boldsoftware/exeuntu" { throw .invalid("failed to pull image \"\(make.image)\"") }
         try check(egress: make.egress)
+    }
+
+    static func check(_ size: String, _ what: String, floor: String) throws(AccountRefusal) {
+        guard let bytes = VirtualMachine.bytes(size) else { throw .invalid("invalid size \"\(size)\"") }
+        guard bytes >= VirtualMachine.bytes(floor) ?? 0 else { throw .invalid("invalid --\(what) \"\(size)\": the minimum is \(floor)") }
     }
 
     static func check(egress policy: String) throws(AccountRefusal) {
@@ -202,19 +227,23 @@ extension Platform {
     /// Its address stays; names, host name and URL change.
     func rename(_ call: Invocation) async throws -> JSON {
         let (old, new) = (try named(call.words.first).name, try operand(call, 1))
+        let before = lines(of: try named(old))
         let vm = try change { account throws(AccountRefusal) in try account.rename(old, new) }
         try changeKeys { register throws(AccountRefusal) in register.rename(vm: old, new) }
+        await admit(to: vm, unless: before)
         await machines.rename(vm)
         return .object(
             [("status", "renamed"), ("old_name", .string(old)), ("new_name", .string(vm.name))] + destination(of: vm).prefix(1)
                 + [("https_url", .string(Self.url(vm)))])
     }
 
-    func tag(_ call: Invocation) throws -> JSON {
+    func tag(_ call: Invocation) async throws -> JSON {
         let vm = try named(call.words.first)
         let tags = Array(call.words.dropFirst())
         guard !tags.isEmpty else { throw usage(call) }
+        let before = lines(of: vm)
         let after = try change { account throws(AccountRefusal) in try account.tag(vm.name, tags, removing: call.has("d")) }
+        await admit(to: vm, unless: before)
         return .object([("vm_name", .string(vm.name)), ("tags", .strings(after))])
     }
 

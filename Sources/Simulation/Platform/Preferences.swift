@@ -10,6 +10,9 @@ package struct Preferences: Codable, Sendable, Hashable {
         var name = "simulated"
         /// Beside the owner.
         var members: [Member] = []
+        /// Nil is as it began: `default`, and `off`.
+        var placement: String?
+        var standalone: String?
     }
 
     /// By their domain, then by their key: `defaults write dev.exe new.setup-script …`.

@@ -20,6 +20,8 @@ package struct VirtualMachine: Codable, Sendable, Hashable {
     private var machineName: String?
     package var index: Int
     package var createdAt: String
+    /// Where it was made; nil is where accounts begin.
+    package internal(set) var region: String?
     package var make: Shared<Make>
     /// With the cpu and memory that it has from its next restart on.
     package var next: Shared<Make>?
@@ -86,6 +88,10 @@ package struct VirtualMachine: Codable, Sendable, Hashable {
             bytes[place] == hyphen ? bytes[place - 1] != hyphen : isLetter(bytes[place]) || isDigit(bytes[place])
         }
     }
+
+    /// The smallest that were observed to be accepted; 512 MB and 5 GB were not (cert, Aug 2026).
+    static let leastMemory = "2GB"
+    static let leastDisk = "10GB"
 
     package static func isTag(_ text: String) -> Bool {
         guard let first = text.utf8.first, isLetter(first) else { return false }
