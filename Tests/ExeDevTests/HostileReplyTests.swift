@@ -55,7 +55,7 @@ import Testing
 
     @Test(arguments: [
         "share show a", "ssh-key list", "team members", "ls", "whoami", "new --help",
-        "share port --help", "'ls' web-one", "ls\tweb-one", "team --help",
+        "share port --help", "ssh --help", "'ls' web-one", "ls\tweb-one", "team --help",
     ]) func readsAreTriedAgain(line: String) {
         #expect(!ExeDevCommand.raw(line).isMutating)
     }
@@ -63,7 +63,8 @@ import Testing
     /// `--help` is a word of the lobby's own command, and neither a text, nor a flag's value, nor the remote command's.
     @Test(arguments: [
         "share set-public a", "ssh-key remove a", "team invite a", "rm a", "showcase", "comment a 'see --help for more'",
-        "ssh a 'tool --help'", "ssh a tool --help", "ssh --help", "comment -- a --help", "new --comment --help", "team add --name --help",
+        "ssh a 'tool --help'", "ssh a tool --help", "ssh -l --help a", "comment -- a --help",
+        "new --comment --help", "team add --name --help",
         "'rm' a", "rm\ta", "'ls web' --help=1", "'share show' a", "rm 'a --help", #"comment a "x --help""#,
     ]) func changesAreNot(line: String) {
         #expect(ExeDevCommand.raw(line).isMutating)
