@@ -61,11 +61,8 @@ struct CommandContext {
 
     /// With what an option says instead of a variable.
     static func environment(_ arguments: Arguments) throws -> [String: String] {
-        guard let transport = arguments.value("transport") else { return environment }
-        do { _ = try PlatformAccess.transport(transport, name: "--transport") } catch {
-            throw UsageError("\(error.message): \(error.advice ?? "")")
-        }
-        return environment.merging(["EXE_DEV_TRANSPORT": transport]) { $1 }
+        guard let transport = try arguments.transport() else { return environment }
+        return environment.merging(["EXE_DEV_TRANSPORT": transport.rawValue]) { $1 }
     }
 
     /// The folder of the fleets' state directories. Absolute at once: a relative path would mean another cluster in each working directory.
@@ -120,5 +117,15 @@ struct CommandContext {
         PlanDocument(
             result.plan, basis: PlanDocument.basis(of: result.plan, observed: result.observed, ledger: result.ledger, fleetText: fleetText),
             fleetText: fleetText, pause: result.pause)
+    }
+}
+
+extension Arguments {
+    /// How exe.dev is spoken to; nil where no option says.
+    func transport() throws(UsageError) -> Transport? {
+        guard let text = value("transport") else { return nil }
+        do throws(StateError) { return try PlatformAccess.transport(text, name: "--transport") } catch {
+            throw UsageError("\(error.message): \(error.advice ?? "")")
+        }
     }
 }

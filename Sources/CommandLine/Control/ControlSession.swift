@@ -40,11 +40,8 @@ struct ControlSession: Sendable {
 
     /// Over HTTPS or SSH, by `--transport`, else `EXE_DEV_TRANSPORT`.
     private func access(_ arguments: Arguments, hiding secret: ExeDevToken?) throws -> PlatformAccess {
-        let chosen = try arguments.value("transport").map { text throws(UsageError) in
-            do throws(StateError) { return try PlatformAccess.transport(text, name: "--transport") } catch { throw UsageError("\(error)") }
-        }
-        return try PlatformAccess(
-            chosen: chosen, tokenFile: arguments.value("token-file"), hiding: secret, ssh: .ofControl(arguments),
+        try PlatformAccess(
+            chosen: arguments.transport(), tokenFile: arguments.value("token-file"), hiding: secret, ssh: .ofControl(arguments),
             folder: FileManager.default.currentDirectoryPath,
             state: try controlState(arguments), environment: environment, waits: terminal.patience.waits)
     }
