@@ -10,7 +10,7 @@ enum ProofCommand {
         var rule: String?
         /// The K-th of N parts of the scenarios, or of the rules, so that N processes share the work.
         var part = (number: 1, of: 1)
-        /// Of the pairs of crashes every N-th, and of single faults but crashes, where they are many, every N/8-th: they are most of the trials.
+        /// Of the pairs of crashes every N-th, of crashes every N/48-th, and of other single faults, where they are many, every N/8-th.
         var every = 1
     }
 
@@ -149,6 +149,10 @@ enum ProofCommand {
 
     private static func cases(of stage: Stage, every: Int) -> [Cases] {
         func pairs(_ rest: Int) -> [[Fault]] { stage.pairsOfCrashes.enumerated().filter { $0.offset % every == rest }.map(\.element) }
+        func crashes(_ rest: Int) -> [[Fault]] {
+            let stride = max(1, every / 48)
+            return stage.crashes.enumerated().filter { $0.offset % stride == rest % stride }.map { [$0.element] }
+        }
         func thinned<Value>(_ all: [Value]) -> [Value] {
             let stride = all.count < 50 ? 1 : max(1, every / 8)
             return all.enumerated().filter { $0.offset % stride == 0 }.map(\.element)
@@ -156,7 +160,7 @@ enum ProofCommand {
         func single(_ name: String, _ faults: [Fault]) -> Cases { (name, thinned(faults).map { [$0] }, Trial.pause) }
         // Started again after a second: within the grace of a creation, a boot, the Lease and every back-off.
         return [
-            ("crashes", stage.crashes.map { [$0] }, Trial.pause), ("crashes, started again at once", stage.crashes.map { [$0] }, 1),
+            ("crashes", crashes(0), Trial.pause), ("crashes, started again at once", crashes(1), 1),
             single("full disks", stage.fullDisks), single("failed reads", stage.failedReads), single("lying lists", stage.lyingLists),
             single("slow answers", stage.slowAnswers),
             single("slow effects", stage.slowEffects), single("failed effects", stage.failedEffects),

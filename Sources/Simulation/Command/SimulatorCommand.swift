@@ -43,7 +43,7 @@ package enum SimulatorCommand {
           fuzz    [--seeds A..B] [--nodes N] [--scenario NAME]   random faults; a failure prints its seed and the fewest faults
           guards  [--seeds A..B] [--rule NAME] [--part K/N]      takes each safety rule away: which trial notices?
           prove   [--nodes N] [--scenario NAME] [--part K/N]     every fault at every effect, read and write, and pairs of crashes,
-                  [--every N]                                    of these one in N; of single faults but crashes one in N/8
+                  [--every N]                                    of pairs one in N, of crashes one in N/48, of others one in N/8
           soak    [--passes N] [--nodes N]                       passes over a settled fleet in one process: what each costs, what grows
         """
 
