@@ -123,7 +123,7 @@ import Testing
         }
     }
 
-    /// Whoever typed the command is told the same as a fleet.
+    /// A typed command ends in the same error as a command of a fleet.
     @Test(arguments: [
         ("new --name=web-n1", #"VM name "web-n1" is not available"#, ExeDevError.nameUnavailable("web-n1")),
         ("new --image x --name web-n1", "this name is not available", .nameUnavailable("web-n1")),

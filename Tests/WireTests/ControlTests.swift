@@ -44,15 +44,20 @@ extension WireTests {
             }
         }
 
-        /// Who logs in on a VM: any name, with a key while it is registered. What `new` was given has run by then, or soon after.
-        private func logins(_ wire: Wire) async throws {
-            let key = wire.folder + "/second"
+        /// A key of which exe.dev knows nothing: its file, and the line to register.
+        private func secondKey(_ wire: Wire) async throws -> (file: String, line: String) {
+            let file = wire.folder + "/second"
             let made = try await ChildProcess(
-                ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "second", "-f", key], environment: wire.environment,
+                ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "second", "-f", file], environment: wire.environment,
                 folder: wire.folder
             ).ended()
             #expect(made.status == 0, "\(made.all)")
-            let line = try String(contentsOfFile: key + ".pub", encoding: .utf8).trimmingCharacters(in: .newlines)
+            return (file, try String(contentsOfFile: file + ".pub", encoding: .utf8).trimmingCharacters(in: .newlines))
+        }
+
+        /// Who logs in on a VM: any name, with a key while it is registered. What `new` was given has run by then, or soon after.
+        private func logins(_ wire: Wire) async throws {
+            let (key, line) = try await secondKey(wire)
             func login(_ name: String) async throws -> ChildProcess.Ended {
                 let words = try wire.ssh(["-o", "IdentitiesOnly=yes", "-i", key, "-l", name], to: "web-one").map {
                     $0 == wire.environment["EXE_DEV_SSH_KEY"] ? key : $0.hasPrefix("exedev@") ? String($0.dropFirst(7)) : $0
@@ -206,13 +211,7 @@ extension WireTests {
                 #expect(doctor.status == 0 && doctor.out.contains("is spoken to over SSH"), "\(doctor.all)")
                 // A key for one tag logs in too, and sees no more; one that was removed does not.
                 #expect(try await wire.exec("exedev-ctl", ["new", "--name=other-one", "--no-email"]).status == 0)
-                let second = wire.folder + "/second"
-                let made = try await ChildProcess(
-                    ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "second", "-f", second], environment: wire.environment,
-                    folder: wire.folder
-                ).ended()
-                #expect(made.status == 0, "\(made.all)")
-                let line = try String(contentsOfFile: second + ".pub", encoding: .utf8).trimmingCharacters(in: .newlines)
+                let (second, line) = try await secondKey(wire)
                 let added = try await wire.exec("exedev-ctl", ["ssh-key", "add", "--tag=fleet-wire", line])
                 #expect(added.status == 0, "\(added.all)")
                 wire.environment["EXE_DEV_SSH_KEY"] = second

@@ -50,11 +50,12 @@ struct TokenReport: Encodable {
         namespace = signature.namespace
         let isOfLobby = signature.namespace == SignedToken.lobby
         // A VM's proxy runs no commands.
-        commands = SignedToken.vm(of: signature.namespace) == nil ? permissions.commands : nil
+        let isOfVM = SignedToken.vm(of: signature.namespace) != nil
+        commands = isOfVM ? nil : permissions.commands
         context = permissions.context
         notBefore = permissions.notBefore.map { TokenMoment.words($0, now: now) }
         ends = permissions.expires.map { TokenMoment.words($0, now: now) } ?? "never"
-        if !isOfLobby, SignedToken.vm(of: signature.namespace) == nil {
+        if !isOfLobby, !isOfVM {
             problems.append(
                 "nothing takes tokens for \(signature.namespace): exe.dev's are for \(SignedToken.lobby), a VM's for v0@VM.exe.xyz")
         }
